@@ -1,0 +1,8 @@
+"""What all tests share: the tests' own folder on the path, and a quiet, deterministic CPU."""
+
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+os.environ.setdefault("JAX_PLATFORMS", "cpu")

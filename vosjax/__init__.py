@@ -1,0 +1,1 @@
+"""vosjax: semi-supervised video object segmentation in JAX."""

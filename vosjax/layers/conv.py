@@ -1,0 +1,62 @@
+"""Convolutions with the references' symmetric padding, and the depthwise form each platform likes."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def conv(features: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1,
+         bias: bool = True, name: str | None = None) -> nn.Conv:
+    """A square convolution padded by dilation * (kernel - 1) / 2 on every side, stride 2 included."""
+    pad = dilation * (kernel - 1) // 2
+    return nn.Conv(features, (kernel, kernel), strides=(stride, stride),
+                   padding=((pad, pad), (pad, pad)), kernel_dilation=(dilation, dilation),
+                   feature_group_count=groups, use_bias=bias, name=name)
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+    """3x3, stride 2, padded by one with -inf; x [B, H, W, C]."""
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+
+
+def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1) -> jax.Array:
+    """Depthwise convolution of x [B, H, W, C] with kernel [k, k, 1, C], padded symmetrically.
+
+    On the CPU it is a sum of k*k shifted products, many times faster there than a grouped
+    convolution; other platforms take the convolution.
+    """
+    size = kernel.shape[0]
+    pad = dilation * (size - 1) // 2
+
+    def shifts(x, kernel):
+        rows, cols = ((n - 1) // stride + 1 for n in x.shape[1:3])
+        padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        total = None
+        for i in range(size):
+            for j in range(size):
+                top, left = i * dilation, j * dilation
+                part = padded[:, top:top + (rows - 1) * stride + 1:stride,
+                              left:left + (cols - 1) * stride + 1:stride] * kernel[i, j, 0]
+                total = part if total is None else total + part
+        return total
+
+    def grouped(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (stride, stride), ((pad, pad), (pad, pad)), rhs_dilation=(dilation, dilation),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=x.shape[-1])
+
+    return jax.lax.platform_dependent(x, kernel, cpu=shifts, default=grouped)
+
+
+class Depthwise(nn.Module):
+    """A depthwise convolution without bias; its weight is `kernel` [k, k, 1, C]."""
+
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+                            (self.kernel_size, self.kernel_size, 1, x.shape[-1]))
+        return depthwise(x, kernel.astype(x.dtype), stride=self.stride, dilation=self.dilation)

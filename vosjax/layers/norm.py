@@ -1,0 +1,39 @@
+"""Norms with the epsilon of the references (1e-5 everywhere; flax's default is 1e-6)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+EPSILON = 1e-5
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def imagenet_normalise(frame: jax.Array) -> jax.Array:
+    """RGB in 0..1 -> zero mean and unit deviation over ImageNet; any leading axes, last is 3."""
+    mean, std = jnp.array(IMAGENET_MEAN, frame.dtype), jnp.array(IMAGENET_STD, frame.dtype)
+    return (frame - mean) / std
+
+
+class FrozenBatchNorm(nn.Module):
+    """Batch norm in inference form, always: (x - mean) / sqrt(var + 1e-5) * scale + bias."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        size = (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.ones, size)
+        bias = self.param("bias", nn.initializers.zeros, size)
+        mean = self.param("mean", nn.initializers.zeros, size)
+        var = self.param("var", nn.initializers.ones, size)
+        gain = scale * jax.lax.rsqrt(var + EPSILON)
+        return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
+
+
+def layer_norm(name: str | None = None) -> nn.LayerNorm:
+    """LayerNorm over the last axis."""
+    return nn.LayerNorm(epsilon=EPSILON, name=name, use_fast_variance=False)
+
+
+def group_norm(groups: int, name: str | None = None) -> nn.GroupNorm:
+    """GroupNorm over all axes but the first, channels split into `groups`."""
+    return nn.GroupNorm(num_groups=groups, epsilon=EPSILON, name=name, use_fast_variance=False)

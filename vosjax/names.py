@@ -1,0 +1,62 @@
+"""Checkpoint names: where a weight of ours stands in a reference's state dict, and in which layout.
+
+A family's `names.py` lists one `Name` for each of its weights with the helpers below; the
+converter (`io/convert.py`) applies them strictly.
+"""
+
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+
+class Name(NamedTuple):
+    """One weight: our '/'-joined path, the reference's key, and the layout change between them."""
+
+    path: str
+    key: str
+    layout: Callable[[np.ndarray], np.ndarray]
+
+
+class Names(NamedTuple):
+    """All weights of a model, and regular expressions of the keys a file may hold besides."""
+
+    entries: tuple[Name, ...]
+    ignored: tuple[str, ...] = ()
+
+
+def same(array: np.ndarray) -> np.ndarray:
+    """Vectors and tables, taken as they are."""
+    return array
+
+
+def conv_kernel(array: np.ndarray) -> np.ndarray:
+    """[out, in/groups, kh, kw] -> [kh, kw, in/groups, out]; depthwise kernels likewise."""
+    return array.transpose(2, 3, 1, 0)
+
+
+def linear_kernel(array: np.ndarray) -> np.ndarray:
+    """[out, in] or [out, in, 1, 1] -> [in, out]."""
+    return array.reshape(array.shape[:2]).T
+
+
+def conv(path: str, key: str, *, bias: bool = True) -> list[Name]:
+    """A convolution: `path`/kernel and, where it has one, `path`/bias."""
+    names = [Name(f"{path}/kernel", f"{key}.weight", conv_kernel)]
+    return names + ([Name(f"{path}/bias", f"{key}.bias", same)] if bias else [])
+
+
+def linear(path: str, key: str, *, bias: bool = True) -> list[Name]:
+    """A linear layer or a 1x1 convolution that we apply as one."""
+    names = [Name(f"{path}/kernel", f"{key}.weight", linear_kernel)]
+    return names + ([Name(f"{path}/bias", f"{key}.bias", same)] if bias else [])
+
+
+def norm(path: str, key: str) -> list[Name]:
+    """Layer or group norm: scale and bias."""
+    return [Name(f"{path}/scale", f"{key}.weight", same), Name(f"{path}/bias", f"{key}.bias", same)]
+
+
+def frozen_norm(path: str, key: str) -> list[Name]:
+    """Frozen batch norm: scale, bias and the two statistics."""
+    return norm(path, key) + [Name(f"{path}/mean", f"{key}.running_mean", same),
+                              Name(f"{path}/var", f"{key}.running_var", same)]
