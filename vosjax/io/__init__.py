@@ -1,0 +1,1 @@
+"""Files in and out: videos, masks, scores and weights. Imports no network."""

@@ -1,0 +1,95 @@
+"""Colours of objects: the DAVIS palette, label maps as palette PNG, and overlays to look at."""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from vosjax.io.errors import InputError
+from vosjax.io.files import atomic
+
+
+def _davis() -> np.ndarray:
+    """[256, 3] uint8: bit 3i + c of an id becomes bit 7 - i of its colour channel c."""
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        palette[:, bit % 3] |= ((ids >> bit & 1) << (7 - bit // 3)).astype(np.uint8)
+    return palette
+
+
+# The colour map of PASCAL VOC, which DAVIS and YouTube-VOS use for their annotations.
+DAVIS = _davis()
+DAVIS.setflags(write=False)
+
+
+def write_label_png(path, labels, palette=DAVIS):
+    """Writes uint8 [H, W] object ids as a palette PNG, atomically.
+
+    Args:
+        path: the file.
+        labels: uint8 [H, W], 0 is the background.
+        palette: uint8 [K, 3], the colours of ids 0..K-1.
+
+    Raises:
+        ValueError: labels of another type or shape.
+        DiskFull: the disk is full.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype != np.uint8 or labels.ndim != 2:
+        raise ValueError(f"a label map must be uint8 [H, W], got {labels.dtype} "
+                         f"{list(labels.shape)}")
+    image = Image.fromarray(labels)
+    image.putpalette(np.asarray(palette, np.uint8).tobytes())
+    with atomic(path) as temp:
+        image.save(temp, format="PNG")
+
+
+def read_label_png(path) -> np.ndarray:
+    """The uint8 [H, W] ids that `write_label_png` wrote, exactly (also without any object).
+
+    Raises:
+        InputError: missing, damaged, or not a palette or grey PNG.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("P", "L"):
+                raise InputError(f"{path} holds {image.mode} colours: a palette PNG of object ids "
+                                 "is expected")
+            return np.array(image)
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"label map {path} cannot be read ({error}): it is missing or damaged, "
+                         "write it again") from error
+
+
+def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
+    """The frame with its objects tinted and outlined.
+
+    Args:
+        frame: uint8 [H, W, 3] RGB.
+        labels: unsigned [H, W] object ids, 0 is the background.
+        alpha: strength of the tint, 0..1; the outlines are always opaque.
+        palette: uint8 [K, 3]; ids from K on take their colour modulo K.
+
+    Returns:
+        uint8 [H, W, 3] RGB, a new array.
+    """
+    frame, labels = np.asarray(frame), np.asarray(labels)
+    if labels.shape != frame.shape[:2]:
+        raise ValueError(f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} "
+                         "differ in size")
+    colours = np.asarray(palette, np.uint8)[labels % len(palette)]
+    object_ = labels > 0
+    tinted = cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0)
+    result = np.where(object_[..., None], tinted, frame)
+    outline = object_ & _outlines(labels, width=1 + max(frame.shape[:2]) // 720)
+    result[outline] = colours[outline]
+    return result
+
+
+def _outlines(labels: np.ndarray, *, width: int) -> np.ndarray:
+    """bool [H, W]: pixels with another label at most `width` pixels away."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    labels = labels.astype(np.uint16)  # a type that OpenCV's morphology takes
+    lowest = cv2.erode(labels, cross, iterations=width)
+    highest = cv2.dilate(labels, cross, iterations=width)
+    return lowest != highest
