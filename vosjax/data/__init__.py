@@ -1,0 +1,1 @@
+"""Training clips (from stills, rendered, mixed) and readers of evaluation folders; NumPy and OpenCV only."""

@@ -1,0 +1,57 @@
+"""Random outlines as anti-aliased opacity maps uint8 [side, side]: polygons, ellipses, blobs, stars."""
+
+import cv2
+import numpy as np
+
+
+def ellipse(rng):
+    """Outline points float [n, 2] in -1..1 of an ellipse."""
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    return np.stack([np.cos(angle), rng.uniform(0.35, 1.0) * np.sin(angle)], 1)
+
+
+def polygon(rng):
+    """A star-shaped polygon with 3 to 8 corners."""
+    corners = rng.integers(3, 9)
+    angle = np.sort((np.arange(corners) + rng.uniform(-0.35, 0.35, corners)) / corners * 2 * np.pi)
+    radius = rng.uniform(0.5, 1.0, corners)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+
+
+def blob(rng):
+    """A smooth closed curve: a circle with random low harmonics."""
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    radius = np.ones_like(angle)
+    for order in range(2, 7):
+        radius += rng.normal(0, 0.5 / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+    radius = np.maximum(radius, 0.25)
+    return np.stack([radius * np.cos(angle), rng.uniform(0.5, 1.0) * radius * np.sin(angle)], 1)
+
+
+def star(rng):
+    """A star with 4 to 9 rays."""
+    rays = rng.integers(4, 10)
+    angle = np.arange(2 * rays) / (2 * rays) * 2 * np.pi
+    radius = np.where(np.arange(2 * rays) % 2, rng.uniform(0.35, 0.75), 1.0)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+
+
+def limb(rng):
+    """A long rounded shape along x, thicker at its left end."""
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    thick = rng.uniform(0.15, 0.32)
+    return np.stack([np.cos(angle), thick * (1 - 0.35 * np.cos(angle)) * np.sin(angle)], 1)
+
+
+OUTLINES = (ellipse, polygon, blob, blob, star)
+
+
+def opacity(points, side):
+    """The filled outline as uint8 [h, w] with soft edges, its longer side `side` pixels and a clear margin of 4."""
+    low, high = points.min(0), points.max(0)
+    scale = (side - 8) / (high - low).max()
+    at = (points - low) * scale + 4
+    width, height = np.ceil((high - low) * scale).astype(int) + 8
+    canvas = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(canvas, [np.round(at * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return canvas

@@ -1,0 +1,82 @@
+"""Random textures uint8 [h, w, 3]: fractal clouds, stripes, checks, spots, gradients, and mixtures of them."""
+
+import cv2
+import numpy as np
+
+
+def fractal(rng, size, *, roughness=None, coarsest=3):
+    """Smooth noise float32 [h, w] in 0..1 with octaves whose weights fall by `roughness` (0.4 smooth .. 0.8 rough)."""
+    height, width = size
+    roughness = rng.uniform(0.45, 0.8) if roughness is None else roughness
+    total = np.zeros(size, np.float32)
+    cells, weight = coarsest, 1.0
+    while cells < max(size):
+        grid = rng.random((cells * height // max(size) + 2, cells * width // max(size) + 2), np.float32)
+        total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        cells, weight = cells * 2, weight * roughness
+    low, high = total.min(), total.max()
+    return (total - low) / max(high - low, 1e-6)
+
+
+def palette(rng, colours):
+    """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood."""
+    base = rng.uniform(0, 255, 3)
+    spread = rng.choice([40.0, 90.0, 160.0])
+    anchors = np.clip(base + rng.normal(0, spread, (colours, 3)), 0, 255)
+    at = np.linspace(0, 255, colours)
+    return np.stack([np.interp(np.arange(256), at, anchors[:, i]) for i in range(3)], 1).astype(np.uint8)
+
+
+def _along(rng, size):
+    """Distance float32 [h, w] along a random direction, in pixels."""
+    angle = rng.uniform(0, np.pi)
+    rows, columns = np.ogrid[:size[0], :size[1]]
+    return (np.cos(angle) * columns + np.sin(angle) * rows).astype(np.float32)
+
+
+def clouds(rng, size):
+    """Fractal noise, value float32 [h, w] in 0..1."""
+    return fractal(rng, size)
+
+
+def stripes(rng, size):
+    """Stripes, straight or wavy, sharp or soft."""
+    period = max(size) * np.exp(rng.uniform(np.log(0.04), np.log(0.35)))
+    way = _along(rng, size) + rng.uniform(0, 0.6) * period * fractal(rng, size, roughness=0.4)
+    wave = np.sin(2 * np.pi / period * way)
+    return 0.5 + 0.5 * np.clip(wave * rng.choice([1.0, 4.0]), -1, 1)
+
+
+def checks(rng, size):
+    """A checkerboard, turned."""
+    period = max(size) * np.exp(rng.uniform(np.log(0.06), np.log(0.4)))
+    angle = rng.uniform(0, np.pi)
+    rows, columns = np.ogrid[:size[0], :size[1]]
+    one = np.sin(2 * np.pi / period * (np.cos(angle) * columns + np.sin(angle) * rows))
+    two = np.sin(2 * np.pi / period * (np.cos(angle) * rows - np.sin(angle) * columns))
+    return (0.5 + 0.5 * np.clip(8 * one * two, -1, 1)).astype(np.float32)
+
+
+def spots(rng, size):
+    """Patches where smooth noise exceeds a level, like fur or camouflage."""
+    noise = fractal(rng, size, roughness=0.5, coarsest=int(rng.integers(4, 16)))
+    return np.clip((noise - np.float32(rng.uniform(0.35, 0.65))) * 12 + 0.5, 0, 1)
+
+
+def gradient(rng, size):
+    """An even ramp."""
+    way = _along(rng, size)
+    return (way - way.min()) / max(way.max() - way.min(), 1e-6)
+
+
+PATTERNS = (clouds, clouds, stripes, checks, spots, gradient)
+
+
+def texture(rng, size):
+    """A random texture uint8 [h, w, 3]: a pattern in colours, roughened by noise and unevenly lit."""
+    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
+    coloured = palette(rng, int(rng.integers(2, 5)))[(np.clip(pattern, 0, 1) * 255).astype(np.uint8)]
+    grain = rng.uniform(0.0, 0.35) * (fractal(rng, size, roughness=0.85, coarsest=8) - 0.5)
+    light = rng.uniform(0.0, 0.5) * (fractal(rng, size, roughness=0.3, coarsest=2) - 0.5)
+    factor = (1 + grain + light).astype(np.float32)
+    return np.clip(coloured * factor[..., None], 0, 255).astype(np.uint8)
