@@ -1,0 +1,201 @@
+"""Region similarity J, boundary accuracy F and their statistics: pure functions over arrays.
+
+Definitions: Perazzi et al., CVPR 2016, and Pont-Tuset et al., arXiv 1704.00675, with the rules of
+the public davis2017-evaluation for what the papers leave open. Only integers are counted and
+divided, so the figures equal the official tool's to the last bits of float64.
+
+All objects of a frame are scored in one go. Only boundary pixels are looked at (a few thousand,
+kept as sorted integer keys, one key range per object), never a dilated image: a boundary pixel has
+a partner within the tolerance r if some row at distance dy holds one at most isqrt(r^2 - dy^2)
+columns away, which is a binary search. These pixels are the disk dx^2 + dy^2 <= r^2 by which the
+official tool dilates.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+
+class Statistics(NamedTuple):
+    """Mean, recall (share of frames above 0.5) and decay (first quarter minus last quarter)."""
+
+    mean: float
+    recall: float
+    decay: float
+
+
+def tolerance(height, width, *, bound=0.008):
+    """How many pixels apart (int) two boundaries may lie and still match: ceil(bound * diagonal).
+
+    A bound of 1 or more is a number of pixels already (official rule).
+    """
+    return int(bound) if bound >= 1 else math.ceil(bound * math.hypot(height, width))
+
+
+def boundary(mask):
+    """Boundary map, bool [H, W], of a mask [H, W] (any dtype, non-zero is the object).
+
+    A pixel is on the boundary if the mask changes between it and its right, lower or lower right
+    neighbour. The last row and column are repeated outside: an object has no boundary where it
+    meets the image border.
+    """
+    inside = np.pad(np.asarray(mask) != 0, ((0, 1), (0, 1)), mode="edge")
+    here = inside[:-1, :-1]
+    return (here != inside[:-1, 1:]) | (here != inside[1:, :-1]) | (here != inside[1:, 1:])
+
+
+def region_similarity(truth, prediction, *, void=None):
+    """J, the intersection over union in 0..1 of two masks [H, W]; 1 if both are empty.
+
+    Pixels where `void` [H, W] is not zero count nowhere.
+    """
+    return _one_object(truth, prediction, void, 0.008)[0]
+
+
+def boundary_accuracy(truth, prediction, *, void=None, bound=0.008):
+    """F, the F-measure in 0..1 of boundary precision and recall, of two masks [H, W].
+
+    Void pixels are background in both masks before the boundaries are taken. Without a boundary in
+    both masks F is 1, without one in just one of them 0.
+    """
+    return _one_object(truth, prediction, void, bound)[1]
+
+
+def _one_object(truth, prediction, void, bound):
+    truth, prediction = (np.asarray(mask) != 0 for mask in (truth, prediction))
+    if void is not None:
+        clear = np.asarray(void) == 0
+        truth, prediction = truth & clear, prediction & clear
+    j, f = frame_scores(truth.view(np.uint8), prediction.view(np.uint8), objects=(1,), bound=bound)
+    return float(j[0]), float(f[0])
+
+
+def frame_scores(truth, prediction, *, objects, bound=0.008):
+    """J and F of all objects of one frame.
+
+    truth, prediction: label maps uint8 [H, W] (0 is background). objects: N different ids in
+    1..255; ids that are not named count as background. Returns J and F, float64 [N] each, in 0..1,
+    in the order of `objects`. Raises ValueError for other dtypes, maps of different sizes, ids out
+    of range.
+    """
+    truth, prediction, objects = _checked(truth, prediction, objects)
+    radius = tolerance(*truth.shape, bound=bound)
+    x, y, w, h = cv2.boundingRect(truth | prediction)
+    if w == 0 or len(objects) == 0:
+        return np.ones(len(objects)), np.ones(len(objects))
+    # One pixel more on every side: a boundary map reaches one pixel up and left of its object, and
+    # the background to its right and below must be seen where the image goes on there.
+    crop = np.s_[max(y - 1, 0):y + h + 1, max(x - 1, 0):x + w + 1]
+    truth, prediction = truth[crop], prediction[crop]
+    return (_similarities(truth, prediction, objects),
+            _accuracies(truth, prediction, objects, radius))
+
+
+def _checked(truth, prediction, objects):
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    for name, labels in (("truth", truth), ("prediction", prediction)):
+        if labels.dtype != np.uint8 or labels.ndim != 2:
+            raise ValueError(f"the {name} is {labels.dtype} {list(labels.shape)}; "
+                             "expected a label map uint8 [H, W]")
+    if truth.shape != prediction.shape:
+        raise ValueError("the truth has {} x {} pixels (height x width), the prediction {} x {}; "
+                         "write predictions at the truth's size"
+                         .format(*truth.shape, *prediction.shape))
+    objects = np.asarray(objects, dtype=np.int64).reshape(-1)
+    if len(objects) and not (0 < objects.min() <= objects.max() < 256):
+        raise ValueError(f"object ids {objects.tolist()}; expected ids in 1..255")
+    if len(np.unique(objects)) < len(objects):
+        raise ValueError(f"object ids {objects.tolist()}; expected each id once")
+    return truth, prediction, objects
+
+
+def _similarities(truth, prediction, objects):
+    # Where the maps agree nothing is counted twice: T & P has |T| - |T where they differ| pixels,
+    # T | P has |T| + |P where they differ|.
+    differs = truth != prediction
+    area = np.bincount(truth.ravel(), minlength=256)
+    lost = np.bincount(truth[differs], minlength=256)
+    gained = np.bincount(prediction[differs], minlength=256)
+    common, union = (area - lost)[objects], (area + gained)[objects]
+    return np.where(union == 0, 1.0, common / np.maximum(union, 1))
+
+
+def _accuracies(truth, prediction, objects, radius):
+    # Keys are slot * plane + y * stride + x. The gaps (`radius` columns after a row, `radius` + 1
+    # rows after a plane) keep a search window that leaves the image from reaching other rows or
+    # objects.
+    stride = truth.shape[1] + radius
+    plane = stride * (truth.shape[0] + radius + 1)
+    slots = np.full(256, -1, dtype=np.int64)
+    slots[objects] = np.arange(len(objects))
+    of_truth = _boundary_keys(truth, slots, stride, plane)
+    of_prediction = _boundary_keys(prediction, slots, stride, plane)
+
+    def matched_share(points, partners):
+        # 1 without a point; 0 with points but no partner (official rule: F is 0 then).
+        alone = _without_partner(points, partners, radius, stride)
+        total = np.bincount(points // plane, minlength=len(objects))
+        missed = np.bincount(alone // plane, minlength=len(objects))
+        return np.where(total == 0, 1.0, (total - missed) / np.maximum(total, 1))
+
+    precision = matched_share(of_prediction, of_truth)
+    recall = matched_share(of_truth, of_prediction)
+    total = precision + recall
+    return np.where(total == 0, 0.0, 2 * precision * recall / np.where(total == 0, 1, total))
+
+
+def _boundary_keys(labels, slots, stride, plane):
+    """Sorted int64 keys of the boundary pixels of all objects that have a slot."""
+    # A pixel is on an object's boundary if the 2 x 2 labels that start there differ and name it.
+    height, width = labels.shape
+    padded = np.empty((height + 1, width + 1), dtype=np.uint8)
+    padded[:-1, :-1], padded[-1, :-1], padded[:-1, -1] = labels, labels[-1], labels[:, -1]
+    padded[-1, -1] = labels[-1, -1]
+    mixed = padded[:-1, :-1] != padded[:-1, 1:]
+    mixed |= padded[:-1, :-1] != padded[1:, :-1]
+    mixed |= padded[:-1, :-1] != padded[1:, 1:]
+    y, x = np.divmod(np.flatnonzero(mixed), width)
+    corner = y * (width + 1) + x
+    square = np.stack([corner, corner + 1, corner + width + 1, corner + width + 2])
+    slot = slots[padded.ravel()[square]]
+    keys = (slot * plane + (y * stride + x))[slot >= 0]
+    keys.sort()
+    fresh = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
+    return keys[fresh]
+
+
+def _without_partner(points, partners, radius, stride):
+    """The keys in `points` that have no key of `partners` within the radius; both sorted."""
+    if len(partners) == 0:
+        return points
+    partners = np.append(partners, np.iinfo(np.int64).max)
+    # Near rows first: they settle most points, and the far rows are searched for the few that
+    # remain.
+    for dy in sorted(range(-radius, radius + 1), key=abs):
+        reach = math.isqrt(radius * radius - dy * dy)
+        start = points + (dy * stride - reach)
+        points = points[partners[np.searchsorted(partners, start)] > start + 2 * reach]
+        if len(points) == 0:
+            break
+    return points
+
+
+def statistics(values):
+    """Mean, recall and decay of one object's J or F over its scored frames, float [T], T >= 1.
+
+    Decay is the mean of the first of four bins minus that of the last; neighbouring bins share
+    their edge frame. Edges are plain integers here (the official tool keeps them in uint8, which
+    goes wrong from 256 frames on). NaN values count in no mean and are no hit for the recall.
+    Raises ValueError if there is no value.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"values of shape {list(values.shape)}; "
+                         "expected one number per scored frame and at least one frame")
+    edges = [round(1 + (len(values) - 1) * quarter / 4 + 1e-10) - 1 for quarter in range(5)]
+    first, last = values[edges[0]:edges[1] + 1], values[edges[3]:edges[4] + 1]
+    return Statistics(mean=float(np.nanmean(values)), recall=float(np.mean(values > 0.5)),
+                      decay=float(np.nanmean(first) - np.nanmean(last)))

@@ -1,0 +1,209 @@
+"""Which frames and objects count: the rules of DAVIS, YouTube-VOS and vos-benchmark.
+
+A `Protocol` scores one sequence (`sequence`) and sums up all of them (`total`). A sequence is a
+list of `Frame`s that have truth, in order; label maps may be given as functions without arguments,
+which are called only if the frame counts, so that files are read lazily. Scores are 0..1
+throughout. The results are plain dicts (ready for JSON):
+
+    {"objects": {"1": {"J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay",
+                       "frames": [name, ...], "J": [...], "F": [...]}, ...},
+     "J&F-Mean", "J-Mean", "F-Mean": means over the objects,
+     "ignored_ids": ids in predictions that no rule counts, "unscored": {id: why}}
+"""
+
+import functools
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from vosjax.eval import metrics
+
+VOID = 255  # the ground truth's "do not know" in DAVIS 2017
+
+
+class Frame(NamedTuple):
+    """A frame's name and its two label maps, uint8 [H, W] or functions that return one."""
+
+    name: str
+    truth: Any
+    prediction: Any
+
+
+class Protocol(NamedTuple):
+    """sequence(name, frames) -> result of one sequence; total({name: result}) -> global table."""
+
+    name: str
+    settings: dict
+    sequence: Callable
+    total: Callable
+
+
+def davis(*, year=2017, bound=0.008):
+    """The semi-supervised protocol of DAVIS 2017, or of 2016 (all ids merged into one object).
+
+    The first and the last frame are left out. Objects are 1..N, N the largest id of the first
+    truth; an id missing in between is an object without pixels. Truth 255 is background (2017).
+    """
+    if year not in (2016, 2017):
+        raise ValueError(f"DAVIS {year}; expected year 2016 or 2017")
+    sequence = functools.partial(_davis_sequence, merge=year == 2016, bound=bound)
+    return Protocol(f"davis{year}", {"year": year, "bound": bound}, sequence, _davis_total)
+
+
+def youtube_vos(meta, *, seen=None, drop_last=False, bound=0.008):
+    """YouTube-VOS: J and F over objects of seen and of unseen classes, `Overall` the mean of four.
+
+    meta: the content of meta.json. seen: names of the classes in the training set (None: every
+    class counts as seen, and `Overall` is None). Each object counts from the first annotated frame
+    after the one that shows it first, to the end of the video; drop_last leaves out the last
+    annotated frame (the convention of DAVIS and pytracking; the server's is not published).
+    """
+    seen = None if seen is None else sorted(seen)
+    sequence = functools.partial(_youtube_sequence, videos=meta["videos"], seen=seen,
+                                 drop_last=drop_last, bound=bound)
+    return Protocol("youtube-vos", {"seen": seen, "drop_last": drop_last, "bound": bound}, sequence,
+                    _youtube_total)
+
+
+def vos_benchmark(*, skip_first_last=True, bound=0.008):
+    """The convention of the public tool vos-benchmark (which prints percent; here 0..1).
+
+    Any ids, 255 among them. An object's mean starts at the frame where its id is first met in truth
+    or prediction; only objects met in the truth of a scored frame count.
+    """
+    sequence = functools.partial(_benchmark_sequence, skip=skip_first_last, bound=bound)
+    return Protocol("vos-benchmark", {"skip_first_last": skip_first_last, "bound": bound}, sequence,
+                    _plain_total)
+
+
+class _Curves:
+    """J and F per object, frame by frame, as they are measured."""
+
+    def __init__(self, name, bound):
+        self.name, self.bound, self.objects = name, bound, {}
+
+    def add(self, frame, truth, prediction, objects):
+        objects = list(objects)
+        try:
+            j, f = metrics.frame_scores(truth, prediction, objects=objects, bound=self.bound)
+        except ValueError as error:
+            raise ValueError(f"sequence {self.name}, frame {frame}: {error}") from error
+        for key, region, contour in zip(objects, j.tolist(), f.tolist()):
+            curve = self.objects.setdefault(key, {"frames": [], "J": [], "F": []})
+            curve["frames"].append(frame)
+            curve["J"].append(region)
+            curve["F"].append(contour)
+
+    def result(self, *, ignored=(), unscored=None, extra=None):
+        objects = {}
+        for key in sorted(self.objects):
+            curve = self.objects[key]
+            j, f = metrics.statistics(curve["J"]), metrics.statistics(curve["F"])
+            objects[str(key)] = {
+                "J&F-Mean": (j.mean + f.mean) / 2,
+                "J-Mean": j.mean, "J-Recall": j.recall, "J-Decay": j.decay,
+                "F-Mean": f.mean, "F-Recall": f.recall, "F-Decay": f.decay,
+                **(extra or {}).get(key, {}), **curve}
+        return {"objects": objects, **_means(objects.values(), ("J&F-Mean", "J-Mean", "F-Mean")),
+                "ignored_ids": sorted(int(key) for key in ignored), "unscored": unscored or {}}
+
+
+def _means(rows, names):
+    rows = list(rows)
+    return {name: sum(row[name] for row in rows) / len(rows) if rows else None for name in names}
+
+
+def _read(labels):
+    return np.asarray(labels() if callable(labels) else labels)
+
+
+def _davis_sequence(name, frames, *, merge, bound):
+    if len(frames) < 3:
+        raise ValueError(f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out the "
+                         "first and the last, so at least 3 are needed")
+
+    def objects_of(labels):
+        return (labels != 0).astype(np.uint8) if merge else np.where(labels == VOID, 0, labels)
+
+    count = 1 if merge else int(objects_of(_read(frames[0].truth)).max())
+    if count == 0:
+        raise ValueError(f"sequence {name}, frame {frames[0].name}: the first truth has no object")
+    curves = _Curves(name, bound)
+    for frame in frames[1:-1]:
+        prediction = _read(frame.prediction)
+        if not merge and prediction.size and prediction.max() > count:
+            raise ValueError(
+                f"sequence {name}, frame {frame.name}: the prediction has id {prediction.max()}, "
+                f"the first truth has ids up to {count}; remove the other ids")
+        if merge:
+            prediction = objects_of(prediction)
+        curves.add(frame.name, objects_of(_read(frame.truth)), prediction, range(1, count + 1))
+    return curves.result()
+
+
+_DAVIS_COLUMNS = ("J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
+
+
+def _all_objects(sequences):
+    return [row for sequence in sequences.values() for row in sequence["objects"].values()]
+
+
+def _davis_total(sequences):
+    return _total(_all_objects(sequences), _DAVIS_COLUMNS)
+
+
+def _plain_total(sequences):
+    return _total(_all_objects(sequences), ("J-Mean", "F-Mean"))
+
+
+def _total(rows, columns):
+    # Every object weighs the same, not every sequence.
+    table = _means(rows, columns)
+    both = (table["J-Mean"] + table["F-Mean"]) / 2 if rows else None
+    return {"J&F-Mean": both, **table}
+
+
+def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
+    if name not in videos:
+        raise ValueError(f"video {name} is not among the {len(videos)} of meta.json; pass the "
+                         "meta.json that belongs to the truth")
+    categories = {int(key): entry["category"] for key, entry in videos[name]["objects"].items()}
+    curves, shown, met = _Curves(name, bound), {}, set()
+    for index, frame in enumerate(frames):
+        truth = _read(frame.truth)
+        active = sorted(shown)
+        if active and not (drop_last and index == len(frames) - 1):
+            prediction = _read(frame.prediction)
+            met |= set(np.unique(prediction).tolist())
+            curves.add(frame.name, truth, prediction, active)
+        for key in np.unique(truth).tolist():
+            if key in categories:
+                shown.setdefault(key, frame.name)
+    extra = {key: {"category": categories[key], "first_frame": shown[key],
+                   "seen": seen is None or categories[key] in seen} for key in shown}
+    unscored = {str(key): f"no scored frame after its first, {shown[key]}" if key in shown
+                else "no annotated frame shows it"
+                for key in sorted(set(categories) - set(curves.objects))}
+    return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
+
+
+def _youtube_total(sequences):
+    rows = _all_objects(sequences)
+    table = {}
+    for group, wanted in (("seen", True), ("unseen", False)):
+        means = _means([row for row in rows if row["seen"] == wanted], ("J-Mean", "F-Mean"))
+        table[f"J_{group}"], table[f"F_{group}"] = means["J-Mean"], means["F-Mean"]
+    four = list(table.values())
+    overall = None if None in four else sum(four) / 4
+    return {"Overall": overall, **table, **_total(rows, ("J-Mean", "F-Mean"))}
+
+
+def _benchmark_sequence(name, frames, *, skip, bound):
+    curves, in_truth, met = _Curves(name, bound), set(), set()
+    for frame in frames[1:-1] if skip else frames:
+        truth, prediction = _read(frame.truth), _read(frame.prediction)
+        in_truth |= set(np.unique(truth).tolist()) - {0}
+        met |= in_truth | (set(np.unique(prediction).tolist()) - {0})
+        curves.add(frame.name, truth, prediction, sorted(met))
+    curves.objects = {key: curve for key, curve in curves.objects.items() if key in in_truth}
+    return curves.result(ignored=met - in_truth)
