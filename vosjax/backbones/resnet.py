@@ -1,0 +1,180 @@
+"""ResNet and ResNeXt up to their stride-16 stage, with frozen batch norm.
+
+He et al. 2016 and Xie et al. 2017 in torchvision's v1.5 form: the stride sits in the 3x3
+convolution. The fourth stage is left out, as in AOT, STCN and STM: `deep` is `f16`.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from vosjax.backbones import Backbone, Maps
+from vosjax.layers.conv import conv, max_pool
+from vosjax.layers.grouped import GroupedConv
+from vosjax.layers.norm import FrozenBatchNorm
+from vosjax.names import Name
+from vosjax.names import conv as conv_name
+from vosjax.names import frozen_norm, linear
+
+STAGES = ("layer1", "layer2", "layer3")
+IGNORED = (r"(.*\.)?num_batches_tracked", r"layer4\..*", r"fc\..*")
+
+
+class Variant(NamedTuple):
+    """One of the published networks; `width` is the inner width of a bottleneck per 64 channels."""
+
+    bottleneck: bool
+    depths: tuple[int, int, int]
+    groups: int = 1
+    width: int = 64
+
+
+VARIANTS = {
+    "18": Variant(False, (2, 2, 2)),
+    "50": Variant(True, (3, 4, 6)),
+    "101": Variant(True, (3, 4, 23)),
+    "resnext50_32x4d": Variant(True, (3, 4, 6), 32, 4 * 32),
+    "resnext101_32x8d": Variant(True, (3, 4, 23), 32, 8 * 32),
+}
+
+
+def pointwise(x: jax.Array, features: int, *, stride: int = 1, bias: bool = False,
+              name: str | None = None) -> jax.Array:
+    """A 1x1 convolution as a matrix product, which the CPU likes better; kernel [I, O]."""
+    return nn.Dense(features, use_bias=bias, name=name)(x[:, ::stride, ::stride])
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (strided), 1x1 and the shortcut: [B, H, W, C] -> [B, H/s, W/s, 4 * features]."""
+
+    features: int
+    stride: int = 1
+    groups: int = 1
+    width: int = 64  # inner width for 64 features
+    bias: bool = False  # of the convolutions
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        inner, out = self.features * self.width // 64, 4 * self.features
+        y = pointwise(x, inner, bias=self.bias, name="conv1")
+        y = nn.relu(FrozenBatchNorm(name="bn1")(y))
+        if self.groups == 1:
+            y = conv(inner, 3, stride=self.stride, bias=self.bias, name="conv2")(y)
+        else:
+            y = GroupedConv(inner, 3, self.groups, self.stride, name="conv2")(y)
+        y = nn.relu(FrozenBatchNorm(name="bn2")(y))
+        y = FrozenBatchNorm(name="bn3")(pointwise(y, out, bias=self.bias, name="conv3"))
+        return nn.relu(y + _shortcut(x, out, self.stride, self.bias))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and the shortcut: [B, H, W, C] -> [B, H/s, W/s, features]."""
+
+    features: int
+    stride: int = 1
+    bias: bool = False  # of the convolutions
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = conv(self.features, 3, stride=self.stride, bias=self.bias, name="conv1")(x)
+        y = nn.relu(FrozenBatchNorm(name="bn1")(y))
+        y = conv(self.features, 3, bias=self.bias, name="conv2")(y)
+        y = FrozenBatchNorm(name="bn2")(y)
+        return nn.relu(y + _shortcut(x, self.features, self.stride, self.bias))
+
+
+def _shortcut(x: jax.Array, features: int, stride: int, bias: bool) -> jax.Array:
+    if stride == 1 and x.shape[-1] == features:
+        return x
+    x = pointwise(x, features, stride=stride, bias=bias, name="downsample_conv")
+    return FrozenBatchNorm(name="downsample_bn")(x)
+
+
+class ResNet(nn.Module):
+    """Images [B, H, W, any channels] -> Maps.
+
+    `extra_stems` names further 7x7 stems, each with an input of its own, whose outputs are added
+    to that of the image before the first norm (STM's memory encoder: the mask and the others').
+    """
+
+    variant: Variant
+    bias: bool = False  # of all convolutions (STCN's value encoder)
+    extra_stems: tuple[str, ...] = ()
+
+    @nn.compact
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None,
+                 extras: tuple[jax.Array, ...] = ()) -> Maps:
+        x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
+        for name, extra in zip(self.extra_stems, extras, strict=True):
+            x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
+        x = max_pool(nn.relu(FrozenBatchNorm(name="bn1")(x)))
+        maps = []
+        for stage, depth in enumerate(self.variant.depths):
+            for block in range(depth):
+                stride = 2 if stage > 0 and block == 0 else 1
+                name = f"{STAGES[stage]}_{block}"
+                if self.variant.bottleneck:
+                    x = Bottleneck(64 << stage, stride, self.variant.groups, self.variant.width,
+                                   self.bias, name=name)(x)
+                else:
+                    x = BasicBlock(64 << stage, stride, self.bias, name=name)(x)
+            maps.append(x)
+        return Maps(*maps, deep=maps[-1])
+
+
+def names(variant: str, path: str, key: str, *, stages: tuple[str, str, str] = STAGES,
+          bias: bool = False, extra_stems: tuple[str, ...] = ()) -> list[Name]:
+    """Where the weights of a `ResNet` stand.
+
+    Args:
+      variant: a key of VARIANTS.
+      path: our path in front of all, '' or 'encoder' (without a slash at its end).
+      key: the reference's prefix with its dot, or ''.
+      stages: what the reference calls the stages; ('res2', 'layer2', 'layer3') in STCN's key
+        encoder, ('res2', 'res3', 'res4') in STM.
+      bias: whether the convolutions have one.
+      extra_stems: as in `ResNet`.
+    """
+    root = f"{path}/" if path else ""
+    entries = frozen_norm(f"{root}bn1", f"{key}bn1")
+    for stem in ("conv1", *extra_stems):
+        entries += conv_name(f"{root}{stem}", f"{key}{stem}", bias=bias)
+    kind = VARIANTS[variant]
+    for stage, depth in enumerate(kind.depths):
+        for block in range(depth):
+            ours = f"{root}{STAGES[stage]}_{block}"
+            theirs = f"{key}{stages[stage]}.{block}"
+            for i in (1, 2, 3) if kind.bottleneck else (1, 2):
+                layer = linear if kind.bottleneck and i != 2 else conv_name
+                entries += layer(f"{ours}/conv{i}", f"{theirs}.conv{i}", bias=bias)
+                entries += frozen_norm(f"{ours}/bn{i}", f"{theirs}.bn{i}")
+            if block == 0 and (stage > 0 or kind.bottleneck):
+                entries += linear(f"{ours}/downsample_conv", f"{theirs}.downsample.0", bias=bias)
+                entries += frozen_norm(f"{ours}/downsample_bn", f"{theirs}.downsample.1")
+    return entries
+
+
+def early(path: str) -> bool:
+    """The stem and the first stage."""
+    return path.startswith(("conv1/", "bn1/", f"{STAGES[0]}_"))
+
+
+def channels(variant: str) -> tuple[int, int, int, int]:
+    """Of f4, f8, f16 and deep."""
+    widths = tuple((256 if VARIANTS[variant].bottleneck else 64) << i for i in range(3))
+    return widths + widths[-1:]
+
+
+def build(variant: str) -> Backbone:
+    """'18', '50', '101', 'resnext50_32x4d' or 'resnext101_32x8d'.
+
+    Raises:
+      ValueError: any other variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown ResNet {variant!r}; there are: {', '.join(VARIANTS)}")
+    return Backbone(
+        module=ResNet(VARIANTS[variant]), channels=channels(variant),
+        names=lambda path, key: names(variant, path, key), ignored=IGNORED, early=early,
+        aligned=True)
