@@ -15,16 +15,15 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from vosjax.io.errors import InputError
 from vosjax.io.palette import DAVIS
+from vosjax.io.smoothing import check_sharp, smoothed
 from vosjax.io.video import natural
 
 MASKS = (".png", ".npy", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg")
-MAX_COLOURS = 64  # more distinct colours or greys than that are no objects but smooth edges
 VOID = 255
 
 
@@ -271,7 +270,7 @@ def _colours(array: np.ndarray, name: str) -> _Raw:
     if array.shape[2] == 4:
         alphas = np.unique(array[..., 3])
         if np.count_nonzero((alphas > 0) & (alphas < 255)) > 2:
-            raise _smoothed(name, f"{len(alphas)} degrees of transparency")
+            raise smoothed(name, f"{len(alphas)} degrees of transparency")
         values[array[..., 3] == 0] = 0
     return _Raw(name, values, "colours")
 
@@ -279,7 +278,8 @@ def _colours(array: np.ndarray, name: str) -> _Raw:
 def _ids(raws: list[_Raw]) -> tuple[list[np.ndarray], np.ndarray | None]:
     """The ids of all masks of one video, and its palette."""
     for raw in raws:
-        _check_sharp(raw)
+        if raw.kind != "ids":
+            check_sharp(raw.values, name=raw.name, colours=raw.kind == "colours")
     palette = next((raw.palette for raw in raws if raw.palette is not None), None)
     raws, colours = _map_colours(raws)
     if colours is not None and palette is None:
@@ -319,60 +319,3 @@ def _map_colours(raws: list[_Raw]) -> tuple[list[_Raw], np.ndarray | None]:
     return [raw if raw.kind != "colours" else
             raw._replace(values=values[np.searchsorted(keys, raw.values)], kind=kind)
             for raw in raws], palette
-
-
-def _smoothed(name: str, what: str) -> InputError:
-    return InputError(
-        f"{name} is anti-aliased or stored with loss: {what}, where every object should have one "
-        "value; draw it without smoothing, resize it with nearest neighbour and store it as PNG "
-        f"(more than {MAX_COLOURS} objects: as palette PNG or as integer .npy of 16 bits)")
-
-
-def _check_sharp(raw: _Raw):
-    """Refuses masks whose values between objects are blends of their neighbours."""
-    if raw.kind == "ids":
-        return
-    values = np.unique(raw.values)
-    if len(values) > MAX_COLOURS:
-        raise _smoothed(raw.name, f"{len(values)} distinct values")
-    blends, binary = _blends(raw.values, values, raw.kind)
-    if blends >= (1 if binary else 3):
-        raise _smoothed(raw.name, f"{blends} of {len(values)} values only blend their neighbours")
-
-
-def _blends(labels: np.ndarray, values: np.ndarray, kind: str) -> tuple[int, bool]:
-    """How many values blend two others, and whether these two are 0 and 255 of a grey mask.
-
-    A blend fills no 3x3 square, and most of its pixels lie within two pixels of both of the values
-    it lies between. Those have to be 32 apart in a channel, as neighbouring ids are no blends.
-    """
-    index = np.searchsorted(values, labels)
-    square, window = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
-    layers = [(index == i).astype(np.uint8) for i in range(len(values))]
-    solid = [bool(cv2.erode(layer, square, borderValue=0).any()) for layer in layers]
-    near = {i: cv2.dilate(layers[i], window) for i in range(len(values)) if solid[i]}
-    points = np.stack([values >> 16, values >> 8 & 255, values & 255], 1).astype(float)
-    if kind == "grey":
-        points = values[:, None].astype(float)
-
-    def ends(i):
-        for a in near:
-            for b in near:
-                if a < b and _between(points[i], points[a], points[b]):
-                    here = layers[i].astype(bool)
-                    if (near[a] & near[b])[here].mean() > 0.5:
-                        return values[a], values[b]
-        return None
-
-    found = [e for i in range(len(values)) if not solid[i] and (e := ends(i)) is not None]
-    white = 255 if kind == "grey" else 0xFFFFFF
-    return len(found), any(e == (0, white) for e in found)
-
-
-def _between(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether a colour lies on the way from a to b, off by rounding at most."""
-    way = b - a
-    if np.abs(way).max() < 32:
-        return False
-    t = float((point - a) @ way / (way @ way))
-    return 0.02 < t < 0.98 and float(np.abs(a + t * way - point).max()) <= 2

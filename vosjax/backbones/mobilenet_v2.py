@@ -1,0 +1,148 @@
+"""MobileNetV2 (Sandler et al. 2018, width 1.0) at output stride 16, as AOT takes it."""
+
+import re
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from vosjax.backbones import Backbone, Maps
+from vosjax.layers.conv import Depthwise, conv
+from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
+from vosjax.names import Name, conv as conv_name, frozen_norm, linear
+
+# expansion t, channels c, repeats n, stride of the first, dilations of the depthwise convolutions;
+# the stage that would leave stride 16 dilates in place of striding
+STAGES = ((1, 16, 1, 1, (1,)), (6, 24, 2, 2, (1, 1)), (6, 32, 3, 2, (1, 1, 1)),
+          (6, 64, 4, 2, (1, 1, 1, 1)), (6, 96, 3, 1, (1, 1, 1)), (6, 160, 3, 1, (1, 2, 2)),
+          (6, 320, 1, 1, (2,)))
+BLOCKS = tuple((t, c, stride if i == 0 else 1, dilations[i])
+               for t, c, n, stride, dilations in STAGES for i in range(n))
+STEM, LAST = 32, 1280
+TAPS = (3, 6, 13)  # blocks whose outputs are f4, f8 and f16; torchvision counts the stem as 0
+EARLY = 3  # features 0..3 are frozen in training
+
+
+class InvertedResidual(nn.Module):
+    """Expand (1x1), depthwise 3x3, project (1x1, linear); a residual where shapes allow."""
+
+    expansion: int
+    features: int
+    stride: int
+    dilation: int
+
+    @nn.compact
+    def __call__(self, x):
+        y = x
+        if self.expansion != 1:
+            y = nn.Dense(x.shape[-1] * self.expansion, use_bias=False, name="expand")(y)
+            y = nn.relu6(FrozenBatchNorm(name="expand_norm")(y))
+        y = Depthwise(3, stride=self.stride, dilation=self.dilation, name="depthwise")(y)
+        y = nn.relu6(FrozenBatchNorm(name="depthwise_norm")(y))
+        y = nn.Dense(self.features, use_bias=False, name="project")(y)
+        y = FrozenBatchNorm(name="project_norm")(y)
+        return x + y if self.stride == 1 and x.shape[-1] == self.features else y
+
+
+class MobileNetV2(nn.Module):
+    """Images [B, H, W, 3] -> Maps of 24, 32, 96 and 1280 channels."""
+
+    @nn.compact
+    def __call__(self, images: jax.Array, rng: Any = None) -> Maps:
+        del rng  # nothing here is stochastic
+        x = conv(STEM, 3, stride=2, bias=False, name="stem")(images)
+        x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
+        taps = []
+        for index, (t, c, stride, dilation) in enumerate(BLOCKS, 1):
+            x = InvertedResidual(t, c, stride, dilation, name=f"block{index}")(x)
+            if index in TAPS:
+                taps.append(x)
+        x = nn.Dense(LAST, use_bias=False, name="last")(x)
+        return Maps(*taps, nn.relu6(FrozenBatchNorm(name="last_norm")(x)))
+
+
+def names(path: str, key: str) -> list[Name]:
+    """torchvision's names: `features.I.conv.J` with norms one further."""
+    found = conv_name(f"{path}/stem", f"{key}features.0.0", bias=False)
+    found += frozen_norm(f"{path}/stem_norm", f"{key}features.0.1")
+    for index, (expansion, *_) in enumerate(BLOCKS, 1):
+        ours, theirs = f"{path}/block{index}", f"{key}features.{index}.conv"
+        step = 0
+        if expansion != 1:
+            found += linear(f"{ours}/expand", f"{theirs}.0.0", bias=False)
+            found += frozen_norm(f"{ours}/expand_norm", f"{theirs}.0.1")
+            step = 1
+        found += conv_name(f"{ours}/depthwise", f"{theirs}.{step}.0", bias=False)
+        found += frozen_norm(f"{ours}/depthwise_norm", f"{theirs}.{step}.1")
+        found += linear(f"{ours}/project", f"{theirs}.{step + 1}", bias=False)
+        found += frozen_norm(f"{ours}/project_norm", f"{theirs}.{step + 2}")
+    last = len(BLOCKS) + 1
+    found += linear(f"{path}/last", f"{key}features.{last}.0", bias=False)
+    return found + frozen_norm(f"{path}/last_norm", f"{key}features.{last}.1")
+
+
+def early(path: str) -> bool:
+    """Features 0 to 3, the stem and the first three blocks."""
+    block = re.match(r"block(\d+)/", path)
+    return int(block[1]) <= EARLY if block else path.startswith("stem")
+
+
+def build(variant: str = "") -> Backbone:
+    """The encoder; there are no variants.
+
+    Raises:
+      ValueError: a variant is named.
+    """
+    if variant:
+        raise ValueError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
+    return Backbone(module=MobileNetV2(), channels=(24, 32, 96, LAST), names=names,
+                    ignored=(r"classifier\..*", r".*\.num_batches_tracked"), early=early,
+                    aligned=True)
+
+
+def from_folded(arrays: dict[str, np.ndarray]) -> dict:
+    """Encoder weights from a network whose batch norms are folded into its convolutions.
+
+    Norms become the identity (variance 1 - epsilon) that only adds the bias. The folded network
+    takes RGB / 127.5 - 1 and ours takes ImageNet's mean and deviation, so the first convolution is
+    rescaled; inside of the image the figures agree, on the outermost ring of the stem they do not,
+    because padding with zeros means the mean colour here and middle grey there.
+
+    Args:
+      arrays: `features.0.{w,b}`, `features.K.{expand,depthwise,project}.{w,b}` and
+        `features.18.{w,b}`; kernels [kh, kw, in, out], depthwise [kh, kw, 1, C].
+
+    Returns:
+      A nested dict for `MobileNetV2`.
+
+    Raises:
+      ValueError: an array is missing.
+    """
+    def take(key):
+        if key not in arrays:
+            raise ValueError(f"no array {key!r} among the folded MobileNetV2 weights; expected "
+                             "features.0, features.1..17.{expand,depthwise,project}, features.18, "
+                             "each with .w and .b")
+        return np.asarray(arrays[key], np.float32)
+
+    def norm(bias):
+        return {"scale": np.ones_like(bias), "bias": bias, "mean": np.zeros_like(bias),
+                "var": np.full_like(bias, 1 - EPSILON)}
+
+    std, mean = np.float32(IMAGENET_STD), np.float32(IMAGENET_MEAN)
+    kernel = take("features.0.w")
+    shift = np.einsum("hwio,i->o", kernel, 2 * mean - 1)
+    params = {"stem": {"kernel": kernel * (2 * std)[:, None]},
+              "stem_norm": norm(take("features.0.b") + shift)}
+    for index, (expansion, *_) in enumerate(BLOCKS, 1):
+        block = {}
+        for part in ("expand", "depthwise", "project")[0 if expansion != 1 else 1:]:
+            kernel = take(f"features.{index}.{part}.w")
+            block[part] = {"kernel": kernel if part == "depthwise" else kernel[0, 0]}
+            block[f"{part}_norm"] = norm(take(f"features.{index}.{part}.b"))
+        params[f"block{index}"] = block
+    last = len(BLOCKS) + 1
+    params["last"] = {"kernel": take(f"features.{last}.w")[0, 0]}
+    params["last_norm"] = norm(take(f"features.{last}.b"))
+    return params

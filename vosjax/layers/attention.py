@@ -1,0 +1,33 @@
+"""Multi-head attention over the tokens of one frame."""
+
+import flax.linen as nn
+import jax
+
+from vosjax.read import read
+
+
+def split_heads(x: jax.Array, heads: int) -> jax.Array:
+    """[..., C] -> [..., heads, C / heads]."""
+    return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
+
+
+def join_heads(x: jax.Array) -> jax.Array:
+    """[..., heads, C] -> [..., heads * C]."""
+    return x.reshape(*x.shape[:-2], -1)
+
+
+class SelfAttention(nn.Module):
+    """Tokens attend to each other; the position enters queries and keys alone (AOT, 5.1)."""
+
+    heads: int
+    features: int = 256
+
+    @nn.compact
+    def __call__(self, x: jax.Array, position: jax.Array) -> jax.Array:
+        """x [P, C], position [P, C] -> [P, features]."""
+        placed = x + position
+        query, key, value = (
+            split_heads(nn.Dense(self.features, name=name)(source), self.heads)
+            for name, source in (("query", placed), ("key", placed), ("value", x)))
+        mixed = read(query, key[None], value[None], jax.numpy.ones(1, bool))
+        return nn.Dense(self.features, name="projection")(join_heads(mixed))

@@ -1,0 +1,126 @@
+"""Attention to a square window of another frame (AOT's short-term attention).
+
+A query in row y sees rows y-R..y+R only, so one row of queries times the band of 2R+1 key rows is
+a plain matrix product; the columns outside of the window are masked away. Relative terms travel
+between the window's and the band's coordinates by a skew: padding a row to length M+1 and viewing
+it with length M moves row w by w places.
+"""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vosjax.layers.attention import join_heads, split_heads
+
+OUTSIDE = -1e9  # logit of places outside of the window or the map
+
+
+def _to_band(window: jax.Array, width: int) -> jax.Array:
+    """[..., W, K] -> [..., W, width]: entry (w, d) goes to column w + d - R, zero elsewhere."""
+    side = window.shape[-1]
+    row = width + side - 1  # of padded columns
+    flat = jnp.pad(window, [(0, 0)] * (window.ndim - 1) + [(0, row + 1 - side)])
+    flat = flat.reshape(*window.shape[:-2], -1)[..., :width * row]
+    return flat.reshape(*window.shape[:-2], width, row)[..., side // 2:side // 2 + width]
+
+
+def _to_window(band: jax.Array, side: int) -> jax.Array:
+    """[..., W, W] -> [..., W, side]: the inverse of `_to_band`."""
+    width = band.shape[-1]
+    row = width + side - 1
+    padded = jnp.pad(band, [(0, 0)] * (band.ndim - 1) + [(side // 2, side // 2)])
+    flat = padded.reshape(*band.shape[:-2], -1)
+    flat = jnp.pad(flat, [(0, 0)] * (flat.ndim - 1) + [(0, width)])
+    return flat.reshape(*band.shape[:-2], width, row + 1)[..., :side]
+
+
+def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: jax.Array, *,
+                    radius: int, offsets: jax.Array | None = None) -> jax.Array:
+    """Softmax attention of every place to the window of (2 radius + 1)^2 places around it.
+
+    Logits are q.k / sqrt(C) + bias; places outside of the map take no part.
+
+    Args:
+      query: [h, w, heads, C].
+      key: [h, w, heads, C], of the other frame.
+      value: [h, w, heads, D].
+      bias: [h, w, heads, K, K] added to the logits, K = 2 radius + 1, rows first.
+      radius: of the window.
+      offsets: [heads, D, K, K] added to the values by their place in the window, or None.
+
+    Returns:
+      [h, w, heads, D].
+    """
+    height, width, heads, depth = query.shape
+    side = 2 * radius + 1
+    scale = 1 / math.sqrt(depth)
+    apart = np.arange(width)[None] - np.arange(width)[:, None]
+    column_inside = np.abs(apart) <= radius  # [W query, W key]
+    row_of = np.arange(height)[:, None] + np.arange(side) - radius
+    row_inside = (row_of >= 0) & (row_of < height)  # [H, K]
+
+    def bands(x):  # [heads, H + 2R, W, C]
+        return jnp.pad(x, ((radius, radius), (0, 0), (0, 0), (0, 0))).transpose(2, 0, 1, 3)
+
+    def attend(key, value, row):
+        query, bias, inside, y = row  # [heads, W, C], [heads, K, W, K], [K]
+        key, value = (jax.lax.dynamic_slice_in_dim(x, y, side, 1).reshape(
+            heads, side * width, x.shape[-1]) for x in (key, value))
+        logits = jnp.einsum("nwc,nsc->nws", query, key) * scale
+        placed = _to_band(bias, width).transpose(0, 2, 1, 3)  # [heads, W, K, W]
+        allowed = column_inside[:, None] & inside[:, None]  # [W, K, W]
+        logits = jnp.where(allowed, logits.reshape(placed.shape) + placed, OUTSIDE)
+        weights = jax.nn.softmax(logits.reshape(heads, width, -1).astype(jnp.float32), -1)
+        weights = weights.astype(value.dtype)
+        mixed = jnp.einsum("nws,nsd->nwd", weights, value)
+        if offsets is not None:
+            window = _to_window(weights.reshape(placed.shape).transpose(0, 2, 1, 3), side)
+            mixed += jnp.einsum("nkwj,ndkj->nwd", window, offsets)
+        return mixed
+
+    rows = (query.transpose(0, 2, 1, 3), bias.transpose(0, 2, 3, 1, 4), jnp.asarray(row_inside),
+            jnp.arange(height))
+    key, value = bands(key), bands(value)
+
+    def one_by_one(key, value, rows):
+        return jax.lax.map(jax.checkpoint(lambda row: attend(key, value, row)), rows)
+
+    def at_once(key, value, rows):
+        return jax.vmap(lambda row: attend(key, value, row))(rows)
+
+    mixed = jax.lax.platform_dependent(key, value, rows, cpu=one_by_one, default=at_once)
+    return mixed.transpose(0, 2, 1, 3)
+
+
+class LocalAttention(nn.Module):
+    """Short-term attention with relative terms (AOT, 5.3).
+
+    The relative key term is linear in the unscaled query; `offset` turns the relative value term
+    on, which DeAOT leaves out.
+    """
+
+    heads: int
+    radius: int = 7
+    offset: bool = True
+
+    @nn.compact
+    def __call__(self, query: jax.Array, key: jax.Array, value: jax.Array,
+                 grid: tuple[int, int]) -> jax.Array:
+        """Tokens [P, C], [P, C], [P, D] of a grid (h, w) -> [P, D]."""
+        side = 2 * self.radius + 1
+        query, key, value = (split_heads(x, self.heads).reshape(*grid, self.heads, -1)
+                             for x in (query, key, value))
+        init = nn.initializers.xavier_uniform()
+        relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
+        constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
+        bias = jnp.einsum("yxnc,nck->yxnk", query, relative) + constant
+        offsets = None
+        if self.offset:
+            offsets = self.param("relative_value", init, (self.heads, value.shape[-1], side * side))
+            offsets = offsets.reshape(*offsets.shape[:2], side, side)
+        mixed = local_attention(query, key, value, bias.reshape(*bias.shape[:3], side, side),
+                                radius=self.radius, offsets=offsets)
+        return join_heads(mixed).reshape(grid[0] * grid[1], -1)

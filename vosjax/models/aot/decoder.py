@@ -1,0 +1,50 @@
+"""The feature-pyramid decoder of AOT: from tokens at stride 16 to identity logits at stride 4."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vosjax.backbones import Maps
+from vosjax.layers.conv import conv
+from vosjax.layers.norm import group_norm
+from vosjax.layers.resize import resize
+from vosjax.models.aot.identity import CHANNELS
+
+NORM_GROUPS = 8
+
+
+class ConvNorm(nn.Module):
+    """A convolution with bias and a group norm."""
+
+    features: int
+    kernel: int
+
+    @nn.compact
+    def __call__(self, x):
+        x = linear_or_conv(self.features, self.kernel)(x)
+        return group_norm(NORM_GROUPS, name="norm")(x)
+
+
+def linear_or_conv(features: int, kernel: int) -> nn.Module:
+    """A 1x1 convolution is a matrix product."""
+    return nn.Dense(features, name="conv") if kernel == 1 else conv(features, kernel, name="conv")
+
+
+class Decoder(nn.Module):
+    """Tokens [h, w, C'] and the encoder's maps, with a batch axis, to logits [B, h4, w4, 11]."""
+
+    align_corners: bool
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, maps: Maps) -> jax.Array:
+        def up(x, like):
+            return resize(x, *like.shape[1:3], align_corners=self.align_corners)
+
+        x = nn.relu(ConvNorm(256, 1, name="conv_in")(tokens))
+        x = x + nn.Dense(256, name="adapter16")(maps.f16)
+        x = nn.relu(ConvNorm(256, 3, name="conv16")(x))
+        x = up(x, maps.f8) + nn.Dense(256, name="adapter8")(maps.f8)
+        x = nn.relu(ConvNorm(128, 3, name="conv8")(x))
+        x = up(x, maps.f4) + nn.Dense(128, name="adapter4")(maps.f4)
+        x = nn.relu(ConvNorm(128, 3, name="conv4")(x))
+        return nn.Dense(CHANNELS, name="out")(x).astype(jnp.float32)

@@ -1,0 +1,158 @@
+"""The long short-term transformer (LSTT) of AOT, blocks V1 and V2.
+
+Tokens are [P, C] of one frame, P = h * w row by row. A block meets a frame in one of two ways: as
+a reference frame, which attends to its own keys and values with the identities fused into them, or
+as a propagated frame, which attends to the stored ones.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vosjax.layers.attention import SelfAttention, join_heads, split_heads
+from vosjax.layers.conv import Depthwise
+from vosjax.layers.drop_path import drop_path
+from vosjax.layers.local_attention import LocalAttention
+from vosjax.layers.norm import group_norm, layer_norm
+from vosjax.layers.position import sine_position
+from vosjax.read import read
+
+NORM_GROUPS = 32  # of the feed-forward
+
+
+class FeedForward(nn.Module):
+    """Linear, GroupNorm over the whole map, GELU (erf), depthwise 5x5, linear."""
+
+    hidden: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array, grid: tuple[int, int]) -> jax.Array:
+        features = x.shape[-1]
+        x = nn.Dense(self.hidden, name="expand")(x).reshape(1, *grid, self.hidden)
+        x = nn.gelu(group_norm(NORM_GROUPS, name="norm")(x), approximate=False)
+        x = Depthwise(5, name="depthwise")(x)
+        return nn.Dense(features, name="contract")(x.reshape(-1, self.hidden))
+
+
+class Block(nn.Module):
+    """One LSTT block.
+
+    V1: Q = K = query(b); the memory holds K and value(b + E) (AOT, Yang et al. 2021, as the
+    reference implementation does it: the identity is added before the projection).
+    V2: [Q V] = query_value(b), K = Q; with [g e] = identity(E) the memory holds K (1 + tanh g) and
+    V + e (arXiv 2206.09585, eq. 3, where sigma is 1 + tanh as in the authors' code). One gate a
+    head is the authors' form, `gate_heads` 1 is the paper's single-channel map.
+    """
+
+    version: str
+    heads: int
+    gate_heads: int
+    features: int
+    hidden: int
+    top_k: int | None
+    drop_path: float
+
+    def setup(self):
+        self.norm1, self.norm2, self.norm3 = layer_norm(), layer_norm(), layer_norm()
+        self.self_attention = SelfAttention(self.heads, self.features)
+        if self.version == "v2":
+            self.query_value = nn.Dense(2 * self.features)
+            self.identity = nn.Dense(self.gate_heads + self.features)
+        else:
+            self.query, self.value = nn.Dense(self.features), nn.Dense(self.features)
+        self.long_projection = nn.Dense(self.features)
+        self.short, self.short_projection = LocalAttention(self.heads), nn.Dense(self.features)
+        self.feed_forward = FeedForward(self.hidden)
+
+    def fuse(self, key: jax.Array, value: jax.Array,
+             identity: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What the memory holds of a kept pair [P, C], given the identity embedding [P, C]."""
+        if self.version != "v2":
+            return key, self.value(value + identity)
+        projected = self.identity(identity)
+        gate, shift = projected[:, :self.gate_heads], projected[:, self.gate_heads:]
+        gated = split_heads(key, self.gate_heads) * (1 + jnp.tanh(gate))[..., None]
+        return join_heads(gated), value + shift
+
+    def __call__(self, x: jax.Array, position: jax.Array, grid: tuple[int, int], *,
+                 identity: jax.Array | None = None, long: Any = None, valid: Any = None,
+                 short: Any = None, rng: Any = None):
+        """Tokens and the pair (key, value): fused with `identity` where that is given, else kept.
+
+        `long` and `short` are pairs of [M, P, C] and of [P, C]; `valid` [M] says which hold.
+        """
+        first, second = (None, None) if rng is None else jax.random.split(rng)
+        attended = self.self_attention(self.norm1(x), position)
+        x = x + drop_path(attended, self.drop_path, rng=first)
+        b = self.norm2(x)
+        if self.version == "v2":
+            query, value = jnp.split(self.query_value(b), 2, -1)
+        else:
+            query, value = self.query(b), b
+        pair = (query, value)
+        if identity is not None:
+            pair = self.fuse(*pair, identity)
+            long, valid, short = tuple(part[None] for part in pair), jnp.ones(1, bool), pair
+        far = read(split_heads(query, self.heads), split_heads(long[0], self.heads),
+                   split_heads(long[1], self.heads), valid, top_k=self.top_k)
+        near = self.short(query, *short, grid)
+        x = x + self.long_projection(join_heads(far)) + self.short_projection(near)
+        fed = self.feed_forward(self.norm3(x), grid)
+        return x + drop_path(fed, self.drop_path, rng=second), pair
+
+
+class LSTT(nn.Module):
+    """A stack of blocks; the copies of their outputs for the decoder are normalised."""
+
+    layers: int
+    version: str
+    gate_heads: int = 8
+    heads: int = 8
+    features: int = 256
+    hidden: int = 1024
+    top_k: int | None = None
+    drop_path: float = 0.1
+
+    def setup(self):
+        self.blocks = [Block(self.version, self.heads, self.gate_heads, self.features, self.hidden,
+                             self.top_k, self.drop_path) for _ in range(self.layers)]
+        self.norms = [layer_norm() for _ in range(self.layers)]
+
+    def __call__(self, x: jax.Array, grid: tuple[int, int], *, identity: Any = None,
+                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None):
+        """Runs the stack over tokens x [P, C].
+
+        Args:
+          x: tokens.
+          grid: (h, w).
+          identity: [P, C] of a reference frame; None for a propagated one.
+          long: {'k', 'v'}: [M, L, P, C], of a propagated frame.
+          valid: [M] bool.
+          short: {'k', 'v'}: [L, P, C], of a propagated frame.
+          rng: key for stochastic depth, or None.
+
+        Returns:
+          Normalised outputs [L, P, C], and {'k', 'v'}: [L, P, C], fused for a reference frame and
+          yet to be fused (`fuse`) for a propagated one.
+        """
+        position = sine_position(*grid, channels=self.features)
+        keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
+        outputs, pairs = [], []
+        for i, (block, norm) in enumerate(zip(self.blocks, self.norms)):
+            memory = {} if identity is not None else {
+                "long": (long["k"][:, i], long["v"][:, i]), "valid": valid,
+                "short": (short["k"][i], short["v"][i])}
+            x, pair = block(x, position, grid, identity=identity, rng=keys[i], **memory)
+            outputs.append(norm(x))
+            pairs.append(pair)
+        keys, values = (jnp.stack(part) for part in zip(*pairs))
+        return jnp.stack(outputs), {"k": keys, "v": values}
+
+    def fuse(self, kept: Any, identity: jax.Array) -> Any:
+        """The memory entry {'k', 'v'}: [L, P, C] of a propagated frame's kept pairs."""
+        pairs = [block.fuse(kept["k"][i], kept["v"][i], identity)
+                 for i, block in enumerate(self.blocks)]
+        keys, values = (jnp.stack(part) for part in zip(*pairs))
+        return {"k": keys, "v": values}

@@ -1,0 +1,65 @@
+"""Where AOT's weights stand in the checkpoints of aot-benchmark."""
+
+from vosjax.backbones import Backbone
+from vosjax.names import Name, Names, conv, linear, norm, same
+
+
+def _relative(array, heads):
+    """[heads * K^2, C, 1, 1] -> [heads, C, K^2]."""
+    return array.reshape(heads, -1, array.shape[1]).transpose(0, 2, 1)
+
+
+def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Name]:
+    """A window attention's relative tables."""
+    found = [
+        Name(f"{path}/relative_key", f"{key}.relative_emb_k.weight",
+             lambda array: _relative(array, heads)),
+        Name(f"{path}/relative_bias", f"{key}.relative_emb_k.bias",
+             lambda array: array.reshape(heads, -1))]
+    return found + ([Name(f"{path}/relative_value", f"{key}.relative_emb_v", same)]
+                    if offset else [])
+
+
+def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
+    """One LSTT block."""
+    found = []
+    for ours, theirs in (("query", "linear_Q"), ("key", "linear_K"), ("value", "linear_V"),
+                         ("projection", "projection")):
+        found += linear(f"{path}/self_attention/{ours}", f"{key}.self_attn.{theirs}")
+    pair = {"query_value": "linear_QV", "identity": "linear_ID_KV"} if version == "v2" else {
+        "query": "linear_Q", "value": "linear_V"}
+    pair |= {"long_projection": "long_term_attn.projection",
+             "short_projection": "short_term_attn.projection",
+             "feed_forward/expand": "linear1", "feed_forward/contract": "linear2"}
+    for ours, theirs in pair.items():
+        found += linear(f"{path}/{ours}", f"{key}.{theirs}")
+    for index in (1, 2, 3):
+        found += norm(f"{path}/norm{index}", f"{key}.norm{index}")
+    found += norm(f"{path}/feed_forward/norm", f"{key}.activation.gn")
+    found += conv(f"{path}/feed_forward/depthwise", f"{key}.activation.conv", bias=False)
+    return found + local_attention(f"{path}/short", f"{key}.short_term_attn", heads=heads,
+                                   offset=True)
+
+
+def decoder(path: str, key: str) -> list[Name]:
+    """The FPN head."""
+    found = linear(f"{path}/conv_in/conv", f"{key}.conv_in.conv")
+    found += norm(f"{path}/conv_in/norm", f"{key}.conv_in.gn")
+    for stride in (16, 8, 4):
+        found += conv(f"{path}/conv{stride}/conv", f"{key}.conv_{stride}x.conv")
+        found += norm(f"{path}/conv{stride}/norm", f"{key}.conv_{stride}x.gn")
+        found += linear(f"{path}/adapter{stride}", f"{key}.adapter_{stride}x")
+    return found + linear(f"{path}/out", f"{key}.conv_out")
+
+
+def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm: bool) -> Names:
+    """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses."""
+    found = list(backbone.names("encoder", "encoder."))
+    found += linear("projector", "encoder_projector")
+    for i in range(layers):
+        found += block(f"lstt/blocks_{i}", f"LSTT.layers.{i}", version=version, heads=heads)
+        found += norm(f"lstt/norms_{i}", f"LSTT.decoder_norms.{i}")
+    found += decoder("decoder", "decoder")
+    found += conv("identity/bank", "patch_wise_id_bank")
+    found += norm("identity/norm", "id_norm") if id_norm else []
+    return Names(tuple(found), (r"LSTT\.mask_token",))

@@ -1,0 +1,1 @@
+"""Training: losses, schedules, EMA, optimizer, one step, checkpoints and the loop."""

@@ -1,0 +1,106 @@
+"""What training minimises: bootstrapped cross-entropy and soft Jaccard, for one frame of one clip.
+
+Only the background and the live slots take part; pixels labelled 255, or with a slot that is not
+live, are ignored. Follows the losses of the AOT reference (half and half) and of STCN (bootstrapped
+cross-entropy alone).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.types import UNUSED_LOGIT
+
+IGNORED = 255
+
+
+class FrameLoss(NamedTuple):
+    """Scalars of one frame: what is minimised, and its two parts."""
+
+    total: jax.Array
+    cross_entropy: jax.Array
+    jaccard: jax.Array
+
+
+def targets(labels: jax.Array, live: jax.Array) -> jax.Array:
+    """labels [H, W], live [N] bool -> [N+1, H, W] bool, all False at ignored pixels."""
+    classes = jnp.concatenate([jnp.ones(1, bool), live])
+    slots = jnp.arange(classes.size, dtype=jnp.int32)[:, None, None]
+    return (labels.astype(jnp.int32)[None] == slots) & classes[:, None, None]
+
+
+def _log_probabilities(logits: jax.Array, live: jax.Array) -> jax.Array:
+    classes = jnp.concatenate([jnp.ones(1, bool), live])[:, None, None]
+    return jax.nn.log_softmax(jnp.where(classes, logits, UNUSED_LOGIT), axis=0)
+
+
+def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
+    """The mean of the `count` largest of `values`, any shape, none negative; count may be traced.
+
+    The count-th largest value is found exactly, by bisection over the bits of a float (31 counts
+    in place of a sort); values that tie with it share its gradient.
+    """
+    fixed = jax.lax.stop_gradient(values)
+    bits = jax.lax.bitcast_convert_type(jnp.abs(fixed), jnp.int32)
+
+    def narrow(place, found):
+        trial = found | jnp.left_shift(jnp.int32(1), 30 - place)
+        return jnp.where(jnp.sum(bits >= trial) >= count, trial, found)
+
+    bound = jax.lax.bitcast_convert_type(
+        jax.lax.fori_loop(0, 31, narrow, jnp.int32(0)), jnp.float32)
+    above, ties = fixed > bound, fixed == bound
+    share = (count - jnp.sum(above)) / jnp.maximum(jnp.sum(ties), 1)
+    return jnp.sum(values * (above + ties * share)) / count
+
+
+def bootstrapped_cross_entropy(logits: jax.Array, labels: jax.Array, live: jax.Array,
+                               count: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the `count` hardest pixels; ignored ones count as pixels of loss 0.
+
+    Args:
+      logits: [N+1, H, W] float32, channel 0 the background.
+      labels: [H, W] integers, slot 1..N, 0 background, 255 ignored.
+      live: [N] bool, the slots that hold an object of this clip.
+      count: int32 scalar in 1..H*W, traced or not (`schedule.kept`).
+    """
+    log_p = _log_probabilities(logits, live)
+    pixels = -jnp.sum(jnp.where(targets(labels, live), log_p, 0.0), axis=0)
+    return mean_of_largest(pixels, count)
+
+
+def soft_jaccard(logits: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
+    """1 - I / (union + 1e-6) of the probabilities, averaged over the classes present in the labels.
+
+    Shapes as `bootstrapped_cross_entropy`. The background is a class; 0 when no pixel is valid.
+    """
+    truth = targets(labels, live)
+    p = jnp.exp(_log_probabilities(logits, live)) * jnp.any(truth, axis=0)
+    inter = jnp.sum(jnp.where(truth, p, 0.0), axis=(1, 2))
+    area = jnp.sum(truth, axis=(1, 2))
+    union = jnp.sum(p, axis=(1, 2)) + area - inter
+    present = area > 0
+    loss = jnp.where(present, 1 - inter / (union + 1e-6), 0.0)
+    return jnp.sum(loss) / jnp.maximum(jnp.sum(present), 1)
+
+
+def frame_loss(logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array, *,
+               jaccard_weight: float = 0.5) -> FrameLoss:
+    """(1 - w) cross-entropy + w soft Jaccard; shapes as `bootstrapped_cross_entropy`.
+
+    w is 0.5 for AOT; 0 gives STCN's loss.
+    """
+    ce = bootstrapped_cross_entropy(logits, labels, live, count)
+    jaccard = soft_jaccard(logits, labels, live)
+    return FrameLoss((1 - jaccard_weight) * ce + jaccard_weight * jaccard, ce, jaccard)
+
+
+def object_jaccard(prediction: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
+    """[N] region similarity J of label maps [H, W]; 1 where a slot is in neither of them."""
+    valid = labels != IGNORED
+    truth = targets(labels, live)[1:]
+    mine = targets(prediction, live)[1:] & valid
+    inter = jnp.sum(truth & mine, axis=(1, 2))
+    union = jnp.sum(truth | mine, axis=(1, 2))
+    return jnp.where(union > 0, inter / jnp.maximum(union, 1), 1.0)

@@ -1,0 +1,92 @@
+"""What changes with the step: learning rates, hard-pixel share, auxiliary weight, own predictions.
+
+Everything is plain double precision arithmetic on the host; the compiled step takes the results
+as traced scalars, so no schedule ever compiles anything twice. Steps count from 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Knobs(NamedTuple):
+    """The scalars of one training step.
+
+    rate          float32   learning rate of the head
+    encoder_rate  float32   learning rate of the encoder
+    count         int32     pixels a frame that the cross-entropy keeps
+    aux_weight    float32   weight of the reference frame's loss
+    own           bool      the network's own predictions are fed back in place of the truth
+    ema_decay     float32   share of the old average that is kept
+    """
+
+    rate: np.ndarray
+    encoder_rate: np.ndarray
+    count: np.ndarray
+    aux_weight: np.ndarray
+    own: np.ndarray
+    ema_decay: np.ndarray
+
+
+def polynomial(step: int, *, base: float, floor: float, total: int, warmup: float = 0.05,
+               power: float = 0.9) -> float:
+    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay back to it (AOT)."""
+    first = int(warmup * total)
+    if step < first:
+        return floor + (base - floor) * step / first
+    left = max(1 - (step - first) / (total - first + 1), 0.0)
+    return floor + (base - floor) * left ** power
+
+
+def stepped(step: int, *, base: float, milestones: tuple[int, ...], factor: float = 0.1) -> float:
+    """`base` times `factor` for every milestone that has been reached (STCN)."""
+    return base * factor ** sum(step >= at for at in milestones)
+
+
+def hard_share(step: int, *, begin: float, end: float, least: float = 0.15) -> float:
+    """The share of pixels that the cross-entropy keeps: 1 up to `begin`, `least` from `end` on.
+
+    AOT: begin 0, end half of the steps; STCN: begin 20 000, end 70 000.
+    """
+    r = min(1.0, max(0.0, (step - begin) / (end - begin + 1e-5)))
+    return r * least + (1 - r)
+
+
+def kept(share: float, pixels: int) -> int:
+    """How many pixels a share is: truncated, at least one."""
+    return max(int(share * pixels), 1)
+
+
+def aux_weight(step: int, *, total: int, share: float) -> float:
+    """1 at step 0, linearly down to 0 at share * total steps; 0 throughout where share is 0."""
+    end = share * total + 1e-5
+    return max(end - step, 0.0) / end if share else 0.0
+
+
+def ema_decay(update: int, *, total: int) -> float:
+    """Decay at the update-th update (from 1): min(1 - 1 / (0.1 total), (1 + n) / (10 + n))."""
+    return max(0.0, min(1 - 1 / (0.1 * total), (1 + update) / (10 + update)))
+
+
+def knobs(step: int, train, *, pixels: int) -> Knobs:
+    """All scalars of a step.
+
+    Args:
+      step: from 0.
+      train: the config's `train` part (`vosjax.train.defaults`).
+      pixels: of one frame as the loss sees it.
+    """
+    total = train.steps
+    if train.milestones:
+        rate = stepped(step, base=train.lr, milestones=train.milestones)
+    else:
+        rate = polynomial(step, base=train.lr, floor=train.lr_min, total=total,
+                          warmup=train.warmup, power=train.power)
+    floor = min(train.lr_min, rate)
+    encoder = (rate - floor) * train.encoder_lr + floor if train.encoder_lr != 1 else rate
+    begin, end = train.hard_begin * total, train.hard_end * total
+    share = hard_share(step, begin=begin, end=end, least=train.hard_least)
+    return Knobs(np.float32(rate), np.float32(encoder), np.int32(kept(share, pixels)),
+                 np.float32(aux_weight(step, total=total, share=train.aux)),
+                 np.bool_(step >= train.own_from * total),
+                 np.float32(ema_decay(step + 1, total=total)))
