@@ -85,7 +85,7 @@ class Block(nn.Module):
         """
         first, second = (None, None) if rng is None else jax.random.split(rng)
         attended = self.self_attention(self.norm1(x), position)
-        x = x + drop_path(attended, self.drop_path, rng=first)
+        x = x + drop_path(attended[None], self.drop_path, first)[0]
         b = self.norm2(x)
         if self.version == "v2":
             query, value = jnp.split(self.query_value(b), 2, -1)
@@ -100,7 +100,7 @@ class Block(nn.Module):
         near = self.short(query, *short, grid)
         x = x + self.long_projection(join_heads(far)) + self.short_projection(near)
         fed = self.feed_forward(self.norm3(x), grid)
-        return x + drop_path(fed, self.drop_path, rng=second), pair
+        return x + drop_path(fed[None], self.drop_path, second)[0], pair
 
 
 class LSTT(nn.Module):
