@@ -77,7 +77,7 @@ def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
     if labels.shape != frame.shape[:2]:
         raise ValueError(f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} "
                          "differ in size")
-    colours = np.asarray(palette, np.uint8)[labels % len(palette)]
+    colours = np.asarray(palette, np.uint8)[labels.astype(np.intp) % len(palette)]
     object_ = labels > 0
     tinted = cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0)
     result = np.where(object_[..., None], tinted, frame)

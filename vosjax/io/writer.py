@@ -1,4 +1,4 @@
-"""What a segmentation leaves behind besides its masks: the overlay video and the table of scores."""
+"""What a segmentation leaves besides its masks: the overlay video and the table of scores."""
 
 import csv
 import io
