@@ -8,13 +8,13 @@ import numpy as np
 class Motion(NamedTuple):
     """How strongly things move, per unit of time (about one frame). Lengths are fractions of the frame's side."""
 
-    speed: float = 0.05      # top speed of an object; each draws its own, log-uniform down to a twentieth
-    camera: float = 0.025    # the same for the camera
-    turn: float = 7.0        # degrees
-    zoom: float = 0.06       # change of log scale
-    squash: float = 0.12     # change of aspect and shear, as of things that turn out of the plane
-    bend: float = 0.05       # amplitude of elastic waves, fraction of the object's size
-    leave: float = 0.15      # probability that an object's path leads out of the frame and back
+    speed: float = 0.1       # top speed of an object; each draws its own, log-uniform down to a twentieth
+    camera: float = 0.06     # the same for the camera
+    turn: float = 9.0        # degrees
+    zoom: float = 0.08       # change of log scale
+    squash: float = 0.2      # change of aspect and shear, as of things that turn out of the plane
+    bend: float = 0.07       # amplitude of elastic waves, fraction of the object's size
+    leave: float = 0.1       # probability that an object's path leads out of the frame and back
 
     def times(self, factor):
         """All strengths multiplied by `factor`; probabilities stay."""

@@ -14,7 +14,7 @@ class RenderedSettings:
     """Probabilities and ranges of rendered clips."""
 
     objects: tuple[int, int] = (1, 5)                # how many, inclusive
-    size: tuple[float, float] = (0.15, 0.65)         # longer side, share of the frame's
+    size: tuple[float, float] = (0.2, 0.8)           # longer side, share of the frame's
     jointed: float = 0.35                            # probability that an object is a body with limbs
     scenery: int = 4                                 # at most so many unlabelled things far behind
     scene: scenes.Scene = scenes.Scene()
@@ -92,13 +92,16 @@ def figure(rng, *, size, share, label, group, rank, jointed):
 
 def _textured(rng, outline, side):
     alpha = shapes.opacity(outline, side)
-    return np.dstack([textures.texture(rng, alpha.shape), alpha])
+    image = textures.texture(rng, alpha.shape)
+    if rng.random() < 0.6:
+        image = textures.shaded(rng, image, alpha)
+    return np.dstack([image, alpha])
 
 
 def _backdrop(rng, size):
     """A textured plate larger than the frame, and its base."""
     large = tuple(round(1.3 * side) for side in size)
-    image = textures.texture(rng, large)
+    image = textures.landscape(rng, large)
     return image, motion.shift(-0.15 * size[1], -0.15 * size[0])
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vosjax.data import colour as colours
-from vosjax.data import motion, photos, shapes, types
+from vosjax.data import motion, photos, rendered, shapes, types
 from vosjax.data import scene as scenes
 
 FILL = (124, 116, 104)       # the mean colour that AOT puts where a warped photo shows nothing
@@ -38,9 +38,10 @@ class StillsSettings:
     # coherent style
     lift: float = 0.65                     # probability that the photo's own objects move on their own
     pasted: int = 3                        # at most so many objects of other photos
-    pasted_size: tuple[float, float] = (0.15, 0.7)   # longer side, share of the frame's
+    pasted_size: tuple[float, float] = (0.2, 0.9)   # longer side, share of the frame's
     least_area: float = 0.004              # objects below this share of their photo are not cut out
-    zoom: tuple[float, float] = (1.0, 1.5)           # the frame shows the photo enlarged so much
+    zoom: tuple[float, float] = (1.0, 1.8)           # the frame shows the photo enlarged so much
+    figure: float = 0.2                    # probability of a rendered object before the photo
     occluder: float = 0.25                 # probability of an unlabelled occluder with a photo's texture
 
 
@@ -96,6 +97,10 @@ class Stills:
                 actors.append(scenes.Actor(patch, group, scenes.placed(rng, patch, size=size, share=share),
                                            group, rng.uniform(0, 1)))
                 group += 1
+        if rng.random() < settings.figure:
+            share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
+            actors += rendered.figure(rng, size=size, share=share, label=group, group=group, rank=rng.uniform(0, 1),
+                                      jointed=rng.random() < 0.5)
         actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
         if rng.random() < settings.occluder:
             actors.append(self._occluder(rng, spec))

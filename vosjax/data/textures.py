@@ -10,9 +10,10 @@ def fractal(rng, size, *, roughness=None, coarsest=3):
     roughness = rng.uniform(0.45, 0.8) if roughness is None else roughness
     total = np.zeros(size, np.float32)
     cells, weight = coarsest, 1.0
-    while cells < max(size):
+    while cells < max(size) and weight > 0.03:
         grid = rng.random((cells * height // max(size) + 2, cells * width // max(size) + 2), np.float32)
-        total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        smooth = cv2.INTER_CUBIC if cells < 24 else cv2.INTER_LINEAR      # fine octaves look alike either way
+        total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=smooth)
         cells, weight = cells * 2, weight * roughness
     low, high = total.min(), total.max()
     return (total - low) / max(high - low, 1e-6)
@@ -20,9 +21,9 @@ def fractal(rng, size, *, roughness=None, coarsest=3):
 
 def palette(rng, colours):
     """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood."""
-    base = rng.uniform(0, 255, 3)
-    spread = rng.choice([40.0, 90.0, 160.0])
-    anchors = np.clip(base + rng.normal(0, spread, (colours, 3)), 0, 255)
+    light = rng.uniform(40, 215) + rng.normal(0, rng.choice([20.0, 50.0, 90.0]), (colours, 1))
+    hue = rng.normal(0, rng.choice([12.0, 30.0, 60.0]), 3) + rng.normal(0, rng.choice([5.0, 20.0, 50.0]), (colours, 3))
+    anchors = np.clip(light + hue, 0, 255)
     at = np.linspace(0, 255, colours)
     return np.stack([np.interp(np.arange(256), at, anchors[:, i]) for i in range(3)], 1).astype(np.uint8)
 
@@ -80,3 +81,26 @@ def texture(rng, size):
     light = rng.uniform(0.0, 0.5) * (fractal(rng, size, roughness=0.3, coarsest=2) - 0.5)
     factor = (1 + grain + light).astype(np.float32)
     return np.clip(coloured * factor[..., None], 0, 255).astype(np.uint8)
+
+
+def shaded(rng, image, alpha):
+    """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be."""
+    height = cv2.GaussianBlur(alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15))
+    angle = rng.uniform(0, 2 * np.pi)
+    slope = np.cos(angle) * cv2.Sobel(height, -1, 1, 0) + np.sin(angle) * cv2.Sobel(height, -1, 0, 1)
+    steepest = max(float(np.abs(slope).max()), 1e-6)
+    factor = 1 + np.float32(rng.uniform(0.2, 0.6) / steepest) * slope
+    return np.clip(image * factor[..., None], 0, 255).astype(np.uint8)
+
+
+def landscape(rng, size):
+    """A background uint8 [h, w, 3]: one texture, or two to three that meet along noisy borders or a horizon."""
+    image = texture(rng, size)
+    for _ in range(rng.integers(0, 3)):
+        border = fractal(rng, size, roughness=0.5)
+        if rng.random() < 0.5:
+            border = 0.3 * border + 0.7 * gradient(rng, size)
+        weight = np.clip((border - np.float32(rng.uniform(0.35, 0.65))) * rng.choice([6.0, 60.0]) + 0.5, 0, 1)
+        weight = weight.astype(np.float32)
+        image = cv2.blendLinear(texture(rng, size), image, weight, 1 - weight)
+    return image
