@@ -104,7 +104,7 @@ def travel(rng, when, *, size, centre, motion, speed):
     return shift(x, y) @ about(centre, turned)
 
 
-def excursion(rng, when, *, size, centre):
+def excursion(rng, when, *, size):
     """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0."""
     height, width = size
     aim = rng.uniform(0, 2 * np.pi)

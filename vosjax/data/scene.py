@@ -126,7 +126,7 @@ def perform(plate, actors, *, spec, scene, rng, ids=None):
 
 def _path(rng, when, centre, *, size, scene):
     if rng.random() < scene.motion.leave:
-        return motions.excursion(rng, when, size=size, centre=centre)
+        return motions.excursion(rng, when, size=size)
     moves = scene.motion if rng.random() >= scene.resting else scene.motion.times(0.15)
     return motions.travel(rng, when, size=size, centre=centre, motion=moves, speed=moves.speed)
 
