@@ -12,8 +12,12 @@ ENCODERS = {
     "resnet50": "resnet:50",
     "resnext50_32x4d": "resnet:resnext50_32x4d",
     "resnext101_32x8d": "resnet:resnext101_32x8d",
+    "efficientnet_b0": "efficientnet:b0",
+    "efficientnet_b3": "efficientnet:b3",
+    "efficientnet_b4": "efficientnet:b4",
+    "efficientnet_v2_s": "efficientnet:v2_s",
 }
-SLOW = ("resnext101_32x8d",)
+SLOW = ("resnext101_32x8d", "efficientnet_b3", "efficientnet_b4")
 
 
 @pytest.fixture(scope="module",

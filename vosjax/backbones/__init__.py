@@ -2,11 +2,12 @@
 
 import importlib
 import pkgutil
+import re
 from typing import Any, Callable, NamedTuple
 
 import flax.linen as nn
 
-from vosjax.names import Name
+from vosjax.names import Name, Names
 
 
 class Maps(NamedTuple):
@@ -31,6 +32,8 @@ class Backbone(NamedTuple):
               counts from the encoder's root
     aligned   True when maps have 16k+1 -> k+1 geometry (odd sizes, align_corners), False when
               images must be multiples of 16
+    absent    regular expressions of our paths (from the encoder's root) that the published
+              ImageNet files lack; they keep their initial values
     """
 
     module: nn.Module
@@ -39,6 +42,7 @@ class Backbone(NamedTuple):
     ignored: tuple[str, ...]
     early: Callable[[str], bool]
     aligned: bool
+    absent: tuple[str, ...] = ()
 
 
 def build(encoder: str) -> Backbone:
@@ -52,3 +56,10 @@ def build(encoder: str) -> Backbone:
     if name not in there:
         raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(there)}")
     return importlib.import_module(f"{__name__}.{name}").build(variant)
+
+
+def imagenet_names(backbone: Backbone) -> Names:
+    """The weights that a published ImageNet file gives, our paths counted from the encoder's root."""
+    entries = tuple(name for name in backbone.names("", "")
+                    if not any(re.fullmatch(rule, name.path) for rule in backbone.absent))
+    return Names(entries, backbone.ignored)

@@ -16,7 +16,9 @@ def imagenet_normalise(frame: jax.Array) -> jax.Array:
 
 
 class FrozenBatchNorm(nn.Module):
-    """Batch norm in inference form, always: (x - mean) / sqrt(var + 1e-5) * scale + bias."""
+    """Batch norm in inference form, always: (x - mean) / sqrt(var + epsilon) * scale + bias."""
+
+    epsilon: float = EPSILON
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -25,7 +27,7 @@ class FrozenBatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, size)
         mean = self.param("mean", nn.initializers.zeros, size)
         var = self.param("var", nn.initializers.ones, size)
-        gain = scale * jax.lax.rsqrt(var + EPSILON)
+        gain = scale * jax.lax.rsqrt(var + self.epsilon)
         return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
 
 

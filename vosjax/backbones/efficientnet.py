@@ -1,0 +1,187 @@
+"""EfficientNet B0-B4 and V2-S with the deepest map at stride 16, in torchvision's form.
+
+Tan and Le 2019 and 2021. f4 f8 f16 are the native maps. The stage that would go on to stride 32
+keeps its stride at 1 and the depthwise convolutions behind it are dilated by 2, as AOT does with
+MobileNetV2; `deep` is the last block's output, before the classifier's own convolution.
+"""
+
+import math
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from vosjax.backbones import Backbone, Maps
+from vosjax.backbones.resnet import pointwise
+from vosjax.layers.conv import Depthwise, conv
+from vosjax.layers.drop_path import drop_path
+from vosjax.layers.norm import EPSILON, FrozenBatchNorm
+from vosjax.names import Name
+from vosjax.names import conv as conv_name
+from vosjax.names import frozen_norm, linear
+
+DROP_RATE = 0.2  # of the deepest block, stochastic depth
+
+
+class Stage(NamedTuple):
+    """Equal blocks; the first has the stride."""
+
+    expand: int
+    kernel: int
+    stride: int
+    features: int
+    depth: int
+    fused: bool = False  # one full convolution in place of expansion and depthwise
+
+
+class Variant(NamedTuple):
+    """`stages` count from 1 as in torchvision's `features`; f4 f8 f16 come from 2, 3 and 5."""
+
+    stem: int
+    stages: tuple[Stage, ...]
+    epsilon: float = EPSILON
+
+
+def _scaled(width: float, depth: float) -> Variant:
+    """The baseline with its channels and depths multiplied; channels rounded to eights."""
+    base = (Stage(1, 3, 1, 16, 1), Stage(6, 3, 2, 24, 2), Stage(6, 5, 2, 40, 2),
+            Stage(6, 3, 2, 80, 3), Stage(6, 5, 1, 112, 3), Stage(6, 5, 2, 192, 4),
+            Stage(6, 3, 1, 320, 1))
+
+    def channels(features):
+        wanted = features * width
+        rounded = max(8, int(wanted + 4) // 8 * 8)
+        return rounded if rounded >= 0.9 * wanted else rounded + 8
+
+    return Variant(channels(32), tuple(
+        stage._replace(features=channels(stage.features), depth=math.ceil(stage.depth * depth))
+        for stage in base))
+
+
+VARIANTS = {
+    "b0": _scaled(1.0, 1.0),
+    "b1": _scaled(1.0, 1.1),
+    "b2": _scaled(1.1, 1.2),
+    "b3": _scaled(1.2, 1.4),
+    "b4": _scaled(1.4, 1.8),
+    "v2_s": Variant(24, (
+        Stage(1, 3, 1, 24, 2, True), Stage(4, 3, 2, 48, 4, True), Stage(4, 3, 2, 64, 4, True),
+        Stage(4, 3, 2, 128, 6), Stage(6, 3, 1, 160, 9), Stage(6, 3, 2, 256, 15)), 1e-3),
+}
+
+
+class Block(nn.Module):
+    """An inverted bottleneck, plain (with squeeze and excitation) or fused (without)."""
+
+    stage: Stage
+    stride: int
+    dilation: int
+    epsilon: float
+    drop_rate: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
+        shortcut, out = x, self.stage.features
+        inner = self.stage.expand * x.shape[-1]
+
+        def norm(x, name):
+            return FrozenBatchNorm(self.epsilon, name=name)(x)
+
+        if self.stage.fused:
+            width = inner if self.stage.expand > 1 else out
+            x = conv(width, self.stage.kernel, stride=self.stride, bias=False, name="fused")(x)
+            x = nn.silu(norm(x, "fused_bn"))
+        else:
+            squeezed = max(1, x.shape[-1] // 4)
+            if self.stage.expand > 1:
+                x = nn.silu(norm(pointwise(x, inner, name="expand"), "expand_bn"))
+            x = Depthwise(self.stage.kernel, self.stride, self.dilation, name="depthwise")(x)
+            x = nn.silu(norm(x, "depthwise_bn"))
+            gate = nn.silu(nn.Dense(squeezed, name="squeeze")(x.mean((1, 2), keepdims=True)))
+            x = x * nn.sigmoid(nn.Dense(inner, name="excite")(gate))
+        if not self.stage.fused or self.stage.expand > 1:
+            x = norm(pointwise(x, out, name="project"), "project_bn")
+        if shortcut.shape == x.shape:
+            x = shortcut + drop_path(x, self.drop_rate, rng)
+        return x
+
+
+class EfficientNet(nn.Module):
+    """Images [B, H, W, 3] -> Maps; `rng` draws the stochastic depth.
+
+    dilate: False keeps the classifier's own strides, so that `deep` comes at stride 32.
+    """
+
+    variant: Variant
+    dilate: bool = True
+
+    @nn.compact
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
+        stem, stages, epsilon = self.variant
+        x = conv(stem, 3, stride=2, bias=False, name="stem")(images)
+        x = nn.silu(FrozenBatchNorm(epsilon, name="stem_bn")(x))
+        total, index, stride, dilation, maps = sum(s.depth for s in stages), 0, 2, 1, {}
+        for number, stage in enumerate(stages, start=1):
+            for block in range(stage.depth):
+                step = stage.stride if block == 0 else 1
+                cut = self.dilate and stride * step > 16
+                key = None if rng is None else jax.random.fold_in(rng, index)
+                x = Block(stage, 1 if cut else step, dilation, epsilon, DROP_RATE * index / total,
+                          name=f"stage{number}_{block}")(x, key)
+                stride, dilation = (stride, dilation * step) if cut else (stride * step, dilation)
+                index += 1
+            maps[number] = x
+        return Maps(maps[2], maps[3], maps[5], x)
+
+
+def names(variant: str, path: str, key: str) -> list[Name]:
+    """Where the weights stand: below `path` with us, behind `key` in torchvision."""
+    root = f"{path}/" if path else ""
+    entries = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
+    entries += frozen_norm(f"{root}stem_bn", f"{key}features.0.1")
+    for number, stage in enumerate(VARIANTS[variant].stages, start=1):
+        for block in range(stage.depth):
+            entries += _block_names(stage, f"{root}stage{number}_{block}",
+                                    f"{key}features.{number}.{block}.block")
+    return entries
+
+
+def _block_names(stage: Stage, path: str, key: str) -> list[Name]:
+    """torchvision numbers the parts that a block has, one after the other."""
+    if stage.fused:
+        parts = ["fused"] + ["project"] * (stage.expand > 1)
+    else:
+        parts = ["expand"] * (stage.expand > 1) + ["depthwise", "attention", "project"]
+    entries = []
+    for i, part in enumerate(parts):
+        if part == "attention":
+            entries += linear(f"{path}/squeeze", f"{key}.{i}.fc1")
+            entries += linear(f"{path}/excite", f"{key}.{i}.fc2")
+        else:
+            layer = linear if part in ("expand", "project") else conv_name
+            entries += layer(f"{path}/{part}", f"{key}.{i}.0", bias=False)
+            entries += frozen_norm(f"{path}/{part}_bn", f"{key}.{i}.1")
+    return entries
+
+
+def early(path: str) -> bool:
+    """The stem and the stages up to stride 4."""
+    return path.startswith(("stem/", "stem_bn/", "stage1_", "stage2_"))
+
+
+def build(variant: str) -> Backbone:
+    """'b0' ... 'b4' or 'v2_s'.
+
+    Raises:
+      ValueError: any other variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown EfficientNet {variant!r}; there are: {', '.join(VARIANTS)}")
+    stages = VARIANTS[variant].stages
+    head = len(stages) + 1  # torchvision's convolution before the pooling
+    return Backbone(
+        module=EfficientNet(VARIANTS[variant]),
+        channels=tuple(stages[i].features for i in (1, 2, 4, -1)),
+        names=lambda path, key: names(variant, path, key),
+        ignored=(r"(.*\.)?num_batches_tracked", rf"features\.{head}\..*", r"classifier\..*"),
+        early=early, aligned=True)

@@ -1,0 +1,203 @@
+"""Swin transformer up to its stride-16 stage, with AOT's handling of sizes.
+
+Liu et al., "Swin transformer" (2021), as aot-benchmark runs it for dense prediction: no fourth
+stage, a norm of its own on each returned map, windows padded after the first norm without a mask,
+and the shift applied even where a map is no larger than a window.
+"""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vosjax.backbones import Backbone, Maps
+from vosjax.layers.drop_path import drop_path
+from vosjax.layers.norm import layer_norm
+from vosjax.names import Name, linear, norm, same
+from vosjax.names import conv as conv_name
+
+WINDOW = 7
+SHIFT = WINDOW // 2
+HEAD_SIZE = 32
+IGNORED = (r"layers\.3\..*", r"layers\.2\.downsample\..*", r"norm\..*", r"head\..*",
+           r".*\.attn_mask", r".*\.relative_position_index")
+
+
+class Variant(NamedTuple):
+    """`dropped_depth`: blocks of the fourth stage, which still count in the drop rates."""
+
+    embed: int
+    depths: tuple[int, int, int]
+    dropped_depth: int
+    drop_rate: float  # of the deepest block, stochastic depth
+
+
+VARIANTS = {
+    "t": Variant(96, (2, 2, 6), 2, 0.2),
+    "s": Variant(96, (2, 2, 18), 2, 0.3),
+    "b": Variant(128, (2, 2, 18), 2, 0.3),  # AOT's rate; ImageNet training had 0.5
+}
+
+
+@functools.lru_cache(maxsize=1)
+def position_index() -> np.ndarray:
+    """[49, 49]: the bias table's row for every query (first axis) and key of a window."""
+    y, x = np.divmod(np.arange(WINDOW * WINDOW), WINDOW)
+    dy, dx = y[:, None] - y + WINDOW - 1, x[:, None] - x + WINDOW - 1
+    return dy * (2 * WINDOW - 1) + dx
+
+
+@functools.lru_cache(maxsize=32)
+def shift_mask(height: int, width: int) -> np.ndarray:
+    """[windows, 1, 49, 49]: -100 between tokens that the shift brought together from afar.
+
+    height and width are multiples of the window.
+    """
+    def regions(size):
+        return np.searchsorted([size - WINDOW, size - SHIFT], np.arange(size), side="right")
+
+    region = 3 * regions(height)[:, None] + regions(width)
+    region = region.reshape(height // WINDOW, WINDOW, width // WINDOW, WINDOW)
+    region = region.transpose(0, 2, 1, 3).reshape(-1, 1, WINDOW * WINDOW)
+    return np.where(region[..., None] == region[..., None, :], 0.0, -100.0).astype(np.float32)
+
+
+class WindowAttention(nn.Module):
+    """Self-attention of windows [B, windows, 49, C]; `mask` [windows, 1, 49, 49] is added."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, mask: np.ndarray | None) -> jax.Array:
+        batch, windows, tokens, size = x.shape
+        heads = size // HEAD_SIZE
+        table = self.param("relative_position_bias_table", nn.initializers.truncated_normal(0.02),
+                           ((2 * WINDOW - 1) ** 2, heads))
+        bias = table[position_index()].transpose(2, 0, 1).astype(x.dtype)
+        qkv = nn.Dense(3 * size, name="qkv")(x)
+        query, key, value = jnp.moveaxis(
+            qkv.reshape(batch, windows, tokens, 3, heads, HEAD_SIZE), 3, 0)
+        logits = jnp.einsum("bwqhd,bwkhd->bwhqk", query * HEAD_SIZE ** -0.5, key) + bias
+        if mask is not None:
+            logits = logits + jnp.asarray(mask, x.dtype)
+        out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits), value)
+        return nn.Dense(size, name="proj")(out.reshape(x.shape))
+
+
+class Mlp(nn.Module):
+    """Two linear layers with the exact GELU between, four times as wide inside."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = nn.gelu(nn.Dense(4 * x.shape[-1], name="fc1")(x), approximate=False)
+        return nn.Dense(x.shape[-1], name="fc2")(y)
+
+
+class Block(nn.Module):
+    """Window attention and MLP on a map [B, H, W, C] of any size."""
+
+    shifted: bool
+    drop_rate: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
+        batch, height, width, size = x.shape
+        drop_attention, drop_mlp = (None, None) if rng is None else jax.random.split(rng)
+        y = layer_norm(name="norm1")(x)
+        y = jnp.pad(y, ((0, 0), (0, -height % WINDOW), (0, -width % WINDOW), (0, 0)))
+        rows, cols = y.shape[1] // WINDOW, y.shape[2] // WINDOW
+        mask = shift_mask(*y.shape[1:3]) if self.shifted else None
+        if self.shifted:
+            y = jnp.roll(y, (-SHIFT, -SHIFT), (1, 2))
+        y = y.reshape(batch, rows, WINDOW, cols, WINDOW, size).swapaxes(2, 3)
+        y = WindowAttention(name="attn")(
+            y.reshape(batch, rows * cols, WINDOW * WINDOW, size), mask)
+        y = y.reshape(batch, rows, cols, WINDOW, WINDOW, size).swapaxes(2, 3)
+        y = y.reshape(batch, rows * WINDOW, cols * WINDOW, size)
+        if self.shifted:
+            y = jnp.roll(y, (SHIFT, SHIFT), (1, 2))
+        x = x + drop_path(y[:, :height, :width], self.drop_rate, drop_attention)
+        y = Mlp(name="mlp")(layer_norm(name="norm2")(x))
+        return x + drop_path(y, self.drop_rate, drop_mlp)
+
+
+class Merging(nn.Module):
+    """Patch merging: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), 2C]."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        size = x.shape[-1]
+        x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
+        quarters = [x[:, i::2, j::2] for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))]
+        x = layer_norm(name="norm")(jnp.concatenate(quarters, -1))
+        return nn.Dense(2 * size, use_bias=False, name="reduction")(x)
+
+
+class Swin(nn.Module):
+    """Images [B, H, W, 3] -> Maps; `rng` draws the stochastic depth."""
+
+    variant: Variant
+
+    @nn.compact
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
+        embed, depths, dropped_depth, drop_rate = self.variant
+        rates = np.linspace(0.0, drop_rate, sum(depths) + dropped_depth)
+        rates[:depths[0]] = 0.0  # the first stage is frozen in training, so it drops nothing
+        x = jnp.pad(images, ((0, 0), (0, -images.shape[1] % 4), (0, -images.shape[2] % 4), (0, 0)))
+        x = nn.Conv(embed, (4, 4), strides=(4, 4), padding="VALID", name="patch_embed_proj")(x)
+        x = layer_norm(name="patch_embed_norm")(x)
+        maps, count = [], itertools.count()
+        for stage, depth in enumerate(depths):
+            for block in range(depth):
+                index = next(count)
+                key = None if rng is None else jax.random.fold_in(rng, index)
+                x = Block(block % 2 == 1, float(rates[index]),
+                          name=f"layers{stage}_{block}")(x, key)
+            maps.append(layer_norm(name=f"norm{stage}")(x))
+            if stage < 2:
+                x = Merging(name=f"merge{stage}")(x)
+        return Maps(*maps, deep=maps[-1])
+
+
+def names(variant: str, path: str, key: str) -> list[Name]:
+    """Where the weights stand: below `path` with us, behind `key` in the reference."""
+    root = f"{path}/" if path else ""
+    entries = conv_name(f"{root}patch_embed_proj", f"{key}patch_embed.proj")
+    entries += norm(f"{root}patch_embed_norm", f"{key}patch_embed.norm")
+    for stage, depth in enumerate(VARIANTS[variant].depths):
+        entries += norm(f"{root}norm{stage}", f"{key}norm{stage}")
+        for block in range(depth):
+            ours, theirs = f"{root}layers{stage}_{block}", f"{key}layers.{stage}.blocks.{block}"
+            for part in ("norm1", "norm2"):
+                entries += norm(f"{ours}/{part}", f"{theirs}.{part}")
+            for outer, inner in (("attn", "qkv"), ("attn", "proj"), ("mlp", "fc1"), ("mlp", "fc2")):
+                entries += linear(f"{ours}/{outer}/{inner}", f"{theirs}.{outer}.{inner}")
+            table = "relative_position_bias_table"
+            entries.append(Name(f"{ours}/attn/{table}", f"{theirs}.attn.{table}", same))
+        if stage < 2:
+            ours, theirs = f"{root}merge{stage}", f"{key}layers.{stage}.downsample"
+            entries += norm(f"{ours}/norm", f"{theirs}.norm")
+            entries += linear(f"{ours}/reduction", f"{theirs}.reduction", bias=False)
+    return entries
+
+
+def early(path: str) -> bool:
+    """The patch embedding and the first stage, without its merging."""
+    return path.startswith(("patch_embed", "layers0_"))
+
+
+def build(variant: str) -> Backbone:
+    """'t', 's' or 'b'.
+
+    Raises:
+      ValueError: any other variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown Swin {variant!r}; there are: {', '.join(VARIANTS)}")
+    embed = VARIANTS[variant].embed
+    return Backbone(
+        module=Swin(VARIANTS[variant]), channels=(embed, 2 * embed, 4 * embed, 4 * embed),
+        names=lambda path, key: names(variant, path, key), ignored=IGNORED, early=early,
+        aligned=False, absent=(r"norm[012]/.*",))
