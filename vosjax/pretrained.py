@@ -1,0 +1,119 @@
+"""Networks with their weights: the embedded default, or any folder of the project's format."""
+
+import importlib.resources
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax import models
+from vosjax.io.errors import InputError
+from vosjax.io.weights import CARD, check_params, flatten, load_weights
+from vosjax.types import Model
+
+DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
+GAP = 5  # frames between two remembered ones, where a card names none
+LIMIT = 32  # memory frames, likewise
+
+
+class Loaded(NamedTuple):
+    """A model, ready to use.
+
+    model   `types.Model`
+    params  its weights on the device, float32
+    card    what is known of the weights: family, config, source, licence, sha256
+    config  {'family': str, 'model': the settings of its `build`, 'gap': int, 'limit': int}
+    """
+
+    model: Model
+    params: Any
+    card: dict
+    config: dict
+
+
+def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
+    """Loads a network with its weights.
+
+    Args:
+      source: a folder with weights.safetensors and card.json (as `--mode convert` and training
+        write them), or the name of embedded weights; None takes the embedded default.
+      **overrides: 'gap', 'limit' or settings of the family's `build` that change no weight, for
+        example `top_k=64`.
+
+    Raises:
+      InputError: no such weights, or damaged ones; an override that the family does not know or
+        that asks for other weights.
+    """
+    compile_cache()
+    folder = _folder(source)
+    params, card = load_weights(folder)
+    config = {"gap": GAP, "limit": LIMIT, "model": {}} | card["config"] | {"family": card["family"]}
+    config["model"] = dict(config["model"])
+    for name, value in overrides.items():
+        place = config if name in ("gap", "limit") else config["model"]
+        place[name] = value
+    return assemble(config, params, card)
+
+
+def assemble(config: dict, params: Any, card: dict) -> Loaded:
+    """The network of a config with given weights (nested dicts of arrays), checked against it.
+
+    Raises:
+      InputError: an unknown family or setting, or weights of another network; the message names
+        what differs.
+    """
+    try:
+        model = models.build(config["family"], **config["model"])
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+    shapes = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
+    check_params(params, {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(shapes).items()})
+    params = jax.tree.map(_widened, params)
+    return Loaded(model, params, card, config)
+
+
+def fresh(config: dict, *, seed: int = 0) -> Loaded:
+    """The network of a config with random weights: for timing and tests, it segments nothing."""
+    model = models.build(config["family"], **config["model"])
+    params = jax.jit(model.fresh)(jax.random.PRNGKey(seed))
+    config = {"gap": GAP, "limit": LIMIT} | config
+    return Loaded(model, params, {"source": "random weights", "sha256": ""}, config)
+
+
+def _widened(leaf):
+    array = jnp.asarray(leaf)
+    return array.astype(jnp.float32) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+
+def _folder(source) -> pathlib.Path:
+    embedded = pathlib.Path(str(importlib.resources.files("vosjax"))) / "weights"
+    name = DEFAULT if source is None else str(source)
+    path = pathlib.Path(name).expanduser()
+    if source is not None and (path / CARD).is_file():
+        return path
+    if (embedded / name / CARD).is_file():
+        return embedded / name
+    known = sorted(found.parent.name for found in embedded.glob(f"*/{CARD}"))
+    raise InputError(f"no weights at {name}: a folder with {CARD} is expected"
+                     + (f", or one of the embedded: {', '.join(known)}" if known else
+                        " (no weights are embedded in this copy)"))
+
+
+def compile_cache() -> None:
+    """Keeps compiled programs on disk between runs, unless a place was chosen already.
+
+    They go to $VOSJAX_CACHE, else ~/.cache/vosjax (below $XDG_CACHE_HOME); VOSJAX_CACHE=off keeps
+    nothing. JAX's own JAX_COMPILATION_CACHE_DIR wins.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    place = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
+    if place == "off" or jax.config.jax_compilation_cache_dir:
+        return
+    try:
+        pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written only costs time
+        return
+    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

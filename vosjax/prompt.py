@@ -1,0 +1,40 @@
+"""What the user marked in a frame, laid over what the network predicted there."""
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.types import Prompt
+
+NOTHING = 1e-6  # less probability than this, of all objects together, counts as none left
+
+
+def lay(probs: jax.Array, prompt: Prompt) -> jax.Array:
+    """Probabilities in which the given objects stand exactly as the user gave them.
+
+    Marked pixels belong to their object alone, given objects have no other pixel, and what is
+    left of the rest is renormalised (background where nothing is left). A frame without given
+    objects passes through bit by bit.
+
+    Args:
+      probs: [N+1, H, W], channel 0 is the background, sums to one.
+      prompt: of the same size.
+    """
+    def over():
+        slots = jnp.arange(1, probs.shape[0])[:, None, None]
+        free = prompt.labels == 0
+        objects = jnp.where(prompt.given[:, None, None], (prompt.labels == slots).astype(probs.dtype),
+                            probs[1:] * free)
+        laid = jnp.concatenate([probs[:1] * free, objects])
+        total = laid.sum(0)
+        empty = total < NOTHING
+        laid = laid / jnp.where(empty, 1, total)
+        return laid.at[0].set(jnp.where(empty, 1, laid[0]))
+
+    return jax.lax.cond(jnp.any(prompt.given), over, lambda: probs)
+
+
+def recover(probs: jax.Array, given: jax.Array) -> Prompt:
+    """The prompt that was laid over `probs`: a fused ensemble hands it to members with own masks."""
+    marked = (probs[1:] > 0.5) & given[:, None, None]
+    labels = jnp.where(marked.any(0), marked.argmax(0) + 1, 0)
+    return Prompt(labels.astype(jnp.int32), given)
