@@ -115,10 +115,10 @@ def _similarities(truth, prediction, objects):
     # Where the maps agree nothing is counted twice: T & P has |T| - |T where they differ| pixels,
     # T | P has |T| + |P where they differ|.
     differs = truth != prediction
-    area = np.bincount(truth.ravel(), minlength=256)
-    lost = np.bincount(truth[differs], minlength=256)
-    gained = np.bincount(prediction[differs], minlength=256)
-    common, union = (area - lost)[objects], (area + gained)[objects]
+    area = np.array([np.count_nonzero(truth == key) for key in objects])
+    lost = np.bincount(truth[differs], minlength=256)[objects]
+    gained = np.bincount(prediction[differs], minlength=256)[objects]
+    common, union = area - lost, area + gained
     return np.where(union == 0, 1.0, common / np.maximum(union, 1))
 
 
@@ -160,11 +160,12 @@ def _boundary_keys(labels, slots, stride, plane):
     corner = y * (width + 1) + x
     square = np.stack([corner, corner + 1, corner + width + 1, corner + width + 2])
     slot = slots[padded.ravel()[square]]
+    # Each object once a pixel, so that the keys are distinct (and few) before they are sorted.
+    for i in range(1, 4):
+        slot[i, (slot[i] == slot[:i]).any(axis=0)] = -1
     keys = (slot * plane + (y * stride + x))[slot >= 0]
-    keys.sort()
-    fresh = np.ones(len(keys), dtype=bool)
-    np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
-    return keys[fresh]
+    keys.sort(kind="stable")
+    return keys
 
 
 def _without_partner(points, partners, radius, stride):

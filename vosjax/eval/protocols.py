@@ -119,11 +119,13 @@ def _read(labels):
 
 def _davis_sequence(name, frames, *, merge, bound):
     if len(frames) < 3:
-        raise ValueError(f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out the "
-                         "first and the last, so at least 3 are needed")
+        raise ValueError(f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
+                         "the first and the last, so at least 3 are needed")
 
     def objects_of(labels):
-        return (labels != 0).astype(np.uint8) if merge else np.where(labels == VOID, 0, labels)
+        if merge:
+            return (labels != 0).view(np.uint8)
+        return np.where(labels == VOID, np.uint8(0), labels) if (labels == VOID).any() else labels
 
     count = 1 if merge else int(objects_of(_read(frames[0].truth)).max())
     if count == 0:

@@ -1,0 +1,155 @@
+"""Scores folders of predicted label maps against the truth, with one or several processes.
+
+Files are `FOLDER/SEQUENCE/FRAME.png` (8-bit palette or grey PNG, value = object id), as DAVIS and
+YouTube-VOS keep them. Which frames and objects count is the protocol's affair (`protocols.py`).
+"""
+
+import concurrent.futures
+import functools
+import multiprocessing
+import pathlib
+from typing import Callable, NamedTuple
+
+from vosjax.eval.protocols import Frame, Protocol
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_bytes
+from vosjax.io.palette import read_label_png
+
+
+class _Job(NamedTuple):
+    """One sequence: its name, (frame, file) of the truth in order, and the predictions' folder."""
+
+    name: str
+    truth: tuple
+    prediction: pathlib.Path
+
+
+def score(truth, prediction, *, protocol: Protocol, sequences=None, processes=1,
+          progress: Callable | None = None) -> dict:
+    """The scores of all sequences and their global table.
+
+    Args:
+        truth: a folder with one folder of label PNGs a sequence, or {sequence: {frame name: file}}.
+        prediction: a folder laid out in the same way; frames without truth are not read.
+        protocol: `protocols.davis()`, `youtube_vos(meta)` or `vos_benchmark()`.
+        sequences: names of those to score, in the order of the result; None: all of `truth`.
+        processes: how many score sequences side by side; 1 starts none.
+        progress: called with a sequence's name whenever one is finished, in any order.
+
+    Returns:
+        A dict ready for JSON: "protocol", "settings", "global" (the protocol's table), "sequences"
+        ({name: result}, curves per object included, see `protocols`) and "extra_sequences", folders
+        of `prediction` that were not asked for.
+
+    Raises:
+        InputError: a sequence or frame is missing, a file cannot be read, sizes differ.
+        ValueError: ids that the protocol refuses, no process.
+    """
+    if processes < 1:
+        raise ValueError(f"processes is {processes}; expected at least 1")
+    jobs = _jobs(truth, pathlib.Path(prediction), sequences)
+    results = {}
+    for name, result in _run(jobs, protocol, min(processes, len(jobs))):
+        results[name] = result
+        if progress is not None:
+            progress(name)
+    results = {job.name: results[job.name] for job in jobs}
+    return {"protocol": protocol.name, "settings": protocol.settings,
+            "global": protocol.total(results), "sequences": results,
+            "extra_sequences": sorted(_folders(pathlib.Path(prediction)) - set(results))}
+
+
+def _folders(root):
+    return {path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "."}
+
+
+def _jobs(truth, prediction, sequences):
+    for root in [prediction] + ([] if isinstance(truth, dict) else [pathlib.Path(truth)]):
+        if not root.is_dir():
+            raise InputError(f"there is no folder {root}: name one that holds a folder of label "
+                             "PNGs for each sequence")
+    if not isinstance(truth, dict):
+        root = pathlib.Path(truth)
+        truth = {name: {file.stem: file for file in root.joinpath(name).glob("*.png")}
+                 for name in (sorted(_folders(root)) if sequences is None else sequences)}
+    names = list(truth if sequences is None else sequences)
+    empty = [name for name in names if not truth.get(name)]
+    if empty or not names:
+        raise InputError(f"no truth for {_some(empty) if empty else 'any sequence'}: expected "
+                         "label maps SEQUENCE/FRAME.png")
+    absent = sorted(set(names) - _folders(prediction))
+    if absent:
+        raise InputError(f"{prediction} has no folder for {len(absent)} of {len(names)} sequences "
+                         f"({_some(absent)}): run these, or name the sequences to score")
+    return [_Job(name, tuple(sorted(truth[name].items())), prediction / name) for name in names]
+
+
+def _some(names):
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _run(jobs, protocol, processes):
+    if processes == 1:
+        yield from ((job.name, _score_sequence(protocol, job)) for job in jobs)
+        return
+    # Spawned, as a fork of a process in which JAX runs threads may hang. The longest first, so that
+    # no process is left with a long one at the end.
+    jobs = sorted(jobs, key=lambda job: len(job.truth), reverse=True)
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=_keep,
+                                                initargs=(protocol,)) as pool:
+        running = {pool.submit(_score_kept, job): job.name for job in jobs}
+        try:
+            for done in concurrent.futures.as_completed(running):
+                yield running[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_kept = []  # a worker's protocol: sent once to a process instead of once with every sequence
+
+
+def _keep(protocol):
+    _kept[:] = [protocol]
+
+
+def _score_kept(job):
+    return _score_sequence(_kept[0], job)
+
+
+def _score_sequence(protocol, job):
+    frames = [Frame(name, functools.partial(read_label_png, file),
+                    functools.partial(_read_prediction, job, name)) for name, file in job.truth]
+    return protocol.sequence(job.name, frames)
+
+
+def _read_prediction(job, frame):
+    file = job.prediction / f"{frame}.png"
+    if not file.exists():
+        raise InputError(f"sequence {job.name} has no prediction for frame {frame} ({file}): every "
+                         "scored frame needs one, run the sequence again")
+    return read_label_png(file)
+
+
+def write_csv(result, folder, *, subset):
+    """Writes the two tables of the official DAVIS tool from a result of `score`, atomically.
+
+    `global_results-SUBSET.csv` holds one row with the columns of the protocol's global table,
+    `per-sequence_results-SUBSET.csv` a row SEQUENCE_OBJECT with J-Mean and F-Mean for every object.
+    Values have three digits; an undefined one is empty. Returns the two paths.
+    """
+    folder = pathlib.Path(folder)
+    table = result["global"]
+    total = [list(table), [_digits(value) for value in table.values()]]
+    rows = [["Sequence", "J-Mean", "F-Mean"]] + [
+        [f"{name}_{key}", _digits(row["J-Mean"]), _digits(row["F-Mean"])]
+        for name, sequence in result["sequences"].items()
+        for key, row in sequence["objects"].items()]
+    paths = (folder / f"global_results-{subset}.csv", folder / f"per-sequence_results-{subset}.csv")
+    for path, lines in zip(paths, (total, rows)):
+        write_bytes(path, "".join(",".join(line) + "\n" for line in lines).encode())
+    return paths
+
+
+def _digits(value):
+    return "" if value is None else f"{value:.3f}"
