@@ -2,124 +2,251 @@
 
 Without top-k the slots are folded in one after the other (an online softmax), empty ones are
 skipped and no more than one slot's logits exist at a time. With top-k, queries go in chunks and
-the k largest logits are found exactly through block maxima.
+the k largest logits are found exactly through block maxima; what is found is then read out of the
+memory by gathering rows, or, on platforms that are slow at that, by one matrix product.
 """
 
+import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-QUERY_CHUNKS = 6
 BLOCK = 16  # columns a block of the top-k search
-FLOOR = -1e30  # of running maxima; finite, so that differences of two of them are
+CHUNK = 2 ** 23  # logits that exist at a time in the top-k search
+FLOOR = -1e30  # logits of empty slots; finite, so that differences of two of them are
+
+
+class Kernel(NamedTuple):
+    """A Gaussian around every memory element's best query (KMN, Seong et al. 2020).
+
+    sigma   its deviation in cells of the stride-16 grid
+    width   the grid's columns; queries are numbered row by row
+    """
+
+    sigma: float
+    width: int
 
 
 def read(query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, *,
-         top_k: int | None = None, metric: str = "dot") -> jax.Array:
+         top_k: int | None = None, metric: str = "dot", kernel: Kernel | None = None) -> jax.Array:
     """Reads a memory of M frames at Q places.
 
     | array | shape | |
     |---|---|---|
-    | query | [Q, heads, C] | |
-    | key   | [M, P, heads, C] | |
+    | query | [Q, heads or 1, C] | |
+    | key   | [M, P, heads or 1, C] | |
     | value | [M, P, heads, D] | |
-    | valid | [M] bool | slots that hold a frame |
+    | valid | [M] or [M, heads] bool | slots that hold a frame, of all heads or of each |
     | result | [Q, heads, D] | zeros where no slot is valid |
+
+    Heads are whatever reads apart: attention heads, or objects. Where neither queries nor keys
+    have heads, all heads share one affinity; where they also share the valid slots, one softmax.
 
     Args:
       query: see the table.
       key: see the table.
       value: see the table.
       valid: see the table.
-      top_k: keep only the k largest logits of each query and head; None keeps all.
+      top_k: keep only the k largest logits of each query and head, the earliest of equal ones as
+        `lax.top_k`; None keeps all (Cheng et al., CVPR 2021, "MiVOS").
       metric: 'dot', q.k / sqrt(C), or 'l2', (2 q.k - |k|^2) / sqrt(C): the negative squared
         distance up to a term that the softmax cancels (STCN, Cheng et al. 2021).
+      kernel: weighs the exponentials before the largest are chosen; None leaves them. Test time
+        only, as in KMN.
     """
+    options = dict(top_k=top_k, metric=metric, kernel=kernel)
+    if max(query.shape[1], key.shape[2]) > 1 or value.shape[2] == 1:
+        valid = jnp.broadcast_to(valid if valid.ndim == 2 else valid[:, None],
+                                 (valid.shape[0], value.shape[2]))
+        return _read(query, key, value, valid, **options)
+    if valid.ndim == 1:
+        return _read(query, key, value, valid[:, None], **options)
+    return jax.lax.cond(jnp.all(valid == valid[:, :1]),
+                        lambda: _read(query, key, value, valid[:, :1], **options),
+                        lambda: _read(query, key, value, valid, **options))
+
+
+def _read(query, key, value, valid, *, top_k, metric, kernel):
+    """`read` with as many softmaxes as valid [M, 1 or heads] has columns."""
+    best = None if kernel is None else _best_queries(query, key, metric)
     if top_k is None:
-        return _read_all(query, key, value, valid, metric)
-    return _read_top(query, key, value, valid, top_k, metric)
+        return _read_all(query, key, value, valid, metric, kernel, best)
+    return _read_top(query, key, value, valid, top_k, metric, kernel, best)
 
 
 def affinity(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
-    """Logits [heads, Q, S] of queries [Q, heads, C] and keys [S, heads, C], in float32."""
+    """Logits [heads, Q, S] of queries [Q, heads, C] and keys [S, heads, C], in float32.
+
+    Either may have one head for all.
+    """
+    heads = max(query.shape[1], key.shape[1])
+    query = jnp.broadcast_to(query, (query.shape[0], heads, query.shape[2]))
+    key = jnp.broadcast_to(key, (key.shape[0], heads, key.shape[2]))
     scale = 1 / math.sqrt(query.shape[-1])
     dots = jnp.einsum("qhc,shc->hqs", query, key, preferred_element_type=jnp.float32)
     if metric == "dot":
         return dots * scale
-    norms = jnp.sum(jnp.square(key.astype(jnp.float32)), -1)  # [S, heads]
-    return (2 * dots - norms.T[:, None]) * scale
+    return (2 * dots - _squares(key).T[:, None]) * scale
 
 
-def _read_all(query, key, value, valid, metric):
-    places, heads, _ = query.shape
-    depth = value.shape[-1]
+def _squares(x):
+    return jnp.sum(jnp.square(x.astype(jnp.float32)), -1)
+
+
+def _best_queries(query, key, metric):
+    """[M, heads, P] int32: the query that every memory element is likest to."""
+    own = 0 if metric == "dot" else _squares(query).T[..., None] / math.sqrt(query.shape[-1])
+    return jax.lax.map(lambda key: jnp.argmax(affinity(query, key, metric) - own, 1), key)
+
+
+def _log_kernel(places, best, kernel):
+    """Log weights [..., Q, S] of queries numbered places [Q] and elements' best queries [..., S]."""
+    rows = places[:, None] // kernel.width - (best // kernel.width)[..., None, :]
+    cols = places[:, None] % kernel.width - (best % kernel.width)[..., None, :]
+    return (rows ** 2 + cols ** 2) * (-0.5 / kernel.sigma ** 2)
+
+
+def _read_all(query, key, value, valid, metric, kernel, best):
+    places, softmaxes = query.shape[0], valid.shape[1]
+    depth = value.shape[2] * value.shape[3] // softmaxes
 
     def fold(carry, slot):
-        key, value, valid = slot
+        key, value, valid, best = slot
 
         def attend(carry):
             top, mass, total = carry
             logits = affinity(query, key, metric)
+            if kernel is not None:
+                logits = logits + _log_kernel(jnp.arange(places), best, kernel)
+            logits = jnp.where(valid[:, None, None], logits, FLOOR)
             new_top = jnp.maximum(top, logits.max(-1))
-            weights = jnp.exp(logits - new_top[..., None])
+            weights = jnp.where(valid[:, None, None], jnp.exp(logits - new_top[..., None]), 0)
             fade = jnp.exp(top - new_top)
-            part = jnp.einsum("hqs,shd->hqd", weights.astype(value.dtype), value,
+            rows = value.reshape(value.shape[0], softmaxes, depth)
+            part = jnp.einsum("hqs,shd->hqd", weights.astype(value.dtype), rows,
                               preferred_element_type=jnp.float32)
             return new_top, mass * fade + weights.sum(-1), total * fade[..., None] + part
 
-        return jax.lax.cond(valid, attend, lambda carry: carry, carry), None
+        return jax.lax.cond(jnp.any(valid), attend, lambda carry: carry, carry), None
 
-    start = (jnp.full((heads, places), FLOOR, jnp.float32), jnp.zeros((heads, places), jnp.float32),
-             jnp.zeros((heads, places, depth), jnp.float32))
-    (_, mass, total), _ = jax.lax.scan(fold, start, (key, value, valid))
+    start = (jnp.full((softmaxes, places), FLOOR, jnp.float32),
+             jnp.zeros((softmaxes, places), jnp.float32),
+             jnp.zeros((softmaxes, places, depth), jnp.float32))
+    (_, mass, total), _ = jax.lax.scan(fold, start, (key, value, valid, best))
     mean = total / jnp.where(mass > 0, mass, 1)[..., None]
-    return mean.transpose(1, 0, 2).astype(value.dtype)
+    return mean.transpose(1, 0, 2).reshape(places, *value.shape[2:]).astype(value.dtype)
 
 
 def top_columns(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
-    """The k largest of each row of scores [..., S] and their columns, exactly, by block maxima.
+    """The k largest of every row and their columns, exactly as `lax.top_k` gives them.
 
-    The k largest lie in the k blocks with the largest maxima; blocks are strided, so that the
-    maxima are a reduction over the middle axis. Rows are padded by -inf.
+    The k largest lie in the k blocks with the largest maxima. Blocks are consecutive columns, so
+    that of equal scores the earliest are kept, but stored apart, so that the maxima are a
+    reduction over the middle axis.
+
+    Args:
+      scores: [..., BLOCK, blocks]; column c * BLOCK + j stands at [j, c].
+      k: at most BLOCK * blocks.
+
+    Returns:
+      (scores, columns), both [..., k], the columns int32.
     """
-    columns = scores.shape[-1]
-    blocks = -(-columns // BLOCK)
-    padded = jnp.pad(scores, [(0, 0)] * (scores.ndim - 1) + [(0, blocks * BLOCK - columns)],
-                     constant_values=-jnp.inf)
-    maxima = padded.reshape(*scores.shape[:-1], BLOCK, blocks).max(-2)
-    _, best = jax.lax.top_k(maxima, min(k, blocks))
-    candidates = best[..., None] + jnp.arange(BLOCK) * blocks
-    candidates = candidates.reshape(*scores.shape[:-1], -1)
-    found, at = jax.lax.top_k(jnp.take_along_axis(padded, candidates, -1), k)
-    return found, jnp.take_along_axis(candidates, at, -1)
+    lead, blocks = scores.shape[:-2], scores.shape[-1]
+    _, best = jax.lax.top_k(scores.max(-2), min(k, blocks))
+    best = jnp.sort(best)[..., None]
+    inside = jnp.arange(BLOCK, dtype=best.dtype)
+    stored = (inside * blocks + best).reshape(*lead, -1)
+    candidates = jnp.take_along_axis(scores.reshape(*lead, -1), stored, -1)
+    found, at = jax.lax.top_k(candidates, k)
+    return found, jnp.take_along_axis((best * BLOCK + inside).reshape(*lead, -1), at, -1)
 
 
-def _read_top(query, key, value, valid, top_k, metric):
-    places, heads, _ = query.shape
+def _stored(x, axis, fill=0):
+    """Pads an axis of S columns to whole blocks and lays it out as `top_columns` stores it."""
+    blocks = -(-x.shape[axis] // BLOCK)
+    x = jnp.pad(x, [(0, blocks * BLOCK - n if i == axis else 0) for i, n in enumerate(x.shape)],
+                constant_values=fill)
+    shape = x.shape
+    x = x.reshape(*shape[:axis], blocks, BLOCK, *shape[axis + 1:])
+    return jnp.swapaxes(x, axis, axis + 1).reshape(shape)
+
+
+def read_out(weights: jax.Array, columns: jax.Array, rows: jax.Array, head=0, *,
+             heads: int = 1) -> jax.Array:
+    """Sums rows: weights and columns [Q, k], rows [S * heads, D] -> [Q, D].
+
+    The row of column s and `head` is number s * heads + head. Gathers k rows a query, one after
+    the other; on TPUs, where gathers are slow and matrix products are not, the weights are spread
+    over all rows first (`dense`).
+    """
+    return jax.lax.platform_dependent(
+        weights, columns, rows, jnp.asarray(head), tpu=functools.partial(dense, heads=heads),
+        default=functools.partial(gather, heads=heads))
+
+
+def gather(weights, columns, rows, head, *, heads: int) -> jax.Array:
+    """`read_out` row by row."""
+    def add(j, total):
+        found = rows.at[columns[:, j] * heads + head].get(mode="promise_in_bounds")
+        return total + weights[:, j, None] * found
+
+    start = jnp.zeros((weights.shape[0], rows.shape[1]), jnp.float32)
+    return jax.lax.fori_loop(0, weights.shape[1], add, start)
+
+
+def dense(weights, columns, rows, head, *, heads: int) -> jax.Array:
+    """`read_out` as a matrix product."""
+    rows = rows.reshape(-1, heads, rows.shape[1])
+    rows = jax.lax.dynamic_index_in_dim(rows, head, 1, keepdims=False)
+    places = jnp.arange(weights.shape[0])[:, None]
+    spread = jnp.zeros((weights.shape[0], rows.shape[0]), weights.dtype)
+    spread = spread.at[places, columns].add(weights)
+    return jnp.einsum("qs,sd->qd", spread.astype(rows.dtype), rows,
+                      preferred_element_type=jnp.float32)
+
+
+def _read_top(query, key, value, valid, top_k, metric, kernel, best):
+    places, softmaxes = query.shape[0], valid.shape[1]
     frames, size = key.shape[:2]
-    key, value = (x.reshape(frames * size, *x.shape[2:]) for x in (key, value))
-    k = min(top_k, frames * size)
-    filled = jnp.repeat(valid, size)
-    chunk = -(-places // QUERY_CHUNKS)
-    chunks = jnp.pad(query, ((0, chunk * QUERY_CHUNKS - places), (0, 0), (0, 0)))
-    by_head = value.transpose(1, 0, 2)  # [heads, S, D]
+    columns = frames * size
+    k = min(top_k, columns)
+    # Two axes only, and no axis of one element: others make XLA copy the memory into the loops.
+    rows = value.reshape(columns * softmaxes, -1)
+    key = _stored(key.reshape(columns, *key.shape[2:]), 0)
+    filled = _stored(jnp.repeat(valid.T, size, axis=1), 1, fill=False)
+    if kernel is not None:
+        best = _stored(best.swapaxes(0, 1).reshape(-1, columns), 1)
+    count = -(-places * key.shape[0] // CHUNK)
+    chunk = -(-places // count)
+    numbers = jnp.arange(count * chunk).reshape(count, chunk)
+    queries = jnp.pad(query, ((0, count * chunk - places), (0, 0), (0, 0)))
+    queries = queries.reshape(count, chunk, *query.shape[1:])
+    shared = max(query.shape[1], key.shape[1]) == 1
 
-    def attend(part):
-        logits = jnp.where(filled, affinity(part, key, metric), -jnp.inf)
-        found, columns = top_columns(logits, k)
-        weights = jnp.where(jnp.isfinite(found), jnp.exp(found - found[..., :1]), 0)
-        weights = jnp.where(jnp.isfinite(found[..., :1]), weights, 0)
-        weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
-        columns = jnp.minimum(columns, frames * size - 1)
+    def scores(part, number, head):
+        """Logits [chunk, S] of one head."""
+        part, keys = (x if x.shape[1] == 1 else
+                      jax.lax.dynamic_index_in_dim(x, head, 1) for x in (part, key))
+        logits = affinity(part, keys, metric)[0]
+        if kernel is None:
+            return logits
+        return logits + _log_kernel(number, best[head if best.shape[0] > 1 else 0], kernel)
 
-        def add(j, total):
-            rows = jax.vmap(lambda rows, at: rows[at])(by_head, columns[..., j])
-            return total + weights[..., j, None] * rows
+    def attend(part, number):
+        common = scores(part, number, 0) if shared else None
 
-        start = jnp.zeros((heads, chunk, value.shape[-1]), jnp.float32)
-        return jax.lax.fori_loop(0, k, add, start)
+        def one(head):
+            logits = common if shared else scores(part, number, head)
+            logits = jnp.where(filled[head], logits, FLOOR)
+            found, at = top_columns(logits.reshape(chunk, BLOCK, -1), k)
+            weights = jnp.where(found > FLOOR / 2, jnp.exp(found - found[:, :1]), 0)
+            weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
+            return read_out(weights, jnp.minimum(at, columns - 1), rows, head, heads=softmaxes)
 
-    parts = jax.lax.map(attend, chunks.reshape(QUERY_CHUNKS, chunk, heads, -1))
-    result = parts.transpose(0, 2, 1, 3).reshape(QUERY_CHUNKS * chunk, heads, -1)
-    return result[:places].astype(value.dtype)
+        return jax.lax.map(one, jnp.arange(softmaxes)).swapaxes(0, 1)
+
+    parts = jax.lax.map(lambda chunk: attend(*chunk), (queries, numbers))
+    parts = parts.reshape(count * chunk, *value.shape[2:])
+    return parts[:places].astype(value.dtype)
