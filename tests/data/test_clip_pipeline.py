@@ -61,6 +61,7 @@ def test_motion_knob_slows_things_down():
     def change(motion):
         config = pipeline.ClipsConfig(frames=2, height=48, width=64, motion=motion)
         return np.mean([(b['labels'][:, 0] != b['labels'][:, 1]).mean() for b in _take(4, config)])
+
     assert change(0.1) < 0.6 * change(1.0)
 
 

@@ -21,13 +21,13 @@ def write_stills(folder, count=3):
         image = np.repeat(rng.integers(0, 255, (12, 16, 1), np.uint8), 3, 2)
         image = cv2.resize(image, (160, 120), interpolation=cv2.INTER_CUBIC)
         ids = np.zeros((120, 160), np.uint8)
-        ids[20:70, 20 + 10 * i:80] = 1
+        ids[20:70, 20 + 10 * i : 80] = 1
         cv2.circle(ids, (110, 80), 25, 2 + i, -1)
         image[ids == 1] = (220, 40, 40)
         image[ids > 1] = (40, 60, 230)
         cv2.imwrite(str(folder / 'images' / f'{i}.jpg'), image[..., ::-1])
         mask = Image.fromarray(ids)
-        mask.putpalette([(37 * i) % 256 for i in range(768)])      # ids are indices, whatever their colours
+        mask.putpalette([(37 * i) % 256 for i in range(768)])  # any colours: ids are indices
         mask.save(folder / 'masks' / f'{i}.png')
     return folder
 
@@ -40,7 +40,9 @@ def folder(tmp_path_factory):
 def _source(kind, folder):
     if kind == 'rendered':
         return rendered.Rendered()
-    return stills.Stills(photos.pairs(folder), stills.StillsSettings(coherent=float(kind == 'coherent')))
+    return stills.Stills(
+        photos.pairs(folder), stills.StillsSettings(coherent=float(kind == 'coherent'))
+    )
 
 
 @pytest.fixture(scope='module', params=['coherent', 'independent', 'rendered'])
@@ -90,21 +92,33 @@ def _square(label, x, rank, colour):
     return scenes.Actor(patch, label, motion.shift(x, 20.0), group=int(x), rank=rank)
 
 
-QUIET = scenes.Scene(motion=motion.Motion(*[0.0] * 7), still_camera=1.0, resting=0.0, cross=0.0, tint=0.0,
-                     shutter=0.0, lookalike=1.0, twin=0.0)
+QUIET = scenes.Scene(
+    motion=motion.Motion(*[0.0] * 7),
+    still_camera=1.0,
+    resting=0.0,
+    cross=0.0,
+    tint=0.0,
+    shutter=0.0,
+    lookalike=1.0,
+    twin=0.0,
+)
 PLATE = (np.zeros((72, 88, 3), np.uint8), np.eye(3))
 
 
 def test_nearer_objects_hide_farther_ones():
     actors = [_square(1, 20, 0.2, 90), _square(2, 35, 0.8, 200)]
-    frames, labels, _ = scenes.perform(PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0))
+    frames, labels, _ = scenes.perform(
+        PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
+    )
     assert (labels[:, 25:45, 40:48] == 2).all() and (frames[:, 25:45, 40:48] == 200).all()
     assert (labels[:, 25:45, 24:33] == 1).all()
 
 
 def test_unlabelled_occluder_hides_the_label():
     actors = [_square(1, 20, 0.2, 90), _square(0, 35, 0.8, 200)]
-    _, labels, _ = scenes.perform(PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0))
+    _, labels, _ = scenes.perform(
+        PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
+    )
     assert (labels[:, 25:45, 40:48] == 0).all() and (labels[:, 25:45, 24:33] == 1).all()
 
 
@@ -113,13 +127,19 @@ def test_lookalikes_are_in_the_picture_and_not_in_the_labels():
     actors = scenes.add_copies(np.random.default_rng(2), [target], size=(72, 88), scene=QUIET)
     copy = actors[1]
     assert len(actors) == 2 and copy.label == 0 and copy.group != target.group
-    frames, labels, _ = scenes.perform(PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0))
+    frames, labels, _ = scenes.perform(
+        PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
+    )
     assert (frames[0].max(-1) > 60).sum() > (labels[0] == 1).sum() + 200
 
 
 def test_twins_are_objects_of_their_own():
-    actors = scenes.add_copies(np.random.default_rng(2), [_square(1, 5, 0.2, 200)], size=(72, 88),
-                               scene=QUIET._replace(lookalike=0.0, twin=1.0))
+    actors = scenes.add_copies(
+        np.random.default_rng(2),
+        [_square(1, 5, 0.2, 200)],
+        size=(72, 88),
+        scene=QUIET._replace(lookalike=0.0, twin=1.0),
+    )
     assert [actor.label for actor in actors] == [1, 2]
 
 
@@ -128,15 +148,18 @@ def test_rendered_clips_occlude_objects():
     covered = 0
     for seed in range(12):
         labels = rendered.Rendered(rendered.RenderedSettings(objects=(4, 4))).clip(
-            0, np.random.default_rng(seed), spec)['labels']
+            0, np.random.default_rng(seed), spec
+        )['labels']
         areas = np.array([np.bincount(frame.ravel(), minlength=11)[1:11] for frame in labels])
         covered += ((areas.max(0) > 100) & (areas.min(0) < 0.5 * areas.max(0))).any()
     assert covered >= 4
 
 
 def test_masks_sit_on_their_pixels(folder):
-    source = stills.Stills(photos.pairs(folder), stills.StillsSettings(
-        coherent=0.0, merge=0.0, colour=stills.colours.Colour(*[0.0] * 10)))
+    source = stills.Stills(
+        photos.pairs(folder),
+        stills.StillsSettings(coherent=0.0, merge=0.0, colour=stills.colours.Colour(*[0.0] * 10)),
+    )
     for seed in range(4):
         clip = source.clip(0, np.random.default_rng(seed), SPEC._replace(shuffle=False))
         red = clip['frames'][..., 0].astype(int) - clip['frames'][..., 2] > 100
@@ -147,8 +170,13 @@ def test_still_motion_moves_the_label_with_the_picture():
     plate = layers.Plate(np.zeros((72, 88, 3), np.uint8), np.tile(np.eye(3), (3, 1, 1)))
     patch = np.full((20, 20, 4), 255, np.uint8)
     when = np.arange(3.0)
-    layer = layers.Layer(patch, 1, motion.shift(10 + 8 * when, 30.0), np.zeros(3),
-                         motion.bending(np.random.default_rng(0), when, 0.1))
+    layer = layers.Layer(
+        patch,
+        1,
+        motion.shift(10 + 8 * when, 30.0),
+        np.zeros(3),
+        motion.bending(np.random.default_rng(0), when, 0.1),
+    )
     frames, labels = layers.paint(plate, [layer], size=(72, 88))
     assert ((frames[..., 0] > 127) == (labels == 1)).mean() > 0.995
     assert np.nonzero(labels[2])[1].mean() > np.nonzero(labels[0])[1].mean() + 10
@@ -184,7 +212,9 @@ def test_folder_without_pairs_is_refused(tmp_path):
 
 def test_render_clip_is_fixed_by_its_seed():
     one, two = (rendered.render_clip(3, size=(64, 80), frames=2, objects=3) for _ in range(2))
-    assert np.array_equal(one['frames'], two['frames']) and np.array_equal(one['labels'], two['labels'])
+    assert np.array_equal(one['frames'], two['frames']) and np.array_equal(
+        one['labels'], two['labels']
+    )
     with pytest.raises(ValueError, match='objects is 11'):
         rendered.render_clip(3, size=(64, 80), frames=2, objects=11)
 

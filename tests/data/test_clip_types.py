@@ -8,7 +8,9 @@ from hypothesis.extra import numpy as arrays
 
 from vosjax.data import types
 
-RAW = arrays.arrays(np.uint8, (3, 12, 14), elements=st.sampled_from([0, 1, 2, 3, 7, 9, 40, 254, 255]))
+RAW = arrays.arrays(
+    np.uint8, (3, 12, 14), elements=st.sampled_from([0, 1, 2, 3, 7, 9, 40, 254, 255])
+)
 quick = settings(max_examples=30, deadline=None)
 
 

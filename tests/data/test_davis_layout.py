@@ -13,11 +13,14 @@ def root(tmp_path):
     for part in ('JPEGImages', 'Annotations'):
         (tmp_path / part / 'cow').mkdir(parents=True)
     for t in range(3):
-        cv2.imwrite(str(tmp_path / 'JPEGImages/cow' / f'{t:05d}.jpg'), np.full((20, 30, 3), 40 * t, np.uint8))
+        cv2.imwrite(
+            str(tmp_path / 'JPEGImages/cow' / f'{t:05d}.jpg'),
+            np.full((20, 30, 3), 40 * t, np.uint8),
+        )
     for t, ids in ((0, [1]), (2, [1, 2])):
         mask = np.zeros((20, 30), np.uint8)
         for i in ids:
-            mask[4 * i:4 * i + 3] = i
+            mask[4 * i : 4 * i + 3] = i
         image = Image.fromarray(mask)
         image.putpalette([(37 * i) % 256 for i in range(768)])
         image.save(tmp_path / 'Annotations/cow' / f'{t:05d}.png')
@@ -25,8 +28,12 @@ def root(tmp_path):
 
 
 def test_videos_list_frames_in_order_and_masks_by_index(root):
-    video, = folders.videos(root)
-    assert video.name == 'cow' and [path.stem for path in video.frames] == ['00000', '00001', '00002']
+    (video,) = folders.videos(root)
+    assert video.name == 'cow' and [path.stem for path in video.frames] == [
+        '00000',
+        '00001',
+        '00002',
+    ]
     assert sorted(video.masks) == [0, 2]
     assert folders.read_frame(video.frames[1]).shape == (20, 30, 3)
 

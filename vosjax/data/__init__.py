@@ -1,1 +1,1 @@
-"""Training clips (from stills, rendered, mixed) and readers of evaluation folders; NumPy and OpenCV only."""
+"""Training clips (from stills, rendered, mixed) and readers of evaluation folders; no JAX."""

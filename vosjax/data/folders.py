@@ -1,4 +1,4 @@
-"""Videos in DAVIS layout: `JPEGImages/CLIP/*.jpg` with `Annotations/CLIP/*.png` of the same stems."""
+"""Videos in DAVIS layout: `JPEGImages/CLIP/*.jpg`, `Annotations/CLIP/*.png` of the same stems."""
 
 import pathlib
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _PICTURES = ('.jpg', '.jpeg', '.png')
 
 
 class Video(NamedTuple):
-    """A clip on disk: name, frame paths in order, and {frame index: mask path} of the annotated frames."""
+    """A clip on disk: name, frame paths in order, {frame index: mask path} where annotated."""
 
     name: str
     frames: tuple
@@ -20,20 +20,31 @@ class Video(NamedTuple):
 
 
 def videos(root, names=None):
-    """The `Video`s under `root`, sorted, or those called `names`. Raises ValueError when one is missing or empty."""
+    """The `Video`s under `root`, sorted, or those called `names`.
+
+    Raises ValueError when one is missing or empty.
+    """
     images = pathlib.Path(root) / 'JPEGImages'
     if not images.is_dir():
-        raise ValueError(f'{root} holds no JPEGImages folder; expected JPEGImages/CLIP/*.jpg and Annotations/CLIP/*.png')
+        raise ValueError(
+            f'{root} holds no JPEGImages folder; expected JPEGImages/CLIP/*.jpg and '
+            'Annotations/CLIP/*.png'
+        )
     present = sorted(path.name for path in images.iterdir() if path.is_dir())
     chosen = present if names is None else list(names)
     missing = [name for name in chosen if name not in present]
     if missing or not chosen:
-        raise ValueError(f'{images} has no clip {", ".join(missing) or "at all"}; it holds: {", ".join(present) or "none"}')
+        raise ValueError(
+            f'{images} has no clip {", ".join(missing) or "at all"}; '
+            f'it holds: {", ".join(present) or "none"}'
+        )
     return [_video(pathlib.Path(root), name) for name in chosen]
 
 
 def _video(root, name):
-    frames = sorted(path for path in (root / 'JPEGImages' / name).iterdir() if path.suffix.lower() in _PICTURES)
+    frames = sorted(
+        path for path in (root / 'JPEGImages' / name).iterdir() if path.suffix.lower() in _PICTURES
+    )
     masks = {path.stem: path for path in (root / 'Annotations' / name).glob('*.png')}
     if not frames:
         raise ValueError(f'clip {name} in {root} has no frames; expected JPEGImages/{name}/*.jpg')
@@ -55,7 +66,7 @@ def read_mask(path):
 
 
 def first_appearances(video):
-    """{frame index: mask uint8 [H, W]} that shows every object in the first frame where it is annotated, only there.
+    """{frame index: mask uint8 [H, W]} with every object where it is first annotated, only there.
 
     These are the prompts of semi-supervised evaluation: later masks of known objects are withheld.
     """

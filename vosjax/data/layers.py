@@ -1,7 +1,7 @@
-"""Paint a clip from a background plate and moving layers; frames and label maps come from the same transforms.
+"""Paint a clip from a background plate and moving layers: frames and, by the same warps, labels.
 
-Each layer costs one warp of the part of the frame that it covers. Pictures have soft edges; labels are hard: a pixel
-belongs to the front layer whose opacity there is at least one half.
+Each layer costs one warp of the part of the frame that it covers. Pictures have soft edges; labels
+are hard: a pixel belongs to the front layer whose opacity there is at least one half.
 """
 
 from typing import NamedTuple
@@ -11,17 +11,17 @@ import numpy as np
 
 from vosjax.data.motion import Bend
 
-_CELL = 16          # pixels between the points at which a bent map is computed exactly; linear in between
-_MARGIN = 4         # transparent pixels around a patch, so that its edge fades into nothing
+_CELL = 16  # pixels between the points at which a bent map is computed exactly; linear in between
+_MARGIN = 4  # transparent pixels around a patch, so that its edge fades into nothing
 
 
 class Plate(NamedTuple):
     """The background.
 
-      image   uint8 [h, w, 3]
-      place   float [T, 3, 3]  plate pixels -> frame pixels
-      ids     uint8 [h, w] or None: objects that are part of the plate (1..254, 255 ignore)
-      bend    Bend or None
+    image   uint8 [h, w, 3]
+    place   float [T, 3, 3]  plate pixels -> frame pixels
+    ids     uint8 [h, w] or None: objects that are part of the plate (1..254, 255 ignore)
+    bend    Bend or None
     """
 
     image: np.ndarray
@@ -33,12 +33,10 @@ class Plate(NamedTuple):
 class Layer(NamedTuple):
     """A thing in front of the background.
 
-      patch   uint8 [h, w, 4]  RGB and opacity
-      label   0 for what is not an object (distractors, occluders), else its id
-      place   float [T, 3, 3]  patch pixels -> frame pixels
-      depth   float [T]        larger is nearer
-      bend    Bend or None
-      tint    uint8 [T, 256, 4] or None: a colour table for each frame (its last channel is the identity)
+    patch uint8 [h, w, 4] RGB and opacity label 0 for what is not an object (distractors,
+    occluders), else its id place float [T, 3, 3] patch pixels -> frame pixels depth float [T]
+    larger is nearer bend Bend or None tint uint8 [T, 256, 4] or None: a colour table for each frame
+    (its last channel is the identity)
     """
 
     patch: np.ndarray
@@ -50,13 +48,13 @@ class Layer(NamedTuple):
 
 
 def cut(image, mask, *, soft=0.8):
-    """A patch uint8 [h, w, 4] around the true pixels of bool `mask`, and its corner (x, y) in the image.
+    """A patch uint8 [h, w, 4] around the pixels of bool `mask`, and its corner (x, y).
 
     Colours are carried a little outwards over the edge, so that no rim of the old background shows.
     """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    crop = image[y:y + height, x:x + width]
-    inside = mask[y:y + height, x:x + width].astype(np.uint8)
+    crop = image[y : y + height, x : x + width]
+    inside = mask[y : y + height, x : x + width].astype(np.uint8)
     crop = cv2.copyMakeBorder(crop, *4 * (_MARGIN,), cv2.BORDER_REPLICATE)
     inside = cv2.copyMakeBorder(inside, *4 * (_MARGIN,), cv2.BORDER_CONSTANT, value=0)
     weight = inside.astype(np.float32)
@@ -70,8 +68,8 @@ def cut(image, mask, *, soft=0.8):
 def paint(plate, layers, *, size, shutter=0.0):
     """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of a plate with layers before it.
 
-    `shutter` is the share of the time between frames during which the camera's shutter is open: things are blurred
-    along that share of their way to the next frame.
+    `shutter` is the share of the time between frames during which the camera's shutter is open:
+    things are blurred along that share of their way to the next frame.
     """
     height, width = size
     count = len(plate.place)
@@ -88,11 +86,15 @@ def paint(plate, layers, *, size, shutter=0.0):
 def _background(plate, t, size, shutter):
     height, width = size
     full = (0, 0, width, height)
-    frame = _warp(plate.image, plate.place[t], plate.bend, t, full, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    frame = _warp(
+        plate.image, plate.place[t], plate.bend, t, full, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
+    )
     frame = _blur(frame, plate.place, (width / 2, height / 2), t, shutter)
     if plate.ids is None:
         return frame, np.zeros(size, np.uint8)
-    return frame, _warp(plate.ids, plate.place[t], plate.bend, t, full, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    return frame, _warp(
+        plate.ids, plate.place[t], plate.bend, t, full, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
+    )
 
 
 def _lay(frame, label, layer, t, shutter):
@@ -100,15 +102,18 @@ def _lay(frame, label, layer, t, shutter):
     if covered is None:
         return
     x, y, width, height = covered
-    seen = _warp(layer.patch, layer.place[t], layer.bend, t, covered, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    seen = _warp(
+        layer.patch, layer.place[t], layer.bend, t, covered, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
+    )
     solid = seen[..., 3] >= 128
     if layer.tint is not None:
         seen = cv2.LUT(seen, layer.tint[t][None])
     seen = _blur(seen, layer.place, (x + width / 2, y + height / 2), t, shutter)
     weight = seen[..., 3] * np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
-    frame[window] = cv2.blendLinear(np.ascontiguousarray(seen[..., :3]), np.ascontiguousarray(frame[window]),
-                                    weight, 1 - weight)
+    frame[window] = cv2.blendLinear(
+        np.ascontiguousarray(seen[..., :3]), np.ascontiguousarray(frame[window]), weight, 1 - weight
+    )
     label[window][solid] = layer.label
 
 
@@ -116,8 +121,14 @@ def _covered(layer, t, size):
     """The part (x, y, width, height) of the frame that a layer can reach, or None."""
     height, width = layer.patch.shape[:2]
     reach = 0.0 if layer.bend is None else np.abs(layer.bend.push[t]).sum() * max(height, width)
-    corners = np.array([[-reach, -reach], [width + reach, -reach], [-reach, height + reach],
-                        [width + reach, height + reach]])
+    corners = np.array(
+        [
+            [-reach, -reach],
+            [width + reach, -reach],
+            [-reach, height + reach],
+            [width + reach, height + reach],
+        ]
+    )
     points = corners @ layer.place[t][:2, :2].T + layer.place[t][:2, 2]
     x0, y0 = np.maximum(np.floor(points.min(0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(points.max(0)).astype(int) + 1, (size[1], size[0]))
@@ -130,17 +141,24 @@ def _warp(image, place, bend, t, window, interpolation, border):
     inverse = np.linalg.inv(place)
     if bend is None:
         inverse = inverse @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
-        return cv2.warpAffine(image, inverse[:2], (width, height), flags=interpolation | cv2.WARP_INVERSE_MAP,
-                              borderMode=border)
+        return cv2.warpAffine(
+            image,
+            inverse[:2],
+            (width, height),
+            flags=interpolation | cv2.WARP_INVERSE_MAP,
+            borderMode=border,
+        )
     columns, rows = -(-width // _CELL) + 2, -(-height // _CELL) + 2
-    px, py = np.meshgrid(x + (np.arange(columns) - 0.5) * _CELL - 0.5, y + (np.arange(rows) - 0.5) * _CELL - 0.5)
+    px, py = np.meshgrid(
+        x + (np.arange(columns) - 0.5) * _CELL - 0.5, y + (np.arange(rows) - 0.5) * _CELL - 0.5
+    )
     qx = inverse[0, 0] * px + inverse[0, 1] * py + inverse[0, 2]
     qy = inverse[1, 0] * px + inverse[1, 1] * py + inverse[1, 2]
     side = max(image.shape[:2])
     dx, dy = bend.at(t, qx / side, qy / side)
     coarse = np.stack([qx + side * dx, qy + side * dy], -1).astype(np.float32)
     fine = cv2.resize(coarse, (columns * _CELL, rows * _CELL), interpolation=cv2.INTER_LINEAR)
-    fine = fine[_CELL:_CELL + height, _CELL:_CELL + width]
+    fine = fine[_CELL : _CELL + height, _CELL : _CELL + width]
     return cv2.remap(image, fine, None, interpolation, borderMode=border)
 
 
@@ -158,6 +176,15 @@ def _blur(image, place, point, t, shutter):
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
     end = way / np.hypot(*way) * length / 2 * 16
     centre = reach * 16
-    cv2.line(kernel, tuple(int(round(centre - v)) for v in end), tuple(int(round(centre + v)) for v in end),
-             255, 1, cv2.LINE_AA, 4)
-    return cv2.filter2D(image, -1, kernel / np.float32(kernel.sum()), borderType=cv2.BORDER_REPLICATE)
+    cv2.line(
+        kernel,
+        tuple(int(round(centre - v)) for v in end),
+        tuple(int(round(centre + v)) for v in end),
+        255,
+        1,
+        cv2.LINE_AA,
+        4,
+    )
+    return cv2.filter2D(
+        image, -1, kernel / np.float32(kernel.sum()), borderType=cv2.BORDER_REPLICATE
+    )

@@ -1,4 +1,4 @@
-"""Smooth random motion: trajectories of affine transforms and of bending waves, as arrays over the frames of a clip."""
+"""Smooth random motion: affine transforms and bending waves as arrays over the frames of a clip."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,18 @@ import numpy as np
 
 
 class Motion(NamedTuple):
-    """How strongly things move, per unit of time (about one frame). Lengths are fractions of the frame's side."""
+    """How strongly things move, per unit of time (about one frame).
 
-    speed: float = 0.1       # top speed of an object; each draws its own, log-uniform down to a twentieth
-    camera: float = 0.06     # the same for the camera
-    turn: float = 9.0        # degrees
-    zoom: float = 0.08       # change of log scale
-    squash: float = 0.2      # change of aspect and shear, as of things that turn out of the plane
-    bend: float = 0.07       # amplitude of elastic waves, fraction of the object's size
-    leave: float = 0.1       # probability that an object's path leads out of the frame and back
+    Lengths are fractions of the frame's side.
+    """
+
+    speed: float = 0.1  # top speed of objects; each draws its own, log-uniform from a twentieth
+    camera: float = 0.06  # the same for the camera
+    turn: float = 9.0  # degrees
+    zoom: float = 0.08  # change of log scale
+    squash: float = 0.2  # change of aspect and shear, as of things that turn out of the plane
+    bend: float = 0.07  # amplitude of elastic waves, fraction of the object's size
+    leave: float = 0.1  # probability that an object's path leads out of the frame and back
 
     def times(self, factor):
         """All strengths multiplied by `factor`; probabilities stay."""
@@ -24,9 +27,9 @@ class Motion(NamedTuple):
 class Bend(NamedTuple):
     """Elastic deformation as a sum of K sine waves over the patch, in units of its longer side.
 
-      wave   float [K, 2]   cycles along x and y
-      phase  float [K]
-      push   float [T, K, 2]  displacement amplitude in every frame
+    wave   float [K, 2]   cycles along x and y
+    phase  float [K]
+    push   float [T, K, 2]  displacement amplitude in every frame
     """
 
     wave: np.ndarray
@@ -41,12 +44,12 @@ class Bend(NamedTuple):
 
 
 def instants(rng, frames):
-    """Times float [T] from 0 on: the gap between frames varies, as when a clip is sampled from a video."""
+    """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video."""
     return np.concatenate([[0.0], np.cumsum(rng.uniform(0.3, 1.7, frames - 1))])
 
 
 def curve(rng, when, cycles=(0.02, 0.2)):
-    """A smooth random curve float [T] within -1..1: three sines of random frequency (cycles per unit of time)."""
+    """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time."""
     rate = rng.uniform(*cycles, 3)
     phase = rng.uniform(0, 2 * np.pi, 3)
     weight = rng.dirichlet(np.ones(3))
@@ -54,7 +57,7 @@ def curve(rng, when, cycles=(0.02, 0.2)):
 
 
 def growing(rng, when):
-    """A smooth curve float [T] that starts at 0 and grows about linearly: drift plus wobble, slope within +-1."""
+    """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1."""
     wobble = curve(rng, when)
     return 0.7 * rng.uniform(-1, 1) * when + 1.5 * (wobble - wobble[0])
 
@@ -69,8 +72,10 @@ def shift(x, y):
 
 
 def linear(angle, scale, aspect=0.0, shear=0.0):
-    """Rotation (degrees) after shear, scale and aspect (logs, scale > 0), about the origin: float [..., 3, 3]."""
-    angle, scale, aspect, shear = np.broadcast_arrays(*(np.asarray(v, float) for v in (angle, scale, aspect, shear)))
+    """Rotation (degrees) after shear, scale and log aspect about the origin: [..., 3, 3]."""
+    angle, scale, aspect, shear = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (angle, scale, aspect, shear))
+    )
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     along, across = scale * np.exp(aspect), scale * np.exp(-aspect)
     out = np.zeros(angle.shape + (3, 3))
@@ -86,7 +91,7 @@ def about(centre, transform):
 
 
 def travel(rng, when, *, size, centre, motion, speed):
-    """A smooth random path of one thing: transforms float [T, 3, 3] in frame pixels, the identity at time 0.
+    """A smooth random path: transforms float [T, 3, 3] of frame pixels, the identity at time 0.
 
       size    (H, W) of the frame
       centre  (x, y) in pixels about which the thing turns and scales
@@ -97,10 +102,12 @@ def travel(rng, when, *, size, centre, motion, speed):
     heading = rng.uniform(0, 2 * np.pi) + 1.5 * curve(rng, when)
     gaps = np.diff(when, prepend=when[0]) * pace
     x, y = np.cumsum(np.cos(heading) * gaps), np.cumsum(np.sin(heading) * gaps)
-    strength = rng.uniform(0, 1) ** 2                       # most things turn and scale little
-    turned = linear(motion.turn * strength * growing(rng, when),
-                    np.exp(np.clip(motion.zoom * strength * growing(rng, when), -1.2, 1.2)),
-                    *(motion.squash * strength * _from_zero(curve(rng, when)) for _ in range(2)))
+    strength = rng.uniform(0, 1) ** 2  # most things turn and scale little
+    turned = linear(
+        motion.turn * strength * growing(rng, when),
+        np.exp(np.clip(motion.zoom * strength * growing(rng, when), -1.2, 1.2)),
+        *(motion.squash * strength * _from_zero(curve(rng, when)) for _ in range(2)),
+    )
     return shift(x, y) @ about(centre, turned)
 
 
@@ -109,17 +116,19 @@ def excursion(rng, when, *, size):
     height, width = size
     aim = rng.uniform(0, 2 * np.pi)
     reach = (height + width) / 2 * rng.uniform(0.8, 1.2)
-    progress = np.sin(np.pi * np.clip(when / max(when[-1], 1e-6) * rng.uniform(0.9, 1.3), 0, 1)) ** 2
+    progress = (
+        np.sin(np.pi * np.clip(when / max(when[-1], 1e-6) * rng.uniform(0.9, 1.3), 0, 1)) ** 2
+    )
     return shift(np.cos(aim) * reach * progress, np.sin(aim) * reach * progress)
 
 
 def bending(rng, when, amplitude, *, waves=4):
-    """Random elastic waves that grow over time, up to `amplitude` of the patch's longer side (a `Bend`)."""
+    """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side."""
     wave = rng.uniform(-1.3, 1.3, (waves, 2))
     direction = rng.normal(size=(waves, 2))
-    size = np.sqrt((wave ** 2).sum(1, keepdims=True)) + 0.5
+    size = np.sqrt((wave**2).sum(1, keepdims=True)) + 0.5
     gain = np.stack([_from_zero(curve(rng, when)) for _ in range(waves)], 1)
-    gain = gain + 0.5 * rng.uniform(-1, 1, waves)          # frame 0 may be bent too: shapes vary between clips
+    gain = gain + 0.5 * rng.uniform(-1, 1, waves)  # bent in frame 0 too: shapes vary more
     push = amplitude * gain[:, :, None] * direction / size / np.sqrt(waves)
     return Bend(wave=wave, phase=rng.uniform(0, 2 * np.pi, waves), push=push)
 

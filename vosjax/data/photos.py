@@ -1,4 +1,4 @@
-"""Photos with instance masks from a folder: listing, reading at working size, filling holes, cutting objects out."""
+"""Photos with instance masks: list, read at working size, fill holes, cut objects out."""
 
 import functools
 import pathlib
@@ -10,14 +10,16 @@ from PIL import Image
 
 from vosjax.data import layers, types
 
+_MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
+
 
 class Photo(NamedTuple):
     """A photo at working size.
 
-      image   uint8 [h, w, 3]
-      ids     uint8 [h, w]     0 background, 1..254 objects, 255 ignore
-      filled  uint8 [h, w, 3]  the photo without its objects
-      cutouts tuple of (id, patch uint8 [h', w', 4], corner (x, y)), the larger ids first drawn first
+    image   uint8 [h, w, 3]
+    ids     uint8 [h, w]     0 background, 1..n objects, 255 ignore
+    filled  uint8 [h, w, 3]  the photo without its objects
+    cutouts tuple of (id, patch uint8 [h', w', 4], corner (x, y)) in the order of the ids
     """
 
     image: np.ndarray
@@ -33,32 +35,46 @@ def pairs(folder):
     """
     folder = pathlib.Path(folder)
     masks = {path.stem: path for path in (folder / 'masks').glob('*.png')}
-    images = sorted(path for path in (folder / 'images').glob('*') if path.suffix.lower() in ('.jpg', '.jpeg', '.png'))
+    images = sorted(
+        path
+        for path in (folder / 'images').glob('*')
+        if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
+    )
     found = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
     if not found:
-        raise ValueError(f'no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of the same name; '
-                         'give another folder, or train on rendered clips only')
+        raise ValueError(
+            f'no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of one name; '
+            'give another folder, or train on rendered clips only'
+        )
     return found
 
 
 def read_mask(path):
-    """Ids uint8 [h, w] of a palette or grey PNG, as stored. A mask of 0 and 255 only is one object with id 1."""
+    """Ids uint8 [h, w] of a palette or grey PNG, as stored.
+
+    A mask of 0 and 255 only is one object with id 1.
+    """
     with Image.open(path) as file:
         if file.mode not in ('P', 'L', '1'):
-            raise ValueError(f'{path} has mode {file.mode}; expected a palette or grey PNG whose values are object ids')
+            raise ValueError(
+                f'{path} has mode {file.mode}; expected a palette or grey PNG of object ids'
+            )
         ids = np.array(file).astype(np.uint8)
     if set(np.unique(ids)) <= {0, types.IGNORE}:
         return (ids > 0).astype(np.uint8)
     return ids
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def load(image_path, mask_path, *, short_side, least_area):
-    """The `Photo` of two files, reduced so that its short side is `short_side` pixels; kept in memory (512 photos).
+    """The `Photo` of two files, its short side `short_side` pixels; 128 are kept in memory.
 
-    Objects under `least_area` (share of the photo) get no cutout. Raises ValueError for unreadable or unequal files.
+    Objects under `least_area` (share of the photo) get no cutout. Raises ValueError for unreadable
+    or unequal files.
     """
-    ids = read_mask(mask_path)
+    ids, count = types.densify(read_mask(mask_path))
+    if count > _MOST:
+        ids[(ids > _MOST) & (ids != types.IGNORE)] = 0
     reduce = min(ids.shape) >= 2 * short_side
     flag = cv2.IMREAD_REDUCED_COLOR_2 if reduce else cv2.IMREAD_COLOR
     image = cv2.imread(image_path, flag | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -66,21 +82,29 @@ def load(image_path, mask_path, *, short_side, least_area):
         raise ValueError(f'{image_path} cannot be read as a picture; remove it or store it again')
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
     if image.shape[:2] != expected:
-        raise ValueError(f'{image_path} and {mask_path} differ in size; expected a mask of the picture\'s size')
+        raise ValueError(
+            f"{image_path} and {mask_path} differ in size; expected a mask of the picture's size"
+        )
     factor = short_side / min(ids.shape)
     size = tuple(max(short_side, round(side * factor)) for side in ids.shape[::-1])
-    image = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size,
-                       interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    image = cv2.resize(
+        cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
+        size,
+        interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR,
+    )
     ids = cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    cutouts = tuple((int(i), *layers.cut(image, ids == i))
-                    for i in types.visible_ids(ids, max(least_area * ids.size, 30)))
+    cutouts = tuple(
+        (int(i), *layers.cut(image, ids == i))
+        for i in types.visible_ids(ids, max(least_area * ids.size, 30))
+    )
     return Photo(image, ids, fill(image, ids > 0), cutouts)
 
 
 def fill(image, hole):
     """The picture uint8 [h, w, 3] with the pixels of bool `hole` made up from their surroundings.
 
-    Colour comes from a pyramid of weighted means, detail from the mirrored picture where that is not a hole.
+    Colour comes from a pyramid of weighted means, detail from the mirrored picture where that is
+    not a hole.
     """
     if not hole.any():
         return image
@@ -93,7 +117,9 @@ def fill(image, hole):
     while min(colour.shape[:2]) > 2:
         pyramid.append((colour, known))
         colour, known = cv2.pyrDown(colour), cv2.pyrDown(known)
-    smooth = np.broadcast_to(colour.sum((0, 1)) / max(known.sum(), 1e-6), colour.shape).astype(np.float32)
+    smooth = np.broadcast_to(colour.sum((0, 1)) / max(known.sum(), 1e-6), colour.shape).astype(
+        np.float32
+    )
     for colour, known in reversed(pyramid):
         smooth = cv2.resize(smooth, colour.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         smooth = colour + (1 - known[..., None]) * smooth

@@ -1,4 +1,7 @@
-"""Clips rendered from nothing: textured shapes and jointed figures move over textured backgrounds. Needs no data."""
+"""Clips rendered from nothing: textured shapes and jointed figures move over textured backgrounds.
+
+Needs no data.
+"""
 
 import dataclasses
 
@@ -13,17 +16,17 @@ from vosjax.data import scene as scenes
 class RenderedSettings:
     """Probabilities and ranges of rendered clips."""
 
-    objects: tuple[int, int] = (1, 5)                # how many, inclusive
-    size: tuple[float, float] = (0.2, 0.8)           # longer side, share of the frame's
-    jointed: float = 0.35                            # probability that an object is a body with limbs
-    scenery: int = 4                                 # at most so many unlabelled things far behind
+    objects: tuple[int, int] = (1, 5)  # how many, inclusive
+    size: tuple[float, float] = (0.2, 0.8)  # longer side, share of the frame's
+    jointed: float = 0.35  # probability that an object is a body with limbs
+    scenery: int = 4  # at most so many unlabelled things far behind
     scene: scenes.Scene = scenes.Scene()
     colour: colours.Colour = colours.Colour()
 
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """Source of rendered clips; index i of an endless number of them differs only by its random numbers."""
+    """Source of an endless number of rendered clips; the index does not matter, the rng does."""
 
     settings: RenderedSettings = RenderedSettings()
 
@@ -37,20 +40,32 @@ class Rendered:
         actors = []
         for label in range(1, rng.integers(low, high + 1) + 1):
             share = np.exp(rng.uniform(*np.log(settings.size)))
-            actors += figure(rng, size=size, share=share, label=label, group=label, rank=rng.uniform(0, 1),
-                             jointed=rng.random() < settings.jointed)
+            actors += figure(
+                rng,
+                size=size,
+                share=share,
+                label=label,
+                group=label,
+                rank=rng.uniform(0, 1),
+                jointed=rng.random() < settings.jointed,
+            )
         actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
         actors += _scenery(rng, size, settings.scenery)
-        frames, labels, when = scenes.perform(_backdrop(rng, size), actors, spec=spec, scene=settings.scene, rng=rng)
+        frames, labels, when = scenes.perform(
+            _backdrop(rng, size), actors, spec=spec, scene=settings.scene, rng=rng
+        )
         frames = colours.alter(frames, when=when, colour=settings.colour, rng=rng)
         return types.seal(frames, labels, spec=spec, rng=rng)
 
 
-def render_clip(seed, *, size, frames, objects, settings=RenderedSettings(), max_objects=10, shuffle=True):
+def render_clip(
+    seed, *, size, frames, objects, settings=RenderedSettings(), max_objects=10, shuffle=True
+):
     """One rendered clip (see `types`) of `objects` objects, the same for a seed.
 
-    size (H, W); frames T; `objects` counts what is placed: those hidden in frame 0 do not become live. The random
-    numbers are NumPy's and the same everywhere; single pixels may differ between builds of OpenCV.
+    size (H, W); frames T; `objects` counts what is placed: those hidden in frame 0 do not become
+    live. The random numbers are NumPy's and the same everywhere; single pixels may differ between
+    builds of OpenCV.
     """
     if not 1 <= objects <= max_objects:
         raise ValueError(f'objects is {objects}; expected 1 to max_objects = {max_objects}')
@@ -61,17 +76,30 @@ def render_clip(seed, *, size, frames, objects, settings=RenderedSettings(), max
 
 def validation_clips(count, *, size=(240, 432), frames=20, max_objects=10):
     """A list of `count` fixed rendered clips, 1 to 4 objects each, for watching a training run."""
-    return [render_clip(7_000_000 + i, size=size, frames=frames, objects=1 + i % 4, max_objects=max_objects,
-                        shuffle=False) for i in range(count)]
+    return [
+        render_clip(
+            7_000_000 + i,
+            size=size,
+            frames=frames,
+            objects=1 + i % 4,
+            max_objects=max_objects,
+            shuffle=False,
+        )
+        for i in range(count)
+    ]
 
 
 def figure(rng, *, size, share, label, group, rank, jointed):
-    """The actors of one object: a textured shape, or a body with two to five limbs that swing about their joints."""
+    """The actors of one object: a textured shape, or a body with two to five swinging limbs."""
     side = round(share * max(size))
     if not jointed:
         outline = shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng)
         patch = _textured(rng, outline, max(side, 16))
-        return [scenes.Actor(patch, label, scenes.placed(rng, patch, size=size, share=share), group, rank)]
+        return [
+            scenes.Actor(
+                patch, label, scenes.placed(rng, patch, size=size, share=share), group, rank
+            )
+        ]
     body_side = max(round(0.55 * side), 16)
     body = _textured(rng, (shapes.ellipse if rng.random() < 0.5 else shapes.blob)(rng), body_side)
     base = scenes.placed(rng, body, size=size, share=body_side / max(size))
@@ -81,12 +109,27 @@ def figure(rng, *, size, share, label, group, rank, jointed):
         long = max(round(rng.uniform(0.3, 0.6) * side), 16)
         patch = _textured(rng, shapes.limb(rng), long)
         angle = rng.uniform(0, 360)
-        joint = (width / 2 + 0.36 * width * np.cos(np.deg2rad(angle)),
-                 height / 2 + 0.36 * height * np.sin(np.deg2rad(angle)))
-        onto = motion.shift(*joint) @ motion.linear(angle, 1.0) @ motion.shift(-0.12 * long, -patch.shape[0] / 2)
+        joint = (
+            width / 2 + 0.36 * width * np.cos(np.deg2rad(angle)),
+            height / 2 + 0.36 * height * np.sin(np.deg2rad(angle)),
+        )
+        onto = (
+            motion.shift(*joint)
+            @ motion.linear(angle, 1.0)
+            @ motion.shift(-0.12 * long, -patch.shape[0] / 2)
+        )
         pivot = tuple((base @ np.array([*joint, 1.0]))[:2])
-        actors.append(scenes.Actor(patch, label, base @ onto, group, rank + (i % 2 * 2 - 1) * 1e-3, pivot,
-                                   rng.uniform(10, 45)))
+        actors.append(
+            scenes.Actor(
+                patch,
+                label,
+                base @ onto,
+                group,
+                rank + (i % 2 * 2 - 1) * 1e-3,
+                pivot,
+                rng.uniform(10, 45),
+            )
+        )
     return actors
 
 
@@ -111,6 +154,13 @@ def _scenery(rng, size, most):
     for i in range(rng.integers(0, most + 1)):
         share = rng.uniform(0.1, 0.5)
         front = rng.random() < 0.12
-        actors += figure(rng, size=size, share=share, label=0, group=-1 - i, rank=1.5 if front else -1.0 - i,
-                         jointed=False)
+        actors += figure(
+            rng,
+            size=size,
+            share=share,
+            label=0,
+            group=-1 - i,
+            rank=1.5 if front else -1.0 - i,
+            jointed=False,
+        )
     return actors

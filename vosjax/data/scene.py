@@ -1,4 +1,4 @@
-"""Set actors in motion before a background: camera, paths, crossings in depth, look-alikes, elastic bodies."""
+"""Set actors in motion before a background: camera, paths, depth, look-alikes, elastic bodies."""
 
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ from vosjax.data import motion as motions
 class Actor(NamedTuple):
     """A thing, or one part of a jointed thing, where it stands in frame 0.
 
-      patch   uint8 [h, w, 4]  RGB and opacity
-      label   its id, 0 for what is not an object
-      base    float [3, 3]  patch pixels -> frame pixels at time 0
-      group   parts of one group move together
-      rank    depth within the scene, larger is nearer
-      pivot   (x, y) in frame pixels about which a part swings, or None
-      swing   amplitude of that swing in degrees
+    patch   uint8 [h, w, 4]  RGB and opacity
+    label   its id, 0 for what is not an object
+    base    float [3, 3]  patch pixels -> frame pixels at time 0
+    group   parts of one group move together
+    rank    depth within the scene, larger is nearer
+    pivot   (x, y) in frame pixels about which a part swings, or None
+    swing   amplitude of that swing in degrees
     """
 
     patch: np.ndarray
@@ -34,13 +34,13 @@ class Scene(NamedTuple):
     """Probabilities and strengths of what happens in a scene."""
 
     motion: motions.Motion = motions.Motion()
-    still_camera: float = 0.25   # probability of a tripod
-    resting: float = 0.25        # probability that an actor only rides with the camera
-    cross: float = 0.35          # probability that an actor changes its depth over time
-    tint: float = 0.12           # drift of each actor's own colour
-    shutter: float = 0.35        # probability of motion blur (shutter open for up to 0.6 of the gap)
-    lookalike: float = 0.45      # probability of an unlabelled copy of an object
-    twin: float = 0.2            # probability of a labelled copy of an object
+    still_camera: float = 0.25  # probability of a tripod
+    resting: float = 0.25  # probability that an actor only rides with the camera
+    cross: float = 0.35  # probability that an actor changes its depth over time
+    tint: float = 0.12  # drift of each actor's own colour
+    shutter: float = 0.35  # probability of motion blur (shutter open for up to 0.6 of the gap)
+    lookalike: float = 0.45  # probability of an unlabelled copy of an object
+    twin: float = 0.2  # probability of a labelled copy of an object
 
 
 def centre_of(actor):
@@ -50,29 +50,45 @@ def centre_of(actor):
 
 
 def placed(rng, patch, *, size, share):
-    """A base [3, 3] that puts a patch somewhere in a frame (H, W), its longer side `share` of the frame's."""
+    """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long."""
     height, width = patch.shape[:2]
     scale = share * max(size) / max(height, width)
     angle = rng.normal(0, 12)
     x, y = rng.uniform(0.12, 0.88, 2) * (size[1], size[0])
     mirror = np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0, 1.0])
-    return motions.shift(x, y) @ motions.linear(angle, scale) @ mirror @ motions.shift(-width / 2, -height / 2)
+    return (
+        motions.shift(x, y)
+        @ motions.linear(angle, scale)
+        @ mirror
+        @ motions.shift(-width / 2, -height / 2)
+    )
 
 
 def copies(rng, actors, group, *, label, size, new_group):
-    """A copy of a group elsewhere in the frame, mirrored or scaled a little, often in other colours."""
+    """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours."""
     parts = [actor for actor in actors if actor.group == group]
     x, y = centre_of(parts[0])
     to_x, to_y = rng.uniform(0.1, 0.9, 2) * (size[1], size[0])
     mirror = np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0, 1.0])
-    move = motions.shift(to_x, to_y) @ motions.linear(rng.normal(0, 8), np.exp(rng.normal(0, 0.2))) @ mirror
+    move = (
+        motions.shift(to_x, to_y)
+        @ motions.linear(rng.normal(0, 8), np.exp(rng.normal(0, 0.2)))
+        @ mirror
+    )
     move = move @ motions.shift(-x, -y)
     matrix = colour.mix(rng, colour.Colour(hue=0.15), rng.choice([0.15, 0.5, 1.0]))
     rank = rng.uniform(0, 1)
-    return [part._replace(patch=_recolour(part.patch, matrix), label=label, base=move @ part.base, group=new_group,
-                          rank=rank + 1e-3 * i,
-                          pivot=part.pivot and tuple((move @ np.array([*part.pivot, 1.0]))[:2]))
-            for i, part in enumerate(parts)]
+    return [
+        part._replace(
+            patch=_recolour(part.patch, matrix),
+            label=label,
+            base=move @ part.base,
+            group=new_group,
+            rank=rank + 1e-3 * i,
+            pivot=part.pivot and tuple((move @ np.array([*part.pivot, 1.0]))[:2]),
+        )
+        for i, part in enumerate(parts)
+    ]
 
 
 def add_copies(rng, actors, *, size, scene):
@@ -83,21 +99,25 @@ def add_copies(rng, actors, *, size, scene):
         if labelled and rng.random() < probability:
             fresh = 1 + max(actor.group for actor in out)
             top = 1 + max(actor.label for actor in out)
-            out += copies(rng, out, rng.choice(labelled), label=top * label, size=size, new_group=fresh)
+            out += copies(
+                rng, out, rng.choice(labelled), label=top * label, size=size, new_group=fresh
+            )
     return out
 
 
 def perform(plate, actors, *, spec, scene, rng, ids=None):
     """Let the actors move. Returns frames, labels (raw ids) and the times float [T] of the frames.
 
-      plate  (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0)
-      ids    uint8 [h, w] or None: objects that belong to the plate and move with it
+    plate  (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0)
+    ids    uint8 [h, w] or None: objects that belong to the plate and move with it
     """
     size = (spec.height, spec.width)
     middle = (spec.width / 2, spec.height / 2)
     moves = scene.motion
     when = motions.instants(rng, spec.frames)
-    camera = motions.travel(rng, when, size=size, centre=middle, motion=moves.times(0.4), speed=moves.camera)
+    camera = motions.travel(
+        rng, when, size=size, centre=middle, motion=moves.times(0.4), speed=moves.camera
+    )
     if rng.random() < scene.still_camera:
         camera = np.tile(np.eye(3), (spec.frames, 1, 1))
     image, base = plate
@@ -107,7 +127,11 @@ def perform(plate, actors, *, spec, scene, rng, ids=None):
     for actor in actors:
         if actor.group not in paths:
             paths[actor.group] = _path(rng, when, centre_of(actor), size=size, scene=scene)
-            swap = 1.5 * motions.curve(rng, when) if rng.random() < scene.cross else np.zeros(spec.frames)
+            swap = (
+                1.5 * motions.curve(rng, when)
+                if rng.random() < scene.cross
+                else np.zeros(spec.frames)
+            )
             depths[actor.group] = swap
             tints[actor.group] = colour.tint(rng, when, scene.tint)
     cast = []
@@ -116,9 +140,21 @@ def perform(plate, actors, *, spec, scene, rng, ids=None):
         if actor.pivot is not None:
             angle = actor.swing * motions.curve(rng, when, (0.04, 0.25))
             place = place @ motions.about(actor.pivot, motions.linear(angle, 1.0))
-        bend = motions.bending(rng, when, moves.bend * rng.uniform(0, 1)) if rng.random() < 0.7 else None
-        cast.append(layers.Layer(actor.patch, actor.label, place @ actor.base, actor.rank + depths[actor.group],
-                                 bend, tints[actor.group]))
+        bend = (
+            motions.bending(rng, when, moves.bend * rng.uniform(0, 1))
+            if rng.random() < 0.7
+            else None
+        )
+        cast.append(
+            layers.Layer(
+                actor.patch,
+                actor.label,
+                place @ actor.base,
+                actor.rank + depths[actor.group],
+                bend,
+                tints[actor.group],
+            )
+        )
     shutter = rng.uniform(0.1, 0.6) if rng.random() < scene.shutter else 0.0
     frames, labels = layers.paint(background, cast, size=size, shutter=shutter)
     return frames, labels, when

@@ -1,4 +1,4 @@
-"""Random outlines as anti-aliased opacity maps uint8 [side, side]: polygons, ellipses, blobs, stars."""
+"""Random outlines (polygons, ellipses, blobs, stars, limbs) and their opacity maps."""
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ OUTLINES = (ellipse, polygon, blob, blob, star)
 
 
 def opacity(points, side):
-    """The filled outline as uint8 [h, w] with soft edges, its longer side `side` pixels and a clear margin of 4."""
+    """The filled outline uint8 [h, w] with soft edges, `side` pixels long, 4 of them margin."""
     low, high = points.min(0), points.max(0)
     scale = (side - 8) / (high - low).max()
     at = (points - low) * scale + 4

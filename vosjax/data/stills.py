@@ -1,8 +1,9 @@
 """Training clips made from single photos with instance masks.
 
-Two styles are mixed. *Independent*: AOT's static recipe (arXiv 2106.02638 and its public code: every frame is its own
-random affine copy of the photo, and two such clips are merged). *Coherent*: the photo's objects are lifted off a
-filled-in background, objects of other photos join them, and all move on smooth paths, bend, cross, leave, come back.
+Two styles are mixed. *Independent*: AOT's static recipe (arXiv 2106.02638 and its public code:
+every frame is its own random affine copy of the photo, and two such clips are merged). *Coherent*:
+the photo's objects are lifted off a filled-in background, objects of other photos join them, and
+all move on smooth paths, bend, cross, leave, come back.
 """
 
 import dataclasses
@@ -14,40 +15,43 @@ from vosjax.data import colour as colours
 from vosjax.data import motion, photos, rendered, shapes, types
 from vosjax.data import scene as scenes
 
-FILL = (124, 116, 104)       # the mean colour that AOT puts where a warped photo shows nothing
+FILL = (124, 116, 104)  # the mean colour that AOT puts where a warped photo shows nothing
 
 
 @dataclasses.dataclass(frozen=True)
 class StillsSettings:
-    """Probabilities and ranges. The values of the independent style are those of AOT's static pre-training."""
+    """Probabilities and ranges.
 
-    coherent: float = 0.75                 # share of clips in the coherent style
+    The values of the independent style are those of AOT's static pre-training.
+    """
+
+    coherent: float = 0.75  # share of clips in the coherent style
     scene: scenes.Scene = scenes.Scene()
     colour: colours.Colour = colours.Colour()
     # independent style
-    flip: float = 0.5                      # the whole clip
-    frame_flip: float = 0.3                # each frame after the first
-    angle: float = 20.0                    # degrees, +-
-    shift: float = 0.1                     # of the photo's size, +-
+    flip: float = 0.5  # the whole clip
+    frame_flip: float = 0.3  # each frame after the first
+    angle: float = 20.0  # degrees, +-
+    shift: float = 0.1  # of the photo's size, +-
     scale: tuple[float, float] = (0.9, 1.1)
-    shear: float = 10.0                    # degrees, +-
+    shear: float = 10.0  # degrees, +-
     crop_area: tuple[float, float] = (0.8, 1.0)
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    frame_jitter: float = 0.4              # colour jitter of single frames, relative to `colour`
-    merge: float = 1.0                     # probability of the dynamic merge of two clips
+    frame_jitter: float = 0.4  # colour jitter of single frames, relative to `colour`
+    merge: float = 1.0  # probability of the dynamic merge of two clips
     # coherent style
-    lift: float = 0.65                     # probability that the photo's own objects move on their own
-    pasted: int = 3                        # at most so many objects of other photos
-    pasted_size: tuple[float, float] = (0.2, 0.9)   # longer side, share of the frame's
-    least_area: float = 0.004              # objects below this share of their photo are not cut out
-    zoom: tuple[float, float] = (1.0, 1.8)           # the frame shows the photo enlarged so much
-    figure: float = 0.2                    # probability of a rendered object before the photo
-    occluder: float = 0.25                 # probability of an unlabelled occluder with a photo's texture
+    lift: float = 0.65  # probability that the photo's own objects move on their own
+    pasted: int = 3  # at most so many objects of other photos
+    pasted_size: tuple[float, float] = (0.2, 0.9)  # longer side, share of the frame's
+    least_area: float = 0.004  # objects below this share of their photo are not cut out
+    zoom: tuple[float, float] = (1.0, 1.8)  # the frame shows the photo enlarged so much
+    figure: float = 0.2  # probability of a rendered object before the photo
+    occluder: float = 0.25  # probability of an unlabelled occluder with a photo's texture
 
 
 @dataclasses.dataclass(frozen=True)
 class Stills:
-    """Source of clips from photos, `pairs` = ((image path, mask path), ...) as `photos.pairs` lists them."""
+    """Source of clips from photos; `pairs` ((image path, mask path), ...) as of `photos.pairs`."""
 
     pairs: tuple
     settings: StillsSettings = StillsSettings()
@@ -67,8 +71,11 @@ class Stills:
         return types.seal(frames, labels, spec=spec, rng=rng)
 
     def _photo(self, index, spec):
-        return photos.load(*self.pairs[index], short_side=round(1.2 * max(spec.height, spec.width)),
-                           least_area=self.settings.least_area)
+        return photos.load(
+            *self.pairs[index],
+            short_side=round(1.2 * max(spec.height, spec.width)),
+            least_area=self.settings.least_area,
+        )
 
     def _independent(self, index, rng, spec):
         clip = _warped(self._photo(index, spec), rng, spec, self.settings)
@@ -84,8 +91,10 @@ class Stills:
         lift = rng.random() < settings.lift
         actors = []
         if lift:
-            actors = [scenes.Actor(patch, i, base @ motion.shift(*corner), group=i, rank=i / 256)
-                      for i, patch, corner in photo.cutouts]
+            actors = [
+                scenes.Actor(patch, i, base @ motion.shift(*corner), group=i, rank=i / 256)
+                for i, patch, corner in photo.cutouts
+            ]
         group = 1 + int(photo.ids[photo.ids < types.IGNORE].max(initial=0))
         fewest = 0 if photo.cutouts else 1
         for _ in range(rng.integers(fewest, settings.pasted + 1)):
@@ -94,34 +103,56 @@ class Stills:
                 _, patch, _ = donor.cutouts[rng.integers(len(donor.cutouts))]
                 share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
                 patch = fitted(patch, share * max(size))
-                actors.append(scenes.Actor(patch, group, scenes.placed(rng, patch, size=size, share=share),
-                                           group, rng.uniform(0, 1)))
+                actors.append(
+                    scenes.Actor(
+                        patch,
+                        group,
+                        scenes.placed(rng, patch, size=size, share=share),
+                        group,
+                        rng.uniform(0, 1),
+                    )
+                )
                 group += 1
         if rng.random() < settings.figure:
             share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
-            actors += rendered.figure(rng, size=size, share=share, label=group, group=group, rank=rng.uniform(0, 1),
-                                      jointed=rng.random() < 0.5)
+            actors += rendered.figure(
+                rng,
+                size=size,
+                share=share,
+                label=group,
+                group=group,
+                rank=rng.uniform(0, 1),
+                jointed=rng.random() < 0.5,
+            )
         actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
         if rng.random() < settings.occluder:
             actors.append(self._occluder(rng, spec))
         plate = (photo.filled if lift else photo.image, base)
-        return scenes.perform(plate, actors, spec=spec, scene=settings.scene, rng=rng,
-                              ids=None if lift else photo.ids)
+        return scenes.perform(
+            plate, actors, spec=spec, scene=settings.scene, rng=rng, ids=None if lift else photo.ids
+        )
 
     def _occluder(self, rng, spec):
         """A random shape with a photo's texture, unlabelled, in front of most things."""
         size = (spec.height, spec.width)
         share = rng.uniform(0.15, 0.5)
-        alpha = shapes.opacity(shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng), round(share * max(size)))
+        alpha = shapes.opacity(
+            shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng), round(share * max(size))
+        )
         photo = self._photo(rng.integers(len(self)), spec).filled
         height, width = alpha.shape
-        y, x = rng.integers(0, photo.shape[0] - height + 1), rng.integers(0, photo.shape[1] - width + 1)
-        patch = np.dstack([photo[y:y + height, x:x + width], alpha])
-        return scenes.Actor(patch, 0, scenes.placed(rng, patch, size=size, share=share), group=-1, rank=1.5)
+        y, x = (
+            rng.integers(0, photo.shape[0] - height + 1),
+            rng.integers(0, photo.shape[1] - width + 1),
+        )
+        patch = np.dstack([photo[y : y + height, x : x + width], alpha])
+        return scenes.Actor(
+            patch, 0, scenes.placed(rng, patch, size=size, share=share), group=-1, rank=1.5
+        )
 
 
 def fitted(patch, longest):
-    """The patch reduced so that its longer side is at most about `longest` pixels (warps do not smooth)."""
+    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth)."""
     factor = longest / max(patch.shape[:2])
     if factor > 0.7:
         return patch
@@ -129,17 +160,22 @@ def fitted(patch, longest):
 
 
 def _framed(rng, shape, size, zoom):
-    """A base [3, 3] by which a photo (h, w) fills a frame (H, W), enlarged, mirrored or not, at a random place."""
+    """A base [3, 3] by which a random part of a photo (h, w) fills a frame (H, W)."""
     scale = max(size[0] / shape[0], size[1] / shape[1]) * rng.uniform(*zoom)
     spare_y, spare_x = shape[0] * scale - size[0], shape[1] * scale - size[1]
-    base = motion.shift(-rng.uniform(0, 1) * spare_x, -rng.uniform(0, 1) * spare_y) @ motion.linear(0.0, scale)
+    base = motion.shift(-rng.uniform(0, 1) * spare_x, -rng.uniform(0, 1) * spare_y) @ motion.linear(
+        0.0, scale
+    )
     if rng.random() < 0.5:
         base = base @ motion.shift(shape[1], 0) @ np.diag([-1.0, 1.0, 1.0])
     return base
 
 
 def _warped(photo, rng, spec, settings):
-    """AOT's static clip of one photo: frames and raw labels. All transforms of a frame make one warp."""
+    """AOT's static clip of one photo: frames and raw labels.
+
+    All transforms of a frame make one warp.
+    """
     height, width = photo.ids.shape
     mirror = motion.shift(width, 0) @ np.diag([-1.0, 1.0, 1.0])
     whole = mirror if rng.random() < settings.flip else np.eye(3)
@@ -150,11 +186,15 @@ def _warped(photo, rng, spec, settings):
         if t > 0:
             if rng.random() < settings.frame_flip:
                 place = mirror @ place
-            moved = motion.linear(rng.uniform(-1, 1) * settings.angle, rng.uniform(*settings.scale),
-                                  shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)))
+            moved = motion.linear(
+                rng.uniform(-1, 1) * settings.angle,
+                rng.uniform(*settings.scale),
+                shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)),
+            )
             x, y = rng.uniform(-1, 1, 2) * settings.shift * (width, height)
             place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
-        place = (_resized_crop(rng, photo.ids.shape, (spec.height, spec.width), settings) @ place)[:2]
+        crop = _resized_crop(rng, photo.ids.shape, (spec.height, spec.width), settings)
+        place = (crop @ place)[:2]
         out = (spec.width, spec.height)
         frames[t] = cv2.warpAffine(photo.image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
         labels[t] = cv2.warpAffine(photo.ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
@@ -162,7 +202,7 @@ def _warped(photo, rng, spec, settings):
 
 
 def _resized_crop(rng, shape, size, settings):
-    """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame; 10 tries, then all."""
+    """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame."""
     height, width = shape
     for _ in range(10):
         area = height * width * rng.uniform(*settings.crop_area)

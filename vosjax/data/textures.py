@@ -1,18 +1,20 @@
-"""Random textures uint8 [h, w, 3]: fractal clouds, stripes, checks, spots, gradients, and mixtures of them."""
+"""Random textures uint8 [h, w, 3]: clouds, stripes, checks, spots, gradients, landscapes."""
 
 import cv2
 import numpy as np
 
 
 def fractal(rng, size, *, roughness=None, coarsest=3):
-    """Smooth noise float32 [h, w] in 0..1 with octaves whose weights fall by `roughness` (0.4 smooth .. 0.8 rough)."""
+    """Smooth noise float32 [h, w] in 0..1: octaves whose weights fall by `roughness` (0.4..0.8)."""
     height, width = size
     roughness = rng.uniform(0.45, 0.8) if roughness is None else roughness
     total = np.zeros(size, np.float32)
     cells, weight = coarsest, 1.0
     while cells < max(size) and weight > 0.03:
-        grid = rng.random((cells * height // max(size) + 2, cells * width // max(size) + 2), np.float32)
-        smooth = cv2.INTER_CUBIC if cells < 24 else cv2.INTER_LINEAR      # fine octaves look alike either way
+        grid = rng.random(
+            (cells * height // max(size) + 2, cells * width // max(size) + 2), np.float32
+        )
+        smooth = cv2.INTER_CUBIC if cells < 24 else cv2.INTER_LINEAR  # fine ones look alike
         total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=smooth)
         cells, weight = cells * 2, weight * roughness
     low, high = total.min(), total.max()
@@ -22,16 +24,20 @@ def fractal(rng, size, *, roughness=None, coarsest=3):
 def palette(rng, colours):
     """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood."""
     light = rng.uniform(40, 215) + rng.normal(0, rng.choice([20.0, 50.0, 90.0]), (colours, 1))
-    hue = rng.normal(0, rng.choice([12.0, 30.0, 60.0]), 3) + rng.normal(0, rng.choice([5.0, 20.0, 50.0]), (colours, 3))
+    hue = rng.normal(0, rng.choice([12.0, 30.0, 60.0]), 3) + rng.normal(
+        0, rng.choice([5.0, 20.0, 50.0]), (colours, 3)
+    )
     anchors = np.clip(light + hue, 0, 255)
     at = np.linspace(0, 255, colours)
-    return np.stack([np.interp(np.arange(256), at, anchors[:, i]) for i in range(3)], 1).astype(np.uint8)
+    return np.stack([np.interp(np.arange(256), at, anchors[:, i]) for i in range(3)], 1).astype(
+        np.uint8
+    )
 
 
 def _along(rng, size):
     """Distance float32 [h, w] along a random direction, in pixels."""
     angle = rng.uniform(0, np.pi)
-    rows, columns = np.ogrid[:size[0], :size[1]]
+    rows, columns = np.ogrid[: size[0], : size[1]]
     return (np.cos(angle) * columns + np.sin(angle) * rows).astype(np.float32)
 
 
@@ -52,7 +58,7 @@ def checks(rng, size):
     """A checkerboard, turned."""
     period = max(size) * np.exp(rng.uniform(np.log(0.06), np.log(0.4)))
     angle = rng.uniform(0, np.pi)
-    rows, columns = np.ogrid[:size[0], :size[1]]
+    rows, columns = np.ogrid[: size[0], : size[1]]
     one = np.sin(2 * np.pi / period * (np.cos(angle) * columns + np.sin(angle) * rows))
     two = np.sin(2 * np.pi / period * (np.cos(angle) * rows - np.sin(angle) * columns))
     return (0.5 + 0.5 * np.clip(8 * one * two, -1, 1)).astype(np.float32)
@@ -74,9 +80,11 @@ PATTERNS = (clouds, clouds, stripes, checks, spots, gradient)
 
 
 def texture(rng, size):
-    """A random texture uint8 [h, w, 3]: a pattern in colours, roughened by noise and unevenly lit."""
+    """A random texture uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit."""
     pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
-    coloured = palette(rng, int(rng.integers(2, 5)))[(np.clip(pattern, 0, 1) * 255).astype(np.uint8)]
+    coloured = palette(rng, int(rng.integers(2, 5)))[
+        (np.clip(pattern, 0, 1) * 255).astype(np.uint8)
+    ]
     grain = rng.uniform(0.0, 0.35) * (fractal(rng, size, roughness=0.85, coarsest=8) - 0.5)
     light = rng.uniform(0.0, 0.5) * (fractal(rng, size, roughness=0.3, coarsest=2) - 0.5)
     factor = (1 + grain + light).astype(np.float32)
@@ -85,22 +93,28 @@ def texture(rng, size):
 
 def shaded(rng, image, alpha):
     """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be."""
-    height = cv2.GaussianBlur(alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15))
+    height = cv2.GaussianBlur(
+        alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15)
+    )
     angle = rng.uniform(0, 2 * np.pi)
-    slope = np.cos(angle) * cv2.Sobel(height, -1, 1, 0) + np.sin(angle) * cv2.Sobel(height, -1, 0, 1)
+    slope = np.cos(angle) * cv2.Sobel(height, -1, 1, 0) + np.sin(angle) * cv2.Sobel(
+        height, -1, 0, 1
+    )
     steepest = max(float(np.abs(slope).max()), 1e-6)
     factor = 1 + np.float32(rng.uniform(0.2, 0.6) / steepest) * slope
     return np.clip(image * factor[..., None], 0, 255).astype(np.uint8)
 
 
 def landscape(rng, size):
-    """A background uint8 [h, w, 3]: one texture, or two to three that meet along noisy borders or a horizon."""
+    """A background uint8 [h, w, 3]: one to three textures that meet along noisy borders."""
     image = texture(rng, size)
     for _ in range(rng.integers(0, 3)):
         border = fractal(rng, size, roughness=0.5)
         if rng.random() < 0.5:
             border = 0.3 * border + 0.7 * gradient(rng, size)
-        weight = np.clip((border - np.float32(rng.uniform(0.35, 0.65))) * rng.choice([6.0, 60.0]) + 0.5, 0, 1)
+        weight = np.clip(
+            (border - np.float32(rng.uniform(0.35, 0.65))) * rng.choice([6.0, 60.0]) + 0.5, 0, 1
+        )
         weight = weight.astype(np.float32)
         image = cv2.blendLinear(texture(rng, size), image, weight, 1 - weight)
     return image

@@ -7,8 +7,9 @@ A clip is a dict of NumPy arrays:
     live     bool  [max_objects]  live[i] says that slot i + 1 holds an object of frame 0
     objects  int32 []             how many slots are live
 
-The slots of the n objects are n random distinct numbers out of 1..max_objects: this permutes the channels of the
-identity bank from clip to clip, which is AOT's identity shuffling (arXiv 2106.02638, section 3.2).
+The slots of the n objects are n random distinct numbers out of 1..max_objects: this permutes the
+channels of the identity bank from clip to clip, which is AOT's identity shuffling (arXiv
+2106.02638, section 3.2).
 """
 
 from typing import NamedTuple
@@ -29,12 +30,12 @@ class ClipSpec(NamedTuple):
 
 
 def minimum_pixels(height, width):
-    """Pixels that an object must exceed in frame 0: 100 as in AOT, fewer where the frame is tiny."""
+    """Pixels that an object must exceed in frame 0: 100 as in AOT, fewer in tiny frames."""
     return min(100, height * width // 500)
 
 
 def visible_ids(labels, more_than):
-    """Ids (without background and ignore) that cover more than `more_than` pixels of uint8 `labels`, rising."""
+    """Ids, rising, of uint8 `labels` with over `more_than` pixels; no background, no ignore."""
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[[0, IGNORE]] = 0
     return np.flatnonzero(counts > more_than)
@@ -43,8 +44,9 @@ def visible_ids(labels, more_than):
 def seal(frames, labels, *, spec, rng):
     """Choose the objects of a raw clip and give them slots.
 
-    Objects are the raw ids that exceed `minimum_pixels` in frame 0, at random `max_objects` of them where there are
-    more. All other ids become background; their pixels stay in the picture, as distractors.
+    Objects are the raw ids that exceed `minimum_pixels` in frame 0, at random `max_objects` of them
+    where there are more. All other ids become background; their pixels stay in the picture, as
+    distractors.
 
       frames   uint8 [T, H, W, 3]
       labels   uint8 [T, H, W], any ids 1..254, 255 ignore
@@ -55,18 +57,25 @@ def seal(frames, labels, *, spec, rng):
         ids = np.sort(rng.choice(ids, spec.max_objects, replace=False))
     slots = np.arange(1, len(ids) + 1)
     if spec.shuffle:
-        slots = rng.permutation(spec.max_objects)[:len(ids)] + 1
+        slots = rng.permutation(spec.max_objects)[: len(ids)] + 1
     table = np.zeros(256, np.uint8)
     table[ids] = slots
     table[IGNORE] = IGNORE
     live = np.zeros(spec.max_objects, bool)
     live[slots - 1] = True
-    return dict(frames=np.ascontiguousarray(frames), labels=table[labels], live=live,
-                objects=np.int32(len(ids)))
+    return dict(
+        frames=np.ascontiguousarray(frames),
+        labels=table[labels],
+        live=live,
+        objects=np.int32(len(ids)),
+    )
 
 
 def densify(labels):
-    """Renumber the ids of uint8 `labels` to 1..n in rising order; 0 and 255 stay. Returns labels, n."""
+    """Renumber the ids of uint8 `labels` to 1..n in rising order; 0 and 255 stay.
+
+    Returns labels, n.
+    """
     ids = np.unique(labels)
     ids = ids[(ids > 0) & (ids < IGNORE)]
     table = np.zeros(256, np.uint8)
@@ -76,15 +85,18 @@ def densify(labels):
 
 
 def merge(below, above):
-    """Lay the foreground of one raw clip over another (AOT's dynamic merge, before slots are chosen).
+    """Lay the foreground of one raw clip over another (AOT's dynamic merge, before `seal`).
 
-    Each is (frames uint8 [T, H, W, 3], labels uint8 [T, H, W]) of one shape. The ids of `above` follow those of
-    `below`, so no two objects share an id. Raises ValueError when the two hold more than 254 ids together.
+    Each is (frames uint8 [T, H, W, 3], labels uint8 [T, H, W]) of one shape. The ids of `above`
+    follow those of `below`, so no two objects share an id. Raises ValueError when the two hold more
+    than 254 ids together.
     """
     lower, count = densify(below[1])
     upper, more = densify(above[1])
     if count + more >= IGNORE:
-        raise ValueError(f'merge got {count} + {more} object ids, at most 254 fit; drop objects before merging')
+        raise ValueError(
+            f'merge got {count} + {more} object ids, at most 254 fit; drop objects before merging'
+        )
     front = upper > 0
     shifted = np.where(upper == IGNORE, upper, upper + np.uint8(count))
     labels = np.where(front, shifted, lower)
