@@ -202,20 +202,20 @@ class FullFile:
 
 def test_scores_on_a_full_disk_keep_whole_frames(tmp_path):
     path = tmp_path / "scores.csv"
-    table = ScoreWriter(path)
-    table.write(0, "a", scores(1, 2))
-    whole = path.read_bytes()
-    table._file = FullFile(table._file)
-    with pytest.raises(DiskFull, match="scores.csv.*complete up to frame 0"):
-        table.write(1, "b", scores(1, 2))
+    with ScoreWriter(path) as table:
+        table.write(0, "a", scores(1, 2))
+        whole = path.read_bytes()
+        table._file = FullFile(table._file)
+        with pytest.raises(DiskFull, match="scores.csv.*complete up to frame 0"):
+            table.write(1, "b", scores(1, 2))
     assert path.read_bytes() == whole
 
 
 def test_a_full_disk_at_the_first_frame_says_so(tmp_path):
-    table = ScoreWriter(tmp_path / "scores.csv")
-    table._file = FullFile(table._file)
-    with pytest.raises(DiskFull, match="no frame is complete"):
-        table.write(0, "a", scores(1))
+    with ScoreWriter(tmp_path / "scores.csv") as table:
+        table._file = FullFile(table._file)
+        with pytest.raises(DiskFull, match="no frame is complete"):
+            table.write(0, "a", scores(1))
 
 
 def test_masks_done_counts_without_gaps(tmp_path):
