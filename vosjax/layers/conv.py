@@ -1,5 +1,7 @@
 """Convolutions with the references' symmetric padding, and the depthwise form each platform likes."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -23,29 +25,71 @@ def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int
     """Depthwise convolution of x [B, H, W, C] with kernel [k, k, 1, C], padded symmetrically.
 
     On the CPU it is a sum of k*k shifted products, many times faster there than a grouped
-    convolution; other platforms take the convolution.
+    convolution, with a derivative of its own; other platforms take the convolution.
     """
-    size = kernel.shape[0]
-    pad = dilation * (size - 1) // 2
-
-    def shifts(x, kernel):
-        rows, cols = ((n - 1) // stride + 1 for n in x.shape[1:3])
-        padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-        total = None
-        for i in range(size):
-            for j in range(size):
-                top, left = i * dilation, j * dilation
-                part = padded[:, top:top + (rows - 1) * stride + 1:stride,
-                              left:left + (cols - 1) * stride + 1:stride] * kernel[i, j, 0]
-                total = part if total is None else total + part
-        return total
+    pad = dilation * (kernel.shape[0] - 1) // 2
 
     def grouped(x, kernel):
         return jax.lax.conv_general_dilated(
             x, kernel, (stride, stride), ((pad, pad), (pad, pad)), rhs_dilation=(dilation, dilation),
             dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=x.shape[-1])
 
-    return jax.lax.platform_dependent(x, kernel, cpu=shifts, default=grouped)
+    def shifted(x, kernel):
+        return _shifted(x, kernel, stride, dilation)
+
+    return jax.lax.platform_dependent(x, kernel, cpu=shifted, default=grouped)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _shifted(x, kernel, stride, dilation):
+    size = kernel.shape[0]
+    pad = dilation * (size - 1) // 2
+    rows, cols = ((n - 1) // stride + 1 for n in x.shape[1:3])
+    padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    total = None
+    for i in range(size):
+        for j in range(size):
+            top, left = i * dilation, j * dilation
+            part = padded[:, top:top + (rows - 1) * stride + 1:stride,
+                          left:left + (cols - 1) * stride + 1:stride] * kernel[i, j, 0]
+            total = part if total is None else total + part
+    return total
+
+
+def _shifted_forward(x, kernel, stride, dilation):
+    return _shifted(x, kernel, stride, dilation), (x, kernel)
+
+
+def _shifted_backward(stride, dilation, saved, change):
+    """The transposed sum for x; for the kernel, products summed row by row, out of cache never."""
+    x, kernel = saved
+    size = kernel.shape[0]
+    pad = dilation * (size - 1) // 2
+    rows, cols, channels = change.shape[1:]
+    fill = [(0, n - (m - 1) * stride - 1, stride - 1) for n, m in zip(x.shape[1:3], (rows, cols))]
+    spread = jax.lax.pad(change, jnp.zeros((), change.dtype), [(0, 0, 0), *fill, (0, 0, 0)])
+    padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    zero = jnp.zeros((), jnp.float32)
+
+    def row(totals, y):
+        out = jax.lax.dynamic_index_in_dim(change, y, 1, keepdims=False)
+        sums = []
+        for i in range(size):
+            line = jax.lax.dynamic_index_in_dim(padded, y * stride + i * dilation, 1,
+                                                keepdims=False)
+            products = [(line[:, j * dilation:j * dilation + (cols - 1) * stride + 1:stride]
+                         * out).astype(jnp.float32) for j in range(size)]
+            sums += jax.lax.reduce(products, [zero] * size,
+                                   lambda a, b: [p + q for p, q in zip(a, b)], (0, 1))
+        return [a + b for a, b in zip(totals, sums)], None
+
+    start = [jnp.zeros(channels)] * (size * size)
+    totals, _ = jax.lax.scan(row, start, jnp.arange(rows))
+    return (_shifted(spread, kernel[::-1, ::-1], 1, dilation),
+            jnp.stack(totals).reshape(kernel.shape).astype(kernel.dtype))
+
+
+_shifted.defvjp(_shifted_forward, _shifted_backward)
 
 
 class Depthwise(nn.Module):

@@ -27,6 +27,7 @@ class FrozenBatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, size)
         mean = self.param("mean", nn.initializers.zeros, size)
         var = self.param("var", nn.initializers.ones, size)
+        scale, bias, mean, var = jax.lax.stop_gradient((scale, bias, mean, var))
         gain = scale * jax.lax.rsqrt(var + self.epsilon)
         return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
 
