@@ -64,10 +64,11 @@ class MobileNetV2(nn.Module):
 
 def names(path: str, key: str) -> list[Name]:
     """torchvision's names: `features.I.conv.J` with norms one further."""
-    found = conv_name(f"{path}/stem", f"{key}features.0.0", bias=False)
-    found += frozen_norm(f"{path}/stem_norm", f"{key}features.0.1")
+    root = f"{path}/" if path else ""
+    found = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
+    found += frozen_norm(f"{root}stem_norm", f"{key}features.0.1")
     for index, (expansion, *_) in enumerate(BLOCKS, 1):
-        ours, theirs = f"{path}/block{index}", f"{key}features.{index}.conv"
+        ours, theirs = f"{root}block{index}", f"{key}features.{index}.conv"
         step = 0
         if expansion != 1:
             found += linear(f"{ours}/expand", f"{theirs}.0.0", bias=False)
@@ -78,8 +79,8 @@ def names(path: str, key: str) -> list[Name]:
         found += linear(f"{ours}/project", f"{theirs}.{step + 1}", bias=False)
         found += frozen_norm(f"{ours}/project_norm", f"{theirs}.{step + 2}")
     last = len(BLOCKS) + 1
-    found += linear(f"{path}/last", f"{key}features.{last}.0", bias=False)
-    return found + frozen_norm(f"{path}/last_norm", f"{key}features.{last}.1")
+    found += linear(f"{root}last", f"{key}features.{last}.0", bias=False)
+    return found + frozen_norm(f"{root}last_norm", f"{key}features.{last}.1")
 
 
 def early(path: str) -> bool:
