@@ -23,10 +23,10 @@ _IMAGES = (".jpg", ".jpeg", ".png")
 class Sequence(NamedTuple):
     """One video of a dataset; frames are named by their index in `frames`.
 
-    frames: image files in order. masks: {index: file} of the label maps a tracker is given.
-    starts: {object id: index of the frame whose mask gives it}. scored: indices with a truth to be
-    compared. truths: {index: file}, None where the truth is not public. written: indices whose
-    predictions a server wants.
+    frames: image files in order. masks: {index: file} of the label maps a tracker is given. starts:
+    {object id: index of the frame whose mask gives it}. scored: indices that the dataset scores
+    (some objects may start later). truths: {index: file} of every annotated frame, None where the
+    truth is not public. written: indices whose predictions a server wants.
     """
 
     name: str
@@ -103,8 +103,8 @@ def _split(folder, split, year):
     lists = [folder / "ImageSets" / part / f"{split}.txt" for part in (str(year), "480p")]
     found = [file for file in (lists if year == 2016 else lists[:1]) if file.is_file()]
     if not found:
-        raise InputError(f"there is no list {lists[0]}: name a split that is there, or none to take "
-                         "every sequence")
+        raise InputError(f"there is no list {lists[0]}: name a split that is there, or none to "
+                         "take every sequence")
     # DAVIS 2016 lists pairs of files, /JPEGImages/480p/SEQ/00000.jpg /Annotations/..., one a line.
     lines = [line.split()[0] for line in found[0].read_text().splitlines() if line.strip()]
     return list(dict.fromkeys(line.split("/")[-2] if "/" in line else line for line in lines))
@@ -116,9 +116,8 @@ def _chosen(images, names):
         names = there
     absent = [name for name in names if name not in set(there)]
     if absent or not names:
-        raise InputError(f"{images} lacks {len(absent) or 'all'} of the {len(names) or ''} sequences"
-                         f" ({', '.join(absent[:3]) or 'it is empty'}): unpack the dataset again, or "
-                         "name sequences that are there")
+        raise InputError(f"{images} has no sequence {', '.join(absent[:3]) or 'at all'}: unpack "
+                         "the dataset again, or name sequences that are there")
     return names
 
 
@@ -170,14 +169,13 @@ def _davis_sequence(name, images, masks, year):
                                                     if key not in (0, VOID)]
     if not ids:
         raise InputError(f"{files[0]} shows no object: the first mask must")
-    dense = len(files) == len(frames) > 1
-    if not dense and len(files) > 1:
+    if len(frames) > len(files) > len(frames) / 2:
         lost = next(i for i in range(len(frames)) if i not in files)
-        raise InputError(f"{masks} has no mask {frames[lost].stem}.png though {len(files)} others "
-                         "are there: DAVIS annotates every frame, or the first alone")
-    every = tuple(range(len(frames)))
-    return Sequence(name, frames, {0: files[0]}, dict.fromkeys(ids, 0),
-                    every[1:-1] if dense else (), files if dense else None, every)
+        raise InputError(f"{masks} has no mask {frames[lost].stem}.png though {len(files)} of "
+                         f"{len(frames)} frames have one: unpack the dataset again")
+    annotated = tuple(sorted(files))
+    return Sequence(name, frames, {0: files[0]}, dict.fromkeys(ids, 0), annotated[1:-1],
+                    files if len(files) > 1 else None, tuple(range(len(frames))))
 
 
 def _youtube(folder, names, all_frames):
@@ -187,8 +185,9 @@ def _youtube(folder, names, all_frames):
     root = sparse.with_name(sparse.name + "_all_frames") if all_frames else sparse
     for path in (root / "JPEGImages", sparse / "Annotations", sparse / "meta.json"):
         if not path.exists():
-            raise InputError(f"there is no {path}: a YouTube-VOS folder has JPEGImages, Annotations "
-                             "and meta.json (all frames: JPEGImages in FOLDER_all_frames)")
+            raise InputError(f"there is no {path}: a YouTube-VOS folder has JPEGImages, "
+                             "Annotations and meta.json (all frames: JPEGImages in "
+                             "FOLDER_all_frames)")
     videos = read_meta(sparse)["videos"]
     names = list(videos) if names is None else names
     unknown = [name for name in names if name not in videos]
@@ -205,6 +204,8 @@ def read_meta(folder):
     try:
         meta = json.loads(path.read_text())
         for video in meta["videos"].values():
+            if not video["objects"]:
+                raise ValueError("a video without objects")
             for key, entry in video["objects"].items():
                 int(key), entry["category"], entry["frames"][0]
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:

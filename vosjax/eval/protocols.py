@@ -59,8 +59,10 @@ def youtube_vos(meta, *, seen=None, drop_last=False, bound=0.008):
     annotated frame (the convention of DAVIS and pytracking; the server's is not published).
     """
     seen = None if seen is None else sorted(seen)
-    sequence = functools.partial(_youtube_sequence, videos=meta["videos"], seen=seen,
-                                 drop_last=drop_last, bound=bound)
+    videos = {name: {int(key): entry["category"] for key, entry in video["objects"].items()}
+              for name, video in meta["videos"].items()}
+    sequence = functools.partial(_youtube_sequence, videos=videos, seen=seen, drop_last=drop_last,
+                                 bound=bound)
     return Protocol("youtube-vos", {"seen": seen, "drop_last": drop_last, "bound": bound}, sequence,
                     _youtube_total)
 
@@ -169,7 +171,7 @@ def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
     if name not in videos:
         raise ValueError(f"video {name} is not among the {len(videos)} of meta.json; pass the "
                          "meta.json that belongs to the truth")
-    categories = {int(key): entry["category"] for key, entry in videos[name]["objects"].items()}
+    categories = videos[name]
     curves, shown, met = _Curves(name, bound), {}, set()
     for index, frame in enumerate(frames):
         truth = _read(frame.truth)
