@@ -9,7 +9,7 @@ import numpy as np
 from vosjax.io.errors import InputError
 
 MAX_COLOURS = 64  # more distinct colours or greys than that are no objects but shades
-THIN = 0.02  # of a value's pixels, at most, have their 3x3 square filled by a smoothed edge
+THIN = 0.05  # of a value's pixels, at most, have their 3x3 square filled by a smoothed edge
 NEAR = 4  # pixels; a smoothed edge is hardly wider on either side
 APART = 32  # levels between two values that can have a blend; neighbouring ids have none
 
