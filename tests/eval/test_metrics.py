@@ -74,6 +74,14 @@ def test_an_object_scores_the_same_alone_and_among_others(maps):
         assert metrics.boundary_accuracy(*alone) == together[1, column]
 
 
+def test_objects_at_opposite_edges_do_not_match_each_other():
+    truth, prediction = np.zeros((30, 20), np.uint8), np.zeros((30, 20), np.uint8)
+    truth[26:29, 5:15], prediction[10:13, 5:15] = 1, 1  # at the bottom, predicted in the middle
+    truth[14:17, 5:15], prediction[1:4, 5:15] = 2, 2  # in the middle, predicted at the top
+    f = metrics.frame_scores(truth, prediction, objects=(1, 2), bound=8)[1]
+    assert f.tolist() == [0, 0]
+
+
 def test_big_ids_are_ordinary_objects():
     labels = np.zeros((9, 9), np.uint8)
     labels[2:5, 2:5] = 255
