@@ -1,0 +1,72 @@
+"""What networks with one mask an object share: soft aggregation, the other objects, padding."""
+
+from typing import Any, Callable
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.types import UNUSED_LOGIT
+
+SURE = 1e-7  # probabilities keep this distance from 0 and 1
+STRIDE = 16
+
+
+def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
+    """Soft aggregation: logits [N+1, ...] of independent object probabilities [N, ...].
+
+    The background is where no object is, every class has its log-odds; a softmax over the result
+    gives the odds' shares (STM, Oh et al. 2019, eq. 3). Slots that are not live [N] get -1e10 and
+    weigh nothing.
+    """
+    live = live.reshape(-1, *[1] * (probs.ndim - 1))
+    probs = jnp.where(live, probs, 0)
+    odds = jnp.concatenate([jnp.prod(1 - probs, 0, keepdims=True), probs])
+    odds = jnp.clip(odds, SURE, 1 - SURE)
+    logits = jnp.log(odds / (1 - odds))
+    return logits.at[1:].set(jnp.where(live, logits[1:], UNUSED_LOGIT))
+
+
+def others(masks: jax.Array) -> jax.Array:
+    """[N, ...]: for every mask the sum of all the others, unclamped."""
+    return masks.sum(0) - masks
+
+
+def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows before and after, columns before and after, that make both sides multiples of 16."""
+    rows, cols = -height % STRIDE, -width % STRIDE
+    return (rows // 2, rows - rows // 2), (cols // 2, cols - cols // 2)
+
+
+def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
+    """Zeros around axes `first` and `first + 1` of x, which are rows and columns."""
+    around = margins(*x.shape[first:first + 2])
+    return jnp.pad(x, [(0, 0)] * first + [*around] + [(0, 0)] * (x.ndim - first - 2))
+
+
+def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
+    """The inverse of `pad` for maps [..., H', W']."""
+    (top, _), (left, _) = margins(height, width)
+    return maps[..., top:top + height, left:left + width]
+
+
+def place(maps: jax.Array, inner: jax.Array) -> jax.Array:
+    """Padded maps [..., H', W'] with `inner` [..., H, W] where `crop` would take it from."""
+    (top, _), (left, _) = margins(*inner.shape[-2:])
+    return maps.at[..., top:top + inner.shape[-2], left:left + inner.shape[-1]].set(inner)
+
+
+def each(function: Callable[..., Any], live: jax.Array, *arrays: jax.Array) -> Any:
+    """`function` of every live object's arrays (leading axis N), zeros for the others.
+
+    One object after the other: the maps of one object at a time are in memory, and slots that
+    nobody has given cost nothing.
+    """
+    shapes = jax.eval_shape(function, *(array[0] for array in arrays))
+
+    def one(item):
+        alive, own = item
+        return jax.lax.cond(
+            alive, lambda: function(*own),
+            lambda: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
+
+    return jax.lax.map(one, (live, arrays))

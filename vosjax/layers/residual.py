@@ -1,0 +1,132 @@
+"""The convolutions of the matching networks, initialised as PyTorch's, and their residual blocks.
+
+A joint layer takes what belongs to one object and what all objects share as if they were one
+concatenated input, but meets the shared part once: `share` first, then one call an object.
+"""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def _uniform(fan_in: int):
+    """Uniform in +-1/sqrt(fan-in): PyTorch's default of kernels and biases alike."""
+    bound = 1 / math.sqrt(fan_in)
+    return lambda rng, shape: jax.random.uniform(rng, shape, jnp.float32, -bound, bound)
+
+
+def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array:
+    """x [B, H, W, I] by kernel [k, k, I, O], padded by dilation * (k - 1) / 2 on every side."""
+    pad = dilation * (kernel.shape[0] - 1) // 2
+    return jax.lax.conv_general_dilated(
+        x, kernel.astype(x.dtype), (1, 1), ((pad, pad), (pad, pad)),
+        rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+class Conv(nn.Module):
+    """A square convolution with bias."""
+
+    features: int
+    size: int = 3
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        start = _uniform(math.prod(shape[:3]))
+        kernel = self.param("kernel", start, shape)
+        return convolve(x, kernel) + self.param("bias", start, shape[3:]).astype(x.dtype)
+
+
+class JointConv(nn.Module):
+    """A 3x3 convolution with bias over the channels [own, shared].
+
+    Attributes:
+      own: channels of an object's own input, the first ones of the kernel.
+      shared: channels of the shared input.
+      features: of the output.
+      dilation: of the kernel.
+    """
+
+    own: int
+    shared: int
+    features: int
+    dilation: int = 1
+
+    def setup(self):
+        shape = (3, 3, self.own + self.shared, self.features)
+        start = _uniform(math.prod(shape[:3]))
+        self.kernel = self.param("kernel", start, shape)
+        self.bias = self.param("bias", start, shape[3:])
+
+    def share(self, x: jax.Array) -> jax.Array:
+        """The shared input's part of the output, bias included."""
+        return convolve(x, self.kernel[:, :, self.own:], dilation=self.dilation) + self.bias
+
+    def __call__(self, x: jax.Array, shared: jax.Array) -> jax.Array:
+        return convolve(x, self.kernel[:, :, :self.own], dilation=self.dilation) + shared
+
+
+class ResBlock(nn.Module):
+    """shortcut(x) + conv2(relu(conv1(relu(x)))), without norms.
+
+    The shortcut is a 3x3 convolution of the raw x where the number of channels changes.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = Conv(self.features, name="conv1")(nn.relu(x))
+        y = Conv(self.features, name="conv2")(nn.relu(y))
+        if x.shape[-1] != self.features:
+            x = Conv(self.features, name="downsample")(x)
+        return x + y
+
+
+class JointBlock(nn.Module):
+    """A `ResBlock` over the channels [own, shared]."""
+
+    own: int
+    shared: int
+    features: int
+
+    def setup(self):
+        self.conv1 = JointConv(self.own, self.shared, self.features)
+        self.downsample = JointConv(self.own, self.shared, self.features)
+        self.conv2 = Conv(self.features)
+
+    def share(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The shared input's part of the first convolution and of the shortcut."""
+        return self.conv1.share(nn.relu(x)), self.downsample.share(x)
+
+    def __call__(self, x: jax.Array, shared: tuple[jax.Array, jax.Array]) -> jax.Array:
+        first, shortcut = shared
+        y = self.conv2(nn.relu(self.conv1(nn.relu(x), first)))
+        return self.downsample(x, shortcut) + y
+
+
+def random_encoder(rng: jax.Array, params: dict) -> dict:
+    """Weights for an image encoder's tree: kernels He-normal by fan-out, biases 0, norms identity.
+
+    Stands in where no published encoder is loaded; the reference always starts from ImageNet.
+    """
+    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
+
+    def weight(path, leaf, key):
+        if path[-1].key != "kernel":
+            return jnp.full(leaf.shape, float(path[-1].key in ("scale", "var")))
+        fan_out = math.prod(leaf.shape[:-2]) * leaf.shape[-1]
+        return math.sqrt(2 / fan_out) * jax.random.normal(key, leaf.shape)
+
+    keys = jax.random.split(rng, len(leaves))
+    return jax.tree.unflatten(tree, [weight(path, leaf, key)
+                                     for (path, leaf), key in zip(leaves, keys)])
+
+
+def orthogonal(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """A kernel [k, k, I, O] whose O rows over [I, k, k] are orthonormal, as PyTorch's."""
+    size, _, inputs, outputs = shape
+    rows = jax.nn.initializers.orthogonal()(rng, (outputs, inputs * size * size), jnp.float32)
+    return rows.reshape(outputs, inputs, size, size).transpose(2, 3, 1, 0)

@@ -1,0 +1,1 @@
+"""STCN: space-time correspondence networks (Cheng et al., NeurIPS 2021)."""

@@ -1,0 +1,81 @@
+"""STCN's fusion of a mask's and a frame's features, and its decoder; objects are called one by one."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vosjax.layers.residual import Conv, JointBlock, ResBlock
+from vosjax.layers.resize import resize
+
+VALUE = 512  # channels of a value and of a query's thin features
+REDUCTION = 16
+
+
+class Cbam(nn.Module):
+    """Channel attention, then spatial attention (Woo et al. 2018): x [B, h, w, C] -> the same."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        squeeze = nn.Dense(x.shape[-1] // REDUCTION, name="squeeze")
+        excite = nn.Dense(x.shape[-1], name="excite")
+
+        def gate(pooled):
+            return excite(nn.relu(squeeze(pooled)))
+
+        x = x * nn.sigmoid(gate(x.mean((1, 2))) + gate(x.max((1, 2))))[:, None, None]
+        pooled = jnp.stack([x.max(-1), x.mean(-1)], -1)
+        return x * nn.sigmoid(Conv(1, 7, name="spatial")(pooled))
+
+
+class Fuser(nn.Module):
+    """A mask's features [B, h, w, 256] and the key encoder's f16 [1, h, w, 1024] -> [B, h, w, 512]."""
+
+    cbam: bool
+
+    def setup(self):
+        self.block1 = JointBlock(256, 1024, VALUE)
+        self.block2 = ResBlock(VALUE)
+        if self.cbam:
+            self.attention = Cbam()
+
+    def share(self, f16: jax.Array):
+        """The frame's part, the same for all objects."""
+        return self.block1.share(f16)
+
+    def __call__(self, x: jax.Array, shared) -> jax.Array:
+        x = self.block1(x, shared)
+        return self.block2(x + self.attention(x) if self.cbam else x)
+
+    def whole(self, x: jax.Array, f16: jax.Array) -> jax.Array:
+        """Both parts at once."""
+        return self(x, self.share(f16))
+
+
+def upsample(x: jax.Array, factor: int) -> jax.Array:
+    """Bilinear, half-pixel centres; x [B, H, W, C]."""
+    return resize(x, factor * x.shape[1], factor * x.shape[2])
+
+
+class Decoder(nn.Module):
+    """A read-out [B, h, w, 512] and the frame's features -> logits [B, H, W] of the object."""
+
+    def setup(self):
+        self.compress = JointBlock(VALUE, VALUE, 512)
+        self.skip8, self.block8 = Conv(512), ResBlock(256)
+        self.skip4, self.block4 = Conv(256), ResBlock(256)
+        self.pred = Conv(1)
+
+    def share(self, thin: jax.Array, f8: jax.Array, f4: jax.Array):
+        """The frame's part, the same for all objects."""
+        return self.compress.share(thin), self.skip8(f8), self.skip4(f4)
+
+    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+        thin, skip8, skip4 = shared
+        x = self.compress(readout, thin)
+        x = self.block8(skip8 + upsample(x, 2))
+        x = self.block4(skip4 + upsample(x, 2))
+        return upsample(self.pred(nn.relu(x)), 4)[..., 0]
+
+    def whole(self, readout: jax.Array, thin: jax.Array, f8: jax.Array, f4: jax.Array) -> jax.Array:
+        """Both parts at once."""
+        return self(readout, self.share(thin, f8, f4))

@@ -1,0 +1,111 @@
+"""STCN (Cheng et al., NeurIPS 2021), after the implementation hkchengrex/STCN.
+
+One key a frame, computed from the image alone and shared by all objects, matched by negative
+squared distance; values come from an encoder that sees the image and the object's mask.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.backbones.resnet import VARIANTS, ResNet
+from vosjax.layers.norm import imagenet_normalise
+from vosjax.layers.objects import each, others, pad
+from vosjax.layers.residual import Conv, orthogonal, random_encoder
+from vosjax.models import matching
+from vosjax.models.matching import Family, Frame
+from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
+from vosjax.models.stcn.names import names
+from vosjax.types import Model, Size
+
+KEY = 64
+
+
+class Maps(NamedTuple):
+    """Of a frame, padded, with a batch axis: the key [1, h, w, 64], the thin features, the rest."""
+
+    image: jax.Array
+    key: jax.Array
+    thin: jax.Array
+    f16: jax.Array
+    f8: jax.Array
+    f4: jax.Array
+
+
+def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True,
+          use_others: bool = True, kernel: float | None = None,
+          short_side: int | None = 480) -> Model:
+    """Builds an STCN: ResNet-50 key encoder, ResNet-18 value encoder.
+
+    Args:
+      top_k: keep the k largest affinities of each place; 20 in the reference's evaluation, None
+        (all) in its training.
+      last_frame: also remember the previous frame, until the next one is (`include_last`).
+      cbam: attention in the value encoder's fusion; False for the reference's `no_cbam` models.
+      use_others: the value encoder sees the other objects' masks; False for stage 0, which trains
+        on one object.
+      kernel: deviation of a kernelised read in stride-16 cells (7 in the reference's multi-scale
+        evaluation at 600 pixels), or None.
+      short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+    """
+    key_encoder, value_encoder = ResNet(VARIANTS["50"]), ResNet(VARIANTS["18"], bias=True)
+    key_proj, key_comp = Conv(KEY), Conv(VALUE)
+    fuser, decoder = Fuser(cbam), Decoder()
+
+    def encode(params, frame) -> Frame:
+        image = pad(imagenet_normalise(frame))[None]
+        maps = key_encoder.apply({"params": params["key_encoder"]}, image)
+        key = key_proj.apply({"params": params["key_proj"]}, maps.f16)
+        thin = key_comp.apply({"params": params["key_comp"]}, maps.f16)
+        found = Maps(image, key, thin, maps.f16, maps.f8, maps.f4)
+        return Frame(key.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
+
+    def decode(params, frame, readout, live):
+        maps, weights = frame.maps, {"params": params["decoder"]}
+        shared = decoder.apply(weights, maps.thin, maps.f8, maps.f4, method="share")
+        readout = readout.swapaxes(0, 1).reshape(-1, *maps.thin.shape[1:])
+        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout)
+        return jax.nn.sigmoid(logits)
+
+    def memorise(params, frame, masks, live):
+        maps, weights = frame.maps, {"params": params["fuser"]}
+        shared = fuser.apply(weights, maps.f16, method="share")
+
+        def value(*masks):
+            images = jnp.concatenate([maps.image, jnp.stack(masks, -1)[None]], -1)
+            found = value_encoder.apply({"params": params["value_encoder"]}, images)
+            return fuser.apply(weights, found.f16, shared)[0]
+
+        seen = (masks, others(masks)) if use_others else (masks,)
+        values = each(value, live, *seen)
+        return frame.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
+
+    def fresh(rng) -> dict:
+        keys = jax.random.split(rng, 7)
+        side = jnp.zeros((1, 32, 32, 3))
+        f16, f8, f4 = (jnp.zeros((1, n, n, c)) for n, c in ((2, 1024), (4, 512), (8, 256)))
+        x, thin = jnp.zeros((1, 2, 2, 256)), jnp.zeros((1, 2, 2, VALUE))
+        seen = jnp.zeros((1, 32, 32, 5 if use_others else 4))
+        params = {
+            "key_encoder": random_encoder(keys[0], key_encoder.init(keys[0], side)["params"]),
+            "key_proj": {"kernel": orthogonal(keys[1], (3, 3, 1024, KEY)), "bias": jnp.zeros(KEY)},
+            "key_comp": key_comp.init(keys[2], f16)["params"],
+            "value_encoder": random_encoder(keys[3], value_encoder.init(keys[3], seen)["params"]),
+            "fuser": fuser.init(keys[4], x, f16, method="whole")["params"],
+            "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"]}
+        stem = params["value_encoder"]["conv1"]["kernel"]
+        masks = orthogonal(keys[6], (7, 7, stem.shape[2] - 3, stem.shape[3]))
+        params["value_encoder"]["conv1"]["kernel"] = stem.at[:, :, 3:].set(masks)
+        return params
+
+    def group(path: str) -> str:
+        if path.endswith(("/mean", "/var")):
+            return "frozen"
+        return "encoder" if path.startswith(("key_encoder/", "value_encoder/")) else "head"
+
+    family = Family(encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False,
+                    soft_given=True)
+    vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
+                         short_side=short_side)
+    return Model(vos, fresh, names(cbam=cbam, use_others=use_others), group)

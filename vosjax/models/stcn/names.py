@@ -1,0 +1,51 @@
+"""Where STCN's weights stand in the checkpoints of hkchengrex/STCN."""
+
+import numpy as np
+
+from vosjax.backbones import resnet
+from vosjax.names import Name, Names, conv, conv_kernel, linear
+
+CHANNELS = 5  # of the value encoder's input: the frame, the object's mask, all others' masks
+
+
+def with_others(array: np.ndarray) -> np.ndarray:
+    """The value encoder's stem [64, 5, 7, 7], or that of stage 0, [64, 4, 7, 7], which sees no
+    other objects: it gets a fifth input channel of zeros, as the reference evaluates it."""
+    if array.shape[1] == CHANNELS - 1:
+        array = np.concatenate([array, np.zeros_like(array[:, :1])], 1)
+    return conv_kernel(array)
+
+
+def block(path: str, key: str, *, shortcut: bool) -> list[Name]:
+    """A residual block."""
+    layers = ("conv1", "conv2") + (("downsample",) if shortcut else ())
+    return [name for layer in layers for name in conv(f"{path}/{layer}", f"{key}.{layer}")]
+
+
+def value_encoder(*, use_others: bool) -> list[Name]:
+    """The ResNet-18 that sees the masks."""
+    found = resnet.names("18", "value_encoder", "value_encoder.", bias=True)
+    stem = "value_encoder/conv1/kernel"
+    return [name._replace(layout=with_others) if use_others and name.path == stem else name
+            for name in found]
+
+
+def names(*, cbam: bool, use_others: bool) -> Names:
+    """All of them; files of stage 0 fit the later stages' network, see `with_others`."""
+    found = resnet.names("50", "key_encoder", "key_encoder.", stages=("res2", "layer2", "layer3"))
+    found += conv("key_proj", "key_proj.key_proj") + conv("key_comp", "key_comp")
+    found += value_encoder(use_others=use_others)
+    fuser = "value_encoder.fuser"
+    found += block("fuser/block1", f"{fuser}.block1", shortcut=True)
+    found += block("fuser/block2", f"{fuser}.block2", shortcut=False)
+    if cbam:
+        gate, spatial = f"{fuser}.attention.ChannelGate.mlp", f"{fuser}.attention.SpatialGate"
+        found += linear("fuser/attention/squeeze", f"{gate}.1")
+        found += linear("fuser/attention/excite", f"{gate}.3")
+        found += conv("fuser/attention/spatial", f"{spatial}.spatial.conv")
+    found += block("decoder/compress", "decoder.compress", shortcut=True)
+    for ours, theirs, shortcut in (("8", "up_16_8", True), ("4", "up_8_4", False)):
+        found += conv(f"decoder/skip{ours}", f"decoder.{theirs}.skip_conv")
+        found += block(f"decoder/block{ours}", f"decoder.{theirs}.out_conv", shortcut=shortcut)
+    found += conv("decoder/pred", "decoder.pred")
+    return Names(tuple(found), (r".*\.num_batches_tracked",))
