@@ -11,6 +11,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch_files import (BF16, MAGIC, Metadata, Parameter, Storage, Tensor, tensor, write_stream,
                          write_zip)
 
@@ -251,9 +253,37 @@ def test_a_storage_larger_than_the_file_is_not_allocated(path):
         read_pth(path)
 
 
+@WRITERS
+@given(damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
+                       min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_damage_anywhere_gives_an_array_or_a_clear_error(tmp_path_factory, write, damage):
+    path = tmp_path_factory.mktemp("fuzz") / "x.pth"
+    data = bytearray(write(path, Metadata(w=tensor(VALUES.astype(np.float32), "0"))).read_bytes())
+    for share, value in damage:
+        data[int(share * len(data))] = value
+    path.write_bytes(data)
+    try:
+        read_pth(path)
+    except InputError as error:
+        assert "x.pth" in str(error)
+
+
 def test_other_files_are_refused(path):
     path.write_bytes(b"hello, this is a text")
     with pytest.raises(InputError, match="neither a zip archive"):
         read_pth(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_pth(path.with_name("missing.pth"))
+
+
+def test_a_damaged_name_in_an_archive_is_refused(path):
+    data = write_zip(path, {"w": tensor(VALUES, "0")}).read_bytes()
+    header = data.index(b"archive/byteorder")
+    flags = header - 30 + 6  # bit 11: the name is UTF-8
+    damaged = bytearray(data)
+    damaged[flags + 1] |= 8
+    damaged[header] = 0x80
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match="damaged or truncated"):
+        read_pth(path)

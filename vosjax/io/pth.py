@@ -7,8 +7,8 @@ a pickle of plain containers whose tensors point into storages (flat arrays of o
 
 import io
 import math
-import os
 import pathlib
+import struct
 import zipfile
 from collections import OrderedDict
 from typing import Any, BinaryIO
@@ -182,7 +182,10 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
                 return storages[key]
 
             return unpickle(io.BytesIO(entry(found[0])), known=_tokens(limit), load=load)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError,
+            struct.error) as error:
         raise InputError(f"the archive is damaged or truncated ({error})") from error
 
 
