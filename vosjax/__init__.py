@@ -1,1 +1,19 @@
-"""vosjax: semi-supervised video object segmentation in JAX."""
+"""vosjax: semi-supervised video object segmentation in JAX.
+
+    vosjax.load(source=None) -> model            a network with its weights
+    vosjax.segment(video, masks, model=model)    a generator of every frame's labels and scores
+    vosjax.Tracker(model)                        the same frame by frame
+"""
+
+import importlib
+
+_HOMES = {"load": "pretrained", "segment": "propagate", "Tracker": "tracker"}
+__all__ = sorted(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name):
+    # Looked up when asked for: reading a file or a clip should not wait for JAX.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vosjax' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"vosjax.{_HOMES[name]}"), name)

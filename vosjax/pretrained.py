@@ -47,14 +47,24 @@ def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
         that asks for other weights.
     """
     compile_cache()
-    folder = _folder(source)
-    params, card = load_weights(folder)
-    config = {"gap": GAP, "limit": LIMIT, "model": {}} | card["config"] | {"family": card["family"]}
-    config["model"] = dict(config["model"])
+    params, card = load_weights(_folder(source))
+    known = card["config"] if isinstance(card["config"], dict) else {}
+    config = {"family": card["family"], "model": dict(known.get("model") or {}),
+              "gap": known.get("gap") or GAP, "limit": known.get("limit") or LIMIT}
+    return assemble(_changed(config, overrides), params, card)
+
+
+def configure(model: Loaded, **overrides) -> Loaded:
+    """The same weights with other settings, as the `overrides` of `load`."""
+    return assemble(_changed(model.config, overrides), model.params, model.card)
+
+
+def _changed(config, overrides):
+    config = config | {"model": dict(config["model"])}
     for name, value in overrides.items():
         place = config if name in ("gap", "limit") else config["model"]
         place[name] = value
-    return assemble(config, params, card)
+    return config
 
 
 def assemble(config: dict, params: Any, card: dict) -> Loaded:
@@ -74,8 +84,34 @@ def assemble(config: dict, params: Any, card: dict) -> Loaded:
     return Loaded(model, params, card, config)
 
 
+def of_config(config) -> Loaded:
+    """The network that a recipe of `configs/` names, with the weights in its field `weights`.
+
+    Raises:
+      InputError: no weights were named, or those of another network.
+    """
+    source, family = config.get("weights"), config.get("family")
+    if not source:
+        raise InputError("this config has no weights: name a folder by --config.weights=FOLDER "
+                         "(made by --mode convert or training), or take configs/base.py, whose "
+                         "weights are embedded")
+    changes = {name: config.get(name) for name in ("gap", "limit", "top_k")
+               if config.get(name) is not None}
+    if not family:
+        return load(source, **changes)
+    compile_cache()
+    params, card = load_weights(_folder(source))
+    settings = {"family": family, "model": dict(config.model), "gap": GAP, "limit": LIMIT}
+    try:
+        return assemble(_changed(settings, changes), params, card)
+    except InputError as error:
+        raise InputError(f"the weights {source} ({card['family']}, {card['config']}) are not those "
+                         f"of this config: {error}") from error
+
+
 def fresh(config: dict, *, seed: int = 0) -> Loaded:
     """The network of a config with random weights: for timing and tests, it segments nothing."""
+    compile_cache()
     model = models.build(config["family"], **config["model"])
     params = jax.jit(model.fresh)(jax.random.PRNGKey(seed))
     config = {"gap": GAP, "limit": LIMIT} | config

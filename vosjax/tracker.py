@@ -263,7 +263,8 @@ class Tracker:
                 ids[self._slot[id]] = id
                 self._ids = ids
         if self._state is None:
-            self._state = self._network().init(self.model.params, self.spec)
+            # Copied, since leaves of an empty state may share a buffer, which cannot be donated.
+            self._state = jax.tree.map(jnp.copy, self._network().init(self.model.params, self.spec))
         table = np.zeros(IDS, np.int32)
         given = np.zeros(len(self._ids) - 1, bool)
         for id in found:

@@ -1,0 +1,39 @@
+"""What every recipe has: the settings of `--mode segment` and `--mode bench`, at their defaults.
+
+    python launch.py --config configs/base.py --video clip.mp4 --masks first.png --output out
+
+Expected: the embedded default model segments the clip; see the README for what lies in `out`.
+"""
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+
+def get_config():
+    return recipe()
+
+
+def recipe(family="", *, gap=None, **model):
+    """A config; `model` are the settings of the family's `build`, `family` '' takes the weights'."""
+    config = ml_collections.ConfigDict()
+    config.mode = "segment"
+    config.family = family
+    config.model = model
+    config.weights = "" if family else "default"  # a folder, or the name of embedded weights
+    config.gap = placeholder(int)  # frames from one remembered frame to the next; None: the model's
+    config.limit = placeholder(int)  # most remembered frames; None: the model's
+    config.size = placeholder(int)  # most pixels of the short side; None: the model's rule alone
+    config.top_k = placeholder(int)  # memory places that a query reads; None: the model's
+    config.overlay = True
+    config.save_every = 200  # frames from one saved state to the next
+    if gap is not None:
+        config.gap = gap
+    config.bench = dict(
+        models=("aot_t", "aot_r50"),  # configs, with random weights
+        sizes=((480, 854),),  # of the user's frames, (height, width)
+        objects=(1, 3, 10),
+        memory=(4,),  # filled memory frames
+        repeats=5,
+        frames=4,  # timed together, in each repeat
+    )
+    return config

@@ -1,0 +1,1 @@
+"""What `launch.py` can do: one file for each `--mode`, each with `run(config, options)`."""

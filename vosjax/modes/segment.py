@@ -1,0 +1,232 @@
+"""`--mode segment`: a video and its masks in, mask files, overlay, scores and a record of the run out.
+
+A run can be interrupted at any frame: what was done is whole, and the same command goes on.
+"""
+
+import collections
+import concurrent.futures
+import contextlib
+import pathlib
+import signal
+import sys
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from vosjax import record
+from vosjax.io.errors import DiskFull, InputError
+from vosjax.io.files import disk_full
+from vosjax.io.masks import Masks, read_masks
+from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
+from vosjax.io.video import Video, open_video
+from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
+from vosjax.pretrained import Loaded, of_config
+from vosjax.propagate import certain, name_of, prepare, walk
+from vosjax.tracker import Tracked, Tracker
+
+SAVE_EVERY = 200
+AHEAD = 8  # frames whose files may be waiting to be written
+STATE = pathlib.Path("state") / "tracker.npz"
+
+
+class Job(NamedTuple):
+    """What one command asks for."""
+
+    video: Video
+    masks: Masks
+    model: Loaded
+    folder: pathlib.Path
+    settings: dict  # everything that decides the result; compared when a run is resumed
+    save_every: int  # frames from one saved state to the next
+
+
+def run(config, options) -> int:
+    """Segments `options.video`, given `options.masks`, into the folder `options.output`.
+
+    Returns:
+      0, or 130 after Ctrl-C.
+
+    Raises:
+      InputError: something that was given cannot be used.
+    """
+    job = prepare_job(config, options)
+    before = record.read(job.folder)
+    record.check(before, job.settings, job.folder)
+    if before and before["status"] == "complete":
+        print(f"{job.folder} is complete ({before['frames']} frames); remove it to run again")
+        return 0
+    tracker, clock = _tracker(job, resumed=before is not None), record.Clock()
+
+    def note(status):
+        facts = {"speed": clock.facts(), "state_bytes": tracker.state_bytes,
+                 "network": tracker.spec and tracker.spec._asdict(),
+                 "peak_memory_bytes": record.peak_memory()}
+        record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
+
+    note("running")
+    with stop_signals() as stop:
+        carry_out(job, tracker, clock, stop)
+    note("interrupted" if stop else "complete")
+    if stop:
+        print(f"stopped after {tracker.time} frames; the same command goes on from there")
+        return 130
+    (job.folder / STATE).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (job.folder / STATE).parent.rmdir()
+    speed = clock.facts()["frames_per_second"]
+    print(f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
+          f"results in {job.folder}")
+    return 0
+
+
+def prepare_job(config, options) -> Job:
+    """Reads and checks everything that was given, before anything is written."""
+    for name in ("video", "output"):
+        if getattr(options, name) is None:
+            raise InputError(f"--{name} is missing; segmenting takes --video, --masks and --output")
+    if not options.masks:
+        raise InputError("--masks is missing: a mask of the first frame, a folder of masks, or "
+                         "FRAME=FILE, possibly several times")
+    video = open_video(options.video)
+    given = options.masks[0] if len(options.masks) == 1 else options.masks
+    masks = read_masks(given, video.names, size=video.size, count=certain(options.video, video))
+    highest = max(int(labels.max()) for labels in masks.labels.values())
+    if highest > 255:
+        raise InputError(f"the masks hold object ids up to {highest}; mask files have room for 255: "
+                         "renumber the objects")
+    model = of_config(config)
+    settings = {"video": str(options.video), "video_size": list(video.size),
+                "video_frames": video.count, "masks": list(options.masks),
+                "masks_sha256": record.digest(masks.labels), "family": model.config["family"],
+                "model": model.config["model"], "gap": config.get("gap") or model.config["gap"],
+                "limit": config.get("limit") or model.config["limit"], "size": config.get("size"),
+                "overlay": config.get("overlay", True), "weights": str(config.weights),
+                "weights_sha256": model.card.get("sha256", "")}
+    return Job(video, masks, model, pathlib.Path(options.output), settings,
+               config.get("save_every", SAVE_EVERY))
+
+
+def _tracker(job: Job, *, resumed: bool) -> Tracker:
+    """A new tracker, or that of the run which is taken up again."""
+    state = job.folder / STATE
+    if resumed and state.exists():
+        tracker = Tracker.restore(state, job.model)
+        if masks_done(job.folder / "masks") >= tracker.time:
+            return tracker
+    if not resumed and job.folder.exists() and any(job.folder.iterdir()):
+        raise InputError(f"{job.folder} holds other files; name a new or empty folder as --output")
+    settings = job.settings
+    return prepare(job.model, job.video, job.masks.labels, gap=settings["gap"],
+                   limit=settings["limit"], size=settings["size"])
+
+
+def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> None:
+    """Writes the files of every frame from the tracker's `time` on.
+
+    Args:
+      job: what to do.
+      tracker: is taken along.
+      clock: likewise.
+      stop: looked at after each frame; when something is in it, the run ends in good order.
+    """
+    first = tracker.time
+
+    def pause(index):
+        return bool(stop) or (index + 1) % job.save_every == 0
+
+    with contextlib.ExitStack() as stack:
+        scores = stack.enter_context(ScoreWriter(job.folder / "scores.csv", resume=first))
+        film = stack.enter_context(OverlayWriter(
+            job.folder / "overlay.mp4", fps=job.video.fps, size=job.video.size,
+        )) if job.settings["overlay"] else None
+        files = _Files(job, scores, film)
+        stack.callback(files.close)
+        frames = job.video.frames()
+        for index, frame in zip(range(first), frames):  # the film is made anew from the masks
+            if film is not None:
+                film.write(overlay(frame, read_label_png(_mask(job, index)), palette=files.palette))
+        bar = stack.enter_context(tqdm(total=job.video.count, initial=first, unit="frame",
+                                       file=sys.stderr, disable=None))
+        try:
+            for index, frame, tracked in walk(tracker, frames, job.masks.labels, pause=pause):
+                files.put(index, frame, tracked)
+                clock.tick()
+                bar.update()
+                if tracker.time == index + 1 and pause(index):  # no later frame is under way
+                    _save(job, tracker, files)
+                    if stop:
+                        return
+        except InputError as error:
+            if tracker.time > first and not isinstance(error, DiskFull):
+                _save(job, tracker, files)
+            raise
+        files.flush()
+    late = [frame for frame in job.masks.labels if frame >= tracker.time]
+    if late:
+        raise InputError(f"a mask was given for frame {late[0]}, the video ended after frame "
+                         f"{tracker.time - 1}: check the number, frames count from 0")
+
+
+def _save(job: Job, tracker: Tracker, files: "_Files"):
+    files.flush()
+    tracker.save(job.folder / STATE)
+
+
+def _mask(job: Job, index: int) -> pathlib.Path:
+    return job.folder / "masks" / f"{index:05d}.png"
+
+
+class _Files:
+    """Writes the files of frames in a thread, in order."""
+
+    def __init__(self, job: Job, scores: ScoreWriter, film: OverlayWriter | None):
+        self.palette = DAVIS if job.masks.palette is None else job.masks.palette
+        self._job, self._scores, self._film = job, scores, film
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
+        self._waiting = collections.deque()
+
+    def put(self, index: int, frame: np.ndarray, tracked: Tracked):
+        """Has a frame's files written; raises what went wrong with an earlier one."""
+        while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._write, index, frame, tracked))
+
+    def flush(self):
+        """Waits until everything is written."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def close(self):
+        """Ends the thread; what has not been begun is dropped."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _write(self, index, frame, tracked):
+        # Scores go first: a frame whose mask stands has all its files.
+        with disk_full(self._job.folder, frame=index - 1):
+            self._scores.write(index, name_of(self._job.video, index), tracked.scores.values())
+            if self._film is not None:
+                self._film.write(overlay(frame, tracked.labels, palette=self.palette))
+            write_label_png(_mask(self._job, index), tracked.labels, self.palette)
+
+
+@contextlib.contextmanager
+def stop_signals():
+    """Gives a list that Ctrl-C (or SIGTERM) puts its number into; a second one ends at once."""
+    stop = []
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def note(number, frame):
+        if stop:
+            raise KeyboardInterrupt
+        stop.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
