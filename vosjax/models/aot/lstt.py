@@ -26,14 +26,19 @@ class FeedForward(nn.Module):
     """Linear, GroupNorm over the whole map, GELU (erf), depthwise 5x5, linear."""
 
     hidden: int
+    features: int
 
-    @nn.compact
+    def setup(self):
+        self.expand, self.contract = nn.Dense(self.hidden), nn.Dense(self.features)
+        self.norm, self.depthwise = group_norm(NORM_GROUPS), Depthwise(5)
+
+    def activate(self, maps: jax.Array) -> jax.Array:
+        """What stands between the linear layers; maps [1, h, w, hidden]."""
+        return self.depthwise(nn.gelu(self.norm(maps), approximate=False))
+
     def __call__(self, x: jax.Array, grid: tuple[int, int]) -> jax.Array:
-        features = x.shape[-1]
-        x = nn.Dense(self.hidden, name="expand")(x).reshape(1, *grid, self.hidden)
-        x = nn.gelu(group_norm(NORM_GROUPS, name="norm")(x), approximate=False)
-        x = Depthwise(5, name="depthwise")(x)
-        return nn.Dense(features, name="contract")(x.reshape(-1, self.hidden))
+        maps = self.expand(x).reshape(1, *grid, self.hidden)
+        return self.contract(self.activate(maps).reshape(-1, self.hidden))
 
 
 class Block(nn.Module):
@@ -64,7 +69,7 @@ class Block(nn.Module):
             self.query, self.value = nn.Dense(self.features), nn.Dense(self.features)
         self.long_projection = nn.Dense(self.features)
         self.short, self.short_projection = LocalAttention(self.heads), nn.Dense(self.features)
-        self.feed_forward = FeedForward(self.hidden)
+        self.feed_forward = FeedForward(self.hidden, self.features)
 
     def fuse(self, key: jax.Array, value: jax.Array,
              identity: jax.Array) -> tuple[jax.Array, jax.Array]:
