@@ -2,8 +2,10 @@
 
     python -m vosjax.eval.bench_metrics --truth DAVIS/Annotations/480p --prediction MASKS
 
-Prints the median and the spread of the wall time of each way, and the ratio to the plain one, which
-takes every object by itself, over whole frames, and dilates its boundaries by the disk. Without
+Prints the median and the spread of each way's wall time, its median processor time (all processes
+and threads together: what still means something on a busy machine), and the ratios of both to the
+plain way, which takes every object by itself, over whole frames, and dilates its boundaries by the
+disk. Without
 --prediction each frame is predicted by the truth of the frame before (a good but not exact mask),
 so that any annotated folder can be timed. The rounds alternate between the ways: a busy machine
 then slows all of them alike. The global tables of all ways are compared and must agree.
@@ -12,6 +14,7 @@ then slows all of them alike. The global tables of all ways are compared and mus
 import argparse
 import math
 import pathlib
+import resource
 import shutil
 import statistics
 import tempfile
@@ -90,7 +93,7 @@ def delayed_truth(truth, output):
 
 
 def measure(truth, prediction, *, processes=(1, 2, 4), rounds=5):
-    """{way: seconds of each round} for "plain" and each number of processes; ways alternate."""
+    """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes."""
     protocol = protocols.davis()
     ways = {"plain, 1 process": lambda: plain_davis_table(truth, prediction)}
     for count in processes:
@@ -100,14 +103,19 @@ def measure(truth, prediction, *, processes=(1, 2, 4), rounds=5):
     seconds, tables = {name: [] for name in ways}, {}
     for _ in range(rounds):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start, used = time.perf_counter(), _processor_seconds()
             tables[name] = way()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append((time.perf_counter() - start, _processor_seconds() - used))
     reference = tables["plain, 1 process"]
     for name, table in tables.items():
         if any(not math.isclose(table[key], reference[key], abs_tol=1e-9) for key in reference):
             raise AssertionError(f"{name} gives {table}, the plain way {reference}")
     return seconds
+
+
+def _processor_seconds():
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in usage)
 
 
 def main():
@@ -123,11 +131,16 @@ def main():
         if options.prediction is None:
             folders = delayed_truth(options.truth, pathlib.Path(scratch))
         seconds = measure(*folders, processes=counts, rounds=options.rounds)
-    plain = statistics.median(seconds["plain, 1 process"])
+    plain = _medians(seconds["plain, 1 process"])
     for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"{name:<20} {median:8.2f} s  ({min(values):.2f} .. {max(values):.2f})  "
-              f"{plain / median:6.2f} x as fast as plain")
+        wall, used = _medians(values)
+        spread = sorted(value for value, _ in values)
+        print(f"{name:<20} {wall:7.2f} s ({spread[0]:.2f} .. {spread[-1]:.2f}), {used:7.2f} s of "
+              f"processor; plain takes {plain[0] / wall:.2f} and {plain[1] / used:.2f} times that")
+
+
+def _medians(pairs):
+    return [statistics.median(values) for values in zip(*pairs)]
 
 
 if __name__ == "__main__":

@@ -102,8 +102,9 @@ def _run(jobs, protocol, processes):
         try:
             for done in concurrent.futures.as_completed(running):
                 yield running[done], done.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # do not score the rest before the error is told
+            raise
 
 
 _kept = []  # a worker's protocol: sent once to a process instead of once with every sequence
