@@ -143,6 +143,20 @@ class Tracker:
         if not self._slot:
             self._forget()
 
+    def compile(self, height: int, width: int) -> jax.stages.Compiled:
+        """Compiles ahead for frames of this size; what is returned tells of memory and cost."""
+        if self._size is None:
+            self._resize((height, width))
+        if self._size != (height, width):
+            raise ValueError(f"asked to compile for {height}x{width}, the video is "
+                             "{}x{} (height x width)".format(*self._size))
+        state = jax.eval_shape(functools.partial(self._network().init, spec=self.spec),
+                               self.model.params)
+        frame = jax.ShapeDtypeStruct((height, width, 3), np.uint8)
+        given = np.zeros(len(self._ids) - 1, bool)
+        return self._program().lower(self.model.params, state, frame, self._nothing, given,
+                                     self._ids, Clock(*[np.int32(0)] * 3)).compile()
+
     @property
     def objects(self) -> list[int]:
         """The ids that are followed now."""

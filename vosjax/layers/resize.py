@@ -1,6 +1,7 @@
 """Resizing as the references do it: bilinear with either corner rule, OpenCV's cubic, nearest.
 
-Linear resizing is two small matrix products with matrices that are built once, in numpy.
+Both axes are a few shifted gathers with constant indices, which XLA fuses into one loop; the
+gradient is two matrix products, as the transpose of a gather (a scatter) is slow.
 """
 
 import functools
@@ -9,10 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.types import Size
+
 
 @functools.lru_cache(maxsize=64)
-def _weights(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
-    """The [new, old] matrix of one axis; borders are repeated, nothing is low-pass filtered."""
+def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and weights [taps, new] of one axis; borders are repeated, nothing is low-passed."""
     out = np.arange(new, dtype=np.float64)
     if align_corners:
         at = out * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
@@ -32,11 +35,44 @@ def _weights(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
 
         taps = {-1: lambda d: far(d + 1), 0: near, 1: lambda d: near(1 - d), 2: lambda d: far(2 - d)}
     base = np.floor(at)
-    matrix = np.zeros((new, old))
-    for tap, weight in taps.items():
-        column = np.clip(base + tap, 0, old - 1).astype(int)
-        np.add.at(matrix, (np.arange(new), column), weight(at - base))
-    return matrix.astype(np.float32)
+    index = np.stack([np.clip(base + tap, 0, old - 1) for tap in taps]).astype(np.int32)
+    weight = np.stack([weight(at - base) for weight in taps.values()]).astype(np.float32)
+    return index, weight
+
+
+def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
+    """The same as a [new, old] matrix."""
+    matrix = np.zeros((new, old), np.float32)
+    for index, weight in zip(*_taps(old, new, kind, align_corners)):
+        np.add.at(matrix, (np.arange(new), index), weight)
+    return matrix
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
+def _resize(x, height, width, kind, align_corners):
+    for axis, new in ((-3, height), (-2, width)):
+        old = x.shape[axis]
+        if old == new:
+            continue
+        shape = [1] * x.ndim
+        shape[axis] = new
+        x = sum(jnp.take(x, index, axis) * weight.astype(x.dtype).reshape(shape)
+                for index, weight in zip(*_taps(old, new, kind, align_corners)))
+    return x
+
+
+def _forward(x, height, width, kind, align_corners):
+    return _resize(x, height, width, kind, align_corners), Size(*x.shape[-3:-1])
+
+
+def _backward(height, width, kind, align_corners, size, cotangent):
+    rows = jnp.asarray(_matrix(size[0], height, kind, align_corners), cotangent.dtype)
+    cols = jnp.asarray(_matrix(size[1], width, kind, align_corners), cotangent.dtype)
+    cotangent = jnp.einsum("...hwc,hy->...ywc", cotangent, rows)
+    return (jnp.einsum("...hwc,wx->...hxc", cotangent, cols),)
+
+
+_resize.defvjp(_forward, _backward)
 
 
 def resize(x: jax.Array, height: int, width: int, *, kind: str = "bilinear",
@@ -49,13 +85,7 @@ def resize(x: jax.Array, height: int, width: int, *, kind: str = "bilinear",
       align_corners: True maps corner pixels onto corner pixels, False maps half-pixel centres
         (torch's `interpolate` without antialiasing, and OpenCV).
     """
-    old_height, old_width = x.shape[-3:-1]
-    if (old_height, old_width) == (height, width):
-        return x
-    rows = jnp.asarray(_weights(old_height, height, kind, align_corners), x.dtype)
-    cols = jnp.asarray(_weights(old_width, width, kind, align_corners), x.dtype)
-    x = jnp.einsum("...hwc,yh->...ywc", x, rows)
-    return jnp.einsum("...hwc,xw->...hxc", x, cols)
+    return _resize(x, height, width, kind, align_corners)
 
 
 def resize_maps(maps: jax.Array, height: int, width: int, *,

@@ -1,0 +1,143 @@
+"""`--mode bench`: time and memory of a frame, by model, size, objects and filled memory.
+
+Frames and weights are random. The first frames compile and fill the memory; then the rows take
+turns, `repeats` times, so that whatever else the machine does falls on all of them alike.
+"""
+
+import importlib
+import itertools
+import pathlib
+import pkgutil
+import statistics
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from vosjax import pretrained, record
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_json
+from vosjax.tracker import Tracker
+
+FOLDER = "output/bench"
+HEADS = ("model", "frame", "network", "objects", "memory", "ms/frame", "(min-max)", "frames/s",
+         "compile s", "program MB", "state MB")
+
+
+class Row(NamedTuple):
+    """One line of the table, ready to be timed."""
+
+    name: str
+    size: tuple[int, int]
+    objects: int
+    memory: int
+    tracker: Tracker
+    frames: list[np.ndarray]
+    compile_seconds: float
+    program_bytes: int
+
+
+def run(config, options) -> int:
+    """Times the rows of `config.bench`, prints a table and writes it as json.
+
+    Raises:
+      InputError: a model that is no config, or an empty list.
+    """
+    wanted = config.bench
+    # A compilation that comes from the disk would say nothing of compiling.
+    jax.config.update("jax_enable_compilation_cache", False)
+    rows = []
+    for name in wanted.models:
+        model = network(name)
+        rows += [_row(name, model, tuple(size), objects, memory, wanted.frames)
+                 for size, objects, memory in itertools.product(wanted.sizes, wanted.objects,
+                                                                wanted.memory)]
+    if not rows or min(wanted.repeats, wanted.frames) < 1:
+        raise InputError("config.bench asks for nothing: models, sizes, objects and memory need an "
+                         "entry each, repeats and frames are at least 1")
+    times = [[] for _ in rows]
+    for _ in range(wanted.repeats):
+        for row, milliseconds in zip(rows, times):
+            milliseconds.append(_timed(row))
+    table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
+    versions = record.versions()
+    print(f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
+          f"{wanted.repeats} x {wanted.frames} frames, float32, random weights")
+    print(*_lines(table), sep="\n")
+    folder = pathlib.Path(options.output or FOLDER)
+    write_json(folder / "bench.json", {
+        "versions": versions, "repeats": wanted.repeats, "frames": wanted.frames,
+        "process_peak_bytes": record.peak_memory(), "rows": table})
+    print(f"{folder / 'bench.json'}: the same as json")
+    return 0
+
+
+def network(name: str) -> pretrained.Loaded:
+    """The model of a config's name, with random weights; 'default' is the embedded one."""
+    if name == "default":
+        return pretrained.load()
+    configs = importlib.import_module("configs")
+    known = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
+    if name not in known:
+        raise InputError(f"config.bench.models names {name!r}; there are 'default' and the files "
+                         f"of configs/: {', '.join(known)}")
+    recipe = importlib.import_module(f"configs.{name}").get_config()
+    if not recipe.get("family"):
+        raise InputError(f"configs/{name}.py names no network; 'default' is the embedded one")
+    return pretrained.fresh({"family": recipe.family, "model": dict(recipe.model)})
+
+
+def _row(name, model, size, objects, memory, frames) -> Row:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
+    tracker = Tracker(model, objects=objects, gap=1, capacity=memory, limit=memory)
+    start = time.perf_counter()
+    program = tracker.compile(*size)
+    seconds = time.perf_counter() - start
+    tracker.step(images[0], _columns(size, objects))
+    for _ in range(memory):
+        tracker.step(images[0])
+    told = program.memory_analysis()
+    held = told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
+    return Row(name, size, objects, memory, tracker, images, seconds,
+               held - told.alias_size_in_bytes)
+
+
+def _columns(size, objects):
+    """Labels in which each object is a column of the frame."""
+    columns = np.arange(size[1]) * (objects + 1) // size[1]
+    return np.broadcast_to(columns, size).astype(np.uint8)
+
+
+def _timed(row: Row) -> float:
+    """Milliseconds a frame, fetching each result while the next frame is under way."""
+    start, waiting = time.perf_counter(), None
+    for frame in row.frames:
+        following = row.tracker.submit(frame)
+        if waiting is not None:
+            waiting()
+        waiting = following
+    waiting()
+    return 1000 * (time.perf_counter() - start) / len(row.frames)
+
+
+def _facts(row: Row, milliseconds: list[float]) -> dict:
+    spec, median = row.tracker.spec, statistics.median(milliseconds)
+    return {"model": row.name, "size": list(row.size), "network": [spec.height, spec.width],
+            "objects": row.objects, "memory": row.memory, "milliseconds": milliseconds,
+            "median": median, "frames_per_second": 1000 / median,
+            "compile_seconds": row.compile_seconds, "program_bytes": row.program_bytes,
+            "state_bytes": row.tracker.state_bytes, "traces": row.tracker.traces}
+
+
+def _lines(table: list[dict]) -> list[str]:
+    cells = [HEADS] + [(
+        row["model"], "{}x{}".format(*row["size"]), "{}x{}".format(*row["network"]),
+        str(row["objects"]), str(row["memory"]), f"{row['median']:.1f}",
+        f"({min(row['milliseconds']):.1f}-{max(row['milliseconds']):.1f})",
+        f"{row['frames_per_second']:.2f}", f"{row['compile_seconds']:.1f}",
+        f"{row['program_bytes'] / 2**20:.0f}", f"{row['state_bytes'] / 2**20:.1f}",
+    ) for row in table]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADS))]
+    return ["  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in cells]
