@@ -1,0 +1,1 @@
+"""DeAOT: AOT with separate streams for appearance and identity, by gated propagation."""
