@@ -62,16 +62,23 @@ def params(folder, family, manifest="manifest.json", **settings):
 
 @functools.lru_cache(maxsize=16)
 def program(family, **settings):
-    """One frame after its encoding; the state that comes out is (state, auxiliary output)."""
+    """One frame after its encoding; the state that comes out is (state, (logits, aux))."""
     vos = build(family, **settings).vos
-    spied = vos._replace(commit=lambda params, state, aux, *rest: (
-        vos.commit(params, state, aux, *rest), aux))
+
+    def predict(*args):
+        logits, aux = vos.predict(*args)
+        return logits, (logits, aux)
+
+    def commit(params, state, seen, *rest):
+        return vos.commit(params, state, seen[1], *rest), seen
+
+    spied = vos._replace(predict=predict, commit=commit)
     return jax.jit(functools.partial(advance, spied))
 
 
 @functools.lru_cache(maxsize=4)
 def encoder(family):
-    """The jitted encoding, which no setting changes."""
+    """The jitted encoding, which no setting here changes."""
     return jax.jit(build(family).vos.encode)
 
 
@@ -95,7 +102,7 @@ def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity
       **settings: of the model.
 
     Yields:
-      (t, Answer, auxiliary output) of every frame that was run.
+      (t, Answer, (logits, auxiliary output)) of every frame that was run.
     """
     vos = build(family, **settings).vos
     state = vos.init(weights, Spec(*frames.shape[1:3], objects, capacity))
@@ -111,9 +118,9 @@ def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity
         clock = Clock(*(jnp.int32(n) for n in (time, last, gap)))
         features = encoder(family)(weights, frames[time])
         answer = program(family, **settings)(weights, state, features, prompt, clock)
-        state, aux = answer.state
+        state, seen = answer.state
         last = int(answer.clock.last)
-        yield time, answer, aux
+        yield time, answer._replace(state=state), seen
 
 
 def labels_at(probs, height, width):

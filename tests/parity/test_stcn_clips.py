@@ -28,7 +28,7 @@ def shown(answer, annotated):
     """Probabilities [N+1, H, W]; the reference shows an annotated frame as it remembers it."""
     if not annotated:
         return answer.probs
-    return jax.nn.softmax(aggregate(answer.probs[1:], answer.state[0].live), 0)
+    return jax.nn.softmax(aggregate(answer.probs[1:], answer.state.live), 0)
 
 
 def check(answer, aux, expected, annotated):
@@ -53,7 +53,7 @@ def test_objects_of_the_first_frame(params, name):
     count = golden["prob"].shape[0] - 1
     labels = golden["labels"][0] * (golden["labels"][0] <= count)
     prompts = {0: (labels, np.arange(OBJECTS) < count)}
-    for time, answer, aux in goldens.run(
+    for time, answer, (_, aux) in goldens.run(
             params, goldens.frames_of(golden), prompts, family="stcn", objects=OBJECTS,
             gap=int(golden["mem_every"]), **settings_of(golden)):
         check(answer, aux, golden["prob"][:, time], time == 0)
@@ -74,7 +74,7 @@ def test_objects_that_appear_later(params, name):
     sizes = [key for key in golden if key.startswith("masks_")]
     assert sizes
     seen = set()
-    for time, answer, aux in goldens.run(
+    for time, answer, (_, aux) in goldens.run(
             params, goldens.frames_of(golden), prompts, family="stcn", objects=OBJECTS,
             gap=int(golden["mem_every"]), wanted=wanted, **settings_of(golden)):
         check(answer, aux, golden["prob"][:, time], time in prompts)

@@ -10,6 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vosjax.layers.resize import resize
+
 
 def _uniform(fan_in: int):
     """Uniform in +-1/sqrt(fan-in): PyTorch's default of kernels and biases alike."""
@@ -23,6 +25,11 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
     return jax.lax.conv_general_dilated(
         x, kernel.astype(x.dtype), (1, 1), ((pad, pad), (pad, pad)),
         rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def upsample(x: jax.Array, factor: int) -> jax.Array:
+    """Bilinear, half-pixel centres; x [B, H, W, C]."""
+    return resize(x, factor * x.shape[1], factor * x.shape[2])
 
 
 class Conv(nn.Module):

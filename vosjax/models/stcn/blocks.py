@@ -4,8 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax.layers.residual import Conv, JointBlock, ResBlock
-from vosjax.layers.resize import resize
+from vosjax.layers.residual import Conv, JointBlock, ResBlock, upsample
 
 VALUE = 512  # channels of a value and of a query's thin features
 REDUCTION = 16
@@ -49,11 +48,6 @@ class Fuser(nn.Module):
     def whole(self, x: jax.Array, f16: jax.Array) -> jax.Array:
         """Both parts at once."""
         return self(x, self.share(f16))
-
-
-def upsample(x: jax.Array, factor: int) -> jax.Array:
-    """Bilinear, half-pixel centres; x [B, H, W, C]."""
-    return resize(x, factor * x.shape[1], factor * x.shape[2])
 
 
 class Decoder(nn.Module):

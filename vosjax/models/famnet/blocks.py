@@ -1,0 +1,113 @@
+"""STM's decoder and FAMNet's additions to it; objects are called one by one."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vosjax.layers.residual import Conv, JointConv, ResBlock, upsample
+
+VALUE = 512  # channels of a value
+HIDDEN = 256
+RATES = (1, 6, 12, 18)
+
+
+def warp(x: jax.Array, flow: jax.Array) -> jax.Array:
+    """x [h, w, C] seen through flow [2h, 2w, 2] (rows, columns; pixels of the larger map).
+
+    Place p of the result is x at (p + flow) / 2, bilinear with half-pixel centres, borders
+    repeated: no flow gives the bilinear upsampling by two.
+    """
+    rows, cols = flow.shape[:2]
+    corners, parts = [], []
+    for axis, count in enumerate((rows, cols)):
+        place = jnp.arange(count, dtype=flow.dtype) + 0.5
+        place = place[:, None] if axis == 0 else place[None]
+        at = jnp.clip((place + flow[..., axis]) / 2 - 0.5, 0, count // 2 - 1)
+        low = jnp.clip(jnp.floor(at), 0, max(count // 2 - 2, 0))
+        corners.append(low.astype(jnp.int32))
+        parts.append((at - low)[..., None])
+    (row, col), (down, right) = corners, parts
+    next_row = jnp.minimum(row + 1, rows // 2 - 1)
+    next_col = jnp.minimum(col + 1, cols // 2 - 1)
+    above = x[row, col] * (1 - right) + x[row, next_col] * right
+    below = x[next_row, col] * (1 - right) + x[next_row, next_col] * right
+    return above * (1 - down) + below * down
+
+
+class Align(nn.Module):
+    """Upsampling by two along a learnt flow (the flow alignment module of SFNet, Li et al. 2020).
+
+    The flow is a 3x3 convolution of both maps, reduced to 128 channels each; it starts at zero,
+    where this is plain bilinear upsampling.
+    """
+
+    features: int = 128
+
+    @nn.compact
+    def __call__(self, x: jax.Array, skip: jax.Array) -> jax.Array:
+        """x [1, h, w, C] and skip [1, 2h, 2w, C] -> [1, 2h, 2w, C]."""
+        coarse = upsample(Conv(self.features, 1, name="reduce_coarse")(x), 2)
+        fine = Conv(self.features, 1, name="reduce_fine")(skip)
+        flow = nn.Conv(2, (3, 3), padding=((1, 1), (1, 1)), kernel_init=nn.initializers.zeros,
+                       name="flow")(jnp.concatenate([coarse, fine], -1))
+        return warp(x[0], flow[0])[None]
+
+
+class Aspp(nn.Module):
+    """Atrous spatial pyramid pooling of read-out and query value, added to the read-out.
+
+    Four dilated 3x3 convolutions to 256 channels each (DeepLab, Chen et al. 2017), joined by a
+    1x1 convolution that starts at zero, where this is the identity.
+    """
+
+    def setup(self):
+        self.branches = [JointConv(VALUE, VALUE, HIDDEN, rate) for rate in RATES]
+        self.join = nn.Dense(VALUE, kernel_init=nn.initializers.zeros)
+
+    def share(self, value: jax.Array):
+        """The frame's part, the same for all objects."""
+        return tuple(branch.share(value) for branch in self.branches)
+
+    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+        found = [nn.relu(branch(readout, part)) for branch, part in zip(self.branches, shared)]
+        return readout + self.join(jnp.concatenate(found, -1))
+
+
+class Decoder(nn.Module):
+    """A read-out [1, h, w, 512] and the frame's features -> logits [1, H, W, 2] of the object.
+
+    Channel 0 speaks against the object, channel 1 for it.
+    """
+
+    align: bool
+    aspp: bool
+
+    def setup(self):
+        self.conv16, self.block16 = JointConv(VALUE, VALUE, HIDDEN), ResBlock(HIDDEN)
+        self.skip8, self.skip_block8, self.block8 = Conv(HIDDEN), ResBlock(HIDDEN), ResBlock(HIDDEN)
+        self.skip4, self.skip_block4, self.block4 = Conv(HIDDEN), ResBlock(HIDDEN), ResBlock(HIDDEN)
+        self.pred = Conv(2)
+        if self.align:
+            self.align8, self.align4 = Align(), Align()
+        if self.aspp:
+            self.context = Aspp()
+
+    def share(self, value: jax.Array, f8: jax.Array, f4: jax.Array):
+        """The frame's part, the same for all objects."""
+        context = self.context.share(value) if self.aspp else ()
+        return (context, self.conv16.share(value), self.skip_block8(self.skip8(f8)),
+                self.skip_block4(self.skip4(f4)))
+
+    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+        context, value, skip8, skip4 = shared
+        if self.aspp:
+            readout = self.context(readout, context)
+        x = self.block16(self.conv16(readout, value))
+        x = self.block8(skip8 + (self.align8(x, skip8) if self.align else upsample(x, 2)))
+        x = self.block4(skip4 + (self.align4(x, skip4) if self.align else upsample(x, 2)))
+        return upsample(self.pred(nn.relu(x)), 4)
+
+    def whole(self, readout: jax.Array, value: jax.Array, f8: jax.Array,
+              f4: jax.Array) -> jax.Array:
+        """Both parts at once."""
+        return self(readout, self.share(value, f8, f4))

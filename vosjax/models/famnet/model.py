@@ -1,0 +1,104 @@
+"""FAMNet, a reconstruction: STM with a flow-aligned decoder, ASPP and a top-k read.
+
+The original, an improved STM that arXiv 2206.09585 names, is not public. This is what the name
+and the time suggest: STM (Oh et al., ICCV 2019, after the implementation seoungwugoh/STM) with
+additions that start as the identity and can each be left out. Without any it is STM exactly.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.backbones.resnet import VARIANTS, ResNet
+from vosjax.layers.norm import imagenet_normalise
+from vosjax.layers.objects import each, others, pad
+from vosjax.layers.residual import Conv, random_encoder
+from vosjax.models import matching
+from vosjax.models.famnet.blocks import VALUE, Decoder
+from vosjax.models.famnet.names import STEMS, names
+from vosjax.models.matching import Family, Frame
+from vosjax.types import Model, Size
+
+KEY = 128
+
+
+class Maps(NamedTuple):
+    """Of a frame, padded, with a batch axis: the query's value [1, h, w, 512] and the rest."""
+
+    image: jax.Array
+    value: jax.Array
+    f8: jax.Array
+    f4: jax.Array
+
+
+def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
+          kernel: float | None = None, last_frame: bool = True,
+          short_side: int | None = 480) -> Model:
+    """Builds a FAMNet; `align=False, aspp=False, top_k=None` is STM.
+
+    Args:
+      align: upsample in the decoder along a learnt flow.
+      aspp: atrous spatial pyramid pooling between read and decoder.
+      top_k: keep the k largest affinities of each place; None keeps all, as STM.
+      kernel: deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
+      last_frame: the previous frame is always in memory, as in STM.
+      short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+    """
+    query_encoder = ResNet(VARIANTS["50"])
+    memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS)
+    key, value = Conv(KEY), Conv(VALUE)
+    decoder = Decoder(align, aspp)
+
+    def encode(params, frame) -> Frame:
+        image = imagenet_normalise(pad(frame))[None]
+        maps = query_encoder.apply({"params": params["query_encoder"]}, image)
+        query = key.apply({"params": params["query_key"]}, maps.f16)
+        found = Maps(image, value.apply({"params": params["query_value"]}, maps.f16), maps.f8,
+                     maps.f4)
+        return Frame(query.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
+
+    def decode(params, frame, readout, live):
+        maps, weights = frame.maps, {"params": params["decoder"]}
+        shared = decoder.apply(weights, maps.value, maps.f8, maps.f4, method="share")
+        readout = readout.swapaxes(0, 1).reshape(-1, *maps.value.shape[1:])
+        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout)
+        return jax.nn.softmax(logits, -1)[..., 1]
+
+    def memorise(params, frame, masks, live):
+        def pair(*masks):
+            extras = tuple(mask[None, ..., None] for mask in masks)
+            found = memory_encoder.apply({"params": params["memory_encoder"]}, frame.maps.image,
+                                         extras=extras)
+            return (key.apply({"params": params["memory_key"]}, found.f16)[0],
+                    value.apply({"params": params["memory_value"]}, found.f16)[0])
+
+        pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1))
+        return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
+
+    def fresh(rng) -> dict:
+        keys = jax.random.split(rng, 7)
+        image, f16, readout = (jnp.zeros((1, n, n, c)) for n, c in ((32, 3), (2, 1024), (2, VALUE)))
+        f8, f4 = jnp.zeros((1, 4, 4, 512)), jnp.zeros((1, 8, 8, 256))
+        extras = (image[..., :1],) * len(STEMS)
+        return {
+            "query_encoder": random_encoder(keys[0],
+                                            query_encoder.init(keys[0], image)["params"]),
+            "memory_encoder": random_encoder(
+                keys[1], memory_encoder.init(keys[1], image, extras=extras)["params"]),
+            "query_key": key.init(keys[2], f16)["params"],
+            "query_value": value.init(keys[3], f16)["params"],
+            "memory_key": key.init(keys[4], f16)["params"],
+            "memory_value": value.init(keys[5], f16)["params"],
+            "decoder": decoder.init(keys[6], readout, readout, f8, f4, method="whole")["params"]}
+
+    def group(path: str) -> str:
+        if path.endswith(("/mean", "/var")):
+            return "frozen"
+        return "encoder" if path.startswith(("query_encoder/", "memory_encoder/")) else "head"
+
+    family = Family(encode, decode, memorise, metric="dot", key=KEY, value=VALUE, own_keys=True,
+                    soft_given=False)
+    vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
+                         short_side=short_side)
+    return Model(vos, fresh, names(align=align, aspp=aspp), group)
