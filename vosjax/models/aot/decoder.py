@@ -31,16 +31,23 @@ def linear_or_conv(features: int, kernel: int) -> nn.Module:
 
 
 class Decoder(nn.Module):
-    """Tokens [h, w, C'] and the encoder's maps, with a batch axis, to logits [B, h4, w4, 11]."""
+    """Tokens [h, w, C'] and the encoder's maps, with a batch axis, to logits [B, h4, w4, 11].
+
+    Attributes:
+      align_corners: of the resizing between strides.
+      entrance: name of the first layer, which alone knows how many tokens C' come in; AOST has
+        one for each depth and shares the rest.
+    """
 
     align_corners: bool
+    entrance: str = "conv_in"
 
     @nn.compact
     def __call__(self, tokens: jax.Array, maps: Maps) -> jax.Array:
         def up(x, like):
             return resize(x, *like.shape[1:3], align_corners=self.align_corners)
 
-        x = nn.relu(ConvNorm(256, 1, name="conv_in")(tokens))
+        x = nn.relu(ConvNorm(256, 1, name=self.entrance)(tokens))
         x = x + nn.Dense(256, name="adapter16")(maps.f16)
         x = nn.relu(ConvNorm(256, 3, name="conv16")(x))
         x = up(x, maps.f8) + nn.Dense(256, name="adapter8")(maps.f8)

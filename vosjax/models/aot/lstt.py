@@ -109,7 +109,10 @@ class Block(nn.Module):
 
 
 class LSTT(nn.Module):
-    """A stack of blocks; the copies of their outputs for the decoder are normalised."""
+    """A stack of blocks; the copies of their outputs for the decoder are normalised.
+
+    Fewer blocks than there are can be run (`depth`, AOST): output i has norm i whichever is last.
+    """
 
     layers: int
     version: str
@@ -126,8 +129,9 @@ class LSTT(nn.Module):
         self.norms = [layer_norm() for _ in range(self.layers)]
 
     def __call__(self, x: jax.Array, grid: tuple[int, int], *, identity: Any = None,
-                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None):
-        """Runs the stack over tokens x [P, C].
+                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None,
+                 depth: int | None = None):
+        """Runs the first L blocks over tokens x [P, C].
 
         Args:
           x: tokens.
@@ -137,6 +141,7 @@ class LSTT(nn.Module):
           valid: [M] bool.
           short: {'k', 'v'}: [L, P, C], of a propagated frame.
           rng: key for stochastic depth, or None.
+          depth: L; None for all blocks.
 
         Returns:
           Normalised outputs [L, P, C], and {'k', 'v'}: [L, P, C], fused for a reference frame and
@@ -145,7 +150,7 @@ class LSTT(nn.Module):
         position = sine_position(*grid, channels=self.features)
         keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
         outputs, pairs = [], []
-        for i, (block, norm) in enumerate(zip(self.blocks, self.norms)):
+        for i, (block, norm) in enumerate(zip(self.blocks[:depth], self.norms[:depth])):
             memory = {} if identity is not None else {
                 "long": (long["k"][:, i], long["v"][:, i]), "valid": valid,
                 "short": (short["k"][i], short["v"][i])}
@@ -157,7 +162,7 @@ class LSTT(nn.Module):
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
         """The memory entry {'k', 'v'}: [L, P, C] of a propagated frame's kept pairs."""
-        pairs = [block.fuse(kept["k"][i], kept["v"][i], identity)
-                 for i, block in enumerate(self.blocks)]
+        pairs = [block.fuse(key, value, identity)
+                 for block, key, value in zip(self.blocks, kept["k"], kept["v"])]
         keys, values = (jnp.stack(part) for part in zip(*pairs))
         return {"k": keys, "v": values}

@@ -41,10 +41,13 @@ def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
                                    offset=True)
 
 
-def decoder(path: str, key: str) -> list[Name]:
-    """The FPN head."""
-    found = linear(f"{path}/conv_in/conv", f"{key}.conv_in.conv")
-    found += norm(f"{path}/conv_in/norm", f"{key}.conv_in.gn")
+def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -> list[Name]:
+    """The FPN head; `entrances` are the names of its first layers, 'conv_in_0' and so on in AOST."""
+    found = []
+    for entrance in entrances:
+        theirs = f"{key}.{entrance.replace('in_', 'in.')}"
+        found += linear(f"{path}/{entrance}/conv", f"{theirs}.conv")
+        found += norm(f"{path}/{entrance}/norm", f"{theirs}.gn")
     for stride in (16, 8, 4):
         found += conv(f"{path}/conv{stride}/conv", f"{key}.conv_{stride}x.conv")
         found += norm(f"{path}/conv{stride}/norm", f"{key}.conv_{stride}x.gn")
@@ -52,14 +55,15 @@ def decoder(path: str, key: str) -> list[Name]:
     return found + linear(f"{path}/out", f"{key}.conv_out")
 
 
-def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm: bool) -> Names:
+def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm: bool,
+          entrances: tuple[str, ...] = ("conv_in",)) -> Names:
     """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses."""
     found = list(backbone.names("encoder", "encoder."))
     found += linear("projector", "encoder_projector")
     for i in range(layers):
         found += block(f"lstt/blocks_{i}", f"LSTT.layers.{i}", version=version, heads=heads)
         found += norm(f"lstt/norms_{i}", f"LSTT.decoder_norms.{i}")
-    found += decoder("decoder", "decoder")
+    found += decoder("decoder", "decoder", entrances=entrances)
     found += conv("identity/bank", "patch_wise_id_bank")
     found += norm("identity/norm", "id_norm") if id_norm else []
     return Names(tuple(found), (r"LSTT\.mask_token",))
