@@ -1,0 +1,117 @@
+"""The plan of the house (docs/architecture.md), read off the imports."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FILES = sorted(path for folder in ("vosjax", "configs", "data_prep")
+               for path in (ROOT / folder).rglob("*.py")) + [ROOT / "launch.py"]
+NAMES = [str(path.relative_to(ROOT)) for path in FILES]
+SOURCES = {name: path.read_text(encoding="utf-8") for name, path in zip(NAMES, FILES)}
+TREES = {name: ast.parse(text) for name, text in SOURCES.items()}
+
+NETWORKS = ("types", "names", "memory", "read", "prompt", "compose", "layers", "backbones", "models")
+FOREIGN = ("cv2", "PIL", "absl", "logging", "tensorflow_datasets", "grain", "tqdm",
+           "vosjax.io", "vosjax.data", "vosjax.train", "vosjax.eval", "vosjax.modes")
+# Rooms from the lowest to the highest; a room imports only rooms that stand before it.
+ORDER = ("types", "names", "memory", "read", "layers", "prompt", "backbones", "models", "compose",
+         "track", "io", "pretrained", "snapshot", "tracker", "propagate", "record", "data", "eval",
+         "train", "modes")
+
+
+def room(name):
+    return pathlib.PurePath(name).with_suffix("").parts[1]
+
+
+def imports(name):
+    """The modules that a file imports, anywhere in it."""
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def inside(module, package):
+    return module == package or module.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("vosjax/")
+                                  and room(n) in NETWORKS])
+def test_networks_import_arrays_only(name):
+    found = {m for m in imports(name) for package in FOREIGN if inside(m, package)}
+    assert not found
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("vosjax/io/")])
+def test_io_imports_no_network(name):
+    ours = {m for m in imports(name) if inside(m, "vosjax")}
+    assert all(inside(m, "vosjax.io") or inside(m, "vosjax.names") or m == "vosjax" for m in ours)
+    assert not any(inside(m, package) for m in imports(name) for package in ("jax", "flax"))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("data_prep/")] or [None])
+def test_data_preparation_imports_neither(name):
+    ours = set() if name is None else {m for m in imports(name) if inside(m, "vosjax")}
+    assert not {m for m in ours if not inside(m, "vosjax.data") and m != "vosjax"}
+
+
+def test_rooms_import_only_what_stands_before_them():
+    wrong = []
+    for name in NAMES:
+        if not name.startswith("vosjax/") or room(name) == "__init__":
+            continue
+        for module in imports(name):
+            parts = module.split(".")
+            if parts[0] != "vosjax" or len(parts) < 2 or parts[1] not in ORDER:
+                continue
+            if ORDER.index(parts[1]) > ORDER.index(room(name)):
+                wrong.append(f"{name} imports {module}")
+    assert not wrong
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {room(n) for n in NAMES if n.startswith("vosjax/")} - {"__init__"} <= set(ORDER)
+
+
+def test_families_do_not_know_each_other_by_registry():
+    """A family is found by its folder: nothing but its own folder names it in an import."""
+    for name in NAMES:
+        if name.startswith("vosjax/") and room(name) not in ("models", "modes"):
+            assert not [m for m in imports(name) if m.startswith("vosjax.models.")], name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_first_what_it_is_for(name):
+    doc = ast.get_docstring(TREES[name])
+    assert doc and SOURCES[name].startswith(('"""', "r\"\"\"")), "the first line is a docstring"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_can_be_read_in_one_go(name):
+    lines = SOURCES[name].splitlines()
+    assert len(lines) <= 400
+    assert max(map(len, lines), default=0) <= 120
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_star_imports_and_no_global_state(name):
+    stars = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.ImportFrom)
+             and any(alias.name == "*" for alias in node.names)]
+    changed = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Global)]
+    assert not stars and not changed
+
+
+def test_no_torch_and_no_tensorflow():
+    found = [(name, m) for name in NAMES for m in imports(name)
+             for package in ("torch", "torchvision", "tensorflow") if inside(m, package)]
+    assert not found
+
+
+def test_the_plan_names_every_room():
+    plan = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in sorted({room(n) for n in NAMES if n.startswith("vosjax/")} - {"__init__"}):
+        assert f"{name}.py" in plan or f"{name}/" in plan, f"{name} is not in docs/architecture.md"
