@@ -82,8 +82,7 @@ def knobs(step: int, train, *, pixels: int) -> Knobs:
     else:
         rate = polynomial(step, base=train.lr, floor=train.lr_min, total=total,
                           warmup=train.warmup, power=train.power)
-    floor = min(train.lr_min, rate)
-    encoder = (rate - floor) * train.encoder_lr + floor if train.encoder_lr != 1 else rate
+    encoder = (rate - train.lr_min) * train.encoder_lr + train.lr_min
     begin, end = train.hard_begin * total, train.hard_end * total
     share = hard_share(step, begin=begin, end=end, least=train.hard_least)
     return Knobs(np.float32(rate), np.float32(encoder), np.int32(kept(share, pixels)),

@@ -1,0 +1,75 @@
+"""What a run tells: a line, a row of metrics.csv, TensorBoard scalars and pictures."""
+
+import csv
+import math
+import pathlib
+
+import numpy as np
+import tensorboardX
+
+from vosjax.io.palette import DAVIS
+
+COLUMNS = ("step", "loss", "cross_entropy", "jaccard", "aux", "j", "gradient", "rate",
+           "clips_per_second", "validation_j")
+
+
+class NotFinite(ArithmeticError):
+    """The loss or the gradient stopped being a number."""
+
+
+class Log:
+    """Writes below `folder`; every row is flushed, so a killed run keeps what it told.
+
+    On resumption rows and events from `start` on, told by a run that went further than its last
+    checkpoint, are dropped.
+    """
+
+    def __init__(self, folder, *, start: int):
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "metrics.csv"
+        rows = list(csv.DictReader(open(path, newline=""))) if path.exists() else []
+        self._file = open(path, "w", newline="")
+        self._rows = csv.DictWriter(self._file, COLUMNS, restval="", extrasaction="ignore")
+        self._rows.writeheader()
+        self._rows.writerows(row for row in rows if int(row["step"]) <= start)
+        self._file.flush()
+        self._board = tensorboardX.SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+
+    def scalars(self, step: int, values: dict[str, float]):
+        """One row, the same to TensorBoard, and a line on stdout."""
+        self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(f"train/{name}" if name != "validation_j" else name, value, step)
+        print(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()),
+              flush=True)
+
+    def pictures(self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray):
+        """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""
+        rows = [np.concatenate(list(frames), axis=1)]
+        for maps in (labels, prediction):
+            over = _overlay(frames, maps)
+            rows.append(np.concatenate(list(over), axis=1))
+        self._board.add_image("clip", np.concatenate(rows), step, dataformats="HWC")
+        self._board.flush()
+
+    def close(self):
+        self._file.close()
+        self._board.close()
+
+
+def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    colours = DAVIS[labels]
+    mixed = (frames.astype(np.uint16) + colours) // 2
+    return np.where(labels[..., None] > 0, mixed, frames).astype(np.uint8)
+
+
+def check_finite(first: int, losses: list[float], gradients: list[float]):
+    """Raises NotFinite with the step range if any of the figures of steps first.. is not finite."""
+    bad = [i for i, (a, b) in enumerate(zip(losses, gradients))
+           if not (math.isfinite(a) and math.isfinite(b))]
+    if bad:
+        raise NotFinite(f"the loss or its gradient was not finite in steps {first + bad[0]} to "
+                        f"{first + bad[-1]}: lower train.lr or lengthen train.warmup; the last "
+                        "checkpoint is from before these steps")

@@ -1,0 +1,250 @@
+"""The training run: data in, steps, what is told, validated and saved; stages one after another."""
+
+import contextlib
+import copy
+import functools
+import json
+import pathlib
+import re
+import signal
+import time
+from typing import NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from vosjax import models
+from vosjax.data import pipeline, rendered
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_json
+from vosjax.train import checkpoint, log, optimizer, schedule, start, state, step, validate
+from vosjax.types import Model
+
+
+class Outcome(NamedTuple):
+    """How a run ended: the last state, whether all steps are done, and the last stage's folder."""
+
+    state: state.TrainState
+    complete: bool
+    folder: pathlib.Path
+
+
+def train(config, *, output) -> Outcome:
+    """Runs (or resumes) all stages of a config.
+
+    Args:
+      config: as `defaults.config`.
+      output: the run's folder; a stage writes to a folder of its own in it when there are several.
+
+    Raises:
+      InputError: the config does not fit the data, the weights or an earlier run in `output`.
+      log.NotFinite: the loss stopped being a number.
+    """
+    output = pathlib.Path(output)
+    outcome, params = None, None
+    for name, part in stages(config):
+        outcome = run_stage(part, output / name, params=params)
+        if not outcome.complete:
+            break
+        params = state.averaged(outcome.state)
+    return outcome
+
+
+def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
+    """(folder name, config) of every stage: the config with the stage's `train` and `data` laid over.
+
+    Raises:
+      InputError: a stage that changes something else, or has no name where there are several.
+    """
+    if not config.stages:
+        return [("", config)]
+    out = []
+    for i, changes in enumerate(config.stages):
+        changes = dict(changes)
+        name = changes.pop("name", f"stage{i}")
+        part = copy.deepcopy(config)
+        part.stages = ()
+        if set(changes) - {"train", "data"}:
+            raise InputError(f"stage {name} changes {', '.join(sorted(set(changes)))}: a stage has "
+                             "name, train and data")
+        for room, values in changes.items():
+            part[room].update(values)
+        out.append((name, part))
+    return out
+
+
+def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Outcome:
+    """Runs or resumes one stage; `params` are those of the stage before."""
+    knobs_of, settings = config.train, step_settings(config.train)
+    model = with_frozen(models.build(config.family, **config.model), config.train.freeze)
+    fits(model, config)
+    chain = optimizer.build(
+        weight_shapes(model), kind=config.train.optimizer, clip=config.train.clip,
+        weight_decay=config.train.weight_decay, no_decay=config.train.no_decay)
+    plain = json.loads(config.to_json_best_effort())
+    write_json(folder / "config.json", plain)
+    if params is None:
+        params = start.params(model, seed=config.train.seed, init=config.train.init,
+                              encoder=config.model.get("encoder", ""))
+    now = state.fresh(params, model.group, chain)
+    checkpoints = checkpoint.manager(folder / "checkpoints", keep=config.train.log.keep)
+    now = checkpoint.restore(checkpoints, now, plain) or now
+
+    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
+    everywhere, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("data",)))
+    now = jax.device_put(now, everywhere)
+    advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
+               for reference in (True, False)}
+    key = jax.random.key(config.train.seed)
+    first = int(now.step)
+    batches = pipeline.clips(clips_config(config.data), seed=config.train.seed, start_step=first,
+                             batch=config.train.batch, workers=config.train.workers,
+                             threads=config.train.threads)
+    examine = validation(model, config)
+    told = log.Log(folder, start=first)
+    stride = settings.loss_stride
+    pixels = -(-config.data.height // stride) * -(-config.data.width // stride)
+    pending, since = [], time.monotonic()
+
+    def flush():
+        """Fetches the figures of the steps since the last call, and looks for NaN in them."""
+        fetched = jax.device_get([m._replace(prediction=None) for m in pending])
+        log.check_finite(at - len(fetched), [m.loss for m in fetched],
+                         [m.gradient for m in fetched])
+        pending.clear()
+        return fetched
+
+    def save(*, wait=False):
+        if pending:
+            flush()
+        checkpoint.save(checkpoints, now, plain, wait=wait)
+
+    at = first
+    with contextlib.closing(batches), contextlib.closing(told), stop_signals() as stopped:
+        while at < knobs_of.steps and not stopped():
+            batch = next(batches)
+            clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]),
+                                   split)
+            knobs = schedule.knobs(at, config.train, pixels=pixels)
+            now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
+            pending.append(metrics)
+            at += 1
+            values = {}
+            if due(at, knobs_of.log.every, knobs_of.steps):
+                count, fetched = len(pending), flush()
+                values = {name: float(np.mean([getattr(m, name) for m in fetched]))
+                          for name in metrics._fields if name != "prediction"}
+                passed = time.monotonic() - since
+                values |= dict(rate=float(knobs.rate),
+                               clips_per_second=count * config.train.batch / passed)
+            if due(at, knobs_of.log.validate, knobs_of.steps):
+                values["validation_j"] = examine(state.averaged(now))
+            if values:
+                told.scalars(at, values)
+                since = time.monotonic()
+            if due(at, knobs_of.log.pictures, knobs_of.steps):
+                told.pictures(at, batch["frames"][0], batch["labels"][0],
+                              np.asarray(metrics.prediction[0]))
+            if due(at, knobs_of.log.checkpoint, knobs_of.steps):
+                save()
+        save(wait=True)
+        checkpoints.close()
+    return Outcome(now, at >= knobs_of.steps, folder)
+
+
+def due(at: int, every: int, last: int) -> bool:
+    """Whether something done every `every` steps (0: never) is done after step `at`."""
+    return bool(every) and (at % every == 0 or at == last)
+
+
+def compile_step(model: Model, chain, settings: step.Settings):
+    """The jitted step (state, clips, knobs, key) -> (state, metrics); the state is donated."""
+    return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
+
+
+def step_settings(train) -> step.Settings:
+    """The fields of `config.train` that are fixed at compile time."""
+    return step.Settings(**{name: train[name] for name in step.Settings._fields
+                            if name != "reference"})
+
+
+def clips_config(data) -> pipeline.ClipsConfig:
+    """`config.data` as the pipeline takes it."""
+    values = dict(data)
+    return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
+
+
+def weight_shapes(model: Model) -> dict[str, int]:
+    """{path: number of axes} of the trainable weights, without computing any."""
+    shapes = jax.eval_shape(model.fresh, jax.random.key(0))
+    trainable, _ = state.split(shapes, model.group)
+    return {path: len(w.shape) for path, w in trainable.items()}
+
+
+def with_frozen(model: Model, pattern: str) -> Model:
+    """The model with the weights in whose path the regular expression is found frozen as well."""
+    def group(path):
+        return "frozen" if re.search(pattern, path) else model.group(path)
+
+    return model._replace(group=group) if pattern else model
+
+
+def fits(model: Model, config):
+    """Raises InputError where the config's numbers cannot work together."""
+    data, train = config.data, config.train
+    wanted = model.vos.size(data.height, data.width)
+    if tuple(wanted) != (data.height, data.width):
+        raise InputError(f"data.height and data.width are {data.height} and {data.width}: the "
+                         f"network takes {wanted[0]} and {wanted[1]} there")
+    if data.frames < 2:
+        raise InputError(f"data.frames is {data.frames}: a clip needs at least 2")
+    if model.vos.slots is not None and data.max_objects > model.vos.slots:
+        raise InputError(f"data.max_objects is {data.max_objects}: the network holds "
+                         f"{model.vos.slots}")
+    devices = len(jax.devices())
+    if train.batch % devices:
+        raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
+    if train.feedback not in ("hard", "soft"):
+        raise InputError(f"train.feedback is {train.feedback!r}: give 'hard' or 'soft'")
+    if train.steps < 1:
+        raise InputError(f"train.steps is {train.steps}: give at least 1")
+
+
+def validation(model: Model, config):
+    """A function of params: mean J over a few fixed rendered clips of the training size."""
+    told, data = config.train.log, config.data
+    run = validate.compiled(model, gap=config.train.memory_gap)
+    made = []
+
+    def examine(params):
+        if not made:
+            made.extend(rendered.validation_clips(
+                told.clips, size=(data.height, data.width), frames=told.frames,
+                max_objects=data.max_objects))
+        return validate.mean_j(run, params, made)
+
+    return examine
+
+
+@contextlib.contextmanager
+def stop_signals():
+    """Yields a function that tells whether SIGTERM or Ctrl-C came; a second Ctrl-C is not held."""
+    seen = []
+
+    def note(number, frame):
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+        print("stopping: saving a checkpoint after this step", flush=True)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: signals are someone else's there
+        before = {}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
