@@ -1,0 +1,58 @@
+"""The command line: `python -m data_prep NAME --source DIR --output DIR [--split SPLIT ...]`."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+from data_prep import report, shards
+from data_prep.errors import SourceError
+
+
+def main(argv=None):
+    """Prepares a dataset; prints what was left out. Returns 0, or 2 after one line of error."""
+    parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    parser.add_argument("name", help="a dataset, NAME or NAME/CONFIG: coco, youtube_vos/2019, ...")
+    parser.add_argument("--source", required=True, help="the folder as it was downloaded")
+    parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
+    parser.add_argument("--split", action="append", help="may be given several times")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0: this one")
+    parser.add_argument("--exclude", help="a YouTube-VOS meta.json, or a text file of names, "
+                        "whose videos are left out")
+    parser.add_argument("--beam", nargs=argparse.REMAINDER,
+                        help="the rest of the line are options of an Apache Beam runner")
+    given = parser.parse_args(argv)
+    try:
+        run = None
+        if given.beam is not None:
+            from data_prep import beam  # an optional extra, heavy to import
+            run = beam.runner(given.beam)
+        reports = shards.prepare(given.name, source=given.source, output=given.output,
+                                 splits=given.split, workers=given.workers,
+                                 exclude=names(given.exclude), run=run)
+    except SourceError as error:
+        print(f"data_prep: {error}", file=sys.stderr)
+        return 2
+    for each in reports:
+        print(report.table(each))
+    return 0
+
+
+def names(path):
+    """The names in an exclusion list: the videos of a meta.json, or the words of a text file.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    if not path:
+        return ()
+    try:
+        text = pathlib.Path(path).read_text()
+        return tuple(json.loads(text)["videos"]) if path.endswith(".json") else tuple(text.split())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
+                          "meta.json or a text file of names") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

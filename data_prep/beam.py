@@ -1,0 +1,34 @@
+"""Shards written by Apache Beam, on a cluster whose machines share the folders; needs `.[beam]`.
+
+Beam only hands out the shards: what a shard is, how it is written and how a killed run goes on is
+the same as with processes (see `shards`).
+"""
+
+from data_prep import shards
+from data_prep.errors import SourceError
+
+
+def runner(options=()):
+    """A `run` for `shards.prepare`.
+
+    Args:
+        options: of the Beam runner, as on its command line; none: the local runner.
+
+    Raises:
+        SourceError: apache_beam is not installed.
+    """
+    try:
+        import apache_beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise SourceError("Apache Beam is not installed: install the extra 'beam' (an environment "
+                          "of its own is best, it pins older packages), or use --workers"
+                          ) from error
+
+    def run(jobs, workers, bar):
+        with apache_beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
+            _ = (pipeline | apache_beam.Create(jobs) | apache_beam.Reshuffle()
+                 | apache_beam.Map(shards.write_shard))
+        bar.update(sum(len(job["units"]) for job in jobs))
+
+    return run

@@ -1,0 +1,55 @@
+"""Connected parts of class regions as objects, followed through a video by overlap."""
+
+import cv2
+import numpy as np
+
+_LEAST = 100  # pixels of a part that becomes an object
+_MOST = 254
+
+
+class Follow:
+    """Call it with the class maps of a video in order; it gives maps of object ids.
+
+    A part keeps the id of the object of its class that covers most of it in the frame before, if
+    the two are each other's best match and share at least half of the smaller one. A part that
+    several objects (or an object that several parts) claim is ambiguous: it becomes 255, so that
+    no wrong identity is taught. What is not claimed at all and is large enough gets a new id.
+
+    `classes` is {id: class}. Classes are 1..254, 255 is ignored.
+    """
+
+    def __init__(self):
+        self.classes = {}
+        self.before = None
+
+    def __call__(self, labels):
+        out = np.where(labels == 255, 255, 0).astype(np.uint8)
+        for kind in np.unique(labels):
+            if 0 < kind < 255:
+                self._follow(int(kind), labels == kind, out)
+        self.before = out
+        return out
+
+    def _follow(self, kind, region, out):
+        count, parts = cv2.connectedComponents(region.astype(np.uint8), connectivity=8)
+        claims = {part: self._claims(kind, parts == part) for part in range(1, count)}
+        claimed = [i for ids in claims.values() for i in ids]
+        for part, ids in claims.items():
+            inside = parts == part
+            if len(ids) == 1 and claimed.count(ids[0]) == 1:
+                out[inside] = ids[0]
+            elif ids or np.count_nonzero(inside) < _LEAST or len(self.classes) == _MOST:
+                out[inside] = 255
+            else:
+                self.classes[len(self.classes) + 1] = kind
+                out[inside] = len(self.classes)
+
+    def _claims(self, kind, inside):
+        """Ids of this class whose overlap with a part is half of the smaller of the two."""
+        if self.before is None:
+            return []
+        size = np.count_nonzero(inside)
+        counts = np.bincount(self.before[inside], minlength=256)
+        return [int(i) for i in np.flatnonzero(counts)
+                if self.classes.get(int(i)) == kind and
+                2 * counts[i] >= min(size, np.count_nonzero(self.before == i))]

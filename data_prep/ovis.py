@@ -1,0 +1,25 @@
+"""OVIS: `annotations_train.json` (or in `annotations/`), `train/VIDEO/img_0000001.jpg`.
+
+Only train has masks; a video may hold more objects than a network has slots, clips take some.
+"""
+
+from data_prep import tracks
+
+_PUBLISHED = dict(train={"videos found": 607}, valid={"videos found": 140},
+                  test={"videos found": 154})
+
+
+class Builder(tracks.TracksBuilder, skip_registration=True):
+    """OVIS as videos."""
+
+    name = "ovis"
+    TEXT = "OVIS: tracks of heavily occluded instances of 25 classes."
+    SPLITS = ("train", "valid", "test")
+
+    def files(self, split):
+        names = (f"annotations_{split}.json", f"{split}.json", f"ovis_{split}.json")
+        path = self.find(*names, *(f"annotations/{name}" for name in names))
+        return path, self.find(split, f"{split}/JPEGImages", f"JPEGImages/{split}")
+
+    def published(self, split):
+        return _PUBLISHED[split]

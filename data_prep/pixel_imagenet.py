@@ -1,0 +1,36 @@
+"""Pixel-ImageNet (Zhang et al., CVPR 2020): masks `masks/WNID/NAME.png` over ImageNet's photos.
+
+The photos are ImageNet's training images, in `images/WNID/NAME.JPEG` (a link to its `train` folder
+will do). A pixel holds the index of its instance; all instances of a photo are of its class.
+"""
+
+import pathlib
+
+from data_prep import builder, pictures, report
+
+
+class Builder(builder.FolderBuilder, skip_registration=True):
+    """Pixel-ImageNet as stills."""
+
+    name = "pixel_imagenet"
+    TEXT = "Pixel-ImageNet: instance masks of ImageNet photos."
+    SPLITS = ("train",)
+    PER_SHARD = 2000
+
+    def units(self, split):
+        photos = self.find("images", "train")
+        folders = sorted(path for path in self.find("masks").iterdir() if path.is_dir())
+        return [(f"{folder.name}/{path.stem}",
+                 dict(folder=str(photos / folder.name), mask=str(path)))
+                for folder in folders for path in pictures.listing(folder, (".png",))]
+
+    def records(self, name, unit, notes):
+        kind, stem = name.split("/")
+        files = [path for ending in (".JPEG", ".jpg", ".jpeg")
+                 if (path := pathlib.Path(unit["folder"]) / f"{stem}{ending}").is_file()]
+        if not files:
+            notes.add(report.DAMAGED, f"{name} (no photo)")
+            return
+        yield from builder.still_record(name, files[0].read_bytes(),
+                                        pathlib.Path(unit["mask"]).read_bytes(), notes,
+                                        categories=dict.fromkeys(range(1, 255), kind))

@@ -1,0 +1,74 @@
+"""What a preparation found and what it left out: notes, counts, a printed table, a report file."""
+
+import collections
+
+MISSING = "missing mask"
+EMPTY = "empty object"
+DAMAGED = "damaged picture"
+DAMAGED_MASK = "damaged mask"
+SIZE = "mask of another size"
+FRAME_SIZE = "frame of another size"
+CROWD = "crowd annotation, its pixels are ignored"
+SMALL = "object too small"
+NULL = "track without a mask in some frames"
+OVERLAP = "excluded by the given list"
+NOTHING = "nothing left of it"
+BUG = "known wrong value in a mask"
+MANY = "more objects than a mask can hold"
+
+_SHOWN = 5  # examples of each kind in the table
+
+
+class Notes:
+    """Collects what was left out: `notes.add(kind, where)`."""
+
+    def __init__(self):
+        self.found = []
+
+    def add(self, kind, where):
+        """Notes that something of this kind happened at `where` (a name, a path, an id)."""
+        self.found.append((kind, str(where)))
+
+
+def differences(counts, published):
+    """Sentences that name where `counts` {what: number} differ from the published ones."""
+    return [f"{counts.get(what, 0):,} {what}, {number:,} were published "
+            f"({counts.get(what, 0) - number:+,})"
+            for what, number in published.items() if counts.get(what, 0) != number]
+
+
+def summary(title, *, counts, notes, published):
+    """The report of one split as plain data, ready for JSON.
+
+    Args:
+        title: what was prepared.
+        counts: {what: number}.
+        notes: pairs (kind, where).
+        published: {what: number} of the dataset's paper or site; may be empty.
+    """
+    kinds = collections.defaultdict(list)
+    for kind, where in notes:
+        kinds[kind].append(where)
+    return dict(title=title, counts=dict(counts), published=dict(published),
+                differences=differences(counts, published),
+                left_out={kind: dict(count=len(places), where=places)
+                          for kind, places in sorted(kinds.items())})
+
+
+def table(report):
+    """A `summary` as lines for a terminal."""
+    lines = [report["title"],
+             "  " + ", ".join(f"{number:,} {what}" for what, number in report["counts"].items())]
+    if report["left_out"]:
+        width = max(len(kind) for kind in report["left_out"])
+        for kind, entry in report["left_out"].items():
+            shown = ", ".join(entry["where"][:_SHOWN])
+            more = ", ..." if entry["count"] > _SHOWN else ""
+            lines.append(f"  {kind:<{width}}  {entry['count']:>6,}  {shown}{more}")
+    else:
+        lines.append("  nothing was left out")
+    if not report["published"]:
+        lines.append("  no published counts to compare with")
+    for text in report["differences"]:
+        lines.append(f"  WARNING: {text}")
+    return "\n".join(lines)

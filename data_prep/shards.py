@@ -1,0 +1,242 @@
+"""Prepares a dataset shard by shard: in parallel, resumable, readable by TFDS.
+
+A shard holds the records of a run of units. While a split is prepared its shards lie in
+`OUTPUT/.work`; a shard counts as done when the JSON beside it is there, so that a killed run loses
+only the shards it was writing. When all are done they move to `OUTPUT/NAME/[CONFIG/]VERSION` under
+TFDS's names and the metadata is written; splits can be prepared one at a time.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import importlib
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+
+import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
+from tensorflow_datasets.core import example_serializer, naming
+from tqdm import tqdm
+
+from data_prep import report, schema
+from data_prep.errors import SourceError
+
+
+def prepare(name, *, source, output, config=None, splits=None, workers=0, exclude=(),
+            per_shard=None, run=None):
+    """Prepares splits of a dataset and returns their reports (see `report.summary`).
+
+    Args:
+        name: a module of this package, 'youtube_vos', or 'youtube_vos/2019' with the config.
+        source: the folder as downloaded.
+        output: the folder of TFDS datasets.
+        config: the variant; None: the first.
+        splits: names; None: those that the source holds.
+        workers: processes; 0: this one.
+        exclude: names of units to leave out.
+        per_shard: units in a shard; None: the dataset's own.
+        run: how the shards are written, called as `run(jobs, workers, bar)`; None: processes.
+
+    Raises:
+        SourceError: the source or what was asked for does not fit.
+    """
+    name, _, variant = name.partition("/")
+    output = pathlib.Path(output)
+    settings = dict(name=name, config=config or variant or None, source=str(source),
+                    exclude=sorted(exclude))
+    builder = built(settings)
+    reports = []
+    for split in splits or [s for s in builder.SPLITS if builder._has(s)] or builder.SPLITS[:1]:
+        reports.append(_split(builder, settings, split, output, workers=workers, run=run or local,
+                              per_shard=per_shard or builder.PER_SHARD))
+    return reports
+
+
+def built(settings):
+    """The builder of `settings` (name, config, source, exclude).
+
+    Raises:
+        SourceError: there is no such dataset, variant or source folder.
+    """
+    here = pathlib.Path(__file__).parent
+    if not (here / f"{settings['name']}.py").is_file():
+        names = sorted(file.stem for file in here.glob("*.py") if "class Builder(" in
+                       file.read_text())
+        raise SourceError(f"there is no dataset {settings['name']!r}: there are "
+                          f"{', '.join(names)}")
+    if not pathlib.Path(settings["source"]).is_dir():
+        raise SourceError(f"there is no source folder {settings['source']}")
+    module = importlib.import_module(f"data_prep.{settings['name']}")
+    configs = {config.name for config in module.Builder.BUILDER_CONFIGS}
+    if settings["config"] is not None and settings["config"] not in configs:
+        raise SourceError(f"{settings['name']} has no config {settings['config']!r}: it has "
+                          f"{', '.join(sorted(configs)) or 'none'}")
+    # A folder that does not exist, so that TFDS looks for no earlier dataset.
+    nowhere = pathlib.Path(settings["source"]) / ".no-dataset"
+    return module.Builder(source=settings["source"], config=settings["config"],
+                          exclude=settings["exclude"], data_dir=nowhere)
+
+
+def folder(builder, output):
+    """Where a builder's dataset stands below `output`."""
+    parts = [builder.name] + ([builder.builder_config.name] if builder.builder_config else [])
+    return pathlib.Path(output).joinpath(*parts, str(builder.version))
+
+
+def _split(builder, settings, split, output, *, workers, per_shard, run):
+    final = folder(builder, output)
+    if split in _known(final):
+        before = json.loads((final / f"report-{split}.json").read_text())
+        before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
+        return before
+    notes = report.Notes()
+    units = builder.chosen(split, notes)
+    work = output / ".work" / final.relative_to(output) / split
+    jobs = _plan(work, settings, split, units, per_shard)
+    left = [job for job in jobs if not _done(job).is_file()]
+    with tqdm(total=len(units), unit="unit", desc=f"{final.relative_to(output)} {split}",
+              initial=len(units) - sum(len(job["units"]) for job in left)) as bar:
+        run(left, workers, bar)
+    parts = [json.loads(_done(job).read_text()) for job in jobs]
+    return _finish(builder, split, output, work, jobs, parts, notes)
+
+
+def _plan(work, settings, split, units, per_shard):
+    """The jobs of a split. Parts that other units or settings made are removed."""
+    jobs = [dict(settings=settings, split=split, units=units[at:at + per_shard],
+                 path=str(work / f"part-{at // per_shard:05d}.array_record"))
+            for at in range(0, len(units), per_shard)]
+    said = json.dumps([settings, split, per_shard, [name for name, _ in units]])
+    mark = hashlib.sha256(said.encode()).hexdigest()
+    if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == mark):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    _write(work / "plan", mark)
+    return jobs
+
+
+def _done(job):
+    return pathlib.Path(job["path"]).with_suffix(".json")
+
+
+def _write(path, text):
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    temp.write_text(text)
+    os.replace(temp, path)
+
+
+def local(jobs, workers, bar):
+    """Writes the shards of `jobs` in `workers` processes, or in this one."""
+    if not workers:
+        for job in jobs:
+            write_shard(job, bar.update)
+        return
+    with concurrent.futures.ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(write_shard, job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                bar.update(future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def write_shard(job, tell=lambda count: None):
+    """Writes one shard and, last, the JSON that says it is whole; returns its number of units."""
+    builder = built(job["settings"])
+    serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
+    path = pathlib.Path(job["path"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    notes, videos = report.Notes(), []
+    counts = dict(units=0, records=0, frames=0, masks=0, objects=0, bytes=0)
+    writer = ArrayRecordWriter(str(temp), "group_size:1")
+    try:
+        for name, unit in job["units"]:
+            for index, record in enumerate(builder.records(name, unit, notes)):
+                data = serializer.serialize_example(builder.info.features.encode_example(record))
+                writer.write(data)
+                counts["records"] += 1
+                counts["bytes"] += len(data)
+                if index == 0:
+                    counts["units"] += 1
+                    counts["objects"] += len(record["ids"])
+                if "start" in record:
+                    counts["frames"] += len(record["images"])
+                    counts["masks"] += sum(map(bool, record["masks"]))
+                    if index == 0:
+                        videos.append([record["video"], record["frames"]])
+            tell(1)
+        writer.close()
+        os.replace(temp, path)
+    finally:
+        if writer.is_open():
+            writer.close()
+        temp.unlink(missing_ok=True)
+    _write(_done(job), json.dumps(dict(found=len(job["units"]), counts=counts,
+                                      notes=notes.found, videos=videos)))
+    return len(job["units"])
+
+
+def _known(final):
+    """{split: SplitInfo} of a dataset that stands already."""
+    if not (final / "dataset_info.json").is_file():
+        return {}
+    return dict(tfds.builder_from_directory(final).info.splits)
+
+
+def _finish(builder, split, output, work, jobs, parts, notes):
+    """Moves the shards of a split to their place and writes what TFDS needs to read them."""
+    final = folder(builder, output)
+    filled = [(job, part) for job, part in zip(jobs, parts) if part["counts"]["records"]]
+    if not filled:
+        left_out = _summary(builder, split, parts, notes)["left_out"]
+        why = ", ".join(f"{entry['count']} times {kind}" for kind, entry in left_out.items())
+        raise SourceError(f"nothing is left of split {split} in {builder.source}: {why}")
+    template = naming.ShardedFileTemplate(data_dir=final, dataset_name=builder.name, split=split,
+                                          filetype_suffix="array_record")
+    final.mkdir(parents=True, exist_ok=True)
+    for i, (job, _) in enumerate(filled):
+        place = template.sharded_filepath(shard_index=i, num_shards=len(filled))
+        if os.path.exists(job["path"]):  # not moved by an earlier run that was killed here
+            os.replace(job["path"], place)
+    summed = _summary(builder, split, parts, notes)
+    _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
+    infos, videos = _known(final), {}
+    if infos:
+        videos = dict(tfds.builder_from_directory(final).info.metadata["videos"])
+    infos[split] = tfds.core.SplitInfo(
+        name=split, shard_lengths=[part["counts"]["records"] for _, part in filled],
+        num_bytes=sum(part["counts"]["bytes"] for _, part in filled), filename_template=template)
+    if builder.FEATURES is schema.VIDEO:
+        videos[split] = [video for _, part in filled for video in part["videos"]]
+    builder.info.metadata.clear()
+    builder.info.metadata.update(chunk=schema.CHUNK, videos=videos)
+    builder.info.set_splits(tfds.core.splits.SplitDict(list(infos.values())))
+    made = work / "metadata"
+    made.mkdir(exist_ok=True)
+    builder.info.write_to_directory(made)
+    for file in sorted(made.iterdir(), key=lambda path: path.name == "dataset_info.json"):
+        os.replace(file, final / file.name)
+    shutil.rmtree(work)
+    with contextlib.suppress(OSError):  # other splits may be on their way
+        for above in list(work.parents)[:len(final.parts) - len(output.parts) + 1]:
+            above.rmdir()
+    return summed
+
+
+def _summary(builder, split, parts, notes):
+    counts = {key: sum(part["counts"][key] for part in parts) for key in parts[0]["counts"]}
+    noun = "videos" if builder.FEATURES is schema.VIDEO else "stills"
+    shown = {f"{noun} found": sum(part["found"] for part in parts) + len(notes.found),
+             f"{noun} kept": counts["units"], "objects": counts["objects"]}
+    if noun == "videos":
+        shown |= {"frames": counts["frames"], "masks": counts["masks"]}
+    variant = f"/{builder.builder_config.name}" if builder.builder_config else ""
+    found = notes.found + [tuple(note) for part in parts for note in part["notes"]]
+    return report.summary(f"{builder.name}{variant} {split}", counts=shown, notes=found,
+                          published=builder.published(split))

@@ -1,0 +1,72 @@
+"""VSPW: `data/VIDEO/{origin/*.jpg,mask/*.png}`, lists `train.txt`, `val.txt`, `test.txt`.
+
+A semantic set: a pixel holds a class 1..124; 0 is void and is ignored, as is 255. The config
+`classes` takes each class region as one object, without any error of tracking, though two people
+are one object then. `components` takes the connected parts of a region as objects of their own and
+follows them from frame to frame by overlap; where that is ambiguous pixels are ignored.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from data_prep import builder, components, pictures, schema
+from data_prep.errors import SourceError
+
+_VOID = (0, 255)
+_PUBLISHED = dict(train=2_806, val=343, test=387)
+
+
+class Builder(builder.FolderBuilder, skip_registration=True):
+    """VSPW as videos."""
+
+    name = "vspw"
+    TEXT = "VSPW: video scene parsing in the wild, class regions as objects."
+    SPLITS = ("train", "val", "test")
+    FEATURES = schema.VIDEO
+    BUILDER_CONFIGS = [
+        builder.Config("classes", "Each class region is an object.", components=False),
+        builder.Config("components", "Each connected part is an object.", components=True)]
+
+    def units(self, split):
+        path = self.find(f"{split}.txt")
+        data = self.find("data")
+        kinds = self._kinds()
+        return [(name, dict(folder=str(data / name), kinds=kinds, masks=split != "test"))
+                for name in path.read_text().split()]
+
+    def _kinds(self):
+        path = self.source / "label_num_dic_final.json"
+        if not path.is_file():
+            return {}
+        try:
+            return {int(number): name for name, number in json.loads(path.read_text()).items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise SourceError(f"{path} is no list of classes ({error!r}): expected name -> "
+                              "number") from error
+
+    def records(self, name, unit, notes):
+        folder = pathlib.Path(unit["folder"])
+        files = pictures.listing(folder / "origin")
+        expected = [file.stem for file in files] if unit["masks"] else ()
+        kinds = {i: unit["kinds"].get(i, f"class {i}") for i in range(1, 125)}
+        if not self.builder_config.components:
+            yield from builder.folder_video(name, files, folder / "mask", notes, fps=15.0,
+                                            expected=expected, categories=kinds, change=_regions)
+            return
+        follow = components.Follow()
+        records = list(builder.folder_video(
+            name, files, folder / "mask", notes, fps=15.0, expected=expected,
+            change=lambda labels: follow(_regions(labels))))
+        for record in records:
+            sources = [follow.classes[int(i)] for i in record["ids"]]
+            yield dict(record, source_ids=np.array(sources, np.int32),
+                       categories=[kinds[i] for i in sources])
+
+    def published(self, split):
+        return {"videos found": _PUBLISHED[split]}
+
+
+def _regions(labels):
+    return np.where(np.isin(labels, _VOID), 255, labels).astype(np.uint8)

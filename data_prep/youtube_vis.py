@@ -1,0 +1,28 @@
+"""YouTube-VIS 2019 (`train.json`, `train/JPEGImages`) and 2021 (`train/instances.json`).
+
+Video names are those of YouTube-VOS, and videos of its validation set may be among them: exclude
+them (`--exclude valid/meta.json`) before training what is scored there. Only train has masks.
+"""
+
+from data_prep import builder, tracks
+
+_PUBLISHED = {2019: dict(train=2_238, valid=302, test=343),
+              2021: dict(train=2_985, valid=421, test=453)}
+
+
+class Builder(tracks.TracksBuilder, skip_registration=True):
+    """YouTube-VIS as videos."""
+
+    name = "youtube_vis"
+    TEXT = "YouTube-VIS: instance tracks of 40 classes."
+    SPLITS = ("train", "valid", "test")
+    BUILDER_CONFIGS = [builder.Config(str(year), f"Release of {year}.", year=year)
+                       for year in (2021, 2019)]
+
+    def files(self, split):
+        path = self.find(f"{split}/instances.json", f"{split}.json", f"annotations/{split}.json",
+                         f"instances_{split}.json")
+        return path, self.find(f"{split}/JPEGImages", f"JPEGImages/{split}", "JPEGImages")
+
+    def published(self, split):
+        return {"videos found": _PUBLISHED[self.builder_config.year][split]}
