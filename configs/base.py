@@ -24,6 +24,7 @@ def recipe(family="", *, gap=None, **model):
     config.limit = placeholder(int)  # most remembered frames; None: the model's
     config.size = placeholder(int)  # most pixels of the short side; None: the model's rule alone
     config.top_k = placeholder(int)  # memory places that a query reads; None: the model's
+    config.dtype = "float32"  # or 'bfloat16'
     config.overlay = True
     config.save_every = 200  # frames from one saved state to the next
     if gap is not None:

@@ -6,25 +6,28 @@ import pathlib
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from vosjax import models
 from vosjax.io.errors import InputError
 from vosjax.io.weights import CARD, check_params, flatten, load_weights
+from vosjax.layers.precision import cast
 from vosjax.types import Model
 
 DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
 GAP = 5  # frames between two remembered ones, where a card names none
 LIMIT = 32  # memory frames, likewise
+DTYPE = "float32"  # what networks compute in; 'bfloat16' halves weights and memory
+OUTSIDE = ("gap", "limit", "dtype")  # settings that are not those of a family's `build`
 
 
 class Loaded(NamedTuple):
     """A model, ready to use.
 
     model   `types.Model`
-    params  its weights on the device, float32
+    params  its weights on the device, in the config's dtype (`layers.precision`)
     card    what is known of the weights: family, config, source, licence, sha256
-    config  {'family': str, 'model': the settings of its `build`, 'gap': int, 'limit': int}
+    config  {'family': str, 'model': the settings of its `build`, 'gap': int, 'limit': int,
+            'dtype': 'float32' or 'bfloat16'}
     """
 
     model: Model
@@ -39,8 +42,8 @@ def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
     Args:
       source: a folder with weights.safetensors and card.json (as `--mode convert` and training
         write them), or the name of embedded weights; None takes the embedded default.
-      **overrides: 'gap', 'limit' or settings of the family's `build` that change no weight, for
-        example `top_k=64`.
+      **overrides: 'gap', 'limit', 'dtype' ('float32' or 'bfloat16') or settings of the family's
+        `build` that change no weight, for example `top_k=64`.
 
     Raises:
       InputError: no such weights, or damaged ones; an override that the family does not know or
@@ -50,7 +53,7 @@ def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
     params, card = load_weights(_folder(source))
     known = card["config"] if isinstance(card["config"], dict) else {}
     config = {"family": card["family"], "model": dict(known.get("model") or {}),
-              "gap": known.get("gap") or GAP, "limit": known.get("limit") or LIMIT}
+              "gap": known.get("gap") or GAP, "limit": known.get("limit") or LIMIT, "dtype": DTYPE}
     return assemble(_changed(config, overrides), params, card)
 
 
@@ -62,7 +65,7 @@ def configure(model: Loaded, **overrides) -> Loaded:
 def _changed(config, overrides):
     config = config | {"model": dict(config["model"])}
     for name, value in overrides.items():
-        place = config if name in ("gap", "limit") else config["model"]
+        place = config if name in OUTSIDE else config["model"]
         place[name] = value
     return config
 
@@ -80,8 +83,7 @@ def assemble(config: dict, params: Any, card: dict) -> Loaded:
         raise InputError(str(error)) from error
     shapes = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
     check_params(params, {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(shapes).items()})
-    params = jax.tree.map(_widened, params)
-    return Loaded(model, params, card, config)
+    return Loaded(model, _cast(params, config), card, config)
 
 
 def of_config(config) -> Loaded:
@@ -95,13 +97,14 @@ def of_config(config) -> Loaded:
         raise InputError("this config has no weights: name a folder by --config.weights=FOLDER "
                          "(made by --mode convert or training), or take configs/base.py, whose "
                          "weights are embedded")
-    changes = {name: config.get(name) for name in ("gap", "limit", "top_k")
+    changes = {name: config.get(name) for name in (*OUTSIDE, "top_k")
                if config.get(name) is not None}
     if not family:
         return load(source, **changes)
     compile_cache()
     params, card = load_weights(_folder(source))
-    settings = {"family": family, "model": dict(config.model), "gap": GAP, "limit": LIMIT}
+    settings = {"family": family, "model": dict(config.model), "gap": GAP, "limit": LIMIT,
+                "dtype": DTYPE}
     try:
         return assemble(_changed(settings, changes), params, card)
     except InputError as error:
@@ -114,13 +117,15 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
     compile_cache()
     model = models.build(config["family"], **config["model"])
     params = jax.jit(model.fresh)(jax.random.PRNGKey(seed))
-    config = {"gap": GAP, "limit": LIMIT} | config
-    return Loaded(model, params, {"source": "random weights", "sha256": ""}, config)
+    config = {"gap": GAP, "limit": LIMIT, "dtype": DTYPE} | config
+    return Loaded(model, _cast(params, config), {"source": "random weights", "sha256": ""}, config)
 
 
-def _widened(leaf):
-    array = jnp.asarray(leaf)
-    return array.astype(jnp.float32) if jnp.issubdtype(array.dtype, jnp.floating) else array
+def _cast(params, config):
+    try:
+        return cast(params, config["dtype"])
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _folder(source) -> pathlib.Path:

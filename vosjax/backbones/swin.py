@@ -75,14 +75,15 @@ class WindowAttention(nn.Module):
         heads = size // HEAD_SIZE
         table = self.param("relative_position_bias_table", nn.initializers.truncated_normal(0.02),
                            ((2 * WINDOW - 1) ** 2, heads))
-        bias = table[position_index()].transpose(2, 0, 1).astype(x.dtype)
+        bias = table[position_index()].transpose(2, 0, 1)
         qkv = nn.Dense(3 * size, name="qkv")(x)
         query, key, value = jnp.moveaxis(
             qkv.reshape(batch, windows, tokens, 3, heads, HEAD_SIZE), 3, 0)
-        logits = jnp.einsum("bwqhd,bwkhd->bwhqk", query * HEAD_SIZE ** -0.5, key) + bias
+        logits = jnp.einsum("bwqhd,bwkhd->bwhqk", query * HEAD_SIZE ** -0.5, key,
+                            preferred_element_type=jnp.float32) + bias
         if mask is not None:
-            logits = logits + jnp.asarray(mask, x.dtype)
-        out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits), value)
+            logits = logits + jnp.asarray(mask)
+        out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
         return nn.Dense(size, name="proj")(out.reshape(x.shape))
 
 

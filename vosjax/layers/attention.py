@@ -25,7 +25,7 @@ class SelfAttention(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, position: jax.Array) -> jax.Array:
         """x [P, C], position [P, C] -> [P, features]."""
-        placed = x + position
+        placed = (x + position).astype(x.dtype)
         query, key, value = (
             split_heads(nn.Dense(self.features, name=name)(source), self.heads)
             for name, source in (("query", placed), ("key", placed), ("value", x)))

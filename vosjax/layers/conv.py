@@ -46,6 +46,7 @@ def _shifted(x, kernel, stride, dilation):
     pad = dilation * (size - 1) // 2
     rows, cols = ((n - 1) // stride + 1 for n in x.shape[1:3])
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    kernel = kernel.astype(jnp.float32)
     total = None
     for i in range(size):
         for j in range(size):
@@ -53,7 +54,7 @@ def _shifted(x, kernel, stride, dilation):
             part = padded[:, top:top + (rows - 1) * stride + 1:stride,
                           left:left + (cols - 1) * stride + 1:stride] * kernel[i, j, 0]
             total = part if total is None else total + part
-    return total
+    return total.astype(x.dtype)
 
 
 def _shifted_forward(x, kernel, stride, dilation):

@@ -47,7 +47,7 @@ def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: ja
       query: [h, w, heads, C].
       key: [h, w, heads, C], of the other frame.
       value: [h, w, heads, D].
-      bias: [h, w, heads, K, K] added to the logits, K = 2 radius + 1, rows first.
+      bias: [h, w, heads, K, K] float32 added to the logits, K = 2 radius + 1, rows first.
       radius: of the window.
       offsets: [heads, D, K, K] added to the values by their place in the window, or None.
 
@@ -69,12 +69,12 @@ def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: ja
         query, bias, inside, y = row  # [heads, W, C], [heads, K, W, K], [K]
         key, value = (jax.lax.dynamic_slice_in_dim(x, y, side, 1).reshape(
             heads, side * width, x.shape[-1]) for x in (key, value))
-        logits = jnp.einsum("nwc,nsc->nws", query, key) * scale
+        logits = jnp.einsum("nwc,nsc->nws", query, key,
+                            preferred_element_type=jnp.float32) * scale
         placed = _to_band(bias, width).transpose(0, 2, 1, 3)  # [heads, W, K, W]
         allowed = column_inside[:, None] & inside[:, None]  # [W, K, W]
         logits = jnp.where(allowed, logits.reshape(placed.shape) + placed, OUTSIDE)
-        weights = jax.nn.softmax(logits.reshape(heads, width, -1).astype(jnp.float32), -1)
-        weights = weights.astype(value.dtype)
+        weights = jax.nn.softmax(logits.reshape(heads, width, -1), -1).astype(value.dtype)
         mixed = jnp.einsum("nws,nsd->nwd", weights, value)
         if offsets is not None:
             window = _to_window(weights.reshape(placed.shape).transpose(0, 2, 1, 3), side)
@@ -116,7 +116,8 @@ class LocalAttention(nn.Module):
         init = nn.initializers.xavier_uniform()
         relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
         constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
-        bias = jnp.einsum("yxnc,nck->yxnk", query, relative) + constant
+        bias = jnp.einsum("yxnc,nck->yxnk", query, relative,
+                          preferred_element_type=jnp.float32) + constant
         offsets = None
         if self.offset:
             offsets = self.param("relative_value", init, (self.heads, value.shape[-1], side * side))

@@ -49,7 +49,7 @@ def run(config, options) -> int:
     jax.config.update("jax_enable_compilation_cache", False)
     rows = []
     for name in wanted.models:
-        model = network(name)
+        model = network(name, config.get("dtype", "float32"))
         rows += [_row(name, model, tuple(size), objects, memory, wanted.frames)
                  for size, objects, memory in itertools.product(wanted.sizes, wanted.objects,
                                                                 wanted.memory)]
@@ -63,7 +63,7 @@ def run(config, options) -> int:
     table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
     versions = record.versions()
     print(f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
-          f"{wanted.repeats} x {wanted.frames} frames, float32, random weights")
+          f"{wanted.repeats} x {wanted.frames} frames, {model.config['dtype']}, random weights")
     print(*_lines(table), sep="\n")
     folder = pathlib.Path(options.output or FOLDER)
     write_json(folder / "bench.json", {
@@ -73,10 +73,10 @@ def run(config, options) -> int:
     return 0
 
 
-def network(name: str) -> pretrained.Loaded:
+def network(name: str, dtype: str) -> pretrained.Loaded:
     """The model of a config's name, with random weights; 'default' is the embedded one."""
     if name == "default":
-        return pretrained.load()
+        return pretrained.load(dtype=dtype)
     configs = importlib.import_module("configs")
     known = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
     if name not in known:
@@ -85,7 +85,7 @@ def network(name: str) -> pretrained.Loaded:
     recipe = importlib.import_module(f"configs.{name}").get_config()
     if not recipe.get("family"):
         raise InputError(f"configs/{name}.py names no network; 'default' is the embedded one")
-    return pretrained.fresh({"family": recipe.family, "model": dict(recipe.model)})
+    return pretrained.fresh({"family": recipe.family, "model": dict(recipe.model), "dtype": dtype})
 
 
 def _row(name, model, size, objects, memory, frames) -> Row:

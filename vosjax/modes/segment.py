@@ -102,7 +102,8 @@ def prepare_job(config, options) -> Job:
                 "masks_sha256": record.digest(masks.labels), "family": model.config["family"],
                 "model": model.config["model"], "gap": config.get("gap") or model.config["gap"],
                 "limit": config.get("limit") or model.config["limit"], "size": config.get("size"),
-                "overlay": config.get("overlay", True), "weights": str(config.weights),
+                "dtype": model.config["dtype"], "overlay": config.get("overlay", True),
+                "weights": str(config.weights),
                 "weights_sha256": model.card.get("sha256", "")}
     return Job(video, masks, model, pathlib.Path(options.output), settings,
                config.get("save_every", SAVE_EVERY))

@@ -54,4 +54,4 @@ class Decoder(nn.Module):
         x = nn.relu(ConvNorm(128, 3, name="conv8")(x))
         x = up(x, maps.f4) + nn.Dense(128, name="adapter4")(maps.f4)
         x = nn.relu(ConvNorm(128, 3, name="conv4")(x))
-        return nn.Dense(CHANNELS, name="out")(x).astype(jnp.float32)
+        return nn.Dense(CHANNELS, dtype=jnp.float32, name="out")(x)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from vosjax import backbones, memory
 from vosjax.backbones import Maps
 from vosjax.layers.norm import imagenet_normalise
+from vosjax.layers.precision import compute_dtype
 from vosjax.layers.resize import resize_maps
 from vosjax.models.aot import fresh as initial
 from vosjax.models.aot.decoder import Decoder
@@ -64,11 +65,6 @@ def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
     """The stride-16 grid (h, w) of a frame."""
     extra = 1 if aligned else 0
     return tuple((side - extra) // STRIDE + extra for side in size)
-
-
-def compute_dtype(params: Any) -> Any:
-    """What the network computes in: the dtype of its weights."""
-    return params["projector"]["kernel"].dtype
 
 
 def linear(params: Any, x: jax.Array) -> jax.Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from vosjax import backbones, memory
 from vosjax.backbones import Maps
 from vosjax.layers.norm import imagenet_normalise
+from vosjax.layers.precision import compute_dtype
 from vosjax.layers.resize import resize_maps
 from vosjax.models.aot import fresh as initial
 from vosjax.models.aot.decoder import Decoder
@@ -90,12 +91,14 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, top_k: int | None =
             raise ValueError(f"frames of {spec.height}x{spec.width}; both sides are to be "
                              f"{'16k + 1' if aligned else '16k'}: take a size that Vos.size gives")
         h, w = grid_of((spec.height, spec.width), aligned)
-        entry = {"k": jnp.zeros((h * w, KEY_SIZE)), "v": jnp.zeros((h * w, 4 * FEATURES))}
+        dtype = compute_dtype(params)
+        entry = {"k": jnp.zeros((h * w, KEY_SIZE), dtype),
+                 "v": jnp.zeros((h * w, 4 * FEATURES), dtype)}
         short = (entry,) * layers
         return State(memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool))
 
     def encode(params, frame, rng=None) -> Features:
-        images = imagenet_normalise(frame)[None]
+        images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
         maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
         maps = Maps(*(x[0] for x in maps))
         tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
@@ -114,7 +117,8 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, top_k: int | None =
         return fill_unused(logits, state.live), aux
 
     def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
-        identity = bank.apply({"params": params["identity"]}, one_hot(probs))
+        identities = one_hot(probs).astype(compute_dtype(params))
+        identity = bank.apply({"params": params["identity"]}, identities)
 
         def reference(kept):
             grid = grid_of(aux.features.size, aligned)
