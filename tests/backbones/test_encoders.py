@@ -1,4 +1,4 @@
-"""What every encoder promises: sizes, channels, names, published files, early blocks, drop depth."""
+"""What every encoder promises: sizes, channels, names, published files, early blocks."""
 
 import functools
 
@@ -28,13 +28,14 @@ ENCODERS = (*PUBLISHED.values(), "resnet:101", "resnest:101", "swin:t", "swin:s"
 
 @functools.cache
 def outline(name):
-    """(backbone, {path: struct of a weight}, size of a frame, structs of its maps), not computed."""
+    """(backbone, {path: struct of a weight}, size of a frame, structs of its maps)."""
     backbone = backbones.build(name)
     size = (65, 81) if backbone.aligned else (64, 80)
     maps, tree = jax.eval_shape(
         backbone.module.init_with_output, jax.random.key(0), jnp.zeros((2, *size, 3)))
     leaves = jax.tree_util.tree_leaves_with_path(tree["params"])
-    return backbone, {"/".join(part.key for part in path): leaf for path, leaf in leaves}, size, maps
+    weights = {"/".join(part.key for part in path): leaf for path, leaf in leaves}
+    return backbone, weights, size, maps
 
 
 @pytest.fixture(params=ENCODERS)

@@ -1,4 +1,4 @@
-"""Encoders give aot-benchmark's maps: ResNet-101, ResNeSt-101, and Swin-B at sizes that need padding."""
+"""Encoders give aot-benchmark's maps; Swin-B at sizes that need padding."""
 
 import json
 

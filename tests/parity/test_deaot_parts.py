@@ -13,7 +13,8 @@ from vosjax.io.weights import nest
 from vosjax.layers.local_attention import LocalAttention
 from vosjax.layers.norm import group_norm
 from vosjax.models.deaot.names import block
-from vosjax.models.deaot.propagation import STREAMS, Gated, SelfPropagation, single_head
+from vosjax.models.deaot.propagation import (STREAMS, Gated, Propagation, SelfPropagation,
+                                             single_head)
 from vosjax.names import Names, norm
 
 RADIUS = 7
@@ -71,7 +72,8 @@ def test_short_term_weights(golden, weights):
     window = golden["local_attn"].reshape(2 * RADIUS + 1, 2 * RADIUS + 1, height, width)
     for y, x, row, col in np.ndindex(height, width, height, width):
         if max(abs(row - y), abs(col - x)) <= RADIUS:
-            want[y * width + x, row * width + col] = window[row - y + RADIUS, col - x + RADIUS, y, x]
+            weight = window[row - y + RADIUS, col - x + RADIUS, y, x]
+            want[y * width + x, row * width + col] = weight
     assert aot.difference(got, want) <= tolerances.PART
 
 
@@ -96,3 +98,15 @@ def test_every_published_variant_converts(name):
     expected = {path: (shape, np.dtype("float32")) for path, shape in goldens.shapes(
         jax.eval_shape(model.fresh, jax.random.key(0))).items()}
     assert convert(state, model.names, expected=expected).keys() == expected.keys()
+
+
+def test_dropping_is_off_without_a_key():
+    grid, module = (3, 4), Propagation(2, features=8, key_size=4, drop_path=0.5, dropout=0.5)
+    draw = np.random.default_rng(0).standard_normal
+    x, identity = (draw((12, 8)).astype(np.float32) for _ in range(2))
+    params = module.init(jax.random.key(0), x, grid, identity=identity)
+    apply = jax.jit(lambda rng: module.apply(params, x, grid, identity=identity, rng=rng)[0])
+    still, moved = apply(None), apply(jax.random.key(1))
+    assert np.array_equal(moved, apply(jax.random.key(1)))
+    assert np.array_equal(still, apply(None))
+    assert np.abs(still[0] - moved[0]).max() > 1e-3

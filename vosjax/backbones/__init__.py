@@ -59,7 +59,7 @@ def build(encoder: str) -> Backbone:
 
 
 def imagenet_names(backbone: Backbone) -> Names:
-    """The weights that a published ImageNet file gives, our paths counted from the encoder's root."""
+    """The weights that a published ImageNet file gives; our paths count from the encoder's root."""
     entries = tuple(name for name in backbone.names("", "")
                     if not any(re.fullmatch(rule, name.path) for rule in backbone.absent))
     return Names(entries, backbone.ignored)

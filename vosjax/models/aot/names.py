@@ -57,7 +57,10 @@ def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -
 
 def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm: bool,
           entrances: tuple[str, ...] = ("conv_in",)) -> Names:
-    """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses."""
+    """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses.
+
+    A file may also hold what the encoder leaves out of its own files (Swin's index tables).
+    """
     found = list(backbone.names("encoder", "encoder."))
     found += linear("projector", "encoder_projector")
     for i in range(layers):
@@ -66,4 +69,5 @@ def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm:
     found += decoder("decoder", "decoder", entrances=entrances)
     found += conv("identity/bank", "patch_wise_id_bank")
     found += norm("identity/norm", "id_norm") if id_norm else []
-    return Names(tuple(found), (r"LSTT\.mask_token",))
+    left_out = (rf"encoder\.(?:{rule})" for rule in backbone.ignored)
+    return Names(tuple(found), (r"LSTT\.mask_token", *left_out))
