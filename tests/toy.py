@@ -44,7 +44,7 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
 
     def predict(params, state, features, rng=None):
         key, plane = features
-        votes = read(key[:, None], state.bank.data["k"][:, :, None], state.bank.data["v"][:, :, None],
+        votes = read(8 * key[:, None], state.bank.data["k"][:, :, None], state.bank.data["v"][:, :, None],
                      state.bank.valid, top_k=top_k)[:, 0]
         height, width = plane.shape
         logits = (votes + 0.2 * state.last) * params["gain"]

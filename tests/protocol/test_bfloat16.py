@@ -1,0 +1,88 @@
+"""bfloat16 in every family: weights, features, memories and products are; logits stay float32."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vosjax import cost, models
+from vosjax.layers.precision import cast
+from vosjax.types import Spec, When
+
+FAMILIES = {
+    "aot": dict(), "aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"), "aost": dict(depth=2),
+    "aot_resnest": dict(encoder="resnest:101"), "aot_effnet": dict(encoder="efficientnet:b0"),
+    "aot_resnext": dict(encoder="resnet:resnext50_32x4d"), "deaot": dict(layers=2),
+    "deaot_r50": dict(encoder="resnet:50"), "stcn": dict(), "famnet": dict(),
+    "aot_top_k": dict(top_k=8), "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
+OBJECTS = 2
+
+
+class Shapes:
+    """What every function of a network gives, traced but not run."""
+
+    def __init__(self, name, dtype):
+        self.model = models.build(name.split("_")[0], **FAMILIES[name])
+        vos = self.model.vos
+        self.params = jax.eval_shape(lambda rng: cast(self.model.fresh(rng), dtype),
+                                     jax.random.key(0))
+        spec = Spec(*vos.size(64, 80), OBJECTS, 2)
+        frame = jax.ShapeDtypeStruct((spec.height, spec.width, 3), jnp.float32)
+        probs = jax.ShapeDtypeStruct((OBJECTS + 1, spec.height, spec.width), jnp.float32)
+        given, when = np.ones(OBJECTS, bool), When(np.True_, np.True_, np.int32(0))
+        self.state = jax.eval_shape(lambda p: vos.init(p, spec), self.params)
+        self.features = jax.eval_shape(vos.encode, self.params, frame)
+        self.logits, self.aux = jax.eval_shape(vos.predict, self.params, self.state, self.features)
+        later = functools.partial(vos.commit, given=given, when=when)
+        self.after = jax.eval_shape(later, self.params, self.state, self.aux, probs)
+        self.cost = cost.count(vos.encode, self.params, frame).plus(
+            cost.count(vos.predict, self.params, self.state, self.features)).plus(
+            cost.count(later, self.params, self.state, self.aux, probs))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def shapes(request):
+    return Shapes(request.param, "bfloat16")
+
+
+def dtypes(tree):
+    return {leaf.dtype.name for leaf in jax.tree.leaves(tree)
+            if jnp.issubdtype(leaf.dtype, jnp.floating)}
+
+
+def test_features_and_memory_are_bfloat16(shapes):
+    assert dtypes(shapes.features) == {"bfloat16"}
+    assert dtypes(shapes.state) == {"bfloat16"}
+
+
+def test_state_keeps_its_form(shapes):
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes.after) == (
+        jax.tree.map(lambda x: (x.shape, x.dtype), shapes.state))
+
+
+def test_logits_are_float32(shapes):
+    assert shapes.logits.dtype == jnp.float32
+
+
+def test_products_are_bfloat16_but_for_the_last_layers(shapes):
+    products = shapes.cost.products
+    assert products["bfloat16"] >= 0.98 * sum(products.values()), products
+
+
+def test_only_statistics_stay_float32(shapes):
+    wide = [path for path, leaf in jax.tree_util.tree_leaves_with_path(shapes.params)
+            if leaf.dtype == jnp.float32]
+    assert all(path[-1].key in ("scale", "bias", "mean", "var") for path in wide)
+
+
+def test_float32_stays_float32():
+    shapes = Shapes("aot", "float32")
+    assert dtypes((shapes.params, shapes.features, shapes.state)) == {"float32"}
+    assert set(shapes.cost.products) == {"float32"}
+
+
+def test_unknown_dtype_is_refused():
+    with pytest.raises(ValueError, match="float16"):
+        cast({}, "float16")
