@@ -127,7 +127,7 @@ def test_swins_shift_mask_parts_what_was_not_adjacent():
 
 
 SMALL = {
-    "swin": swin.Swin(swin.Variant(32, (1, 1, 2), 1, 0.5)),
+    "swin": swin.Swin(swin.Variant(32, (1, 1, 1), 1, 0.6)),
     "efficientnet": efficientnet.EfficientNet(efficientnet.Variant(8, tuple(
         efficientnet.Stage(1, 3, stride, 8, 2) for stride in (1, 2, 2, 2, 1, 2)))),
 }

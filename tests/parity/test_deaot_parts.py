@@ -104,7 +104,9 @@ def test_dropping_is_off_without_a_key():
     grid, module = (3, 4), Propagation(2, features=8, key_size=4, drop_path=0.5, dropout=0.5)
     draw = np.random.default_rng(0).standard_normal
     x, identity = (draw((12, 8)).astype(np.float32) for _ in range(2))
-    params = module.init(jax.random.key(0), x, grid, identity=identity)
+    shapes = jax.eval_shape(
+        lambda: module.init(jax.random.key(0), x, grid, identity=identity))
+    params = jax.tree.map(lambda leaf: draw(leaf.shape).astype(np.float32), shapes)
     apply = jax.jit(lambda rng: module.apply(params, x, grid, identity=identity, rng=rng)[0])
     still, moved = apply(None), apply(jax.random.key(1))
     assert np.array_equal(moved, apply(jax.random.key(1)))
