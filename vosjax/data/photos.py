@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from vosjax.data import layers, types
+from vosjax.data import decode, layers, types
 
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
 
@@ -50,36 +49,42 @@ def pairs(folder):
 
 
 def read_mask(path):
-    """Ids uint8 [h, w] of a palette or grey PNG, as stored.
-
-    A mask of 0 and 255 only is one object with id 1.
-    """
-    with Image.open(path) as file:
-        if file.mode not in ('P', 'L', '1'):
-            raise ValueError(
-                f'{path} has mode {file.mode}; expected a palette or grey PNG of object ids'
-            )
-        ids = np.array(file).astype(np.uint8)
-    if set(np.unique(ids)) <= {0, types.IGNORE}:
-        return (ids > 0).astype(np.uint8)
-    return ids
+    """Ids uint8 [h, w] of a palette or grey PNG, a path or its bytes; see `decode.mask`."""
+    if isinstance(path, bytes):
+        return decode.mask(path)
+    return decode.mask(pathlib.Path(path).read_bytes(), name=str(path))
 
 
 @functools.lru_cache(maxsize=128)
 def load(image_path, mask_path, *, short_side, least_area):
     """The `Photo` of two files, its short side `short_side` pixels; 128 are kept in memory.
 
-    Objects under `least_area` (share of the photo) get no cutout. Raises ValueError for unreadable
-    or unequal files.
+    Objects under `least_area` (share of the photo) get no cutout. In place of paths the files'
+    bytes can be given. Raises ValueError for unreadable or unequal files.
+    """
+    image, ids = read(image_path, mask_path, short_side=short_side)
+    cutouts = tuple(
+        (int(i), *layers.cut(image, ids == i))
+        for i in types.visible_ids(ids, max(least_area * ids.size, 30))
+    )
+    return Photo(image, ids, fill(image, ids > 0), cutouts)
+
+
+def read(image_path, mask_path, *, short_side, enlarge=True):
+    """Image uint8 [h, w, 3] and ids 1..n uint8 [h, w], their short side `short_side` pixels.
+
+    Paths or the files' bytes; where not `enlarge`, smaller pictures stay as they are. Raises
+    ValueError for unreadable or unequal files.
     """
     ids, count = types.densify(read_mask(mask_path))
+    short_side = short_side if enlarge else min(short_side, *ids.shape)
     if count > _MOST:
         ids[(ids > _MOST) & (ids != types.IGNORE)] = 0
     reduce = min(ids.shape) >= 2 * short_side
-    flag = cv2.IMREAD_REDUCED_COLOR_2 if reduce else cv2.IMREAD_COLOR
-    image = cv2.imread(image_path, flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise ValueError(f'{image_path} cannot be read as a picture; remove it or store it again')
+    given = isinstance(image_path, bytes)
+    data = image_path if given else pathlib.Path(image_path).read_bytes()
+    image_path, mask_path = ('a photo', 'its mask') if given else (image_path, mask_path)
+    image = decode.image(data, reduce=1 + reduce, name=image_path)
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
     if image.shape[:2] != expected:
         raise ValueError(
@@ -88,16 +93,9 @@ def load(image_path, mask_path, *, short_side, least_area):
     factor = short_side / min(ids.shape)
     size = tuple(max(short_side, round(side * factor)) for side in ids.shape[::-1])
     image = cv2.resize(
-        cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
-        size,
-        interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR,
+        image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     )
-    ids = cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    cutouts = tuple(
-        (int(i), *layers.cut(image, ids == i))
-        for i in types.visible_ids(ids, max(least_area * ids.size, 30))
-    )
-    return Photo(image, ids, fill(image, ids > 0), cutouts)
+    return image, cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def fill(image, hole):

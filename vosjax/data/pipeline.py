@@ -1,5 +1,6 @@
 """Endless batches of training clips: mixed by weight, deterministic, resumable from a step."""
 
+import contextlib
 import dataclasses
 
 import cv2
@@ -7,16 +8,18 @@ import grain
 import numpy as np
 from absl import flags
 
-from vosjax.data import photos, types
+from vosjax.data import photos, sets, types
 from vosjax.data.rendered import Rendered, RenderedSettings
 from vosjax.data.stills import Stills, StillsSettings
+from vosjax.io.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipsConfig:
     """What the training clips are made of.
 
-    Change frames, size and motion between phases for a curriculum.
+    Data sets, photos and rendered clips are mixed by their weights; with data sets alone,
+    `rendered_weight` is 0. Change anything between phases for a curriculum.
     """
 
     stills: str | None = None  # a folder with images/ and masks/, or None: rendered clips only
@@ -30,10 +33,21 @@ class ClipsConfig:
     rendered_weight: float = 0.3
     stills_settings: StillsSettings = StillsSettings()
     rendered_settings: RenderedSettings = RenderedSettings()
+    # data sets: see `sets.Set`, or dicts of its fields
+    sets: tuple = ()
+    root: str = ''  # where relative folders of the sets stand
+    sets_weight: float = 1.0  # of all sets together, beside the two weights above
+    recipe: str = 'aot'  # how clips are made of the sets: a file of `recipes`
+    merge: float = 0.3  # AOT: probability that two videos are merged
+    colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
+    plain: bool = False  # AOT: of videos random crops only, as in the last phase of arXiv 2206.09585
+    skip: int = 5  # STCN: largest skip
+    # from step `start` on other values hold: dicts of `start` and fields above, by rising start
+    phases: tuple = ()
 
 
 def sources(config):
-    """The (weight, source) pairs of a `ClipsConfig`.
+    """The (weight, source) pairs of a `ClipsConfig` without its phases.
 
     A source has `len` and `clip(index, rng, spec)`.
     """
@@ -42,7 +56,7 @@ def sources(config):
         scene = settings.scene._replace(motion=settings.scene.motion.times(config.motion))
         return dataclasses.replace(settings, scene=scene)
 
-    out = []
+    out = sets.weighted(config)
     if config.stills is not None and config.stills_weight > 0:
         out.append(
             (
@@ -53,10 +67,10 @@ def sources(config):
     if config.rendered_weight > 0:
         out.append((config.rendered_weight, Rendered(moving(config.rendered_settings))))
     if not out:
-        raise ValueError(
+        raise InputError(
             f'no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, '
-            f'rendered_weight {config.rendered_weight}; give a folder of stills or a positive '
-            'rendered_weight'
+            f'rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a '
+            'positive rendered_weight'
         )
     return out
 
@@ -76,29 +90,54 @@ def clips(config, *, seed, batch, start_step=0, host=0, hosts=1, workers=0, thre
     the iterator when it is no longer needed. Raises ValueError for settings that do not fit
     together.
     """
-    spec = types.ClipSpec(
+    options = dict(
+        seed=seed, batch=batch, host=host, hosts=hosts, workers=workers, threads=threads
+    )
+    _check(batch, host, hosts)
+    parts = [(start, sources(part), spec_of(part)) for start, part in phased(config)]
+    if len(parts) == 1:
+        return mixed(*parts[0][1:], start_step=start_step, **options)
+    return _one_after_another(parts, start_step, options)
+
+
+def spec_of(config):
+    """The `ClipSpec` of a `ClipsConfig`."""
+    return types.ClipSpec(
         config.frames, config.height, config.width, config.max_objects, config.shuffle
     )
-    return mixed(
-        sources(config),
-        spec,
-        seed=seed,
-        batch=batch,
-        start_step=start_step,
-        host=host,
-        hosts=hosts,
-        workers=workers,
-        threads=threads,
-    )
+
+
+def phased(config):
+    """[(first step, `ClipsConfig` without phases)] of a config, by rising steps, from 0 on."""
+    out = [(0, dataclasses.replace(config, phases=()))]
+    known = {field.name for field in dataclasses.fields(config)} - {'phases'}
+    for changes in config.phases:
+        changes = dict(changes)
+        start = changes.pop('start', None)
+        unknown = sorted(set(changes) - known)
+        if not isinstance(start, int) or start <= out[-1][0] or unknown:
+            raise InputError(
+                f'phase {start} of the clips ({", ".join(unknown) or "start"}): expected a whole '
+                f'number `start` above {out[-1][0]} and fields of ClipsConfig'
+            )
+        out.append((start, dataclasses.replace(out[0][1], **changes)))
+    return out
+
+
+def _one_after_another(parts, step, options):
+    ends = [start for start, _, _ in parts[1:]] + [None]
+    for (_, weighted, spec), end in zip(parts, ends):
+        if end is not None and step >= end:
+            continue
+        with contextlib.closing(mixed(weighted, spec, start_step=step, **options)) as stream:
+            while end is None or step < end:
+                yield next(stream)
+                step += 1
 
 
 def mixed(weighted, spec, *, seed, batch, start_step=0, host=0, hosts=1, workers=0, threads=0):
     """`clips` for any list of (weight, source) and a `ClipSpec`."""
-    if batch < 1 or batch % hosts or not 0 <= host < hosts:
-        raise ValueError(
-            f'batch {batch} for host {host} of {hosts}; expected a positive multiple of the number '
-            'of hosts, and host from 0 on'
-        )
+    _check(batch, host, hosts)
     parts = [
         _stream(source, spec, seed=int(np.random.SeedSequence([seed, i]).generate_state(1)[0]))
         for i, (_, source) in enumerate(weighted)
@@ -118,6 +157,14 @@ def mixed(weighted, spec, *, seed, batch, start_step=0, host=0, hosts=1, workers
             worker_init_fn=_one_thread,
         )
     return _iterate(stream)
+
+
+def _check(batch, host, hosts):
+    if batch < 1 or batch % hosts or not 0 <= host < hosts:
+        raise InputError(
+            f'batch {batch} for host {host} of {hosts}; expected a positive multiple of the number '
+            'of hosts, and host from 0 on'
+        )
 
 
 class _Make:

@@ -78,10 +78,12 @@ class Stills:
         )
 
     def _independent(self, index, rng, spec):
-        clip = _warped(self._photo(index, spec), rng, spec, self.settings)
+        photo = self._photo(index, spec)
+        clip = warped((photo.image, photo.ids), rng, spec, self.settings)
         if rng.random() < self.settings.merge or not clip[1][0].any():
             other = self._photo(rng.integers(len(self)), spec)
-            clip = types.merge(clip, _warped(other, rng, spec, self.settings))
+            above = warped((other.image, other.ids), rng, spec, self.settings)
+            clip = types.merge(clip, above)
         return *clip, np.arange(spec.frames, dtype=float)
 
     def _coherent(self, index, rng, spec):
@@ -171,12 +173,13 @@ def _framed(rng, shape, size, zoom):
     return base
 
 
-def _warped(photo, rng, spec, settings):
-    """AOT's static clip of one photo: frames and raw labels.
+def warped(photo, rng, spec, settings):
+    """AOT's static clip of one photo (image, ids): frames and raw labels.
 
     All transforms of a frame make one warp.
     """
-    height, width = photo.ids.shape
+    image, ids = photo
+    height, width = ids.shape
     mirror = motion.shift(width, 0) @ np.diag([-1.0, 1.0, 1.0])
     whole = mirror if rng.random() < settings.flip else np.eye(3)
     frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
@@ -193,21 +196,24 @@ def _warped(photo, rng, spec, settings):
             )
             x, y = rng.uniform(-1, 1, 2) * settings.shift * (width, height)
             place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
-        crop = _resized_crop(rng, photo.ids.shape, (spec.height, spec.width), settings)
+        crop = resized_crop(
+            rng, ids.shape, (spec.height, spec.width), area=settings.crop_area,
+            aspect=settings.crop_aspect
+        )
         place = (crop @ place)[:2]
         out = (spec.width, spec.height)
-        frames[t] = cv2.warpAffine(photo.image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
-        labels[t] = cv2.warpAffine(photo.ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
+        frames[t] = cv2.warpAffine(image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
+        labels[t] = cv2.warpAffine(ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
     return frames, labels
 
 
-def _resized_crop(rng, shape, size, settings):
+def resized_crop(rng, shape, size, *, area, aspect):
     """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame."""
     height, width = shape
     for _ in range(10):
-        area = height * width * rng.uniform(*settings.crop_area)
-        aspect = np.exp(rng.uniform(*np.log(settings.crop_aspect)))
-        w, h = np.sqrt(area * aspect), np.sqrt(area / aspect)
+        pixels = height * width * rng.uniform(*area)
+        ratio = np.exp(rng.uniform(*np.log(aspect)))
+        w, h = np.sqrt(pixels * ratio), np.sqrt(pixels / ratio)
         if w <= width and h <= height:
             x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
             break

@@ -41,7 +41,7 @@ def visible_ids(labels, more_than):
     return np.flatnonzero(counts > more_than)
 
 
-def seal(frames, labels, *, spec, rng):
+def seal(frames, labels, *, spec, rng, least=None):
     """Choose the objects of a raw clip and give them slots.
 
     Objects are the raw ids that exceed `minimum_pixels` in frame 0, at random `max_objects` of them
@@ -50,9 +50,10 @@ def seal(frames, labels, *, spec, rng):
 
       frames   uint8 [T, H, W, 3]
       labels   uint8 [T, H, W], any ids 1..254, 255 ignore
+      least    pixels that an object must exceed in frame 0, None: `minimum_pixels`
     """
     height, width = labels.shape[1:]
-    ids = visible_ids(labels[0], minimum_pixels(height, width))
+    ids = visible_ids(labels[0], minimum_pixels(height, width) if least is None else least)
     if len(ids) > spec.max_objects:
         ids = np.sort(rng.choice(ids, spec.max_objects, replace=False))
     slots = np.arange(1, len(ids) + 1)
@@ -69,6 +70,14 @@ def seal(frames, labels, *, spec, rng):
         live=live,
         objects=np.int32(len(ids)),
     )
+
+
+def keep(labels, ids):
+    """Labels uint8 with background in place of all ids but `ids`; 255 stays."""
+    table = np.zeros(256, np.uint8)
+    table[ids] = ids
+    table[IGNORE] = IGNORE
+    return table[labels]
 
 
 def densify(labels):

@@ -1,0 +1,83 @@
+"""Colour changes of single frames as torchvision defines them, on uint8, fast enough for training.
+
+`draw` fixes the numbers, `apply` uses them, so that frames can share them or not.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+
+class Strength(NamedTuple):
+    """Half-widths of the factors' ranges around 1 (hue: around 0, share of a full turn), and
+    probabilities."""
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    jitter: float = 1.0  # probability of any of the four
+    grey: float = 0.0  # probability
+    blur: float = 0.0  # probability of a Gaussian blur, sigma 0.1..2 pixels
+
+
+class Drawn(NamedTuple):
+    """Numbers for one or several frames: (kind, factor) in order, grey or not, sigma or 0."""
+
+    changes: tuple
+    grey: bool
+    sigma: float
+
+
+NONE = Strength()
+STATIC_V1 = Strength(0.1, 0.1, 0.1, 0.03)  # AOT's static clips
+V2 = Strength(0.4, 0.4, 0.2, 0.1, jitter=0.8, grey=0.2, blur=0.3)  # AOT's TRAIN_AUG_TYPE v2
+
+
+def draw(rng, strength):
+    """Random numbers of a `Strength`, as `Drawn`."""
+    changes = ()
+    if rng.random() < strength.jitter:
+        changes = tuple(
+            (kind, float((kind != 3) + rng.uniform(-1, 1) * strength[kind]))
+            for kind in rng.permutation(4).tolist() if strength[kind])
+    grey = rng.random() < strength.grey
+    sigma = float(rng.uniform(0.1, 2.0)) if rng.random() < strength.blur else 0.0
+    return Drawn(changes, bool(grey), sigma)
+
+
+def apply(frame, drawn):
+    """The frame uint8 [H, W, 3] RGB with the changes of `drawn`; colours stay within 0..255."""
+    for kind, factor in drawn.changes:
+        frame = _CHANGES[kind](frame, factor)
+    if drawn.grey:
+        frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if drawn.sigma:
+        frame = cv2.GaussianBlur(frame, (0, 0), drawn.sigma)
+    return frame
+
+
+def _brightness(frame, factor):
+    return cv2.convertScaleAbs(frame, alpha=factor)
+
+
+def _contrast(frame, factor):
+    mean = cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0]
+    table = np.clip(np.arange(256) * factor + mean * (1 - factor), 0, 255).astype(np.uint8)
+    return cv2.LUT(frame, table)
+
+
+def _saturation(frame, factor):
+    matrix = factor * np.eye(3) + (1 - factor) * np.array([0.299, 0.587, 0.114])
+    return cv2.transform(frame, matrix)
+
+
+def _hue(frame, turn):
+    hsv = cv2.cvtColor(frame, cv2.COLOR_RGB2HSV_FULL)
+    shift = np.arange(256) + round(256 * turn)
+    table = np.stack([shift % 256, np.arange(256), np.arange(256)], -1).astype(np.uint8)
+    return cv2.cvtColor(cv2.LUT(hsv, table[None]), cv2.COLOR_HSV2RGB_FULL)
+
+
+_CHANGES = (_brightness, _contrast, _saturation, _hue)

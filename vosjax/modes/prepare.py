@@ -1,0 +1,45 @@
+"""`--mode prepare`: turns downloaded datasets into prepared ones, as `python -m data_prep` does."""
+
+import pathlib
+
+from data_prep import report, shards
+from data_prep.__main__ import names
+from data_prep.errors import SourceError
+from vosjax.io.errors import InputError
+
+
+def run(config, options) -> int:
+    """Prepares `config.datasets` from `options.data` into `options.output`; prints the reports.
+
+    A dataset that is not there is passed over with a word, unless none is. The same command goes on
+    where a run was stopped.
+
+    Raises:
+      InputError: a folder is missing, or a dataset cannot be read.
+    """
+    if not options.data or not options.output:
+        raise InputError("preparing takes --data FOLDER, where the datasets were unpacked, and "
+                         "--output FOLDER, where the prepared ones go")
+    if not config.get("datasets"):
+        raise InputError("this config names no datasets: take one of configs/prepare_*.py")
+    root, done = pathlib.Path(options.data), 0
+    for each in config.datasets:
+        source = root / each["source"]
+        if not source.is_dir():
+            print(f"{each['name']}: passed over, there is no {source}")
+            continue
+        exclude = each.get("exclude")
+        try:
+            reports = shards.prepare(
+                each["name"], source=source, output=options.output, workers=config.workers,
+                splits=each.get("splits"),
+                exclude=names(str(root / exclude)) if exclude else ())
+        except SourceError as error:
+            raise InputError(str(error)) from error
+        for one in reports:
+            print(report.table(one))
+        done += 1
+    if not done:
+        raise InputError(f"none of the datasets of this config lies in {root}: see the config's "
+                         "docstring for the folders that it looks for")
+    return 0

@@ -1,0 +1,51 @@
+"""`--mode preview`: contact sheets of training clips, with masks and ids, after augmentation."""
+
+import contextlib
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from vosjax.data import pipeline, sheet
+from vosjax.io.errors import InputError
+from vosjax.io.files import atomic
+from vosjax.train import loop
+
+CLIPS = 24
+ROWS = 6  # clips on a sheet
+
+
+def run(config, options) -> int:
+    """Writes sheets of the first clips of every stage and phase of the data to `options.output`.
+
+    The clips are those that training with this config's seed begins with.
+
+    Raises:
+      InputError: no output folder, or a config without training data.
+    """
+    if not options.output:
+        raise InputError("a preview needs a folder: give --output FOLDER")
+    if "data" not in config or "train" not in config:
+        raise InputError("this config has no training data: take one of configs/data_*.py or a "
+                         "training recipe")
+    folder = pathlib.Path(options.output)
+    for name, part in loop.stages(config):
+        clips_config = loop.clips_config(part.data)
+        for start, _ in pipeline.phased(clips_config):
+            here = folder / name / (f"from_step_{start}" if start else "")
+            for path in sheets(clips_config, here, seed=part.train.seed, start=start):
+                print(path)
+    return 0
+
+
+def sheets(config, folder, *, seed, start=0, clips=CLIPS):
+    """Writes the clips of a `ClipsConfig` from step `start` on and yields the files' paths."""
+    stream = pipeline.clips(config, seed=seed, batch=ROWS, start_step=start)
+    with contextlib.closing(stream):
+        for number in range(clips // ROWS):
+            batch = next(stream)
+            rows = [{key: np.asarray(batch[key][i]) for key in batch} for i in range(ROWS)]
+            path = folder / f"clips_{number:02d}.png"
+            with atomic(path) as temp:
+                Image.fromarray(sheet.contact_sheet(rows)).save(temp, "PNG")
+            yield path
