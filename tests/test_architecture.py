@@ -12,12 +12,13 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in zip(NAMES, FILES)}
 TREES = {name: ast.parse(text) for name, text in SOURCES.items()}
 
-NETWORKS = ("types", "names", "memory", "read", "prompt", "compose", "layers", "backbones", "models")
+NETWORKS = ("types", "names", "memory", "read", "prompt", "compose", "augment", "layers", "backbones",
+            "models")
 FOREIGN = ("cv2", "PIL", "absl", "logging", "tensorflow_datasets", "grain", "tqdm",
            "vosjax.io", "vosjax.data", "vosjax.train", "vosjax.eval", "vosjax.modes")
 # Rooms from the lowest to the highest; a room imports only rooms that stand before it.
 ORDER = ("types", "names", "memory", "read", "layers", "prompt", "backbones", "models", "compose",
-         "track", "io", "pretrained", "snapshot", "tracker", "propagate", "record", "data", "eval",
+         "augment", "track", "io", "pretrained", "ensembles", "snapshot", "tracker", "propagate", "record", "data", "eval",
          "train", "modes")
 
 

@@ -29,19 +29,23 @@ def flip(vos: Vos) -> Vos:
 
 
 def scale(vos: Vos, factor: float) -> Vos:
-    """The network looking at frames resized by `factor` (then rounded by its own size rule).
+    """The network looking at frames resized by `factor` (then rounded by its own size rule)."""
+    return resized(vos, lambda height, width: vos.size(height, width, factor))
+
+
+def resized(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
+    """The network looking at frames resized to `rule(height, width)`.
 
     The frame, of the size of the outer Spec, is resized by OpenCV's cubic kernel; logits and
     probabilities travel bilinearly.
     """
     def init(params, spec):
-        height, width = vos.size(spec.height, spec.width, factor)
+        height, width = rule(spec.height, spec.width)
         return vos.init(params, spec._replace(height=height, width=width))
 
     def encode(params, frame, rng=None):
         outer = Size(*frame.shape[:2])
-        inner = resize(frame, *vos.size(*outer, factor), kind="cubic")
-        return vos.encode(params, inner, rng), outer
+        return vos.encode(params, resize(frame, *rule(*outer), kind="cubic"), rng), outer
 
     def predict(params, state, features, rng=None):
         features, outer = features
@@ -49,7 +53,7 @@ def scale(vos: Vos, factor: float) -> Vos:
         return resize_maps(logits, *outer), aux
 
     def commit(params, state, aux, probs, given, when, rng=None):
-        inner = resize_maps(probs, *vos.size(*probs.shape[1:], factor))
+        inner = resize_maps(probs, *rule(*probs.shape[1:]))
         return vos.commit(params, state, aux, inner, given, when, rng)
 
     return vos._replace(init=init, encode=encode, predict=predict, commit=commit)
@@ -58,6 +62,12 @@ def scale(vos: Vos, factor: float) -> Vos:
 def mean(probs: jax.Array) -> jax.Array:
     """Fuses probabilities [E, N+1, H, W] of E networks into [N+1, H, W] by their mean."""
     return probs.mean(0)
+
+
+def surest(probs: jax.Array) -> jax.Array:
+    """Fuses likewise, each network weighted in every pixel by its highest probability there."""
+    weights = probs.max(1, keepdims=True)
+    return (weights * probs).sum(0) / weights.sum(0)
 
 
 def ensemble(members: Sequence[Vos], *, feedback: str = "own",
@@ -91,7 +101,7 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own",
                    for vos, own, *rest in zip(members, params, state, features, strict=True)]
         probs = jnp.stack([jax.nn.softmax(logits, 0) for logits, _ in answers])
         aux = tuple(aux for _, aux in answers)
-        return _log(fuse(probs)), (aux, probs if feedback == "own" else None)
+        return as_logits(fuse(probs)), (aux, probs if feedback == "own" else None)
 
     def commit(params, state, aux, probs, given, when, rng=None):
         aux, own_probs = aux
@@ -107,8 +117,8 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own",
     return Vos(init, encode, predict, commit, members[0].size, min(slots, default=None))
 
 
-def _log(probs):
-    """log, with the logit of unused slots where a probability is zero."""
+def as_logits(probs: jax.Array) -> jax.Array:
+    """Logits whose softmax is `probs`; those of unused slots where a probability is zero."""
     some = probs > 1e-30
     return jnp.where(some, jnp.log(jnp.where(some, probs, 1)), UNUSED_LOGIT)
 

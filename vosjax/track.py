@@ -69,8 +69,13 @@ def step(vos: Vos, params: Any, state: Any, frame: jax.Array, prompt: Prompt, cl
 
 
 def advance(vos: Vos, params: Any, state: Any, features: Any, prompt: Prompt, clock: Clock, *,
-            allowed: jax.Array | None = None, rng: jax.Array | None = None) -> Answer:
-    """`step` for a frame that has been encoded before, for example in a batch with others."""
+            allowed: jax.Array | None = None, annotated: jax.Array | None = None,
+            rng: jax.Array | None = None) -> Answer:
+    """`step` for a frame that has been encoded before, for example in a batch with others.
+
+    `annotated` says whether any object is given, where that is known for all videos of a `vmap`
+    (so that branches on it stay branches); None looks it up in the prompt.
+    """
     keys = (None, None) if rng is None else jax.random.split(rng)
     logits, aux = vos.predict(params, state, features, keys[0])
     if allowed is not None:
@@ -78,7 +83,7 @@ def advance(vos: Vos, params: Any, state: Any, features: Any, prompt: Prompt, cl
         logits = jnp.where(shown[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
     probs = lay(predicted, prompt)
-    annotated = jnp.any(prompt.given)
+    annotated = jnp.any(prompt.given) if annotated is None else annotated
     remember = remembers(annotated, clock.time, clock.last, clock.gap)
     when = When(annotated, remember, clock.time)
     state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])

@@ -1,0 +1,158 @@
+"""A recipe's networks as one: several models, each with its augmentations, fused frame by frame.
+
+A recipe names them in `config.members`, {name: {family, model, weights, tta}}; without members it
+is one network, with the recipe's own `tta`.
+"""
+
+import hashlib
+from typing import Any, Callable, NamedTuple
+
+import ml_collections
+
+from vosjax import augment, compose, pretrained
+from vosjax.io.errors import InputError
+from vosjax.pretrained import Loaded
+from vosjax.types import Model, Vos
+
+FUSIONS = {"mean": compose.mean, "max": compose.surest}
+TTA = {"flip": False, "scales": (1.0,), "short": None}
+
+
+class Part(NamedTuple):
+    """One view of one member, which can run on its own.
+
+    vos     the network
+    params  its weights
+    member  number of the model it is a view of
+    """
+
+    vos: Vos
+    params: Any
+    member: int
+
+
+class Parts(NamedTuple):
+    """An ensemble in parts.
+
+    parts  list of `Part`
+    fuse   probabilities [members, N+1, H, W] -> [N+1, H, W]; a member's own views are averaged
+    """
+
+    parts: list[Part]
+    fuse: Callable
+
+
+def of_config(config) -> Loaded:
+    """The network of a recipe: `pretrained.of_config` where it is a single one without views.
+
+    Raises:
+      InputError: a member without weights, or with those of another network; an unknown kind of
+        fusion or feedback, or augmentation.
+    """
+    found = _members(config)
+    if len(found) == 1 and _plain(found[0][1]):
+        return found[0][0]
+    views = [_viewed(loaded, tta) for loaded, tta in found]
+    first = found[0][0]
+    if len(found) == 1:
+        network, params = views[0], first.params
+    else:
+        network = _ensemble(views, config)
+        params = tuple(loaded.params for loaded, _ in found)
+    return Loaded(Model(network, None, None, None), params, _card(found), _config(found, config))
+
+
+def parts(config) -> Parts:
+    """The same network in parts, of which each keeps its own memory.
+
+    Raises:
+      InputError: as `of_config`; the recipe wants fused feedback, which ties the parts together.
+    """
+    if config.get("feedback", "own") != "own":
+        raise InputError("config.feedback is 'fused', so the members cannot run apart; set it to "
+                         "'own', or config.eval.spread to False")
+    single = [Part(vos, loaded.params, number)
+              for number, (loaded, tta) in enumerate(_members(config))
+              for vos in _checked(augment.split, loaded.model.vos, tta)]
+    return Parts(single, _fusion(config))
+
+
+def _members(config) -> list[tuple[Loaded, dict]]:
+    """Every model with its augmentations."""
+    members = config.get("members")
+    if not members:
+        return [(pretrained.of_config(config), _tta(config.get("tta"), "config.tta"))]
+    found = []
+    for name, member in members.items():
+        known = {"family", "model", "weights", "tta", "top_k", "dtype"}
+        if set(member) - known:
+            raise InputError(f"config.members.{name} has {sorted(set(member) - known)}; a member "
+                             f"has {', '.join(sorted(known))}")
+        own = ml_collections.ConfigDict({"model": {}, "dtype": config.get("dtype"), **member})
+        own.unlock()
+        own.gap, own.limit = config.get("gap"), config.get("limit")
+        try:
+            loaded = pretrained.of_config(own)
+        except InputError as error:
+            raise InputError(f"member {name!r}: {error}") from error
+        found.append((loaded, _tta(member.get("tta") or config.get("tta"),
+                                   f"config.members.{name}.tta")))
+    return found
+
+
+def _tta(given, where) -> dict:
+    given = dict(given or {})
+    if set(given) - set(TTA):
+        raise InputError(f"{where} has {sorted(set(given) - set(TTA))}; it has {', '.join(TTA)}")
+    tta = TTA | given
+    return tta | {"scales": tuple(float(scale) for scale in tta["scales"])}
+
+
+def _plain(tta) -> bool:
+    return tta["scales"] == (1.0,) and not tta["flip"] and tta["short"] is None
+
+
+def _viewed(loaded, tta) -> Vos:
+    return _checked(augment.views, loaded.model.vos, tta)
+
+
+def _checked(make, vos, tta):
+    try:
+        return make(vos, **tta)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _fusion(config) -> Callable:
+    name = config.get("fuse", "mean")
+    if name not in FUSIONS:
+        raise InputError(f"config.fuse is {name!r}; networks that run together are fused by "
+                         f"{' or '.join(FUSIONS)} (files of runs also by 'keypoints', --mode fuse)")
+    return FUSIONS[name]
+
+
+def _ensemble(views, config) -> Vos:
+    try:
+        return compose.ensemble(views, feedback=config.get("feedback", "own"),
+                                fuse=_fusion(config))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _card(found) -> dict:
+    cards = [loaded.card for loaded, _ in found]
+    if len(cards) == 1:
+        return cards[0]
+    total = hashlib.sha256("".join(card.get("sha256", "") for card in cards).encode())
+    return {"family": "ensemble", "sha256": total.hexdigest(), "members": cards}
+
+
+def _config(found, config) -> dict:
+    first = found[0][0].config
+    described = [{"family": loaded.config["family"], "model": loaded.config["model"], "tta": tta}
+                 for loaded, tta in found]
+    if len(found) == 1:
+        return first | {"model": first["model"] | {"tta": found[0][1]}}
+    return first | {"family": "ensemble", "model": {
+        "members": described, "fuse": config.get("fuse", "mean"),
+        "feedback": config.get("feedback", "own")}}
