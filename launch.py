@@ -20,9 +20,9 @@ from vosjax.io.errors import InputError
 
 PATHS = dict(
     video="A video file, a folder of images or a camera's index.",
-    input="What is converted: a .pth checkpoint.",
     output="The folder for what is made.",
     data="A folder of data.",
+    shard="i/n: run the i-th (from 0) of n shares of the videos.",
 )
 
 
@@ -55,13 +55,13 @@ def run(argv: list[str]) -> int:
 def parse(argv: list[str]):
     """(config with its overrides, mode, options): what a mode's `run` is called with.
 
-    Options are the paths of the command line (None where not given), `masks`, a list, and
-    `config_file`.
+    Options are the paths of the command line (None where not given), `masks` and `inputs`, lists,
+    `input`, the first of those, and `config_file`.
 
     Raises:
       UsageError: a misspelt flag, field, file or mode; a value of another type.
     """
-    values = _flags()
+    values, argv = _flags(), _spread(argv)
     sys.modules.pop("config_config", None)  # where ml_collections would find the last config again
     with mock.patch.object(sys, "argv", argv):  # where it looks for --config.NAME
         try:
@@ -78,8 +78,24 @@ def parse(argv: list[str]):
         raise UsageError(f"there is no mode {mode!r}{_near(str(mode), _modes())}; the modes are: "
                          f"{', '.join(_modes())}")
     paths = {name: values[name].value for name in PATHS}
-    return config, mode, types.SimpleNamespace(masks=values["masks"].value,
-                                               config_file=_config_file(argv), **paths)
+    inputs = values["input"].value
+    return config, mode, types.SimpleNamespace(
+        masks=values["masks"].value, inputs=inputs, input=inputs[0] if inputs else None,
+        config_file=_config_file(argv), **paths)
+
+
+def _spread(argv: list[str]) -> list[str]:
+    """`--input A B` as `--input=A --input=B`."""
+    found, taking = [], False
+    for word in argv:
+        if word in ("--input", "-input"):
+            taking = True
+        elif word.startswith("-") or not taking:
+            taking = taking and not word.startswith("-")
+            found.append(word)
+        else:
+            found.append(f"--input={word}")
+    return found
 
 
 def _flags() -> flags.FlagValues:
@@ -92,6 +108,9 @@ def _flags() -> flags.FlagValues:
         flags.DEFINE_string(name, None, text, flag_values=values)
     flags.DEFINE_multi_string("masks", [], "A mask of frame 0, a folder of masks, or FRAME=FILE; "
                               "may be given several times.", flag_values=values)
+    flags.DEFINE_multi_string("input", [], "What is converted, a .pth checkpoint; or what is fused "
+                              "or reported, the folders of one or several runs.",
+                              flag_values=values)
     return values
 
 

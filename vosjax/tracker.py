@@ -123,7 +123,7 @@ class Tracker:
         self._state, labels, verdict = self._program()(
             self.model.params, self._state, frame, slots, given, self._ids, clock)
         order = dict(self._slot)
-        return lambda: Tracked(np.asarray(labels), _scores(np.asarray(verdict), order))
+        return lambda: Tracked(np.asarray(labels), scores(np.asarray(verdict), order))
 
     def add(self, labels: np.ndarray) -> None:
         """Marks objects in the frame that is stepped next, as the `labels` of `step` do."""
@@ -352,9 +352,10 @@ def judge(probs: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array]:
     return ids[winner], jnp.stack([*means, area], 1)
 
 
-def _scores(verdict: np.ndarray, slots: dict[int, int]) -> dict[int, Score]:
-    scores = {}
+def scores(verdict: np.ndarray, slots: dict[int, int]) -> dict[int, Score]:
+    """The verdict [N, 3] of `judge` as {id: `Score`}, of the objects in {id: slot}."""
+    found = {}
     for id, slot in sorted(slots.items()):
         probability, margin, area = (float(value) for value in verdict[slot - 1])
-        scores[id] = Score(id, probability, margin, int(area), area == 0)
-    return scores
+        found[id] = Score(id, probability, margin, int(area), area == 0)
+    return found

@@ -1,0 +1,56 @@
+"""Probabilities of a run on disk: whole numbers at a part of the size, one compressed file a frame.
+
+`FOLDER/SEQUENCE/FRAME.npz` holds `probs` uint8 or uint16 [N, h, w] (255 or 65535 is one), `ids`
+[N] and `size` (H, W). The background is what is left of one. What fusion reads is one frame of
+every run at a time.
+"""
+
+import io
+import pathlib
+import zipfile
+
+import cv2
+import numpy as np
+
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_bytes
+
+
+def write(path, packed, ids, size) -> None:
+    """Writes one frame, atomically.
+
+    Args:
+        path: the file.
+        packed: uint8 or uint16 [N, h, w].
+        ids: of the N objects.
+        size: (H, W) of the frame.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, probs=packed, ids=np.asarray(ids, np.uint8),
+                        size=np.asarray(size, np.int32))
+    write_bytes(path, buffer.getbuffer())
+
+
+def read(path) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Probabilities float32 [N+1, H, W] of a frame, the background first, and the objects' ids.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    path = pathlib.Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            packed, ids, (height, width) = file["probs"], file["ids"], file["size"]
+        top = np.iinfo(packed.dtype).max
+        if packed.ndim != 3 or len(packed) != len(ids):
+            raise ValueError(f"{list(packed.shape)} for {len(ids)} objects")
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"probabilities {path} cannot be read ({error}): they are missing or "
+                         "damaged, run the sequence again with config.eval.probabilities") from error
+    objects = np.zeros((len(ids), height, width), np.float32)
+    for plane, small in zip(objects, packed):
+        plane[:] = cv2.resize(small.astype(np.float32) / top, (int(width), int(height)),
+                              interpolation=cv2.INTER_LINEAR)
+    rest = np.maximum(1 - objects.sum(0, keepdims=True), 0)
+    probs = np.concatenate([rest, objects])
+    return probs / probs.sum(0), tuple(ids.tolist())

@@ -1,0 +1,133 @@
+"""results.json: what a run scored, with which settings, weights and machine, and how fast it was."""
+
+import pathlib
+from typing import Any, NamedTuple, Sequence
+
+from vosjax import record
+from vosjax.eval import folder as files
+from vosjax.eval import layout, protocols, scoring, submission
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_json
+
+
+class Judging(NamedTuple):
+    """How a run is scored.
+
+    protocol   of `protocols`
+    zip        'davis', 'youtube' or None: the server's file that is written
+    subset     name of the sequences, in the names of csv files
+    processes  that score side by side
+    """
+
+    protocol: protocols.Protocol
+    zip: str | None
+    subset: str
+    processes: int
+
+
+def judging(data, options: dict) -> Judging:
+    """The rules of a dataset folder: YouTube-VOS where it has a meta.json, else DAVIS.
+
+    Args:
+      data: the folder.
+      options: the recipe's `eval`.
+
+    Raises:
+      InputError: no such rules, or a list of seen classes that cannot be read.
+    """
+    data = pathlib.Path(data)
+    if options["all_frames"] or data.name.endswith("_all_frames"):
+        data = data.with_name(data.name.removesuffix("_all_frames"))
+    name = options["protocol"]
+    if name == "auto":
+        name = "youtube" if (data / "meta.json").is_file() else "davis"
+    if name == "youtube":
+        protocol = protocols.youtube_vos(layout.read_meta(data), seen=_seen(options["seen"]),
+                                         drop_last=options["drop_last"])
+    elif name == "davis":
+        protocol = protocols.davis(year=options["year"])
+    elif name == "vos_benchmark":
+        protocol = protocols.vos_benchmark()
+    else:
+        raise InputError(f"config.eval.protocol is {name!r}; there are auto, davis, youtube and "
+                         "vos_benchmark")
+    server = {"davis": "davis", "youtube": "youtube"}.get(name) if options["zip"] else None
+    return Judging(protocol, server, options["split"] or "all", options["processes"])
+
+
+def _seen(source):
+    """The seen classes: names, or those in the meta.json of a training set; None where unknown."""
+    if not source:
+        return None
+    if not isinstance(source, str):
+        return set(source)
+    path = pathlib.Path(source)
+    videos = layout.read_meta(path if path.is_dir() else path.parent)["videos"]
+    return {entry["category"] for video in videos.values() for entry in video["objects"].values()}
+
+
+def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, settings: dict,
+          facts: dict[str, Any]) -> dict:
+    """Scores a run whose videos are all complete or failed; writes results.json and what goes along.
+
+    Where videos failed there is no global table and no zip, as they would be those of other data:
+    the finished videos' own table stands under "global_of_finished".
+
+    Args:
+      folder: of the run.
+      sequences: all of the dataset's.
+      how: see `judging`.
+      settings: everything that decided the masks.
+      facts: what else belongs into the file.
+
+    Returns:
+      The content of results.json.
+    """
+    folder = pathlib.Path(folder)
+    names = {sequence.name for sequence in sequences}
+    failed = {name: why for name, why in files.failures(folder).items() if name in names}
+    finished = [sequence for sequence in sequences if sequence.name not in failed]
+    truths = layout.truths(finished)
+    scores = scored = None
+    if truths:
+        scores = scoring.score(truths, folder / "masks", protocol=how.protocol,
+                               sequences=list(truths), processes=how.processes)
+        scored = scores.pop("global")
+        if not failed:
+            scoring.write_csv(scores | {"global": scored}, folder, subset=how.subset)
+    found = {"complete": not failed, "failed": failed,
+             "global": None if failed else scored,
+             **({"global_of_finished": scored} if failed else {}),
+             "without_truth": sorted({each.name for each in finished} - set(truths)),
+             **(scores or {"protocol": how.protocol.name, "sequences": {}}),
+             "rules": how.protocol.settings, "settings": settings,
+             "versions": record.versions(), "speed": speed(folder, finished), **facts}
+    if how.zip and not failed:
+        pack = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}[how.zip]
+        pack(folder / "submission.zip", folder / "masks", finished)
+        found["submission"] = "submission.zip"
+    write_json(folder / "results.json", found)
+    return found
+
+
+def speed(folder, sequences: Sequence[layout.Sequence]) -> dict | None:
+    """Frames, seconds and frames/s over all videos (each without its first frame), peak memory.
+
+    Seconds are those of one device, compiling left out; several devices share the work. None where
+    a run holds no times (fused ones).
+    """
+    videos = [facts for each in sequences if (facts := files.done(folder, each)) is not None]
+    videos = [facts for facts in videos if "seconds_after_first" in facts]
+    if not videos:
+        return None
+    frames = sum(facts["computed"] - 1 for facts in videos)
+    seconds = sum(facts["seconds_after_first"] for facts in videos)
+    peaks = [facts["peak_memory_bytes"] for facts in videos]
+    return {"frames": frames, "seconds": round(seconds, 3),
+            "frames_per_second": round(frames / seconds, 3) if seconds else None,
+            "compile_seconds": round(sum(facts["compile_seconds"] for facts in videos), 2),
+            "peak_memory_bytes": {name: max(peak.get(name, 0) for peak in peaks)
+                                  for name in peaks[0]},
+            "videos": {facts["name"]: {name: facts[name] for name in (
+                "computed", "seconds_after_first", "objects", "gap", "capacity", "together")}
+                for facts in videos}}
