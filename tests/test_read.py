@@ -168,3 +168,17 @@ def test_gradients_are_those_of_the_definition(top_k):
     for got, expected in zip(gradients(lambda *args: read(*args, valid, top_k=top_k)),
                              gradients(definition)):
         np.testing.assert_allclose(got, expected, atol=3e-6)
+
+
+@pytest.mark.parametrize("metric", ["dot", "l2"])
+def test_heads_in_turn_or_together_change_nothing(monkeypatch, metric):
+    valid = np.array([[True, False], [True, True], [False, False]])
+
+    def both():
+        return jax.value_and_grad(lambda *args: jnp.sum(jnp.sin(read(*args, valid, metric=metric))),
+                                  (0, 1, 2))(*draw())
+
+    together = both()
+    monkeypatch.setattr(reading, "TOGETHER", 0)
+    for got, expected in zip(jax.tree.leaves(both()), jax.tree.leaves(together)):
+        np.testing.assert_allclose(got, expected, atol=1e-6)

@@ -1,9 +1,10 @@
 """The masked memory read that all networks share: softmax attention over the filled slots.
 
 Without top-k the slots are folded in one after the other (an online softmax), empty ones are
-skipped and no more than one slot's logits exist at a time. With top-k, queries go in chunks and
-the k largest logits are found exactly through block maxima; what is found is then read out of the
-memory by gathering rows, or, on platforms that are slow at that, by one matrix product.
+skipped and no more than one slot's logits exist at a time, on CPUs of one head; the derivative
+recomputes them. With top-k, queries go in chunks and the k largest logits are found exactly
+through block maxima; what is found is then read out of the memory by gathering rows, or, on
+platforms that are slow at that, by one matrix product.
 """
 
 import functools
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 
 BLOCK = 16  # columns a block of the top-k search
 CHUNK = 2 ** 23  # logits that exist at a time in the top-k search
+TOGETHER = 2 ** 20  # logits of all heads up to which CPUs, too, treat heads at once
 FLOOR = -1e30  # logits of empty slots; finite, so that differences of two of them are
 
 
@@ -109,34 +111,131 @@ def _log_kernel(places, best, kernel):
 
 
 def _read_all(query, key, value, valid, metric, kernel, best):
-    places, softmaxes = query.shape[0], valid.shape[1]
-    depth = value.shape[2] * value.shape[3] // softmaxes
+    softmaxes = valid.shape[1]
+    frames, places = key.shape[:2]
 
-    def fold(carry, slot):
-        key, value, valid, best = slot
+    def apart(x):  # its heads, as many as there are softmaxes
+        return jnp.broadcast_to(x, (*x.shape[:-2], softmaxes, x.shape[-1]))
 
-        def attend(carry):
+    query = apart(query).swapaxes(0, 1)
+    key = apart(key).transpose(2, 0, 3, 1)  # columns last: the product that CPUs are fast at
+    rows = value.reshape(frames, places, softmaxes, -1).transpose(2, 0, 1, 3)
+    if kernel is None:
+        result = _exact(query, key, rows, valid.T, metric)
+    else:
+        best = jnp.broadcast_to(best.swapaxes(0, 1), (softmaxes, frames, places))
+        result, _ = _fold(query, key, rows, valid.T, metric, kernel, best)
+    return result.swapaxes(0, 1).reshape(query.shape[1], *value.shape[2:]).astype(value.dtype)
+
+
+def _each(function, arrays):
+    """`function` of every softmax's (query, key, ...); CPUs take one after the other where there
+    is much to do, so that the logits stay in their caches."""
+    query, key = arrays[:2]
+    if query.shape[0] * query.shape[1] * key.shape[-1] <= TOGETHER:
+        return jax.vmap(function)(arrays)
+    return jax.lax.platform_dependent(
+        arrays, cpu=lambda arrays: jax.lax.map(function, arrays), default=jax.vmap(function))
+
+
+def _logits(query, key, metric):
+    """Logits [Q, P] of queries [Q, C] and keys [C, P], in float32."""
+    scale = 1 / math.sqrt(query.shape[-1])
+    dots = jnp.matmul(query * scale, key, preferred_element_type=jnp.float32)
+    if metric == "dot":
+        return dots
+    return 2 * dots - scale * jnp.sum(jnp.square(key.astype(jnp.float32)), 0)
+
+
+def _fold(query, key, value, valid, metric, kernel=None, best=None):
+    """Softmaxes over the slots, one slot after the other.
+
+    Args:
+      query: [S, Q, C], S softmaxes.
+      key: [S, M, C, P].
+      value: [S, M, P, D].
+      valid: [S, M].
+      metric: as for `read`.
+      kernel: as for `read`.
+      best: [S, M, P], with a kernel.
+
+    Returns:
+      The means [S, Q, D], and the logs of the denominators [S, Q].
+    """
+    filled = jnp.any(valid, 0)  # of all softmaxes together: a branch, also where they are batched
+
+    def one(arrays):
+        query, key, value, valid, best = arrays
+
+        def attend(carry, slot):
+            key, value, valid, best = slot
             top, mass, total = carry
-            logits = affinity(query, key, metric)
+            logits = _logits(query, key, metric)
             if kernel is not None:
-                logits = logits + _log_kernel(jnp.arange(places), best, kernel)
-            logits = jnp.where(valid[:, None, None], logits, FLOOR)
-            new_top = jnp.maximum(top, logits.max(-1))
-            weights = jnp.where(valid[:, None, None], jnp.exp(logits - new_top[..., None]), 0)
+                logits = logits + _log_kernel(jnp.arange(query.shape[0]), best, kernel)
+            # Another softmax's slot gets no weight by an infinite maximum, not by masking all logits.
+            new_top = jnp.where(valid, jnp.maximum(top, logits.max(-1)), top)
+            weights = jnp.exp(logits - jnp.where(valid, new_top, jnp.inf)[:, None])
             fade = jnp.exp(top - new_top)
-            rows = value.reshape(value.shape[0], softmaxes, depth)
-            part = jnp.einsum("hqs,shd->hqd", weights.astype(value.dtype), rows,
+            part = jnp.matmul(weights.astype(value.dtype), value,
                               preferred_element_type=jnp.float32)
-            return new_top, mass * fade + weights.sum(-1), total * fade[..., None] + part
+            return new_top, mass * fade + weights.sum(-1), total * fade[:, None] + part
 
-        return jax.lax.cond(jnp.any(valid), attend, lambda carry: carry, carry), None
+        def fold(carry, slot):
+            filled, *slot = slot
+            return jax.lax.cond(filled, attend, lambda carry, slot: carry, carry, slot), None
 
-    start = (jnp.full((softmaxes, places), FLOOR, jnp.float32),
-             jnp.zeros((softmaxes, places), jnp.float32),
-             jnp.zeros((softmaxes, places, depth), jnp.float32))
-    (_, mass, total), _ = jax.lax.scan(fold, start, (key, value, valid, best))
-    mean = total / jnp.where(mass > 0, mass, 1)[..., None]
-    return mean.transpose(1, 0, 2).reshape(places, *value.shape[2:]).astype(value.dtype)
+        places = query.shape[0]
+        start = (jnp.full(places, FLOOR, jnp.float32), jnp.zeros(places, jnp.float32),
+                 jnp.zeros((places, value.shape[-1]), jnp.float32))
+        (top, mass, total), _ = jax.lax.scan(fold, start, (filled, key, value, valid, best))
+        mass = jnp.where(mass > 0, mass, 1)
+        return total / mass[:, None], top + jnp.log(mass)
+
+    return _each(one, (query, key, value, valid, best))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _exact(query, key, value, valid, metric):
+    """The means of `_fold`, whose derivative recomputes the weights in place of keeping them."""
+    return _fold(query, key, value, valid, metric)[0]
+
+
+def _exact_forward(query, key, value, valid, metric):
+    means, level = _fold(query, key, value, valid, metric)
+    return means, (query, key, value, valid, means, level)
+
+
+def _exact_backward(metric, saved, change):
+    filled = jnp.any(saved[3], 0)
+
+    def one(arrays):
+        query, key, value, valid, means, level, change = arrays
+        own = jnp.sum(change * means, -1, keepdims=True)
+
+        def slot(total, slot):
+            filled, key, value, valid = slot
+
+            def attend():
+                logits, pull = jax.vjp(lambda q, k: _logits(q, k, metric), query, key)
+                weights = jnp.exp(logits - jnp.where(valid, level, jnp.inf)[:, None])
+                to_query, to_key = pull(weights * (change @ value.T - own))
+                return total + to_query, to_key, (weights.T @ change).astype(value.dtype)
+
+            def skip():
+                return total, jnp.zeros_like(key), jnp.zeros_like(value)
+
+            total, *found = jax.lax.cond(filled, attend, skip)
+            return total, found
+
+        total, (to_key, to_value) = jax.lax.scan(slot, jnp.zeros_like(query),
+                                                 (filled, key, value, valid))
+        return total, to_key, to_value
+
+    return *_each(one, (*saved, change)), None
+
+
+_exact.defvjp(_exact_forward, _exact_backward)
 
 
 def top_columns(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
