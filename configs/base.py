@@ -1,4 +1,4 @@
-"""What every recipe has: the settings of `--mode segment` and `--mode bench`, at their defaults.
+"""What every recipe has: the settings of `segment`, `eval` and `bench`, at their defaults.
 
     python launch.py --config configs/base.py --video clip.mp4 --masks first.png --output out
 
@@ -29,6 +29,27 @@ def recipe(family="", *, gap=None, **model):
     config.save_every = 200  # frames from one saved state to the next
     if gap is not None:
         config.gap = gap
+    config.balance = placeholder(int)  # eval: a gap for about so many memory frames a video
+    config.balance_low = 1  # its bounds
+    config.balance_high = 20
+    config.tta = dict(flip=False, scales=(1.0,), short=placeholder(int))  # see vosjax/augment.py
+    config.eval = dict(
+        split=placeholder(str),  # DAVIS: a list of ImageSets/YEAR
+        year=2017,  # DAVIS: or 2016
+        resolution="480p",  # DAVIS: the folder below JPEGImages
+        names=(),  # only these videos
+        all_frames=False,  # YouTube-VOS: track those of FOLDER_all_frames
+        protocol="auto",  # or davis, youtube, vos_benchmark
+        seen="",  # YouTube-VOS: a training set's folder, whose classes count as seen
+        drop_last=False,  # YouTube-VOS: leave out the last annotated frame
+        processes=1,  # that score
+        zip=True,  # the server's file
+        chunk=placeholder(int),  # frames encoded at once; None: 8, on CPUs 1
+        batch=placeholder(int),  # most videos side by side; None: 4, on CPUs 1
+        spread=False,  # views and members on devices of their own
+        probabilities=0,  # bits a pixel that are kept for --mode fuse: 8 or 16
+        scale=0.5,  # of the frame's size, at which they are
+    )
     config.bench = dict(
         models=("aot_t", "aot_r50"),  # configs, with random weights
         sizes=((480, 854),),  # of the user's frames, (height, width)

@@ -16,13 +16,14 @@ import numpy as np
 from tqdm import tqdm
 
 from vosjax import record
+from vosjax.ensembles import of_config
 from vosjax.io.errors import DiskFull, InputError
 from vosjax.io.files import disk_full
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import Video, open_video
 from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
-from vosjax.pretrained import Loaded, of_config
+from vosjax.pretrained import Loaded
 from vosjax.propagate import certain, name_of, prepare, walk
 from vosjax.tracker import Tracked, Tracker
 
