@@ -11,12 +11,14 @@ from vosjax import cost, models
 from vosjax.layers.precision import cast
 from vosjax.types import Spec, When
 
-FAMILIES = {
-    "aot": dict(), "aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"), "aost": dict(depth=2),
-    "aot_resnest": dict(encoder="resnest:101"), "aot_effnet": dict(encoder="efficientnet:b0"),
-    "aot_resnext": dict(encoder="resnet:resnext50_32x4d"), "deaot": dict(layers=2),
-    "deaot_r50": dict(encoder="resnet:50"), "stcn": dict(), "famnet": dict(),
-    "aot_top_k": dict(top_k=8), "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
+FAST = {"aot": dict(), "aost": dict(depth=2), "deaot": dict(layers=2), "stcn": dict(),
+        "famnet": dict()}
+SLOW = {"aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"), "aot_top_k": dict(top_k=8),
+        "aot_resnest": dict(encoder="resnest:101"), "aot_effnet": dict(encoder="efficientnet:b0"),
+        "aot_resnext": dict(encoder="resnet:resnext50_32x4d"), "deaot_r50": dict(encoder="resnet:50"),
+        "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
+FAMILIES = FAST | SLOW
+EVERY = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 OBJECTS = 2
 
 
@@ -42,7 +44,7 @@ class Shapes:
             cost.count(later, self.params, self.state, self.aux, probs))
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=EVERY)
 def shapes(request):
     return Shapes(request.param, "bfloat16")
 

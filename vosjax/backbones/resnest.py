@@ -52,7 +52,7 @@ class Block(nn.Module):
         y = FrozenBatchNorm(name="bn3")(pointwise(y, out, name="conv3"))
         if self.stride > 1:
             padding = tuple((0, n % 2) for n in x.shape[1:3])
-            x = nn.avg_pool(x, (2, 2), (2, 2), padding, count_include_pad=False)
+            x = nn.avg_pool(x, (2, 2), (2, 2), padding, count_include_pad=False).astype(y.dtype)
         if x.shape[-1] != out:
             x = FrozenBatchNorm(name="downsample_bn")(pointwise(x, out, name="downsample_conv"))
         return nn.relu(y + x)

@@ -116,8 +116,9 @@ class LocalAttention(nn.Module):
         init = nn.initializers.xavier_uniform()
         relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
         constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
-        bias = jnp.einsum("yxnc,nck->yxnk", query, relative,
-                          preferred_element_type=jnp.float32) + constant
+        # Heads first: XLA's CPU backend has no other such product of bfloat16 with float32 sums.
+        bias = jnp.einsum("yxnc,nck->nyxk", query, relative, preferred_element_type=jnp.float32)
+        bias = bias.transpose(1, 2, 0, 3) + constant
         offsets = None
         if self.offset:
             offsets = self.param("relative_value", init, (self.heads, value.shape[-1], side * side))

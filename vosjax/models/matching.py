@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from vosjax import memory
 from vosjax.layers.objects import STRIDE, aggregate, crop, place
+from vosjax.layers.precision import compute_dtype
 from vosjax.read import Kernel, read
 from vosjax.types import Size, Spec, Vos
 
@@ -100,8 +101,9 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
             raise ValueError(f"{spec.objects} objects and {spec.capacity} memory frames were asked "
                              "for; at least one of each is expected")
         places = math.prod(grid(spec.height, spec.width))
-        entry = Entry(jnp.zeros((places, spec.objects if family.own_keys else 1, family.key)),
-                      jnp.zeros((places, spec.objects, family.value)),
+        keys, dtype = spec.objects if family.own_keys else 1, compute_dtype(params)
+        entry = Entry(jnp.zeros((places, keys, family.key), dtype),
+                      jnp.zeros((places, spec.objects, family.value), dtype),
                       jnp.zeros(spec.objects, bool), jnp.zeros((), bool))
         return State(memory.init(entry, spec.capacity + last_frame), jnp.zeros(spec.objects, bool))
 
