@@ -136,8 +136,8 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, block: str = "v1",
         if network_size(spec.height, spec.width, aligned=aligned) != (spec.height, spec.width):
             raise ValueError(f"frames of {spec.height}x{spec.width}; both sides are to be {rule}: "
                              "take a size that Vos.size gives")
-        rows = jnp.zeros((depth, h * w, FEATURES), compute_dtype(params))
-        short = {"k": rows, "v": rows}
+        shape, dtype = (depth, h * w, FEATURES), compute_dtype(params)
+        short = {"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
         return State(memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool))
 
     def encode(params, frame, rng=None) -> Features:
