@@ -40,12 +40,12 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
         height, width, _ = frame.shape
         cells = frame.reshape(height // STRIDE, STRIDE, width // STRIDE, STRIDE, 3)
         cells = cells.transpose(0, 2, 1, 3, 4).reshape(-1, STRIDE * STRIDE * 3)
-        return jnp.tanh((cells - 0.5) @ params["key"]), jnp.zeros((height, width))
+        return 4 * jnp.tanh((cells - 0.5) @ params["key"]), jnp.zeros((height, width))
 
     def predict(params, state, features, rng=None):
         key, plane = features
-        votes = read(8 * key[:, None], state.bank.data["k"][:, :, None], state.bank.data["v"][:, :, None],
-                     state.bank.valid, top_k=top_k)[:, 0]
+        votes = read(key[:, None], state.bank.data["k"][:, :, None], state.bank.data["v"][:, :, None],
+                     state.bank.valid, top_k=top_k, metric="l2")[:, 0]
         height, width = plane.shape
         logits = (votes + 0.2 * state.last) * params["gain"]
         logits = logits.at[:, 0].add(1e-3).T.reshape(-1, height // STRIDE, width // STRIDE)

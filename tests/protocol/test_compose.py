@@ -140,7 +140,7 @@ def test_eleven_objects_are_followed_in_groups():
     probs, _, _ = follow(vos, PARAMS, Spec(96, 96, 11, 4), frames.repeat(3, 0), labels)
     assert probs.shape[1] == 12
     np.testing.assert_array_equal(probs[0].argmax(0), labels[0])
-    assert (probs[-1].argmax(0) == labels[0]).mean() > 0.9
+    assert (probs[-1].argmax(0) == labels[0]).mean() > 0.8
     assert set(np.unique(probs[-1].argmax(0))) == set(range(12))
 
 

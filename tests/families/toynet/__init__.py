@@ -1,0 +1,1 @@
+"""The toy as a family, found by its folder like any other."""

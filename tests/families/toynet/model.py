@@ -1,0 +1,13 @@
+"""`build` of the toy."""
+
+import functools
+
+import toy
+
+from vosjax.types import Model
+
+
+@functools.lru_cache  # so that commands of one test process share compiled programs
+def build(*, slots: int = 4, top_k: int | None = None) -> Model:
+    """The toy with so many slots."""
+    return Model(toy.vos(slots=slots, top_k=top_k), toy.fresh, None, lambda path: "head")
