@@ -32,6 +32,10 @@ def recipe(family="", *, gap=None, **model):
     config.balance = placeholder(int)  # eval: a gap for about so many memory frames a video
     config.balance_low = 1  # its bounds
     config.balance_high = 20
+    config.feedback = "own"  # of members: own or fused
+    config.fuse = "mean"  # of members and of runs: mean or max, of runs also keypoints
+    config.fuse_weights = ()  # of the runs, for mean
+    config.keypoints = "sift"  # or orb
     config.tta = dict(flip=False, scales=(1.0,), short=placeholder(int))  # see vosjax/augment.py
     config.eval = dict(
         split=placeholder(str),  # DAVIS: a list of ImageSets/YEAR
@@ -50,6 +54,7 @@ def recipe(family="", *, gap=None, **model):
         probabilities=0,  # bits a pixel that are kept for --mode fuse: 8 or 16
         scale=0.5,  # of the frame's size, at which they are
     )
+    config.summary = dict(height=480, width=854, objects=3, memory=4)  # --mode summary
     config.bench = dict(
         models=("aot_t", "aot_r50"),  # configs, with random weights
         sizes=((480, 854),),  # of the user's frames, (height, width)

@@ -12,8 +12,6 @@
 import concurrent.futures
 import json
 import pathlib
-from typing import Iterator
-
 import numpy as np
 
 from vosjax.eval import probabilities
@@ -67,8 +65,7 @@ class Writer:
         for job in self._jobs:
             job.result()
         self.close()
-        write_json(self._folder / "videos" / f"{self._sequence.name}.json", facts)
-        (self._folder / "failed" / f"{self._sequence.name}.json").unlink(missing_ok=True)
+        finish(self._folder, self._sequence, facts)
 
     def close(self) -> None:
         """Drops what was not begun."""
@@ -106,6 +103,13 @@ def done(folder, sequence: Sequence) -> dict | None:
                         for index in kept(sequence)) else None
 
 
+def finish(folder, sequence: Sequence, facts: dict) -> None:
+    """Writes the record of a video whose files are all written."""
+    folder = pathlib.Path(folder)
+    write_json(folder / "videos" / f"{sequence.name}.json", facts)
+    (folder / "failed" / f"{sequence.name}.json").unlink(missing_ok=True)
+
+
 def fail(folder, name: str, error: Exception) -> None:
     """Records why a video could not be run; it is tried again by the next run."""
     write_json(pathlib.Path(folder) / "failed" / f"{name}.json", {"name": name,
@@ -129,11 +133,6 @@ def results(folder) -> dict:
         raise InputError(f"{folder} holds no results.json: name the folder of a complete run of "
                          "--mode eval or --mode fuse")
     return _json(path)
-
-
-def probability_files(folder, name: str) -> Iterator[pathlib.Path]:
-    """The probabilities of a video, in the order of its frames."""
-    return iter(sorted((pathlib.Path(folder) / "probabilities" / name).glob("*.npz")))
 
 
 def _json(path):
