@@ -1,8 +1,3 @@
-"""The place in which commands run."""
+"""The place in which commands run, for all tests of this folder."""
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-from command import place  # noqa: E402,F401
+from command import place  # noqa: F401

@@ -77,15 +77,19 @@ def network(name: str, dtype: str) -> pretrained.Loaded:
     """The model of a config's name, with random weights; 'default' is the embedded one."""
     if name == "default":
         return pretrained.load(dtype=dtype)
-    configs = importlib.import_module("configs")
-    known = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
-    if name not in known:
+    if name not in recipes():
         raise InputError(f"config.bench.models names {name!r}; there are 'default' and the files "
-                         f"of configs/: {', '.join(known)}")
+                         f"of configs/: {', '.join(recipes())}")
     recipe = importlib.import_module(f"configs.{name}").get_config()
     if not recipe.get("family"):
         raise InputError(f"configs/{name}.py names no network; 'default' is the embedded one")
     return pretrained.fresh({"family": recipe.family, "model": dict(recipe.model), "dtype": dtype})
+
+
+def recipes() -> list[str]:
+    """The names of the files in configs/."""
+    folder = importlib.import_module("configs").__path__
+    return sorted(found.name for found in pkgutil.iter_modules(folder))
 
 
 def _row(name, model, size, objects, memory, frames) -> Row:

@@ -90,6 +90,9 @@ def prepare_job(config, options) -> Job:
     if not options.masks:
         raise InputError("--masks is missing: a mask of the first frame, a folder of masks, or "
                          "FRAME=FILE, possibly several times")
+    folder = pathlib.Path(options.output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output {folder} is a file; name a folder")
     video = open_video(options.video)
     given = options.masks[0] if len(options.masks) == 1 else options.masks
     masks = read_masks(given, video.names, size=video.size, count=certain(options.video, video))
@@ -106,7 +109,7 @@ def prepare_job(config, options) -> Job:
                 "dtype": model.config["dtype"], "overlay": config.get("overlay", True),
                 "weights": str(config.weights),
                 "weights_sha256": model.card.get("sha256", "")}
-    return Job(video, masks, model, pathlib.Path(options.output), settings,
+    return Job(video, masks, model, folder, settings,
                config.get("save_every", SAVE_EVERY))
 
 

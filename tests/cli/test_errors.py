@@ -1,0 +1,195 @@
+"""Every mistake gives one line on stderr (given, expected, what to do), exit code 2, no traceback."""
+
+import errno
+import json
+import os
+
+import cv2
+import jax
+import numpy as np
+import pytest
+import toy
+from command import FRAMES, LABELS, masks_of, write_frames
+from PIL import Image
+
+from vosjax.io import palette
+from vosjax.io.palette import write_label_png
+from vosjax.io.weights import save_weights
+
+
+@pytest.fixture
+def refused(capfd):
+    """refused(code) -> the one line."""
+    def line(code):
+        out, err = capfd.readouterr()
+        assert code == 2
+        assert "Traceback" not in err and err.startswith("launch.py: ")
+        assert err.count("\n") == 1 and err.endswith("\n"), err
+        return err.removeprefix("launch.py: ").strip()
+    return line
+
+
+def test_a_misspelt_field(place, refused):
+    assert refused(place.segment("--config.limitt=3")) == (
+        f"the config {place.config} has no field 'limitt' (did you mean 'limit'?)")
+
+
+def test_a_misspelt_nested_field(place, refused):
+    assert "no field 'repeat' (did you mean 'repeats'?)" in refused(
+        place.segment("--config.bench.repeat=3"))
+
+
+def test_a_value_of_another_type(place, refused):
+    assert "five" in refused(place.segment("--config.gap=five"))
+
+
+def test_a_misspelt_flag(place, refused):
+    assert "'vidio'" in refused(place.run("--config", place.config, "--vidio", "x"))
+
+
+def test_a_word_without_a_flag(place, refused):
+    assert "'extra' was given without a flag" in refused(place.segment("extra"))
+
+
+def test_a_missing_config(place, refused):
+    assert "nope.py cannot be read" in refused(place.run("--config", "nope.py"))
+
+
+def test_no_config(place, refused):
+    assert "no --config was given" in refused(place.run())
+
+
+@pytest.mark.parametrize("text, words", [
+    ("def get_config(:\n", "invalid syntax"), ("x = 1\n", "no function get_config()"),
+    ("def get_config():\n    return 1 / 0\n", "division by zero"),
+])
+def test_a_broken_config(place, refused, text, words):
+    (place.root / "broken.py").write_text(text)
+    assert words in refused(place.run("--config", place.root / "broken.py"))
+
+
+def test_an_unknown_mode_lists_those_there_are(place, refused):
+    line = refused(place.segment("--mode", "segmnt"))
+    assert "did you mean 'segment'?" in line and "quickstart" in line
+
+
+@pytest.mark.parametrize("flag", ["video", "masks", "output"])
+def test_what_the_main_command_needs(place, refused, flag):
+    given = dict(video=place.video, masks=place.mask, output=place.out)
+    del given[flag]
+    words = [f"--{name}={value}" for name, value in given.items()]
+    assert f"--{flag} is missing" in refused(place.run("--config", place.config, *words))
+
+
+def test_a_missing_video(place, refused):
+    assert "there is no video at" in refused(place.segment(video="nowhere.mp4"))
+    assert not place.out.exists()
+
+
+def test_an_unreadable_video(place, refused):
+    (place.root / "noise.mp4").write_bytes(b"this is no video" * 100)
+    assert "cannot be opened" in refused(place.segment(video=str(place.root / "noise.mp4")))
+
+
+def test_a_video_without_frames(place, refused):
+    (place.root / "empty").mkdir()
+    refused(place.segment(video=str(place.root / "empty")))
+    film = cv2.VideoWriter(str(place.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    film.release()
+    refused(place.segment(video=str(place.root / "v.avi")))
+
+
+def test_frames_of_changing_size(place, refused):
+    frames = write_frames(place.root / "odd", [*FRAMES[:5], FRAMES[5][:40]])
+    assert "64x40" in refused(place.segment(video=frames))
+    assert len(masks_of(place.out)) == 5, "what came before is there"
+    assert json.loads((place.out / "run.json").read_text())["status"] != "complete"
+
+
+def test_a_missing_mask(place, refused):
+    assert "nomask.png" in refused(place.segment(masks="nomask.png"))
+
+
+def test_a_mask_without_objects(place, refused):
+    write_label_png(place.mask, np.zeros_like(LABELS[0]))
+    assert "object" in refused(place.segment())
+
+
+def test_a_mask_of_another_size(place, refused):
+    write_label_png(place.mask, LABELS[0][:40])
+    assert "is 64x40, the video is 64x48" in refused(place.segment())
+
+
+def test_a_smoothed_mask(place, refused):
+    soft = cv2.GaussianBlur((LABELS[0] == 1).astype(np.uint8) * 255, (7, 7), 2)
+    Image.fromarray(soft).save(place.mask)
+    refused(place.segment())
+
+
+def test_a_mask_of_a_frame_that_is_not_there(place, refused):
+    assert "99" in refused(place.segment(masks=f"99={place.mask}"))
+
+
+def test_a_mask_behind_the_end_of_a_film(place, refused):
+    film = cv2.VideoWriter(str(place.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for frame in FRAMES[:3]:
+        film.write(frame[..., ::-1])
+    film.release()
+    code = place.run("--config", place.config, "--video", place.root / "v.avi",
+                     "--output", place.out, f"--masks=0={place.mask}", f"--masks=7={place.mask}")
+    assert "given for frame 7" in refused(code)
+
+
+def test_ids_that_no_mask_file_holds(place, refused):
+    np.save(place.root / "many.npy", LABELS[0].astype(np.uint16) * 300)
+    assert "ids up to 600" in refused(place.segment(masks=str(place.root / "many.npy")))
+
+
+def test_missing_weights(place, refused):
+    assert "no weights at nothing" in refused(place.segment("--config.weights=nothing"))
+
+
+def test_a_config_without_weights(place, refused):
+    assert "--config.weights=FOLDER" in refused(place.segment("--config.weights="))
+
+
+def test_weights_of_another_config(place, refused):
+    params = toy.fresh(jax.random.PRNGKey(0))
+    params["key"] = params["key"][:, :3]
+    save_weights(place.root / "other", params, card={
+        "family": "toynet", "config": {"model": {}}, "source": "", "licence": ""})
+    line = refused(place.segment(f"--config.weights={place.root / 'other'}"))
+    assert "are not those of this config" in line and "key" in line
+
+
+def test_damaged_weights(place, refused):
+    file = place.root / "weights" / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-4] + b"1234")
+    assert "sha256" in refused(place.segment())
+
+
+def test_an_output_that_cannot_be_a_folder(place, refused):
+    (place.root / "file").write_text("")
+    assert "is a file; name a folder" in refused(place.segment(out=place.root / "file"))
+
+
+def test_a_full_disk(place, refused, monkeypatch):
+    save = Image.Image.save
+
+    def full(self, path, *rest, **options):
+        if "00003" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return save(self, path, *rest, **options)
+
+    monkeypatch.setattr(palette.Image.Image, "save", full)
+    line = refused(place.segment())
+    assert "disk full" in line and "complete up to frame 2" in line
+    assert sorted(p.name for p in (place.out / "masks").iterdir()) == [
+        f"{t:05d}.png" for t in range(3)]
+    assert json.loads((place.out / "run.json").read_text())["status"] == "running"
+
+
+def test_help_is_no_mistake(place, capsys):
+    assert place.run("--help") == 0
+    text = capsys.readouterr().out
+    assert "--video" in text and "segment" in text

@@ -1,0 +1,146 @@
+"""`--mode convert`, `bench` and `quickstart`; the recipes; what is embedded and what is installed."""
+
+import importlib
+import json
+import pathlib
+import pkgutil
+import subprocess
+import sys
+import types
+
+import jax
+import numpy as np
+import pytest
+import toy
+import torch_files
+
+import configs
+import vosjax
+from vosjax import models
+from vosjax.io.palette import read_label_png
+from vosjax.modes import bench, quickstart
+
+ROOT = pathlib.Path(__file__).parents[2]
+RECIPES = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_says_its_command_and_names_a_network(name):
+    module = importlib.import_module(f"configs.{name}")
+    config = module.get_config()
+    assert f"configs/{name}.py" in module.__doc__ and "Expected" in module.__doc__
+    assert config.mode
+    if config.get("family"):
+        models.build(config.family, **config.model)
+
+
+def bench_of(place, models):
+    return place.run("--config", place.config, "--mode", "bench", "--output", place.out,
+                     f"--config.bench.models={models}", "--config.bench.sizes=((48, 64),)",
+                     "--config.bench.objects=(1, 6)", "--config.bench.memory=(2,)",
+                     "--config.bench.repeats=2", "--config.bench.frames=2")
+
+
+def test_the_bench_prints_and_writes_its_rows(place, monkeypatch, capsys):
+    recipe = types.ModuleType("configs.tiny")
+    recipe.get_config = lambda: importlib.import_module("configs.base").recipe("toynet", slots=4)
+    monkeypatch.setitem(sys.modules, "configs.tiny", recipe)
+    monkeypatch.setattr(bench, "recipes", lambda: ["tiny"])
+    assert bench_of(place, ("tiny",)) == 0
+    assert "ms/frame" in capsys.readouterr().out
+    rows = json.loads((place.out / "bench.json").read_text())["rows"]
+    assert [row["objects"] for row in rows] == [1, 6]
+    for row in rows:
+        assert len(row["milliseconds"]) == 2 and row["traces"] == 1
+        assert row["frames_per_second"] == pytest.approx(1000 / np.median(row["milliseconds"]))
+        assert row["state_bytes"] > 0 and row["program_bytes"] > row["state_bytes"]
+
+
+def test_the_bench_names_the_models_there_are(place, capsys):
+    assert bench_of(place, ("nope",)) == 2
+    line = capsys.readouterr().err
+    assert "'nope'" in line and "aot_t" in line
+
+
+@pytest.fixture
+def checkpoint(place):
+    """A file as PyTorch writes it, of the toy's weights by their reference's names."""
+    params = toy.fresh(jax.random.PRNGKey(5))
+    state = {f"module.net.{name}": torch_files.tensor(np.asarray(array), str(i))
+             for i, (name, array) in enumerate({"key.weight": params["key"], "gain": params["gain"],
+                                                "unused.x": np.float32([1, 2])}.items())}
+    return params, state, place.root / "x.pth"
+
+
+def convert(place, file):
+    return place.run("--config", place.config, "--mode", "convert", "--input", file,
+                     "--output", place.out)
+
+
+@pytest.mark.parametrize("write", [torch_files.write_zip, torch_files.write_stream])
+def test_a_checkpoint_becomes_weights(place, checkpoint, write, capsys):
+    params, state, file = checkpoint
+    write(file, {"state_dict": state, "optimizer": {}})
+    assert convert(place, file) == 0
+    assert "2 tensors" in capsys.readouterr().out
+    loaded = vosjax.load(place.out)
+    np.testing.assert_array_equal(loaded.params["key"], params["key"])
+    assert loaded.config["gap"] == 2 and loaded.card["source"] == "converted from x.pth"
+
+
+def test_a_checkpoint_that_lacks_a_tensor_is_refused_by_name(place, checkpoint, capsys):
+    _, state, file = checkpoint
+    del state["module.net.gain"]
+    state["module.other"] = torch_files.tensor(np.zeros(1, np.float32), "9")
+    torch_files.write_zip(file, state)
+    assert convert(place, file) == 2
+    line = capsys.readouterr().err
+    assert "net.gain" in line and "other" in line and not place.out.exists()
+
+
+def test_what_is_no_checkpoint_is_refused(place, capsys):
+    assert convert(place, place.mask) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_converting_needs_a_network(place, capsys):
+    code = place.run("--config", ROOT / "configs" / "base.py", "--mode", "convert",
+                     "--input", "x.pth", "--output", place.out)
+    assert code == 2 and "names no network" in capsys.readouterr().err
+
+
+def test_the_quickstart_goes_the_whole_way(place, monkeypatch, capsys):
+    whole = quickstart.sample_clip()
+    short = {name: whole[name][:3] for name in ("frames", "labels")}
+    monkeypatch.setattr(quickstart, "sample_clip", lambda: short)
+    code = place.run("--config", ROOT / "configs" / "quickstart.py", "--output", place.out,
+                     f"--config.weights={place.weights}")
+    text = capsys.readouterr().out
+    assert code == 0 and "J&F" in text and "overlay.mp4" in text
+    first = read_label_png(place.out / "result" / "masks" / "00000.png")
+    np.testing.assert_array_equal(first, short["labels"][0])
+
+
+def test_the_report_of_perfect_masks_is_100(tmp_path, capsys):
+    labels = quickstart.sample_clip()["labels"][:3]
+    for index, each in enumerate(labels):
+        quickstart.write_label_png(tmp_path / "masks" / f"{index:05d}.png", each)
+    quickstart.report(tmp_path, labels)
+    assert "mean  100.0  100.0  100.0" in capsys.readouterr().out
+
+
+def test_the_program_runs_as_a_program(tmp_path):
+    """From another folder, where nothing is importable but the packages."""
+    done = subprocess.run([sys.executable, ROOT / "launch.py", "--config",
+                           ROOT / "configs" / "base.py", "--video", "none.mp4"],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr == "launch.py: --output is missing; segmenting takes --video, --masks and " \
+                          "--output\n"
+
+
+def test_reading_files_does_not_wait_for_the_networks():
+    code = "import sys, vosjax.io.masks, vosjax.data.types; print('jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          check=True, timeout=120)
+    assert done.stdout == "False\n"
