@@ -28,7 +28,7 @@ def parsed(path):
     return json.loads(golden_root.path(path).read_text())
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=1)
 def state_dict(folder, manifest="manifest.json"):
     """The PyTorch-style weights {key: array} that the goldens in `folder` were made with."""
     spec = importlib.util.spec_from_file_location(
@@ -52,7 +52,7 @@ def build(family, **settings):
     return models.build(family, **settings)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def params(folder, family, manifest="manifest.json", **settings):
     """The goldens' weights, converted strictly."""
     model = build(family, **settings)

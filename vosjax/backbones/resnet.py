@@ -53,19 +53,21 @@ class Bottleneck(nn.Module):
     groups: int = 1
     width: int = 64  # inner width for 64 features
     bias: bool = False  # of the convolutions
+    norms_train: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         inner, out = self.features * self.width // 64, 4 * self.features
         y = pointwise(x, inner, bias=self.bias, name="conv1")
-        y = nn.relu(FrozenBatchNorm(name="bn1")(y))
+        y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(y))
         if self.groups == 1:
             y = conv(inner, 3, stride=self.stride, bias=self.bias, name="conv2")(y)
         else:
             y = GroupedConv(inner, 3, self.groups, self.stride, name="conv2")(y)
-        y = nn.relu(FrozenBatchNorm(name="bn2")(y))
-        y = FrozenBatchNorm(name="bn3")(pointwise(y, out, bias=self.bias, name="conv3"))
-        return nn.relu(y + _shortcut(x, out, self.stride, self.bias))
+        y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn2")(y))
+        y = pointwise(y, out, bias=self.bias, name="conv3")
+        y = FrozenBatchNorm(trains=self.norms_train, name="bn3")(y)
+        return nn.relu(y + _shortcut(x, out, self.stride, self.bias, self.norms_train))
 
 
 class BasicBlock(nn.Module):
@@ -74,21 +76,22 @@ class BasicBlock(nn.Module):
     features: int
     stride: int = 1
     bias: bool = False  # of the convolutions
+    norms_train: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = conv(self.features, 3, stride=self.stride, bias=self.bias, name="conv1")(x)
-        y = nn.relu(FrozenBatchNorm(name="bn1")(y))
+        y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(y))
         y = conv(self.features, 3, bias=self.bias, name="conv2")(y)
-        y = FrozenBatchNorm(name="bn2")(y)
-        return nn.relu(y + _shortcut(x, self.features, self.stride, self.bias))
+        y = FrozenBatchNorm(trains=self.norms_train, name="bn2")(y)
+        return nn.relu(y + _shortcut(x, self.features, self.stride, self.bias, self.norms_train))
 
 
-def _shortcut(x: jax.Array, features: int, stride: int, bias: bool) -> jax.Array:
+def _shortcut(x: jax.Array, features: int, stride: int, bias: bool, norms_train: bool) -> jax.Array:
     if stride == 1 and x.shape[-1] == features:
         return x
     x = pointwise(x, features, stride=stride, bias=bias, name="downsample_conv")
-    return FrozenBatchNorm(name="downsample_bn")(x)
+    return FrozenBatchNorm(trains=norms_train, name="downsample_bn")(x)
 
 
 class ResNet(nn.Module):
@@ -101,6 +104,7 @@ class ResNet(nn.Module):
     variant: Variant
     bias: bool = False  # of all convolutions (STCN's value encoder)
     extra_stems: tuple[str, ...] = ()
+    norms_train: bool = False  # scale and bias of the norms; their statistics never do
 
     @nn.compact
     def __call__(self, images: jax.Array, rng: jax.Array | None = None,
@@ -108,7 +112,7 @@ class ResNet(nn.Module):
         x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
         for name, extra in zip(self.extra_stems, extras, strict=True):
             x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
-        x = max_pool(nn.relu(FrozenBatchNorm(name="bn1")(x)))
+        x = max_pool(nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(x)))
         maps = []
         for stage, depth in enumerate(self.variant.depths):
             for block in range(depth):
@@ -116,9 +120,9 @@ class ResNet(nn.Module):
                 name = f"{STAGES[stage]}_{block}"
                 if self.variant.bottleneck:
                     x = Bottleneck(64 << stage, stride, self.variant.groups, self.variant.width,
-                                   self.bias, name=name)(x)
+                                   self.bias, self.norms_train, name=name)(x)
                 else:
-                    x = BasicBlock(64 << stage, stride, self.bias, name=name)(x)
+                    x = BasicBlock(64 << stage, stride, self.bias, self.norms_train, name=name)(x)
             maps.append(x)
         return Maps(*maps, deep=maps[-1])
 

@@ -16,9 +16,15 @@ def imagenet_normalise(frame: jax.Array) -> jax.Array:
 
 
 class FrozenBatchNorm(nn.Module):
-    """Batch norm in inference form, always: (x - mean) / sqrt(var + epsilon) * scale + bias."""
+    """Batch norm in inference form, always: (x - mean) / sqrt(var + epsilon) * scale + bias.
+
+    Attributes:
+      epsilon: of the variance.
+      trains: scale and bias have gradients (STCN, STM); the statistics never do.
+    """
 
     epsilon: float = EPSILON
+    trains: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -27,9 +33,11 @@ class FrozenBatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, size)
         mean = self.param("mean", nn.initializers.zeros, size)
         var = self.param("var", nn.initializers.ones, size)
-        scale, bias, mean, var = jax.lax.stop_gradient((scale, bias, mean, var))
+        mean, var = jax.lax.stop_gradient((mean, var))
+        if not self.trains:
+            scale, bias = jax.lax.stop_gradient((scale, bias))
         gain = scale * jax.lax.rsqrt(var + self.epsilon)
-        return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
+        return (x * gain + (bias - mean * gain)).astype(x.dtype)
 
 
 def layer_norm(name: str | None = None) -> nn.LayerNorm:

@@ -49,8 +49,8 @@ class Align(nn.Module):
         coarse = upsample(Conv(self.features, 1, name="reduce_coarse")(x), 2)
         fine = Conv(self.features, 1, name="reduce_fine")(skip)
         flow = nn.Conv(2, (3, 3), padding=((1, 1), (1, 1)), kernel_init=nn.initializers.zeros,
-                       name="flow")(jnp.concatenate([coarse, fine], -1))
-        return warp(x[0], flow[0])[None]
+                       dtype=jnp.float32, name="flow")(jnp.concatenate([coarse, fine], -1))
+        return warp(x[0], flow[0])[None].astype(x.dtype)
 
 
 class Aspp(nn.Module):
@@ -105,7 +105,7 @@ class Decoder(nn.Module):
         x = self.block16(self.conv16(readout, value))
         x = self.block8(skip8 + (self.align8(x, skip8) if self.align else upsample(x, 2)))
         x = self.block4(skip4 + (self.align4(x, skip4) if self.align else upsample(x, 2)))
-        return upsample(self.pred(nn.relu(x)), 4)
+        return upsample(self.pred(nn.relu(x).astype(jnp.float32)), 4)
 
     def whole(self, readout: jax.Array, value: jax.Array, f8: jax.Array,
               f4: jax.Array) -> jax.Array:

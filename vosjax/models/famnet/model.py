@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import each, others, pad
+from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import Conv, random_encoder
 from vosjax.models import matching
 from vosjax.models.famnet.blocks import VALUE, Decoder
@@ -45,13 +46,13 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
       last_frame: the previous frame is always in memory, as in STM.
       short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
-    query_encoder = ResNet(VARIANTS["50"])
-    memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS)
+    query_encoder = ResNet(VARIANTS["50"], norms_train=True)
+    memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS, norms_train=True)
     key, value = Conv(KEY), Conv(VALUE)
     decoder = Decoder(align, aspp)
 
     def encode(params, frame) -> Frame:
-        image = imagenet_normalise(pad(frame))[None]
+        image = imagenet_normalise(pad(frame)).astype(compute_dtype(params))[None]
         maps = query_encoder.apply({"params": params["query_encoder"]}, image)
         query = key.apply({"params": params["query_key"]}, maps.f16)
         found = Maps(image, value.apply({"params": params["query_value"]}, maps.f16), maps.f8,
@@ -67,8 +68,9 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
 
     def memorise(params, frame, masks, live):
         def pair(*masks):
-            extras = tuple(mask[None, ..., None] for mask in masks)
-            found = memory_encoder.apply({"params": params["memory_encoder"]}, frame.maps.image,
+            image = frame.maps.image
+            extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
+            found = memory_encoder.apply({"params": params["memory_encoder"]}, image,
                                          extras=extras)
             return (key.apply({"params": params["memory_key"]}, found.f16)[0],
                     value.apply({"params": params["memory_value"]}, found.f16)[0])

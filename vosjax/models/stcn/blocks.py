@@ -1,4 +1,4 @@
-"""STCN's fusion of a mask's and a frame's features, and its decoder; objects are called one by one."""
+"""STCN's fusion of a mask's and a frame's features, and its decoder; objects come one by one."""
 
 import flax.linen as nn
 import jax
@@ -27,7 +27,7 @@ class Cbam(nn.Module):
 
 
 class Fuser(nn.Module):
-    """A mask's features [B, h, w, 256] and the key encoder's f16 [1, h, w, 1024] -> [B, h, w, 512]."""
+    """A mask's features [B, h, w, 256] and the frame's f16 [1, h, w, 1024] -> [B, h, w, 512]."""
 
     cbam: bool
 
@@ -68,7 +68,7 @@ class Decoder(nn.Module):
         x = self.compress(readout, thin)
         x = self.block8(skip8 + upsample(x, 2))
         x = self.block4(skip4 + upsample(x, 2))
-        return upsample(self.pred(nn.relu(x)), 4)[..., 0]
+        return upsample(self.pred(nn.relu(x).astype(jnp.float32)), 4)[..., 0]
 
     def whole(self, readout: jax.Array, thin: jax.Array, f8: jax.Array, f4: jax.Array) -> jax.Array:
         """Both parts at once."""

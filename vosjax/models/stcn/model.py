@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import each, others, pad
+from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import Conv, orthogonal, random_encoder
 from vosjax.models import matching
 from vosjax.models.matching import Family, Frame
@@ -49,12 +50,13 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         evaluation at 600 pixels), or None.
       short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
-    key_encoder, value_encoder = ResNet(VARIANTS["50"]), ResNet(VARIANTS["18"], bias=True)
+    key_encoder = ResNet(VARIANTS["50"], norms_train=True)
+    value_encoder = ResNet(VARIANTS["18"], bias=True, norms_train=True)
     key_proj, key_comp = Conv(KEY), Conv(VALUE)
     fuser, decoder = Fuser(cbam), Decoder()
 
     def encode(params, frame) -> Frame:
-        image = pad(imagenet_normalise(frame))[None]
+        image = pad(imagenet_normalise(frame)).astype(compute_dtype(params))[None]
         maps = key_encoder.apply({"params": params["key_encoder"]}, image)
         key = key_proj.apply({"params": params["key_proj"]}, maps.f16)
         thin = key_comp.apply({"params": params["key_comp"]}, maps.f16)
@@ -73,7 +75,8 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         shared = fuser.apply(weights, maps.f16, method="share")
 
         def value(*masks):
-            images = jnp.concatenate([maps.image, jnp.stack(masks, -1)[None]], -1)
+            planes = jnp.stack(masks, -1).astype(maps.image.dtype)
+            images = jnp.concatenate([maps.image, planes[None]], -1)
             found = value_encoder.apply({"params": params["value_encoder"]}, images)
             return fuser.apply(weights, found.f16, shared)[0]
 

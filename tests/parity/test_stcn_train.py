@@ -1,0 +1,142 @@
+"""STCN's losses and training pass, through the project's own trainer, give the reference's numbers."""
+
+import jax
+import jax.numpy as jnp
+import matching_goldens as goldens
+import numpy as np
+import pytest
+
+from vosjax.io.weights import flatten, nest
+from vosjax.layers.objects import aggregate
+from vosjax.names import conv_kernel
+from vosjax.train import losses, schedule
+from vosjax.train.step import Clips, Settings, clip_loss
+
+LOSS, NORM, LOGITS, GRADIENT = 2e-6, 2e-3, 1e-4, 2e-3
+NO_GRADIENT = "key_proj.key_proj.bias"  # zero in exact arithmetic
+SETTINGS = Settings(memory_gap=1, feedback="soft", jaccard_weight=0.0, reference=False)
+
+
+def share(step):
+    return schedule.hard_share(step, begin=20_000, end=70_000)
+
+
+def test_aggregation():
+    golden = goldens.arrays("stcn/loss_aggregate.npz")
+    probs = jnp.asarray(golden["prob"])
+    logits = aggregate(probs, jnp.ones(len(probs), bool))
+    np.testing.assert_allclose(logits, golden["agg_logits"][0][:, None], atol=2e-5)
+    np.testing.assert_allclose(jax.nn.softmax(logits, 0), golden["agg_bg"], atol=1e-6)
+    np.testing.assert_allclose(jax.nn.softmax(logits, 0)[1:], golden["agg_nobg"], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def mean_loss():
+    """The mean over samples."""
+    return jax.jit(lambda *args: jax.vmap(losses.bootstrapped_cross_entropy, (0, 0, 0, None))(
+        *args).mean())
+
+
+def test_bootstrapped_cross_entropy_and_its_schedule(mean_loss):
+    golden = goldens.arrays("stcn/loss_aggregate.npz")
+    # Here the reference chose the hardest pixels of both samples together: one tall sample.
+    logits = np.concatenate(golden["logits"], 1)[None]
+    target = np.concatenate(golden["target"])[None]
+    live = np.ones((1, 2), bool)
+    for step, loss, kept in zip(golden["its"], golden["loss"], golden["this_p"]):
+        assert share(int(step)) == pytest.approx(float(kept), abs=1e-6)
+        count = schedule.kept(share(int(step)), target.size)
+        assert abs(mean_loss(logits, target, live, count) - loss) < LOSS
+
+
+def test_loss_of_two_frames_with_and_without_a_second_object(mean_loss):
+    golden = goldens.arrays("stcn/loss_aggregate.npz")
+    logits, target = golden["logits"], golden["multi_target"]
+    live = golden["multi_selector"] > 0
+    for step, row in zip(golden["its"], golden["multi_loss1_loss2_total_p"]):
+        count = schedule.kept(share(int(step)), target[0].size)
+        first = mean_loss(logits, target, live, count)
+        # The goldens' second frame: the classes' order and the labels' rows turned round.
+        second = mean_loss(logits[:, ::-1], target[:, ::-1], live, count)
+        np.testing.assert_allclose([first, second, first + second], row[:3], atol=2 * LOSS)
+
+
+def clips_of(golden, objects):
+    labels = golden["cls_gt"] if "cls_gt" in golden else golden["gt"][:, :, 0]
+    # The second object of a sample is there or not; the first always is.
+    live = np.array([[True] * objects, [True] + [False] * (objects - 1)])
+    return Clips(jnp.asarray(golden["frames"]), jnp.asarray(labels), jnp.asarray(live))
+
+
+KINDS = {"train_mo": (2, dict(top_k=None)), "train_so": (1, dict(top_k=None, use_others=False))}
+
+
+def build(name):
+    objects, settings = KINDS[name]
+    manifest = "manifest.json" if settings.get("use_others", True) else "manifest_stage0.json"
+    model = goldens.build("stcn", **settings)
+    params = goldens.params("stcn", "stcn", manifest, **settings)
+    return goldens.arrays(f"stcn/{name}.npz"), objects, model, params
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train_mo", "train_so"])
+def test_training_pass(name):
+    golden, objects, model, params = build(name)
+    clips, step = clips_of(golden, objects), int(golden["its"][0])
+    count = schedule.kept(share(step), golden["frames"][0, 0, ..., 0].size)
+    knobs = schedule.Knobs(np.float32(0), np.float32(0), np.int32(count), np.float32(0),
+                           np.bool_(True), np.float32(0))
+    keys = {entry.path: entry.key for entry in model.names.entries}
+    weights = flatten(params)
+    fixed = {path: weights.pop(path) for path in list(weights) if model.group(path) == "frozen"}
+    order = goldens.parsed(f"stcn/{name}_params.json")
+    assert {keys[path] for path in weights} == set(order)
+
+    @jax.jit
+    def gradients(trainable, fixed, clips):
+        def loss(trainable):
+            total, parts = clip_loss(model, nest(trainable | fixed), clips, knobs, SETTINGS)
+            return 2 * total, parts["frames"]  # the reference sums its two frames
+
+        return jax.value_and_grad(loss, has_aux=True)(trainable)
+
+    (total, frames), grads = gradients(weights, fixed, clips)
+    found, expected = [*frames.mean(1)[1:], total], golden["loss1_loss2_total_p"][0, :3]
+    np.testing.assert_allclose(found, expected, atol=LOSS)
+    check_gradients(golden, {keys[path]: grads[path] for path in grads}, order)
+
+
+def check_gradients(golden, grads, order):
+    norms = np.array([float(jnp.linalg.norm(grads[key])) for key in order])
+    expected = golden["grad_norm"][0]
+    compared = np.array([key != NO_GRADIENT for key in order])
+    np.testing.assert_allclose(norms[compared], expected[compared], rtol=NORM)
+    for name in golden:
+        if not name.startswith("grad__"):
+            continue
+        key, whole = name.removeprefix("grad__"), golden[name]
+        found = np.asarray(grads[key])
+        if whole.ndim == 4:
+            whole = conv_kernel(whole)
+            found = found[:, :, ::16] if found.shape[2] != whole.shape[2] else found
+        if found.shape != whole.shape:
+            found = found.T
+        assert np.abs(found - whole).max() < GRADIENT * max(np.abs(whole).max(), 1e-6), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train_mo", "train_so"])
+def test_logits_of_the_training_pass(name):
+    golden, objects, model, params = build(name)
+    clips = clips_of(golden, objects)
+    for sample in range(2):
+        live = np.asarray(clips.live[sample])
+        prompts = {0: (np.asarray(clips.labels[sample, 0]), live)}
+        frames = goldens.frames_of({"frames": golden["frames"][sample]})
+        for time, _, (logits, _) in goldens.run(params, frames, prompts, family="stcn",
+                                                objects=objects, gap=1, **KINDS[name][1]):
+            if time:
+                shown = np.concatenate([[True], live])
+                expected = golden[f"logits_{time}"][sample][shown]
+                assert np.abs(np.asarray(logits)[shown] - expected).max() < LOGITS
