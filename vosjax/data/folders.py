@@ -134,7 +134,8 @@ def _masks(root, images):
 
 
 def _split(root, split):
-    lists = sorted((root / "ImageSets").glob(f"*/{split}.txt"), reverse=True)
+    lists = sorted((root / "ImageSets").glob(f"*/{split}.txt"), reverse=True,
+                   key=lambda path: (path.parent.name.isdecimal(), path.parent.name))
     if not lists:
         raise InputError(f"{root} has no list ImageSets/*/{split}.txt: name a split that is there, "
                          "or none to take every video")

@@ -14,6 +14,9 @@ from vosjax.data.stills import Stills, StillsSettings
 from vosjax.io.errors import InputError
 
 
+_ENDLESS = 2**48  # clips of a source; grain's own endless length overflows when streams are mixed
+
+
 @dataclasses.dataclass(frozen=True)
 class ClipsConfig:
     """What the training clips are made of.
@@ -182,7 +185,7 @@ def _stream(source, spec, *, seed):
         grain.MapDataset.range(len(source))
         .seed(seed)
         .shuffle()
-        .repeat()
+        .repeat(_ENDLESS // len(source) + 1)
         .random_map(_Make(source, spec))
     )
 

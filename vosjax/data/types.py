@@ -14,6 +14,7 @@ channels of the identity bank from clip to clip, which is AOT's identity shuffli
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 IGNORE = 255
@@ -66,7 +67,7 @@ def seal(frames, labels, *, spec, rng, least=None):
     live[slots - 1] = True
     return dict(
         frames=np.ascontiguousarray(frames),
-        labels=table[labels],
+        labels=look_up(table, labels),
         live=live,
         objects=np.int32(len(ids)),
     )
@@ -77,7 +78,12 @@ def keep(labels, ids):
     table = np.zeros(256, np.uint8)
     table[ids] = ids
     table[IGNORE] = IGNORE
-    return table[labels]
+    return look_up(table, labels)
+
+
+def look_up(table, labels):
+    """table[labels] for a table uint8 [256] and labels uint8 of any shape, fast."""
+    return cv2.LUT(np.ascontiguousarray(labels).reshape(1, -1), table).reshape(labels.shape)
 
 
 def densify(labels):
@@ -85,12 +91,11 @@ def densify(labels):
 
     Returns labels, n.
     """
-    ids = np.unique(labels)
-    ids = ids[(ids > 0) & (ids < IGNORE)]
+    ids = visible_ids(labels, 0)
     table = np.zeros(256, np.uint8)
     table[ids] = np.arange(1, len(ids) + 1)
     table[IGNORE] = IGNORE
-    return table[labels], len(ids)
+    return look_up(table, labels), len(ids)
 
 
 def merge(below, above):
@@ -106,8 +111,11 @@ def merge(below, above):
         raise ValueError(
             f'merge got {count} + {more} object ids, at most 254 fit; drop objects before merging'
         )
-    front = upper > 0
-    shifted = np.where(upper == IGNORE, upper, upper + np.uint8(count))
-    labels = np.where(front, shifted, lower)
-    frames = np.where(front[..., None], above[0], below[0])
-    return frames, labels
+    shift = np.arange(256, dtype=np.uint8) + np.uint8(count)
+    shift[[0, IGNORE]] = 0, IGNORE
+    frames = np.array(below[0], order='C')
+    for frame, front, ids, label in zip(frames, above[0], upper, lower):
+        shown = cv2.compare(ids, 0, cv2.CMP_GT)
+        cv2.copyTo(np.ascontiguousarray(front), shown, frame)
+        cv2.copyTo(look_up(shift, ids), shown, label)
+    return frames, lower

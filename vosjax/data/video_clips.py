@@ -77,13 +77,13 @@ class VideoClips:
         masks = {t: _mask(encoded, header) for t, encoded in needed.items()}
         view, kept = _view(masks[int(indices[0])], scale, rng, spec, settings)
         pictures = {t: view.picture(encoded, header) for t, encoded in needed.items()}
-        labels = types.keep(np.stack([view.labels(masks[int(t)]) for t in indices]), kept)
+        turned = _mirrored if flip else np.asarray
+        labels = np.stack([turned(view.labels(masks[int(t)])) for t in indices])
+        labels = types.keep(labels, kept)
         frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
         for t, place in enumerate(indices.tolist()):
-            frames[t] = view.padded(jitter.apply(pictures[place],
-                                                 jitter.draw(rng, settings.colour)), FILL)
-        if flip:
-            frames, labels = frames[:, :, ::-1], labels[:, :, ::-1]
+            changed = jitter.apply(pictures[place], jitter.draw(rng, settings.colour))
+            frames[t] = turned(view.padded(changed, FILL))
         return frames, labels
 
 
@@ -126,10 +126,9 @@ class View:
         """A window as a whole frame of the clip."""
         if self.size == self.full:
             return window
-        out = np.full(self.full + window.shape[2:], fill, np.uint8)
         y, x = self.corner
-        out[y:y + self.size[0], x:x + self.size[1]] = window
-        return out
+        bottom, right = self.full[0] - self.size[0] - y, self.full[1] - self.size[1] - x
+        return cv2.copyMakeBorder(window, y, bottom, x, right, cv2.BORDER_CONSTANT, value=fill)
 
 
 def window(shape, scale, full, rng):
@@ -147,6 +146,10 @@ def window(shape, scale, full, rng):
         corner.append(int(rng.integers(wanted - out + 1)))
     (y, height), (x, width) = source
     return View((y, x, height, width), tuple(size), tuple(corner), tuple(full))
+
+
+def _mirrored(frame):
+    return cv2.flip(frame, 1)
 
 
 def _view(reference, scale, rng, spec, settings):
