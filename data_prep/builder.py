@@ -46,6 +46,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def __init__(self, *, source, data_dir=None, config=None, exclude=(), **kwargs):
         self.source = pathlib.Path(source)
         self.exclude = frozenset(exclude)
+        self._listed = {}  # units by split: reading them may mean a large JSON
         super().__init__(data_dir=data_dir, config=config, file_format="array_record", **kwargs)
 
     def units(self, split):
@@ -69,7 +70,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if split not in self.SPLITS:
             raise SourceError(f"{self.name} has no split {split!r}: it has "
                               f"{', '.join(self.SPLITS)}")
-        units = self.units(split)
+        units = self._units(split)
         if not units:
             raise SourceError(f"{self.source} holds nothing of {self.name}'s split {split}: "
                               "unpack the dataset again")
@@ -101,12 +102,20 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             metadata=tfds.core.MetadataDict(chunk=schema.CHUNK, videos={}))
 
     def _split_generators(self, dl_manager):
-        return {split: self._generate_examples(split) for split in self.SPLITS
-                if self._has(split)}
+        return {split: self._generate_examples(split) for split in self.present()}
+
+    def present(self):
+        """The splits that the source holds."""
+        return [split for split in self.SPLITS if self._has(split)]
+
+    def _units(self, split):
+        if split not in self._listed:
+            self._listed[split] = self.units(split)
+        return self._listed[split]
 
     def _has(self, split):
         try:
-            return bool(self.units(split))
+            return bool(self._units(split))
         except SourceError:
             return False
 

@@ -49,7 +49,7 @@ def prepare(name, *, source, output, config=None, splits=None, workers=0, exclud
                     exclude=sorted(exclude))
     builder = built(settings)
     reports = []
-    for split in splits or [s for s in builder.SPLITS if builder._has(s)] or builder.SPLITS[:1]:
+    for split in splits or builder.present() or builder.SPLITS[:1]:  # the first: to say why not
         reports.append(_split(builder, settings, split, output, workers=workers, run=run or local,
                               per_shard=per_shard or builder.PER_SHARD))
     return reports

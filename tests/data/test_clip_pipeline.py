@@ -9,7 +9,7 @@ RENDERED = pipeline.ClipsConfig(frames=2, height=48, width=64)
 
 
 def _take(count, config=RENDERED, **options):
-    stream = pipeline.clips(config, **{'seed': 4, 'batch': 4, **options})
+    stream = pipeline.clips(config, **{"seed": 4, "batch": 4, **options})
     batches = [{key: np.array(value) for key, value in next(stream).items()} for _ in range(count)]
     stream.close()
     return batches
@@ -19,17 +19,17 @@ def _same(left, right):
     return all(np.array_equal(left[key], right[key]) for key in left)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope="module")
 def plain():
     return _take(4)
 
 
 def test_batch_has_the_documented_arrays(plain):
     batch = plain[0]
-    assert batch['frames'].shape == (4, 2, 48, 64, 3) and batch['frames'].dtype == np.uint8
-    assert batch['labels'].shape == (4, 2, 48, 64) and batch['labels'].dtype == np.uint8
-    assert batch['live'].shape == (4, 10) and batch['live'].dtype == bool
-    assert np.array_equal(batch['objects'], batch['live'].sum(1))
+    assert batch["frames"].shape == (4, 2, 48, 64, 3) and batch["frames"].dtype == np.uint8
+    assert batch["labels"].shape == (4, 2, 48, 64) and batch["labels"].dtype == np.uint8
+    assert batch["live"].shape == (4, 10) and batch["live"].dtype == bool
+    assert np.array_equal(batch["objects"], batch["live"].sum(1))
 
 
 def test_seed_decides_the_stream(plain):
@@ -46,7 +46,7 @@ def test_two_hosts_share_the_stream_of_one(plain):
     halves = [_take(2, host=host, hosts=2) for host in range(2)]
     for step in range(2):
         for host in range(2):
-            assert np.array_equal(halves[host][step]['frames'], plain[step]['frames'][host::2])
+            assert np.array_equal(halves[host][step]["frames"], plain[step]["frames"][host::2])
 
 
 def test_threads_do_not_change_the_stream(plain):
@@ -60,16 +60,16 @@ def test_processes_do_not_change_the_stream(plain):
 def test_motion_knob_slows_things_down():
     def change(motion):
         config = pipeline.ClipsConfig(frames=2, height=48, width=64, motion=motion)
-        return np.mean([(b['labels'][:, 0] != b['labels'][:, 1]).mean() for b in _take(4, config)])
+        return np.mean([(b["labels"][:, 0] != b["labels"][:, 1]).mean() for b in _take(4, config)])
 
     assert change(0.1) < 0.6 * change(1.0)
 
 
 def test_batch_must_divide_among_hosts():
-    with pytest.raises(ValueError, match='multiple of the number of hosts'):
+    with pytest.raises(ValueError, match="multiple of the number of hosts"):
         pipeline.clips(RENDERED, seed=0, batch=3, hosts=2)
 
 
 def test_no_source_is_refused():
-    with pytest.raises(ValueError, match='no source of clips'):
+    with pytest.raises(ValueError, match="no source of clips"):
         pipeline.clips(pipeline.ClipsConfig(rendered_weight=0.0), seed=0, batch=1)

@@ -15,7 +15,7 @@ SPEC = types.ClipSpec(3, 72, 88)
 def write_stills(folder, count=3):
     """Grey photos with a red rectangle and a blue disc, and palette masks."""
     rng = np.random.default_rng(0)
-    for name in ('images', 'masks'):
+    for name in ("images", "masks"):
         (folder / name).mkdir()
     for i in range(count):
         image = np.repeat(rng.integers(0, 255, (12, 16, 1), np.uint8), 3, 2)
@@ -25,27 +25,27 @@ def write_stills(folder, count=3):
         cv2.circle(ids, (110, 80), 25, 2 + i, -1)
         image[ids == 1] = (220, 40, 40)
         image[ids > 1] = (40, 60, 230)
-        cv2.imwrite(str(folder / 'images' / f'{i}.jpg'), image[..., ::-1])
+        cv2.imwrite(str(folder / "images" / f"{i}.jpg"), image[..., ::-1])
         mask = Image.fromarray(ids)
         mask.putpalette([(37 * i) % 256 for i in range(768)])  # any colours: ids are indices
-        mask.save(folder / 'masks' / f'{i}.png')
+        mask.save(folder / "masks" / f"{i}.png")
     return folder
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_stills(tmp_path_factory.mktemp('stills'))
+    return write_stills(tmp_path_factory.mktemp("stills"))
 
 
 def _source(kind, folder):
-    if kind == 'rendered':
+    if kind == "rendered":
         return rendered.Rendered()
     return stills.Stills(
-        photos.pairs(folder), stills.StillsSettings(coherent=float(kind == 'coherent'))
+        photos.pairs(folder), stills.StillsSettings(coherent=float(kind == "coherent"))
     )
 
 
-@pytest.fixture(scope='module', params=['coherent', 'independent', 'rendered'])
+@pytest.fixture(scope="module", params=["coherent", "independent", "rendered"])
 def source(request, folder):
     return _source(request.param, folder)
 
@@ -56,34 +56,34 @@ def _clips(source, count, spec=SPEC):
 
 def test_clip_has_the_documented_arrays(source):
     for clip in _clips(source, 4):
-        assert clip['frames'].shape == (3, 72, 88, 3) and clip['frames'].dtype == np.uint8
-        assert clip['labels'].shape == (3, 72, 88) and clip['labels'].dtype == np.uint8
-        assert clip['live'].shape == (10,) and clip['live'].dtype == bool
+        assert clip["frames"].shape == (3, 72, 88, 3) and clip["frames"].dtype == np.uint8
+        assert clip["labels"].shape == (3, 72, 88) and clip["labels"].dtype == np.uint8
+        assert clip["live"].shape == (10,) and clip["live"].dtype == bool
 
 
 def test_every_live_object_is_seen_in_frame_0_and_no_other(source):
     for clip in _clips(source, 12):
-        seen = types.visible_ids(clip['labels'][0], types.minimum_pixels(72, 88))
-        assert np.array_equal(np.flatnonzero(clip['live']) + 1, seen)
-        assert set(np.unique(clip['labels'])) <= {0, 255, *seen}
+        seen = types.visible_ids(clip["labels"][0], types.minimum_pixels(72, 88))
+        assert np.array_equal(np.flatnonzero(clip["live"]) + 1, seen)
+        assert set(np.unique(clip["labels"])) <= {0, 255, *seen}
 
 
 def test_clips_show_objects_that_move(source):
     clips = _clips(source, 12)
-    assert sum(clip['objects'] > 0 for clip in clips) >= 10
-    assert sum((clip['labels'][0] != clip['labels'][-1]).any() for clip in clips) >= 10
+    assert sum(clip["objects"] > 0 for clip in clips) >= 10
+    assert sum((clip["labels"][0] != clip["labels"][-1]).any() for clip in clips) >= 10
 
 
 def test_one_seed_gives_one_clip(source):
     one, two = (source.clip(1, np.random.default_rng(5), SPEC) for _ in range(2))
     other = source.clip(1, np.random.default_rng(6), SPEC)
     assert all(np.array_equal(one[key], two[key]) for key in one)
-    assert not np.array_equal(one['frames'], other['frames'])
+    assert not np.array_equal(one["frames"], other["frames"])
 
 
 def test_clip_of_one_frame(source):
     clip = source.clip(0, np.random.default_rng(0), SPEC._replace(frames=1))
-    assert clip['labels'].shape == (1, 72, 88)
+    assert clip["labels"].shape == (1, 72, 88)
 
 
 def _square(label, x, rank, colour):
@@ -149,7 +149,7 @@ def test_rendered_clips_occlude_objects():
     for seed in range(12):
         labels = rendered.Rendered(rendered.RenderedSettings(objects=(4, 4))).clip(
             0, np.random.default_rng(seed), spec
-        )['labels']
+        )["labels"]
         areas = np.array([np.bincount(frame.ravel(), minlength=11)[1:11] for frame in labels])
         covered += ((areas.max(0) > 100) & (areas.min(0) < 0.5 * areas.max(0))).any()
     assert covered >= 4
@@ -162,8 +162,8 @@ def test_masks_sit_on_their_pixels(folder):
     )
     for seed in range(4):
         clip = source.clip(0, np.random.default_rng(seed), SPEC._replace(shuffle=False))
-        red = clip['frames'][..., 0].astype(int) - clip['frames'][..., 2] > 100
-        assert ((clip['labels'] == 1) == red).mean() > 0.97
+        red = clip["frames"][..., 0].astype(int) - clip["frames"][..., 2] > 100
+        assert ((clip["labels"] == 1) == red).mean() > 0.97
 
 
 def test_still_motion_moves_the_label_with_the_picture():
@@ -201,33 +201,33 @@ def test_filled_background_shows_nothing_of_the_object():
 def test_salient_mask_of_0_and_255_is_one_object(tmp_path):
     mask = np.zeros((8, 8), np.uint8)
     mask[:4] = 255
-    Image.fromarray(mask).save(tmp_path / 'm.png')
-    assert np.array_equal(np.unique(photos.read_mask(tmp_path / 'm.png')), [0, 1])
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    assert np.array_equal(np.unique(photos.read_mask(tmp_path / "m.png")), [0, 1])
 
 
 def test_folder_without_pairs_is_refused(tmp_path):
-    with pytest.raises(ValueError, match='images/NAME.jpg'):
+    with pytest.raises(ValueError, match="images/NAME.jpg"):
         photos.pairs(tmp_path)
 
 
 def test_render_clip_is_fixed_by_its_seed():
     one, two = (rendered.render_clip(3, size=(64, 80), frames=2, objects=3) for _ in range(2))
-    assert np.array_equal(one['frames'], two['frames']) and np.array_equal(
-        one['labels'], two['labels']
+    assert np.array_equal(one["frames"], two["frames"]) and np.array_equal(
+        one["labels"], two["labels"]
     )
-    with pytest.raises(ValueError, match='objects is 11'):
+    with pytest.raises(ValueError, match="objects is 11"):
         rendered.render_clip(3, size=(64, 80), frames=2, objects=11)
 
 
 def test_validation_clips_show_objects():
     clips = rendered.validation_clips(4, size=(64, 96), frames=2)
-    assert all(clip['objects'] >= 1 for clip in clips)
+    assert all(clip["objects"] >= 1 for clip in clips)
 
 
 def test_sample_clip_shows_occlusion_and_a_lookalike():
     clip = sample_clip()
-    areas = np.array([[(frame == i).sum() for i in (1, 2, 3)] for frame in clip['labels']])
-    assert clip['frames'].shape == (30, 240, 432, 3)
+    areas = np.array([[(frame == i).sum() for i in (1, 2, 3)] for frame in clip["labels"]])
+    assert clip["frames"].shape == (30, 240, 432, 3)
     assert (areas[0] > 1500).all() and (areas > 100).all()
     assert areas[:, 1].min() < 0.3 * areas[0, 1] and areas[-1, 1] > 0.9 * areas[0, 1]
-    assert np.array_equal(clip['frames'], sample_clip()['frames'])
+    assert np.array_equal(clip["frames"], sample_clip()["frames"])

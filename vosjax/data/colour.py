@@ -100,9 +100,9 @@ def _noise(rng, shape):
 
 
 def _compress(frame, quality):
-    done, data = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(
-            f'OpenCV could not compress a frame of shape {frame.shape}; expected uint8 [H, W, 3]'
+            f"OpenCV could not compress a frame of shape {frame.shape}; expected uint8 [H, W, 3]"
         )
     return cv2.imdecode(data, cv2.IMREAD_COLOR)

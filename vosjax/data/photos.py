@@ -33,17 +33,17 @@ def pairs(folder):
     Raises ValueError when there is no pair.
     """
     folder = pathlib.Path(folder)
-    masks = {path.stem: path for path in (folder / 'masks').glob('*.png')}
+    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
     images = sorted(
         path
-        for path in (folder / 'images').glob('*')
-        if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
+        for path in (folder / "images").glob("*")
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png")
     )
     found = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
     if not found:
         raise ValueError(
-            f'no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of one name; '
-            'give another folder, or train on rendered clips only'
+            f"no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of one name; "
+            "give another folder, or train on rendered clips only"
         )
     return found
 
@@ -83,7 +83,7 @@ def read(image_path, mask_path, *, short_side, enlarge=True):
     reduce = min(ids.shape) >= 2 * short_side
     given = isinstance(image_path, bytes)
     data = image_path if given else pathlib.Path(image_path).read_bytes()
-    image_path, mask_path = ('a photo', 'its mask') if given else (image_path, mask_path)
+    image_path, mask_path = ("a photo", "its mask") if given else (image_path, mask_path)
     image = decode.image(data, reduce=1 + reduce, name=image_path)
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
     if image.shape[:2] != expected:

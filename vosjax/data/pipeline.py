@@ -38,9 +38,9 @@ class ClipsConfig:
     rendered_settings: RenderedSettings = RenderedSettings()
     # data sets: see `sets.Set`, or dicts of its fields
     sets: tuple = ()
-    root: str = ''  # where relative folders of the sets stand
+    root: str = ""  # where relative folders of the sets stand
     sets_weight: float = 1.0  # of all sets together, beside the two weights above
-    recipe: str = 'aot'  # how clips are made of the sets: a file of `recipes`
+    recipe: str = "aot"  # how clips are made of the sets: a file of `recipes`
     merge: float = 0.3  # AOT: probability that two videos are merged
     colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
     plain: bool = False  # AOT: of videos random crops only, as in the last phase of arXiv 2206.09585
@@ -71,9 +71,9 @@ def sources(config):
         out.append((config.rendered_weight, Rendered(moving(config.rendered_settings))))
     if not out:
         raise InputError(
-            f'no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, '
-            f'rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a '
-            'positive rendered_weight'
+            f"no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, "
+            f"rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a "
+            "positive rendered_weight"
         )
     return out
 
@@ -113,15 +113,15 @@ def spec_of(config):
 def phased(config):
     """[(first step, `ClipsConfig` without phases)] of a config, by rising steps, from 0 on."""
     out = [(0, dataclasses.replace(config, phases=()))]
-    known = {field.name for field in dataclasses.fields(config)} - {'phases'}
+    known = {field.name for field in dataclasses.fields(config)} - {"phases"}
     for changes in config.phases:
         changes = dict(changes)
-        start = changes.pop('start', None)
+        start = changes.pop("start", None)
         unknown = sorted(set(changes) - known)
         if not isinstance(start, int) or start <= out[-1][0] or unknown:
             raise InputError(
                 f'phase {start} of the clips ({", ".join(unknown) or "start"}): expected a whole '
-                f'number `start` above {out[-1][0]} and fields of ClipsConfig'
+                f"number `start` above {out[-1][0]} and fields of ClipsConfig"
             )
         out.append((start, dataclasses.replace(out[0][1], **changes)))
     return out
@@ -165,8 +165,8 @@ def mixed(weighted, spec, *, seed, batch, start_step=0, host=0, hosts=1, workers
 def _check(batch, host, hosts):
     if batch < 1 or batch % hosts or not 0 <= host < hosts:
         raise InputError(
-            f'batch {batch} for host {host} of {hosts}; expected a positive multiple of the number '
-            'of hosts, and host from 0 on'
+            f"batch {batch} for host {host} of {hosts}; expected a positive multiple of the number "
+            "of hosts, and host from 0 on"
         )
 
 

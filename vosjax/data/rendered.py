@@ -68,7 +68,7 @@ def render_clip(
     builds of OpenCV.
     """
     if not 1 <= objects <= max_objects:
-        raise ValueError(f'objects is {objects}; expected 1 to max_objects = {max_objects}')
+        raise ValueError(f"objects is {objects}; expected 1 to max_objects = {max_objects}")
     spec = types.ClipSpec(frames, *size, max_objects, shuffle)
     settings = dataclasses.replace(settings, objects=(objects, objects))
     return Rendered(settings).clip(0, np.random.default_rng(seed), spec)

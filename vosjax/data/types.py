@@ -109,11 +109,11 @@ def merge(below, above):
     upper, more = densify(above[1])
     if count + more >= IGNORE:
         raise ValueError(
-            f'merge got {count} + {more} object ids, at most 254 fit; drop objects before merging'
+            f"merge got {count} + {more} object ids, at most 254 fit; drop objects before merging"
         )
     shift = np.arange(256, dtype=np.uint8) + np.uint8(count)
     shift[[0, IGNORE]] = 0, IGNORE
-    frames = np.array(below[0], order='C')
+    frames = np.array(below[0], order="C")
     for frame, front, ids, label in zip(frames, above[0], upper, lower):
         shown = cv2.compare(ids, 0, cv2.CMP_GT)
         cv2.copyTo(np.ascontiguousarray(front), shown, frame)
