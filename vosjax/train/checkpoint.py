@@ -10,18 +10,22 @@ import orbax.checkpoint as ocp
 from vosjax.io.errors import InputError
 from vosjax.train.state import TrainState
 
-FREE = ("log", "workers", "threads", "source", "licence")  # parts of `train` that may change between a run and its resumption
+# parts of `train` that may change between a run and its resumption
+FREE = ("log", "workers", "threads", "source", "licence", "gap")
 
 
-def manager(folder, *, keep: int) -> ocp.CheckpointManager:
-    """A manager of the checkpoints in `folder`, which is made when missing.
+def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
+    """A manager of the checkpoints in `folder`, one subfolder a step.
 
     Args:
-      folder: one subfolder a step.
-      keep: the newest ones that stay.
+      folder: is made when missing.
+      keep: the newest ones that stay; None: to read only, also while a run writes them.
     """
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file at INFO
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+    if keep is None:
+        options = ocp.CheckpointManagerOptions(read_only=True)
+    else:
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
     return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
 
 

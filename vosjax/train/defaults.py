@@ -30,7 +30,8 @@ def train() -> ml_collections.ConfigDict:
         aux=0.1,              # the reference frame's loss has faded by here
         loss_stride=1,
         # the clip
-        memory_gap=9999,
+        memory_gap=9999,      # frames between two remembered ones; 9999: the reference alone
+        gap=9999,             # the same where the model is used: goes to its card
         feedback="hard",      # 'soft': probabilities, with their gradient
         own_from=1.0,         # from here on own predictions are fed back
         held="",              # weights that rest while they are (a regular expression)

@@ -1,6 +1,7 @@
 """From a training state to weights that can be shipped: averaged, in half precision, with a card."""
 
 import json
+import pathlib
 
 import jax
 import numpy as np
@@ -27,14 +28,24 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
     if bad:
         raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
-    plain = json.loads(config.to_json_best_effort())
+    plain = _without_folders(json.loads(config.to_json_best_effort()))
     card = dict(
         family=config.family,
-        config=dict(model=plain["model"], gap=_gap(config.train.memory_gap)),
+        config=dict(model=plain["model"], gap=config.train.gap),
         source=config.train.source, licence=config.train.licence,
         training=dict(steps=int(trained.step), train=plain["train"], data=plain["data"],
                       stages=plain["stages"]))
     return weights.save_weights(folder, params, card=card)
+
+
+def _without_folders(config):
+    """The config with file names in place of the paths of one machine."""
+    if isinstance(config, list):
+        return [_without_folders(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {key: pathlib.Path(value).name if key in ("init", "stills") else _without_folders(value)
+            for key, value in config.items()}
 
 
 def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
@@ -49,6 +60,7 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     Raises:
       InputError: there is no checkpoint, or one of another config.
     """
+    run = pathlib.Path(run)
     begun = [(name, part) for name, part in loop.stages(config)
              if (run / name / "checkpoints").is_dir()]
     if not begun:
@@ -58,13 +70,8 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     chain = optimizer.build(loop.weight_shapes(model))
     like = jax.eval_shape(lambda key: state.fresh(model.fresh(key), model.group, chain),
                           jax.random.key(0))
-    with checkpoint.manager(run / name / "checkpoints", keep=part.train.log.keep) as saved:
+    with checkpoint.manager(run / name / "checkpoints") as saved:
         found = checkpoint.restore(saved, like, json.loads(part.to_json_best_effort()), step=step)
     if found is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")
     return export(config, found, folder)
-
-
-def _gap(memory_gap: int) -> int:
-    """Models trained with the reference frame alone in the memory are run so too (AOT)."""
-    return 5 if memory_gap < 100 else memory_gap

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import tensorboardX
 
+from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
 
 COLUMNS = ("step", "loss", "cross_entropy", "jaccard", "aux", "j", "gradient", "rate",
@@ -28,12 +29,10 @@ class Log:
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.csv"
-        rows = list(csv.DictReader(open(path, newline=""))) if path.exists() else []
-        self._file = open(path, "w", newline="")
-        self._rows = csv.DictWriter(self._file, COLUMNS, restval="", extrasaction="ignore")
-        self._rows.writeheader()
-        self._rows.writerows(row for row in rows if int(row["step"]) <= start)
-        self._file.flush()
+        _keep_rows(path, start)
+        self._file = open(path, "a", newline="")
+        self._rows = csv.DictWriter(self._file, COLUMNS, restval="", extrasaction="ignore",
+                                    lineterminator="\n")
         self._board = tensorboardX.SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
 
     def scalars(self, step: int, values: dict[str, float]):
@@ -57,6 +56,13 @@ class Log:
     def close(self):
         self._file.close()
         self._board.close()
+
+
+def _keep_rows(path: pathlib.Path, last: int):
+    """Leaves a table with its header and the rows up to step `last`."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines[1:] if int(line.split(",")[0]) <= last]
+    write_bytes(path, ("\n".join([",".join(COLUMNS), *kept]) + "\n").encode())
 
 
 def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax import models
 from vosjax.data import pipeline, rendered
+from vosjax.data.types import ClipSpec
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.train import checkpoint, log, optimizer, schedule, start, state, step, validate
@@ -77,81 +78,84 @@ def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
 
 def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Outcome:
     """Runs or resumes one stage; `params` are those of the stage before."""
-    knobs_of, settings = config.train, step_settings(config.train)
-    model = with_frozen(models.build(config.family, **config.model), config.train.freeze)
+    train, settings = config.train, step_settings(config.train)
+    try:
+        model = with_frozen(models.build(config.family, **config.model), train.freeze)
+        sources = pipeline.sources(clips_config(config.data))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     fits(model, config)
     chain = optimizer.build(
-        weight_shapes(model), kind=config.train.optimizer, clip=config.train.clip,
-        weight_decay=config.train.weight_decay, no_decay=config.train.no_decay)
+        weight_shapes(model), kind=train.optimizer, clip=train.clip,
+        weight_decay=train.weight_decay, no_decay=train.no_decay)
     plain = json.loads(config.to_json_best_effort())
-    write_json(folder / "config.json", plain)
     if params is None:
-        params = start.params(model, seed=config.train.seed, init=config.train.init,
+        params = start.params(model, seed=train.seed, init=train.init,
                               encoder=config.model.get("encoder", ""))
     now = state.fresh(params, model.group, chain)
-    checkpoints = checkpoint.manager(folder / "checkpoints", keep=config.train.log.keep)
+    checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
     now = checkpoint.restore(checkpoints, now, plain) or now
+    write_json(folder / "config.json", plain)
 
     mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
     everywhere, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("data",)))
     now = jax.device_put(now, everywhere)
     advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
                for reference in (True, False)}
-    key = jax.random.key(config.train.seed)
+    key = jax.random.key(train.seed)
     first = int(now.step)
-    batches = pipeline.clips(clips_config(config.data), seed=config.train.seed, start_step=first,
-                             batch=config.train.batch, workers=config.train.workers,
-                             threads=config.train.threads)
+    batches = pipeline.mixed(sources, clip_spec(config.data), seed=train.seed,
+                             start_step=first, batch=train.batch,
+                             workers=train.workers, threads=train.threads)
     examine = validation(model, config)
     told = log.Log(folder, start=first)
     stride = settings.loss_stride
     pixels = -(-config.data.height // stride) * -(-config.data.width // stride)
     pending, since = [], time.monotonic()
 
-    def flush():
-        """Fetches the figures of the steps since the last call, and looks for NaN in them."""
-        fetched = jax.device_get([m._replace(prediction=None) for m in pending])
+    def figures():
+        """What the steps since the last row told; raises where one of them is not finite."""
+        fetched = jax.device_get(pending)
         log.check_finite(at - len(fetched), [m.loss for m in fetched],
                          [m.gradient for m in fetched])
-        pending.clear()
         return fetched
 
     def save(*, wait=False):
-        if pending:
-            flush()
+        figures()
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
     at = first
-    with contextlib.closing(batches), contextlib.closing(told), stop_signals() as stopped:
-        while at < knobs_of.steps and not stopped():
+    with (contextlib.closing(checkpoints), contextlib.closing(batches), contextlib.closing(told),
+          stop_signals() as stopped):
+        while at < train.steps and not stopped():
             batch = next(batches)
             clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]),
                                    split)
-            knobs = schedule.knobs(at, config.train, pixels=pixels)
+            knobs = schedule.knobs(at, train, pixels=pixels)
             now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
-            pending.append(metrics)
+            pending.append(metrics._replace(prediction=None))
             at += 1
             values = {}
-            if due(at, knobs_of.log.every, knobs_of.steps):
-                count, fetched = len(pending), flush()
+            if due(at, train.log.every, train.steps):
+                fetched = figures()
+                pending.clear()
                 values = {name: float(np.mean([getattr(m, name) for m in fetched]))
                           for name in metrics._fields if name != "prediction"}
                 passed = time.monotonic() - since
                 values |= dict(rate=float(knobs.rate),
-                               clips_per_second=count * config.train.batch / passed)
-            if due(at, knobs_of.log.validate, knobs_of.steps):
+                               clips_per_second=len(fetched) * train.batch / passed)
+            if due(at, train.log.validate, train.steps):
                 values["validation_j"] = examine(state.averaged(now))
             if values:
                 told.scalars(at, values)
                 since = time.monotonic()
-            if due(at, knobs_of.log.pictures, knobs_of.steps):
+            if due(at, train.log.pictures, train.steps):
                 told.pictures(at, batch["frames"][0], batch["labels"][0],
                               np.asarray(metrics.prediction[0]))
-            if due(at, knobs_of.log.checkpoint, knobs_of.steps):
+            if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
-        checkpoints.close()
-    return Outcome(now, at >= knobs_of.steps, folder)
+    return Outcome(now, at >= train.steps, folder)
 
 
 def due(at: int, every: int, last: int) -> bool:
@@ -174,6 +178,11 @@ def clips_config(data) -> pipeline.ClipsConfig:
     """`config.data` as the pipeline takes it."""
     values = dict(data)
     return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
+
+
+def clip_spec(data) -> ClipSpec:
+    """The shape of a training clip."""
+    return ClipSpec(data.frames, data.height, data.width, data.max_objects)
 
 
 def weight_shapes(model: Model) -> dict[str, int]:
@@ -223,7 +232,8 @@ def validation(model: Model, config):
             made.extend(rendered.validation_clips(
                 told.clips, size=(data.height, data.width), frames=told.frames,
                 max_objects=data.max_objects))
-        return validate.mean_j(run, params, made)
+        one = jax.device_put(params, jax.devices()[0])  # copies on several would repeat the work
+        return validate.mean_j(run, one, made)
 
     return examine
 

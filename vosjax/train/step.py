@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import Knobs
@@ -204,4 +203,5 @@ def train_step(model: Model, chain, settings: Settings, before: state.TrainState
     return after, Metrics(total, parts["cross_entropy"], parts["jaccard"],
                           jnp.mean(parts["frames"][0]),
                           _mean_j(parts["prediction"], clips, settings.loss_stride),
-                          optax.global_norm(grads), parts["prediction"])
+                          jnp.sqrt(sum(jnp.vdot(g, g) for g in grads.values())),
+                          parts["prediction"])
