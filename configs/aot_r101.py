@@ -5,7 +5,7 @@
     python launch.py --config configs/aot_r101.py --config.weights=weights/aot_r101 \\
         --video clip.mp4 --masks first.png --output out
 
-Expected: a network of 33.9 M weights; no figure was published for it.
+Expected: 33.8 M weights; no figure was published for it.
 """
 
 from configs import base

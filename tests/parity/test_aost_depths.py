@@ -1,4 +1,4 @@
-"""What AOST's depths promise each other, and its parts alone: fusion, identity embedding, its norm."""
+"""What AOST's depths promise each other, and its parts: fusion, identity embedding, its norm."""
 
 import aost_goldens as aost
 import aot_goldens as aot

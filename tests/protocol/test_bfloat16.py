@@ -15,8 +15,8 @@ FAST = {"aot": dict(), "aost": dict(depth=2), "deaot": dict(layers=2), "stcn": d
         "famnet": dict()}
 SLOW = {"aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"), "aot_top_k": dict(top_k=8),
         "aot_resnest": dict(encoder="resnest:101"), "aot_effnet": dict(encoder="efficientnet:b0"),
-        "aot_resnext": dict(encoder="resnet:resnext50_32x4d"), "deaot_r50": dict(encoder="resnet:50"),
-        "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
+        "aot_resnext": dict(encoder="resnet:resnext50_32x4d"),
+        "deaot_r50": dict(encoder="resnet:50"), "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
 FAMILIES = FAST | SLOW
 EVERY = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 OBJECTS = 2

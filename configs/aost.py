@@ -1,0 +1,18 @@
+"""AOST: MobileNetV2 and one set of weights for the depths 1 to 3, every fifth frame remembered.
+
+    python launch.py --mode convert --config configs/aost.py \\
+        --input aost.pth --output weights/aost
+    python launch.py --config configs/aost.py --config.weights=weights/aost \\
+        --video clip.mp4 --masks first.png --output out
+
+Expected: 8.8 M weights, of which depth 1 runs 5.8 M and depth 2 7.3 M
+(`--config.model.depth=1`); per-variant figures and weights were not published, the best variant has
+J&F 87.0 on DAVIS 2017 val (arXiv 2203.11442). The file is one that aot-benchmark's branch `paot`
+has trained.
+"""
+
+from configs import base
+
+
+def get_config():
+    return base.recipe("aost", encoder="mobilenet_v2", layers=3, depth=3, gap=5)

@@ -1,0 +1,185 @@
+"""`--mode summary`: a network's weights, operations, activations and bytes, without any weights.
+
+Everything follows from shapes: nothing is computed or compiled.
+"""
+
+import functools
+import pathlib
+import re
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vosjax import cost, models, pretrained
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_json
+from vosjax.layers.precision import cast
+from vosjax.types import Model, Spec, When
+
+
+class Shapes(NamedTuple):
+    """A network's arrays as shapes."""
+
+    params: Any
+    state: Any
+    frame: Any
+    features: Any
+    aux: Any
+    probs: Any
+
+
+def run(config, options) -> int:
+    """Prints the summary of the config's network; writes it as json too where `output` is named.
+
+    Raises:
+      InputError: a setting or a number that cannot be.
+    """
+    wanted = config.summary
+    model, dtype = network(config)
+    numbers = dict(wanted.items())
+    if min(numbers.values()) < 1:
+        raise InputError(f"config.summary is {numbers}; all of them are at least 1")
+    slots = wanted.objects if model.vos.slots is None else min(wanted.objects, model.vos.slots)
+    spec = Spec(*model.vos.size(wanted.height, wanted.width), slots, wanted.memory)
+    found = shapes(model, spec, dtype)
+    groups = -(-wanted.objects // slots)
+    facts = {
+        "family": config.get("family") or "that of the weights", "dtype": dtype,
+        "model": dict(config.get("model") or {}), "frame": [wanted.height, wanted.width],
+        "network": [spec.height, spec.width], "objects": wanted.objects, "memory": wanted.memory,
+        "groups": groups, "parameters": parameters(model, found.params),
+        "cost": costs(model, found, groups), "maps": maps(found.features),
+        "bytes": sizes(model, found, spec, dtype, groups)}
+    print(*lines(facts), sep="\n")
+    if options.output:
+        path = pathlib.Path(options.output) / "summary.json"
+        write_json(path, facts)
+        print(f"{path}: the same as json")
+    return 0
+
+
+def network(config) -> tuple[Model, str]:
+    """The config's model and its dtype; a config without a family takes that of its weights."""
+    dtype = config.get("dtype") or "float32"
+    if not config.get("family"):
+        loaded = pretrained.of_config(config)
+        return loaded.model, loaded.config["dtype"]
+    try:
+        cast({}, dtype)
+        return models.build(config.family, **dict(config.model)), dtype
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+
+
+def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
+    """What goes into the functions of a network."""
+    def fresh(rng):
+        return cast(model.fresh(rng), dtype)
+
+    vos = model.vos
+    params = jax.eval_shape(fresh, jax.random.key(0))
+    state = jax.eval_shape(lambda params: vos.init(params, spec), params)
+    frame = jax.ShapeDtypeStruct((spec.height, spec.width, 3), jnp.float32)
+    features = jax.eval_shape(vos.encode, params, frame)
+    logits, aux = jax.eval_shape(vos.predict, params, state, features)
+    return Shapes(params, state, frame, features, aux, logits)
+
+
+def flat(params: Any) -> dict:
+    """{path: shape} of nested weights."""
+    return {"/".join(part.key for part in path): leaf.shape
+            for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+
+def published(params: Any) -> int:
+    """Weights as PyTorch's references count them: frozen batch norms are buffers, not weights."""
+    every = flat(params)
+    frozen = {path.rpartition("/")[0] for path in every if path.endswith("/var")}
+    return sum(int(np.prod(shape)) for path, shape in every.items()
+               if path.rpartition("/")[0] not in frozen)
+
+
+def parameters(model: Model, params: Any) -> dict:
+    """Weights by module and by how they train, {name: number}."""
+    modules, training = {}, {}
+    for path, shape in flat(params).items():
+        size = int(np.prod(shape))
+        root, *rest = path.split("/")
+        names = [root]
+        if len(rest) > 1:
+            names.append(f"{root}/{re.sub(r'_?[0-9]+$', '', rest[0])}")
+        for name in names:
+            modules[name] = modules.get(name, 0) + size
+        group = model.group(path)
+        training[group] = training.get(group, 0) + size
+    return {"total": sum(training.values()), "published": published(params), "modules": modules,
+            "training": training}
+
+
+def costs(model: Model, found: Shapes, groups: int) -> dict:
+    """{function: {'flops', 'activations', 'unbounded'}}; all but the encoding once a group."""
+    vos, objects = model.vos, found.probs.shape[0] - 1
+
+    def commit(annotated):
+        when = When(np.bool_(annotated), np.True_, np.int32(1))
+        later = functools.partial(vos.commit, given=np.full(objects, annotated), when=when)
+        return cost.count(later, found.params, found.state, found.aux, found.probs)
+
+    once = {"encode": cost.count(vos.encode, found.params, found.frame),
+            "predict": cost.count(vos.predict, found.params, found.state, found.features),
+            "commit": commit(False), "commit, annotated": commit(True)}
+    each = {name: one if name == "encode" else cost.Cost({}).plus(one, groups)
+            for name, one in once.items()}
+    each["frame"] = each["encode"].plus(each["predict"]).plus(each["commit"])
+    each["frame, annotated"] = each["encode"].plus(each["predict"]).plus(each["commit, annotated"])
+    return {name: {"flops": one.flops, "activations": one.activations, "unbounded": one.unbounded}
+            for name, one in each.items()}
+
+
+def maps(features: Any) -> list:
+    """[name, shape, dtype] of every array that an encoding gives."""
+    return [[jax.tree_util.keystr(path, simple=True, separator="/"), list(leaf.shape),
+             leaf.dtype.name] for path, leaf in jax.tree_util.tree_leaves_with_path(features)]
+
+
+def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
+    """Bytes of weights, features, state, and of one more memory frame."""
+    def size(tree):
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+    larger = jax.eval_shape(lambda params: model.vos.init(
+        params, spec._replace(capacity=spec.capacity + 1)), found.params)
+    state = size(found.state)
+    return {"weights": size(found.params), "features": size(found.features),
+            "state": groups * state, "memory frame": groups * (size(larger) - state)}
+
+
+def lines(facts: dict) -> list[str]:
+    """The summary as text."""
+    found = facts["parameters"]
+    model = ", ".join(f"{name}={value}" for name, value in facts["model"].items())
+    text = [f"{facts['family']} ({model}), {facts['dtype']}" if model else facts["family"], "",
+            f"{'weights':<32}{'number':>14}"]
+    for name, size in found["modules"].items():
+        root, _, child = name.partition("/")
+        text.append(f"{'  ' + child if child else root:<32}{size:>14,}")
+    text.append(f"{'total':<32}{found['total']:>14,}")
+    training = ", ".join(f"{group} {size:,}" for group, size in found["training"].items())
+    text += [f"of these {training}",
+             f"{found['published'] / 1e6:.3f} M without frozen batch norms, as papers count", ""]
+    text.append("a frame of {}x{}, {}x{} for the network, {} objects{}, {} memory frames".format(
+        *facts["frame"], *facts["network"], facts["objects"],
+        f" in {facts['groups']} groups" if facts["groups"] > 1 else "", facts["memory"]))
+    text += [f"  {name:<30}{' x '.join(map(str, shape)):>20}  {dtype}"
+             for name, shape, dtype in facts["maps"]]
+    text += ["", f"{'operations':<32}{'GFLOPs':>14}{'activations M':>16}"]
+    for name, one in facts["cost"].items():
+        note = f"  {one['unbounded']} loops counted once" if one["unbounded"] else ""
+        text.append(f"{name:<32}{one['flops'] / 1e9:>14.2f}{one['activations'] / 1e6:>16.1f}{note}")
+    text += ["counted from the traced program, loops by their length (the compiler's own analysis "
+             "counts a", "loop's body once), the memory full; activations are what products and "
+             "convolutions put out", ""]
+    text += [f"{name:<32}{size / 2**20:>14.1f} MiB" for name, size in facts["bytes"].items()]
+    return text
