@@ -104,7 +104,7 @@ def _best_queries(query, key, metric):
 
 
 def _log_kernel(places, best, kernel):
-    """Log weights [..., Q, S] of queries numbered places [Q] and elements' best queries [..., S]."""
+    """Log weights [..., Q, S] of places [Q], numbers of queries, and best queries [..., S]."""
     rows = places[:, None] // kernel.width - (best // kernel.width)[..., None, :]
     cols = places[:, None] % kernel.width - (best % kernel.width)[..., None, :]
     return (rows ** 2 + cols ** 2) * (-0.5 / kernel.sigma ** 2)
@@ -119,7 +119,7 @@ def _read_all(query, key, value, valid, metric, kernel, best):
 
     query = apart(query).swapaxes(0, 1)
     key = apart(key).transpose(2, 0, 3, 1)  # columns last: the product that CPUs are fast at
-    rows = value.reshape(frames, places, softmaxes, -1).transpose(2, 0, 1, 3)
+    rows = value.reshape(frames, places, -1)
     if kernel is None:
         result = _exact(query, key, rows, valid.T, metric)
     else:
@@ -128,14 +128,36 @@ def _read_all(query, key, value, valid, metric, kernel, best):
     return result.swapaxes(0, 1).reshape(query.shape[1], *value.shape[2:]).astype(value.dtype)
 
 
-def _each(function, arrays):
-    """`function` of every softmax's (query, key, ...); CPUs take one after the other where there
-    is much to do, so that the logits stay in their caches."""
+def _each(function, arrays, value):
+    """`function` of every softmax's (query, key, ...) and of its rows: a function slot -> [P, D].
+
+    CPUs take one softmax after the other where there is much to do, so that the logits stay in
+    their caches, and never lay `value` [M, P, S * D] out anew: it may be larger than all else.
+    """
     query, key = arrays[:2]
-    if query.shape[0] * query.shape[1] * key.shape[-1] <= TOGETHER:
-        return jax.vmap(function)(arrays)
-    return jax.lax.platform_dependent(
-        arrays, cpu=lambda arrays: jax.lax.map(function, arrays), default=jax.vmap(function))
+    softmaxes = query.shape[0]
+    frames, places, depth = value.shape[0], value.shape[1], value.shape[2] // softmaxes
+
+    def in_turn(arrays, value):
+        def one(item):
+            index, own = item
+
+            def rows(slot):
+                start = (slot, 0, index * depth)
+                return jax.lax.dynamic_slice(value, start, (1, places, depth))[0]
+
+            return function(own, rows)
+
+        return jax.lax.map(one, (jnp.arange(softmaxes), arrays))
+
+    def together(arrays, value):
+        value = value.reshape(frames, places, softmaxes, depth)
+        return jax.vmap(lambda own, value: function(own, lambda slot: value[slot]), (0, 2))(
+            arrays, value)
+
+    if softmaxes * query.shape[1] * key.shape[-1] <= TOGETHER:
+        return together(arrays, value)
+    return jax.lax.platform_dependent(arrays, value, cpu=in_turn, default=together)
 
 
 def _logits(query, key, metric):
@@ -153,7 +175,7 @@ def _fold(query, key, value, valid, metric, kernel=None, best=None):
     Args:
       query: [S, Q, C], S softmaxes.
       key: [S, M, C, P].
-      value: [S, M, P, D].
+      value: [M, P, S * D].
       valid: [S, M].
       metric: as for `read`.
       kernel: as for `read`.
@@ -163,21 +185,22 @@ def _fold(query, key, value, valid, metric, kernel=None, best=None):
       The means [S, Q, D], and the logs of the denominators [S, Q].
     """
     filled = jnp.any(valid, 0)  # of all softmaxes together: a branch, also where they are batched
+    depth = value.shape[2] // query.shape[0]
 
-    def one(arrays):
-        query, key, value, valid, best = arrays
+    def one(arrays, rows):
+        query, key, valid, best = arrays
 
         def attend(carry, slot):
-            key, value, valid, best = slot
+            number, key, valid, best = slot
             top, mass, total = carry
             logits = _logits(query, key, metric)
             if kernel is not None:
                 logits = logits + _log_kernel(jnp.arange(query.shape[0]), best, kernel)
-            # Another softmax's slot gets no weight by an infinite maximum, not by masking all logits.
+            # An infinite maximum takes another softmax's slot its weight, without masking logits.
             new_top = jnp.where(valid, jnp.maximum(top, logits.max(-1)), top)
             weights = jnp.exp(logits - jnp.where(valid, new_top, jnp.inf)[:, None])
             fade = jnp.exp(top - new_top)
-            part = jnp.matmul(weights.astype(value.dtype), value,
+            part = jnp.matmul(weights.astype(value.dtype), rows(number),
                               preferred_element_type=jnp.float32)
             return new_top, mass * fade + weights.sum(-1), total * fade[:, None] + part
 
@@ -187,12 +210,13 @@ def _fold(query, key, value, valid, metric, kernel=None, best=None):
 
         places = query.shape[0]
         start = (jnp.full(places, FLOOR, jnp.float32), jnp.zeros(places, jnp.float32),
-                 jnp.zeros((places, value.shape[-1]), jnp.float32))
-        (top, mass, total), _ = jax.lax.scan(fold, start, (filled, key, value, valid, best))
+                 jnp.zeros((places, depth), jnp.float32))
+        slots = (filled, jnp.arange(filled.size), key, valid, best)
+        (top, mass, total), _ = jax.lax.scan(fold, start, slots)
         mass = jnp.where(mass > 0, mass, 1)
         return total / mass[:, None], top + jnp.log(mass)
 
-    return _each(one, (query, key, value, valid, best))
+    return _each(one, (query, key, valid, best), value)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -207,32 +231,35 @@ def _exact_forward(query, key, value, valid, metric):
 
 
 def _exact_backward(metric, saved, change):
-    filled = jnp.any(saved[3], 0)
+    query, key, value, valid, means, level = saved
+    filled = jnp.any(valid, 0)
 
-    def one(arrays):
-        query, key, value, valid, means, level, change = arrays
+    def one(arrays, rows):
+        query, key, valid, means, level, change = arrays
         own = jnp.sum(change * means, -1, keepdims=True)
 
         def slot(total, slot):
-            filled, key, value, valid = slot
+            filled, number, key, valid = slot
 
             def attend():
                 logits, pull = jax.vjp(lambda q, k: _logits(q, k, metric), query, key)
                 weights = jnp.exp(logits - jnp.where(valid, level, jnp.inf)[:, None])
-                to_query, to_key = pull(weights * (change @ value.T - own))
+                to_query, to_key = pull(weights * (change @ rows(number).T - own))
                 return total + to_query, to_key, (weights.T @ change).astype(value.dtype)
 
             def skip():
-                return total, jnp.zeros_like(key), jnp.zeros_like(value)
+                return total, jnp.zeros_like(key), jnp.zeros((key.shape[1], change.shape[1]),
+                                                             value.dtype)
 
             total, *found = jax.lax.cond(filled, attend, skip)
             return total, found
 
-        total, (to_key, to_value) = jax.lax.scan(slot, jnp.zeros_like(query),
-                                                 (filled, key, value, valid))
+        slots = (filled, jnp.arange(filled.size), key, valid)
+        total, (to_key, to_value) = jax.lax.scan(slot, jnp.zeros_like(query), slots)
         return total, to_key, to_value
 
-    return *_each(one, (*saved, change)), None
+    to_query, to_key, to_value = _each(one, (query, key, valid, means, level, change), value)
+    return to_query, to_key, to_value.transpose(1, 2, 0, 3).reshape(value.shape), None
 
 
 _exact.defvjp(_exact_forward, _exact_backward)
