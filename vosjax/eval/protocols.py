@@ -132,8 +132,12 @@ def _davis_sequence(name, frames, *, merge, bound):
     count = 1 if merge else int(objects_of(_read(frames[0].truth)).max())
     if count == 0:
         raise ValueError(f"sequence {name}, frame {frames[0].name}: the first truth has no object")
-    curves = _Curves(name, bound)
+    curves, late = _Curves(name, bound), {}
     for frame in frames[1:-1]:
+        truth = objects_of(_read(frame.truth))
+        if truth.max() > count:
+            for key in np.unique(truth[truth > count]).tolist():
+                late.setdefault(str(key), f"not in the first truth, met in frame {frame.name}")
         prediction = _read(frame.prediction)
         if not merge and prediction.size and prediction.max() > count:
             raise ValueError(
@@ -141,8 +145,8 @@ def _davis_sequence(name, frames, *, merge, bound):
                 f"the first truth has ids up to {count}; remove the other ids")
         if merge:
             prediction = objects_of(prediction)
-        curves.add(frame.name, objects_of(_read(frame.truth)), prediction, range(1, count + 1))
-    return curves.result()
+        curves.add(frame.name, truth, prediction, range(1, count + 1))
+    return curves.result(unscored=late)
 
 
 _DAVIS_COLUMNS = ("J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")

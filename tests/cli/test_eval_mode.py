@@ -1,0 +1,268 @@
+"""`--mode eval`: from a dataset folder to tables and the server's zip, stopped and damaged on the way."""
+
+import functools
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from clips import clip
+
+from vosjax.eval import engine as engines
+from vosjax.io.palette import read_label_png, write_label_png
+from vosjax.modes import eval as evaluating
+
+SIZE = (48, 64)
+
+
+def write_video(root, name, frames, labels, *, step=1):
+    for index, (frame, truth) in enumerate(zip(frames, labels)):
+        folder = root / "JPEGImages" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{index:05d}.jpg"), frame[..., ::-1])
+        if index % step == 0:
+            write_label_png(root / "Annotations" / name / f"{index:05d}.png", truth)
+
+
+@pytest.fixture(scope="module")
+def engine_of():
+    """Engines are kept between tests: programs are compiled once."""
+    made = {}
+    make = evaluating.make_engines
+
+    def kept(config, network, wanted):
+        key = (wanted["chunk"], wanted["probabilities"], str(network.config))
+        if key not in made:
+            made[key] = make(config, network, wanted)
+        return made[key]
+
+    return kept
+
+
+@pytest.fixture
+def davis(place, engine_of, monkeypatch):
+    """A folder of three videos, and `evaluate(*flags)`."""
+    monkeypatch.setattr(evaluating, "make_engines", engine_of)
+    root = place.root / "davis"
+    for name, count in (("cow", 6), ("dog", 5), ("eel", 5)):
+        write_video(root, name, *clip(frames=count, height=SIZE[0], width=SIZE[1], objects=2))
+    return root
+
+
+def evaluate(place, data, *more, out=None):
+    return place.run("--mode", "eval", "--config", place.config, "--data", data, "--output",
+                     out or place.out, *more)
+
+
+def found(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_dataset_folder_becomes_masks_tables_and_a_zip(place, davis, capsys):
+    assert evaluate(place, davis) == 0
+    result = found(place.out)
+    assert result["complete"] and 0.3 < result["global"]["J&F-Mean"] <= 1
+    assert set(result["sequences"]) == {"cow", "dog", "eel"}
+    assert result["sequences"]["dog"]["objects"]["2"]["J-Mean"] > 0
+    assert result["settings"]["gap"] == 2 and len(result["settings"]["weights_sha256"]) == 64
+    assert result["versions"]["jax"] and result["speed"]["frames_per_second"] > 0
+    assert result["speed"]["frames"] == 13 and result["speed"]["peak_memory_bytes"]["process"] > 0
+    with zipfile.ZipFile(place.out / "submission.zip") as archive:
+        assert len(archive.namelist()) == 16 and "cow/00005.png" in archive.namelist()
+    assert (place.out / "global_results-all.csv").is_file()
+    head, *rows = (place.out / "scores" / "eel.csv").read_text().splitlines()
+    assert head.endswith("absent") and len(rows) == 10
+    assert "J&F-Mean" in capsys.readouterr().out
+
+
+def test_given_masks_come_out_as_they_were(place, davis):
+    evaluate(place, davis)
+    for name in ("cow", "dog"):
+        np.testing.assert_array_equal(read_label_png(place.out / "masks" / name / "00000.png"),
+                                      read_label_png(davis / "Annotations" / name / "00000.png"))
+
+
+def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, monkeypatch):
+    assert evaluate(place, davis) == 0
+    before, ran = found(place.out), []
+    (place.out / "masks" / "dog" / "00003.png").unlink()
+    follow = engines.Engine.follow
+    monkeypatch.setattr(engines.Engine, "follow", lambda self, plan, videos: (
+        ran.append([len(video.frames) for video in videos]), follow(self, plan, videos))[1])
+    assert evaluate(place, davis) == 0
+    assert ran == [[5]] and found(place.out)["sequences"] == before["sequences"]
+
+
+def test_a_killed_run_loses_only_the_video_under_way(place, davis, monkeypatch):
+    follow = engines.Engine.follow
+
+    def dies_in_the_second(self, plan, videos, ran=[]):
+        ran.append(1)
+        for number, outcome in enumerate(follow(self, plan, videos)):
+            if len(ran) == 2 and number == 2:
+                raise KeyboardInterrupt
+            yield outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines.Engine, "follow", dies_in_the_second)
+        assert evaluate(place, davis) == 130
+    assert [path.stem for path in (place.out / "videos").iterdir()] == ["cow"]
+    assert not (place.out / "results.json").exists()
+    assert evaluate(place, davis) == 0
+    whole = place.root / "whole"
+    assert evaluate(place, davis, out=whole) == 0
+    assert found(whole)["sequences"] == found(place.out)["sequences"]
+
+
+def test_shards_share_the_videos_and_the_last_one_scores(place, davis, capsys):
+    assert evaluate(place, davis, "--shard", "1/2") == 0
+    assert "belongs to other shares" in capsys.readouterr().out
+    assert not (place.out / "results.json").exists()
+    assert evaluate(place, davis, "--shard=0/2") == 0
+    assert set(found(place.out)["sequences"]) == {"cow", "dog", "eel"}
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2"])
+def test_a_shard_that_is_none_is_refused(place, davis, text, capsys):
+    assert evaluate(place, davis, f"--shard={text}") == 2
+    assert "i/n is expected" in capsys.readouterr().err
+
+
+def test_batches_change_no_mask(place, davis):
+    assert evaluate(place, davis) == 0
+    other = place.root / "batched"
+    assert evaluate(place, davis, "--config.eval.chunk=2", "--config.eval.batch=2", out=other) == 0
+    assert found(other)["sequences"] == found(place.out)["sequences"]
+    together = [facts["together"] for facts in found(other)["speed"]["videos"].values()]
+    assert sorted(together) == [1, 2, 2]
+
+
+def test_a_folder_of_other_settings_is_refused(place, davis, capsys):
+    assert evaluate(place, davis) == 0
+    assert evaluate(place, davis, "--config.gap=1") == 2
+    assert "gap was 2, is now 1" in capsys.readouterr().err
+
+
+def test_a_foreign_folder_is_refused(place, davis, capsys):
+    place.out.mkdir()
+    (place.out / "letter.txt").write_text("mine")
+    assert evaluate(place, davis) == 2
+    assert "holds other files" in capsys.readouterr().err
+
+
+def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(place, davis, capsys):
+    broken = davis / "JPEGImages" / "dog" / "00003.jpg"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:len(whole) // 2])
+    assert evaluate(place, davis) == 1
+    result = found(place.out)
+    assert not result["complete"] and list(result["failed"]) == ["dog"]
+    assert "00003.jpg cannot be read" in result["failed"]["dog"]
+    assert result["global"] is None and result["global_of_finished"]["J-Mean"] > 0
+    assert set(result["sequences"]) == {"cow", "eel"}
+    assert not (place.out / "submission.zip").exists()
+    assert "dog failed" in capsys.readouterr().out
+    broken.write_bytes(whole)
+    assert evaluate(place, davis) == 0
+    assert found(place.out)["complete"] and found(place.out)["global"]["J-Mean"] > 0
+
+
+def test_a_broken_frame_in_a_batch_fails_its_own_video_only(place, davis):
+    (davis / "JPEGImages" / "dog" / "00002.jpg").write_bytes(b"")
+    assert evaluate(place, davis, "--config.eval.chunk=2", "--config.eval.batch=2") == 1
+    assert list(found(place.out)["failed"]) == ["dog"]
+
+
+def test_a_missing_frame_is_named_before_anything_runs(place, davis, capsys):
+    (davis / "JPEGImages" / "cow" / "00002.jpg").unlink()
+    assert evaluate(place, davis) == 2
+    assert "00002" in capsys.readouterr().err and not place.out.exists()
+
+
+def test_a_frame_of_another_size_fails_its_video(place, davis):
+    cv2.imwrite(str(davis / "JPEGImages" / "eel" / "00002.jpg"), np.zeros((16, 16, 3), np.uint8))
+    assert evaluate(place, davis) == 1
+    assert "16 x 16, the first is 64 x 48" in found(place.out)["failed"]["eel"]
+
+
+def test_truth_with_objects_that_the_first_frame_lacks_is_recorded(place, davis):
+    file = davis / "Annotations" / "eel" / "00002.png"
+    labels = read_label_png(file)
+    labels[:4, :4] = 9
+    write_label_png(file, labels)
+    assert evaluate(place, davis) == 0
+    assert found(place.out)["sequences"]["eel"]["unscored"] == {
+        "9": "not in the first truth, met in frame 00002"}
+
+
+def test_a_misspelt_or_impossible_setting_is_named(place, davis, capsys):
+    assert evaluate(place, davis, "--config.eval.protocol=davos") == 2
+    assert "davos" in capsys.readouterr().err
+    assert evaluate(place, davis, "--config.eval.probabilities=12") == 2
+    assert "8 or 16 bits" in capsys.readouterr().err
+
+
+def test_a_balanced_gap_follows_the_video_s_length(place, davis):
+    assert evaluate(place, davis, "--config.balance=4", "--config.limit=4") == 0
+    gaps = {name: facts["gap"] for name, facts in found(place.out)["speed"]["videos"].items()}
+    assert gaps == {"cow": 2, "dog": 1, "eel": 1}
+
+
+@pytest.fixture
+def youtube(place, engine_of, monkeypatch):
+    """Two videos, one object of which starts late; frames every 2, in `_all_frames` every one."""
+    monkeypatch.setattr(evaluating, "make_engines", engine_of)
+    root, dense = place.root / "valid", place.root / "valid_all_frames"
+    meta = {"videos": {}}
+    for name, count in (("v1", 7), ("v2", 7)):
+        frames, labels = clip(frames=count, height=SIZE[0], width=SIZE[1], objects=2)
+        labels = labels.copy()
+        labels[:2][labels[:2] == 2] = 0  # object 2 shows from frame 2 on
+        write_video(dense, name, frames, labels, step=2)
+        (root / "Annotations").mkdir(parents=True, exist_ok=True)
+        (dense / "Annotations" / name).rename(root / "Annotations" / name)
+        (root / "JPEGImages" / name).mkdir(parents=True)
+        for index in range(0, count, 2):
+            data = (dense / "JPEGImages" / name / f"{index:05d}.jpg").read_bytes()
+            (root / "JPEGImages" / name / f"{index:05d}.jpg").write_bytes(data)
+        listed = [f"{i:05d}" for i in range(0, count, 2)]
+        meta["videos"][name] = {"objects": {
+            "1": {"category": "cow", "frames": listed},
+            "2": {"category": "newt", "frames": listed[1:]}}}
+    (root / "meta.json").write_text(json.dumps(meta))
+    train = {"videos": {"t": {"objects": {"1": {"category": "cow", "frames": ["00000"]}}}}}
+    (place.root / "train").mkdir()
+    (place.root / "train" / "meta.json").write_text(json.dumps(train))
+    return root
+
+
+@functools.cache
+def listing(path):
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_youtube_objects_enter_late_and_all_frames_are_scored_sparsely(place, youtube):
+    seen = f"--config.eval.seen={place.root / 'train'}"
+    assert evaluate(place, youtube, "--config.eval.all_frames=True", seen) == 0
+    result = found(place.out)
+    assert result["global"]["J_seen"] > 0.3 and result["global"]["J_unseen"] > 0
+    assert result["sequences"]["v1"]["objects"]["2"]["frames"] == ["00004", "00006"]
+    assert result["speed"]["videos"]["v1"]["computed"] == 7
+    assert [path.stem for path in sorted((place.out / "masks" / "v1").iterdir())] == [
+        "00000", "00002", "00004", "00006"]
+    assert listing(place.out / "submission.zip")[0] == "Annotations/v1/00000.png"
+    early = read_label_png(place.out / "masks" / "v1" / "00000.png")
+    late = read_label_png(place.out / "masks" / "v1" / "00002.png")
+    assert 2 not in early and 2 in late
+
+
+def test_without_truth_there_is_a_zip_and_no_score(place, youtube):
+    for name in ("v1", "v2"):
+        for index in (4, 6):
+            (youtube / "Annotations" / name / f"{index:05d}.png").unlink()
+    assert evaluate(place, youtube) == 0
+    result = found(place.out)
+    assert result["global"] is None and result["without_truth"] == ["v1", "v2"]
+    assert len(listing(place.out / "submission.zip")) == 8

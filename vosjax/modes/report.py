@@ -1,0 +1,40 @@
+"""`--mode report`: runs of `eval` or `fuse` as one HTML page that needs nothing else."""
+
+import pathlib
+import warnings
+
+from vosjax.eval import report
+from vosjax.io.errors import InputError
+from vosjax.io.files import write_bytes
+from vosjax.modes import eval as evaluating
+
+
+def run(config, options) -> int:
+    """Writes the page about `options.inputs` to the file `options.output`.
+
+    Frames come from `options.data`, or else from the dataset that the first run names; where it is
+    not to be found, the page has no pictures, and a note says so.
+
+    Raises:
+      InputError: a folder that holds no results, or runs that cannot be compared.
+    """
+    if not options.inputs or options.output is None:
+        raise InputError("--input or --output is missing; a report takes --input RUN [RUN ...] "
+                         "--output FILE.html")
+    output = pathlib.Path(options.output)
+    if output.suffix != ".html" or output.is_dir():
+        raise InputError(f"--output is {output}; the name of an .html file is expected")
+    runs = report.load([pathlib.Path(folder) for folder in options.inputs])
+    first = runs[0].found
+    try:
+        sequences = evaluating.discover(options.data or first["settings"]["data"],
+                                        evaluating.OPTIONS | first["settings"]["eval"])
+    except InputError as error:
+        if options.data is not None:
+            raise
+        warnings.warn(f"no pictures in the report: {error}", stacklevel=2)
+        sequences = ()
+    page = report.page(runs, sequences).encode()
+    write_bytes(output, page)
+    print(f"{output}: {len(runs)} run(s), {len(page) / 2**20:.1f} MiB")
+    return 0
