@@ -1,4 +1,4 @@
-"""Clips of STCN's last stage: three frames of two objects whose distance grows, and falls at the end.
+"""Clips of STCN's last stage: three frames of two objects, farther apart from phase to phase.
 
     python launch.py --mode preview --config configs/data_stcn.py --config.data.root=DATASETS \\
         --output out

@@ -200,8 +200,8 @@ def frame(name, image, mask, notes, *, size, where):
     return schema.Frame(name, image, encoded, pictures.areas_of(labels)), found
 
 
-def folder_video(name, files, masks_folder, notes, *, fps, categories=None, expected=(), announced=(),
-                 listed=(), change=None):
+def folder_video(name, files, masks_folder, notes, *, fps, categories=None, expected=(),
+                 announced=(), listed=(), change=None):
     """Yields the records of a video of picture files with masks of the same stem.
 
     Args:

@@ -41,7 +41,8 @@ def test_prepare_mode_refuses_what_it_cannot_use(root, tmp_path):
         dict(name="davis/2017_480p", source="vos", splits=("val",)),)))
     for given, said in ((_options(output="x"), "--data"),
                         (_options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
-                        (_options(data=str(tmp_path), output=str(tmp_path)), "none of the datasets")):
+                        (_options(data=str(tmp_path), output=str(tmp_path)),
+                         "none of the datasets")):
         with pytest.raises(InputError, match=said):
             prepare.run(config, given)
 
@@ -96,6 +97,7 @@ def test_measure_tells_rates_and_the_ratio_to_plain_decoding(root):
     assert told["frames_per_second"] == 2 * told["clips_per_second"]
     low, high = told["ratio_range"]
     assert 0 < low <= told["ratio"] <= high and told["core_ms_per_clip"] > 0
+    assert told["core_ratio"] > 0
 
 
 def test_measure_of_rendered_clips_has_no_decoding():

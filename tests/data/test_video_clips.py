@@ -1,6 +1,7 @@
 """Clips from videos, stored and plain: sources, AOT's and STCN's recipes."""
 
 import dataclasses
+import json
 import pickle
 
 import cv2
@@ -11,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep import shards
-from vosjax.data import decode, folders, jitter, pipeline, prepared, sets, types
+from vosjax.data import decode, folders, jitter, pipeline, prepared, sets, types, unpack
 from vosjax.data import video_clips as aot
 from vosjax.data import videos as protocol
 from vosjax.data.recipes import aot as aot_recipe
 from vosjax.data.recipes import stcn as stcn_recipe
+from vosjax.eval import layout
 from vosjax.io.errors import InputError
 
 SPEC = types.ClipSpec(4, 32, 40, shuffle=False)
@@ -77,13 +79,15 @@ def test_prompts_show_each_object_where_it_appears(roots, kind):
     given = protocol.prompts(source, 0)
     assert {t: np.unique(labels).tolist() for t, labels in given.items()} == {0: [0, 1], 1: [0, 2]}
     assert source.header(0).listed == (0, 1, 2)
-    assert [frame.shape for frame in protocol.frames(source, 0, start=1)] == [(*layouts.SIZE, 3)] * 2
+    shapes = [frame.shape for frame in protocol.frames(source, 0, start=1)]
+    assert shapes == [(*layouts.SIZE, 3)] * 2
 
 
 def test_davis_folders_have_resolutions_and_lists(tmp_path):
     root = layouts.davis(tmp_path)
     assert [v.name for v in folders.videos(root, split="train")] == ["bear", "bus"]
-    small, large = folders.Folder(str(root)), folders.Folder(str(root), resolution="Full-Resolution")
+    small, large = (folders.Folder(str(root), resolution=size)
+                    for size in (None, "Full-Resolution"))
     assert small.header(0).size == layouts.SIZE and large.header(0).size == (80, 112)
     with pytest.raises(InputError, match="no list ImageSets"):
         folders.videos(root, split="val")
@@ -100,6 +104,35 @@ def test_unknown_folders_are_refused_in_one_line(tmp_path, roots):
                        (sets.Set(str(roots["prepared"]), split="test"), "it has train, valid")):
         with pytest.raises(InputError, match=said):
             sets.opened(each)
+
+
+def test_a_prepared_set_unpacks_to_the_very_files_it_came_from(roots, tmp_path):
+    assert unpack.unpack(prepared.opened(roots["prepared"], "valid"), tmp_path) == ["0c0c0c0c0c"]
+    for folder in ("JPEGImages", "Annotations"):
+        files = sorted((tmp_path / folder).rglob("*.*"))
+        assert files and [(f.name, f.read_bytes()) for f in files] == [
+            (f.name, f.read_bytes()) for f in sorted((roots["valid"] / folder).rglob("*.*"))]
+    told = [json.loads((root / "meta.json").read_text()) for root in (tmp_path, roots["valid"])]
+    assert told[0] == told[1]
+
+
+def test_evaluation_and_training_see_the_same_folder(roots, tmp_path):
+    unpack.unpack(prepared.opened(roots["prepared"], "valid"), tmp_path)
+    source = folders.Folder(str(roots["valid"]))
+    for root in (roots["valid"], tmp_path):
+        (sequence,) = layout.discover(root)
+        header = source.header(0)
+        assert sequence.name == header.name
+        assert tuple(path.stem for path in sequence.frames) == header.names
+        for t, labels in protocol.prompts(source, 0).items():
+            assert np.array_equal(layout.read_given(sequence, t), labels)
+
+
+def test_a_folder_without_any_mask_cannot_be_trained_on(tmp_path):
+    layouts.jpeg(tmp_path / "JPEGImages/a/0.jpg", 0)
+    assert folders.Folder(str(tmp_path)).header(0).areas.shape == (1, 0)
+    with pytest.raises(InputError, match="no mask at all"):
+        pipeline.sources(pipeline.ClipsConfig(rendered_weight=0, sets=(sets.Set(str(tmp_path)),)))
 
 
 # AOT's recipe
@@ -314,7 +347,8 @@ def test_phases_change_the_clips_at_their_step_and_survive_a_restart(roots):
     config = _config(roots, phases=(dict(start=2, plain=True, frames=2),
                                     dict(start=4, height=40, width=40)))
     made = _take(config, 6)
-    assert [clip["frames"].shape[1:3] for clip in made] == [(3, 32)] * 2 + [(2, 32)] * 2 + [(3, 40)] * 2
+    shapes = [clip["frames"].shape[1:3] for clip in made]
+    assert shapes == [(3, 32)] * 2 + [(2, 32)] * 2 + [(3, 40)] * 2
     assert _same(_take(config, 3, start_step=3), made[3:])
 
 

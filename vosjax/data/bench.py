@@ -13,6 +13,7 @@ import cv2
 from vosjax.data import decode, pipeline
 
 _PLAIN = 40  # frames of one round of plain decoding
+_CLIPS = 8  # clips of one round whose processor time is taken
 
 
 def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=0):
@@ -29,9 +30,10 @@ def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=
         dict: height, width, frames, batch, workers, threads, rounds;
         clips_per_second, frames_per_second: medians over the rounds; clips_per_second_range;
         core_ms_per_clip: processor time of one clip, made in this process by one thread (median);
-            1000 / it is what one core makes;
+            1000 / it is what one core makes, whatever else the machine does;
         decode_frames_per_second, ratio (frames of clips per plainly decoded frame, median),
-            ratio_range: None where the sets are no stored videos or photos.
+            ratio_range, core_ratio (the same by processor time, of one thread): None where the sets
+            are no stored videos or photos.
     """
     (_, config), *_ = pipeline.phased(config)
     stored = [source for _, source in pipeline.sources(config)
@@ -39,12 +41,14 @@ def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=
     before = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
-        rates, plain = [], []
+        rates, plain, costs, plain_costs = [], [], [], []
         for turn in range(rounds):
             rates.append(_rate(config, batch, workers, threads, batches, seed + turn))
+            costs.append(_cost(config, seed + turn))
             if stored:
-                plain.append(_plain_rate(stored, turn))
-        cost = _cost(config, seed, max(8, rounds * 2))
+                seconds, processor = _plain(stored, turn)
+                plain.append(1 / seconds)
+                plain_costs.append(1000 * processor)
     finally:
         cv2.setNumThreads(before)
     ratios = [rate * config.frames / other for rate, other in zip(rates, plain)]
@@ -54,10 +58,12 @@ def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=
         clips_per_second=statistics.median(rates),
         clips_per_second_range=(min(rates), max(rates)),
         frames_per_second=statistics.median(rates) * config.frames,
-        core_ms_per_clip=cost,
+        core_ms_per_clip=statistics.median(costs),
         decode_frames_per_second=statistics.median(plain) if plain else None,
         ratio=statistics.median(ratios) if ratios else None,
-        ratio_range=(min(ratios), max(ratios)) if ratios else None)
+        ratio_range=(min(ratios), max(ratios)) if ratios else None,
+        core_ratio=statistics.median(config.frames * other / cost
+                                     for cost, other in zip(costs, plain_costs)) if plain else None)
 
 
 def _rate(config, batch, workers, threads, batches, seed):
@@ -72,20 +78,19 @@ def _rate(config, batch, workers, threads, batches, seed):
         return batches * batch / (time.perf_counter() - start)
 
 
-def _cost(config, seed, count):
-    """Milliseconds of processor time of a clip, median of `count` after two."""
-    stream = pipeline.clips(config, seed=seed, batch=1)
-    with contextlib.closing(stream):
-        times = []
-        for _ in range(count + 2):
-            start = time.process_time()
+def _cost(config, seed):
+    """Milliseconds of processor time of a clip, mean of some after two."""
+    with contextlib.closing(pipeline.clips(config, seed=seed, batch=1)) as stream:
+        for _ in range(2):
             next(stream)
-            times.append(1000 * (time.process_time() - start))
-    return statistics.median(times[2:])
+        start = time.process_time()
+        for _ in range(_CLIPS):
+            next(stream)
+        return 1000 * (time.process_time() - start) / _CLIPS
 
 
-def _plain_rate(stored, turn):
-    """Frames (with their masks) that one thread decodes in a second."""
+def _plain(stored, turn):
+    """Seconds, and seconds of processor time, in which one thread decodes a frame and its mask."""
     pairs = []
     for source in stored:
         item = turn % len(source)
@@ -96,11 +101,11 @@ def _plain_rate(stored, turn):
             count = len(source.source.header(item).areas)
             pairs += [(frame.image, frame.mask)
                       for frame in source.source.read(item, range(min(count, _PLAIN)))]
-    start, done = time.perf_counter(), 0
+    start, processor, done = time.perf_counter(), time.process_time(), 0
     while done < _PLAIN:
         for image, mask in pairs:
             decode.image(image)
             if mask:
                 decode.mask(mask)
             done += 1
-    return done / (time.perf_counter() - start)
+    return (time.perf_counter() - start) / done, (time.process_time() - processor) / done

@@ -50,6 +50,10 @@ class Folder:
     def __len__(self):
         return len(_listed(self))
 
+    def annotated(self):
+        """Whether any video has a mask."""
+        return any(video.masks for video in _listed(self))
+
     def header(self, index):
         """The `videos.Header`; its masks are read once and what they show is remembered."""
         return _header(self, int(index))

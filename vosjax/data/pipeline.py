@@ -43,7 +43,7 @@ class ClipsConfig:
     recipe: str = "aot"  # how clips are made of the sets: a file of `recipes`
     merge: float = 0.3  # AOT: probability that two videos are merged
     colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
-    plain: bool = False  # AOT: of videos random crops only, as in the last phase of arXiv 2206.09585
+    plain: bool = False  # AOT: videos cropped and nothing else: arXiv 2206.09585's end
     skip: int = 5  # STCN: largest skip
     # from step `start` on other values hold: dicts of `start` and fields above, by rising start
     phases: tuple = ()

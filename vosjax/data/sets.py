@@ -74,6 +74,9 @@ def weighted(config):
     for each in config.sets:
         each = Set(**dict(each)) if not isinstance(each, Set) else each
         source, of_photos = opened(each, config.root)
+        if isinstance(source, folders.Folder) and not source.annotated():
+            raise InputError(f"{source.root} has no mask at all: training needs Annotations/VIDEO/"
+                             "FRAME.png of the frames' names")
         weight = len(source) * each.repeat if each.weight is None else each.weight
         if weight > 0:
             make = recipe.of_photos if of_photos else recipe.of_videos
