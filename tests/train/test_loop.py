@@ -1,7 +1,10 @@
 """Whole runs of a toy: resumption bit for bit, signals, stages, and errors before any work."""
 
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import types
 
 import jax
@@ -58,6 +61,22 @@ def test_signals_are_given_back(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     loop.train(small.config(steps=1), output=tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_two_devices_give_the_figures_of_one(tmp_path):
+    alone = loop.train(small.config(steps=2, batch=4), output=tmp_path / "one").state
+    code = ("import sys; sys.path[:0] = sys.argv[1:3]; import jax, numpy as np, pytest, small; "
+            "assert len(jax.devices()) == 2; from vosjax.train import loop; "
+            "small.install(pytest.MonkeyPatch()); "
+            "s = loop.train(small.config(steps=2, batch=4), output=sys.argv[3]).state; "
+            "np.savez(sys.argv[4], **s.trainable)")
+    here = pathlib.Path(__file__).parent
+    subprocess.run([sys.executable, "-c", code, here, here.parent, tmp_path / "two",
+                    tmp_path / "two.npz"], check=True, cwd=here.parents[1],
+                   env=os.environ | {"JAX_NUM_CPU_DEVICES": "2", "PYTHONPATH": str(here.parents[1])})
+    with np.load(tmp_path / "two.npz") as two:
+        for path, weight in alone.trainable.items():
+            np.testing.assert_allclose(two[path], weight, atol=1e-5)
 
 
 def test_training_learns(tmp_path):

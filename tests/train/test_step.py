@@ -11,7 +11,7 @@ import small
 from vosjax.train import losses, optimizer, schedule, state, step
 from vosjax.types import Spec, When
 
-CLIPS = small.batch(frames=4)
+CLIPS = small.batch(frames=3)
 PARAMS = small.model().fresh(jax.random.PRNGKey(1))
 
 
@@ -36,7 +36,7 @@ def by_hand(frames, labels, live, own):
     """The losses [T] of the protocol's own calls for one sample."""
     vos, found = small.model().vos, []
     memory = vos.init(PARAMS, Spec(16, 16, small.SLOTS, 1))
-    for t in range(4):
+    for t in range(3):
         features = vos.encode(PARAMS, frames[t] / 255)
         logits, aux = vos.predict(PARAMS, memory, features)
         fed = logits.argmax(0) if own and t else labels[t]

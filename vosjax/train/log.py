@@ -33,7 +33,8 @@ class Log:
         self._file = open(path, "a", newline="")
         self._rows = csv.DictWriter(self._file, COLUMNS, restval="", extrasaction="ignore",
                                     lineterminator="\n")
-        self._board = tensorboardX.SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+        self._board = tensorboardX.SummaryWriter(  # its file names hold no more than a second
+            str(folder / "tensorboard"), purge_step=start + 1, filename_suffix=f".{start}")
 
     def scalars(self, step: int, values: dict[str, float]):
         """One row, the same to TensorBoard, and a line on stdout."""

@@ -17,7 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax import models
 from vosjax.data import pipeline, rendered
-from vosjax.data.types import ClipSpec
+from vosjax.data.device import to_device
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.train import checkpoint, log, optimizer, schedule, start, state, step, validate
@@ -81,7 +81,6 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     train, settings = config.train, step_settings(config.train)
     try:
         model = with_frozen(models.build(config.family, **config.model), train.freeze)
-        sources = pipeline.sources(clips_config(config.data))
     except ValueError as error:
         raise InputError(str(error)) from error
     fits(model, config)
@@ -104,13 +103,11 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
                for reference in (True, False)}
     key = jax.random.key(train.seed)
     first = int(now.step)
-    batches = pipeline.mixed(sources, clip_spec(config.data), seed=train.seed,
-                             start_step=first, batch=train.batch,
-                             workers=train.workers, threads=train.threads)
+    batches = to_device(
+        pipeline.clips(clips_config(config.data), seed=train.seed, start_step=first,
+                       batch=train.batch, workers=train.workers, threads=train.threads), split)
     examine = validation(model, config)
     told = log.Log(folder, start=first)
-    stride = settings.loss_stride
-    pixels = -(-config.data.height // stride) * -(-config.data.width // stride)
     pending, since = [], time.monotonic()
 
     def figures():
@@ -129,9 +126,8 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
           stop_signals() as stopped):
         while at < train.steps and not stopped():
             batch = next(batches)
-            clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]),
-                                   split)
-            knobs = schedule.knobs(at, train, pixels=pixels)
+            clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
+            knobs = schedule.knobs(at, train, pixels=step.pixels(clips, settings.loss_stride))
             now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
             pending.append(metrics._replace(prediction=None))
             at += 1
@@ -150,8 +146,8 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
                 told.scalars(at, values)
                 since = time.monotonic()
             if due(at, train.log.pictures, train.steps):
-                told.pictures(at, batch["frames"][0], batch["labels"][0],
-                              np.asarray(metrics.prediction[0]))
+                told.pictures(at, *(np.asarray(x[0]) for x in (clips.frames, clips.labels,
+                                                               metrics.prediction)))
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
@@ -178,11 +174,6 @@ def clips_config(data) -> pipeline.ClipsConfig:
     """`config.data` as the pipeline takes it."""
     values = dict(data)
     return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
-
-
-def clip_spec(data) -> ClipSpec:
-    """The shape of a training clip."""
-    return ClipSpec(data.frames, data.height, data.width, data.max_objects)
 
 
 def weight_shapes(model: Model) -> dict[str, int]:

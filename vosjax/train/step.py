@@ -6,6 +6,7 @@ own hard labels (no gradient; AOT's second phase) or with its soft probabilities
 """
 
 import functools
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -63,6 +64,11 @@ class Settings(NamedTuple):
 def capacity(frames: int, gap: int) -> int:
     """Memory frames that a training clip needs: frame 0 and every gap-th of those committed."""
     return 1 + max(frames - 2, 0) // gap
+
+
+def pixels(clips: Clips, stride: int) -> int:
+    """Pixels of one frame as the loss sees it."""
+    return math.prod(-(-side // stride) for side in clips.labels.shape[2:])
 
 
 def _one_hot(labels: jax.Array, channels: int) -> jax.Array:
