@@ -8,7 +8,8 @@ from vosjax import models
 from vosjax.train import loop, step
 
 RECIPES = ["default", "train_rendered", "train_aot_static", "train_aot_static:r50",
-           "train_aot_static:swin", "train_aot_video:r50", "train_stcn"]
+           "train_aot_static:swin", "train_aot_video:r50", "train_stcn",
+           "train_famnet"]
 
 
 def stages(recipe):
