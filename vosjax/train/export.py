@@ -24,7 +24,8 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     Raises:
       InputError: a weight does not fit `dtype`.
     """
-    params = jax.tree.map(lambda w: np.asarray(w, dtype), state.averaged(trained))
+    with np.errstate(over="ignore"):  # named below
+        params = jax.tree.map(lambda w: np.asarray(w, dtype), state.averaged(trained))
     bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
     if bad:
         raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
@@ -44,7 +45,8 @@ def _without_folders(config):
         return [_without_folders(part) for part in config]
     if not isinstance(config, dict):
         return config
-    return {key: pathlib.Path(value).name if key in ("init", "stills") else _without_folders(value)
+    return {key: ",".join(pathlib.Path(part).name for part in value.split(","))
+            if key in ("init", "stills") else _without_folders(value)
             for key, value in config.items()}
 
 

@@ -90,7 +90,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     plain = json.loads(config.to_json_best_effort())
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init,
-                              encoder=config.model.get("encoder", ""))
+                              encoder=config.model.get("encoder", ""), scale=train.scale)
     now = state.fresh(params, model.group, chain)
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
     now = checkpoint.restore(checkpoints, now, plain) or now
