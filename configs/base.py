@@ -32,6 +32,7 @@ def recipe(family="", *, gap=None, **model):
     config.balance = placeholder(int)  # eval: a gap for about so many memory frames a video
     config.balance_low = 1  # its bounds
     config.balance_high = 20
+    config.only = ""  # one of config.members, to be run alone
     config.feedback = "own"  # of members: own or fused
     config.fuse = "mean"  # of members and of runs: mean or max, of runs also keypoints
     config.fuse_weights = ()  # of the runs, for mean

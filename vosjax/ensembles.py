@@ -1,7 +1,7 @@
 """A recipe's networks as one: several models, each with its augmentations, fused frame by frame.
 
-A recipe names them in `config.members`, {name: {family, model, weights, tta}}; without members it
-is one network, with the recipe's own `tta`.
+A recipe names them in `config.members`, {name: {family, model, weights, tta}}, of which
+`config.only` picks one; without members it is one network, with the recipe's own `tta`.
 """
 
 import hashlib
@@ -82,8 +82,13 @@ def _members(config) -> list[tuple[Loaded, dict]]:
     members = config.get("members")
     if not members:
         return [(pretrained.of_config(config), _tta(config.get("tta"), "config.tta"))]
+    only = config.get("only")
+    if only and only not in members:
+        raise InputError(f"config.only is {only!r}; the members are {', '.join(members)}")
     found = []
     for name, member in members.items():
+        if only and name != only:
+            continue
         known = {"family", "model", "weights", "tta", "top_k", "dtype"}
         if set(member) - known:
             raise InputError(f"config.members.{name} has {sorted(set(member) - known)}; a member "

@@ -1,0 +1,21 @@
+"""YouTube-VOS validation at 30 frames/s, scored by its server: AOT-L with ResNet-50.
+
+    python launch.py --config configs/eval_youtube.py --config.weights=weights/aot_r50 \\
+        --data ytvos2019/valid --output runs/ytvos19
+
+`ytvos2019/valid` has JPEGImages, Annotations and meta.json; the dense frames lie beside it in
+`valid_all_frames`. `--config.eval.all_frames=False` tracks the sparse frames only. On a part of
+the training set, whose truth is public, `--config.eval.seen=ytvos2019/train` gives the seen and
+unseen scores here.
+
+Expected: submission.zip for the server, 85.3 with the published weights.
+"""
+
+from configs import aot_r50
+
+
+def get_config():
+    config = aot_r50.get_config()
+    config.mode = "eval"
+    config.eval.all_frames = True
+    return config

@@ -1,0 +1,100 @@
+"""A recipe's members become one network; what does not fit is named."""
+
+import ml_collections
+import pytest
+import toy
+
+from configs import base, ensemble_2022, tta_aot_r50
+from vosjax import ensembles, pretrained
+from vosjax.io.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    """Every member is a toy, with the settings that it was loaded with."""
+    def of_config(config):
+        if not config.get("weights"):
+            raise InputError("this config has no weights")
+        loaded = toy.model()
+        return loaded._replace(card={"sha256": config.weights}, config=loaded.config | {
+            "family": config.family, "model": dict(config.model)})
+
+    monkeypatch.setattr(pretrained, "of_config", of_config)
+
+
+def recipe(**changes):
+    config = base.recipe()
+    config.unlock()
+    config.members = {name: {"family": name, "weights": name} for name in ("a", "b")}
+    config.update(changes)
+    return config
+
+
+def test_without_views_or_members_it_is_the_network_itself():
+    config = base.recipe("toy")
+    config.weights = "w"
+    assert ensembles.of_config(config).config["family"] == "toy"
+
+
+def test_members_and_views_become_one_network():
+    loaded = ensembles.of_config(recipe(tta={"flip": True, "scales": (1.0, 1.3)}))
+    assert len(loaded.params) == 2 and loaded.config["family"] == "ensemble"
+    assert [member["family"] for member in loaded.config["model"]["members"]] == ["a", "b"]
+    assert loaded.config["model"]["members"][0]["tta"]["scales"] == (1.0, 1.3)
+    assert len(loaded.card["sha256"]) == 64 and loaded.config["gap"] == 2
+
+
+def test_a_member_can_have_views_of_its_own():
+    config = recipe()
+    config.members["a"] = {"family": "a", "weights": "a", "tta": {"flip": True}}
+    flips = [m["tta"]["flip"] for m in ensembles.of_config(config).config["model"]["members"]]
+    assert flips == [True, False]
+
+
+def test_parts_are_all_views_of_all_members():
+    apart = ensembles.parts(recipe(tta={"flip": True, "scales": (1.0, 1.3)}))
+    assert [part.member for part in apart.parts] == [0] * 4 + [1] * 4
+
+
+def test_one_member_can_run_alone():
+    assert ensembles.of_config(recipe(only="b")).config["family"] == "b"
+
+
+def test_parts_with_fused_feedback_are_refused():
+    with pytest.raises(InputError, match="cannot run apart"):
+        ensembles.parts(recipe(feedback="fused"))
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"fuse": "median"}, "'median'; networks that run together are fused by mean or max"),
+    ({"feedback": "none"}, "feedback 'none'"),
+    ({"only": "c"}, "'c'; the members are a, b"),
+    ({"tta": {"angles": 3}}, "angles"),
+    ({"tta": {"scales": ()}}, "at least one is expected"),
+    ({"members": {"a": {"family": "a", "weights": ""}}}, "member 'a': this config has no weights"),
+    ({"members": {"a": {"family": "a", "wheights": ""}}}, "wheights"),
+])
+def test_what_does_not_fit_is_named(changes, words):
+    config = recipe()
+    for name, value in changes.items():
+        config[name] = ml_collections.ConfigDict(value) if isinstance(value, dict) else value
+    with pytest.raises(InputError, match=words):
+        ensembles.of_config(config)
+
+
+def test_the_paper_s_entry_has_eighteen_views():
+    config = ensemble_2022.get_config()
+    config.unlock()
+    for name, member in config.members.items():
+        member.weights = name
+    apart = ensembles.parts(config)
+    assert len(apart.parts) == 18 and apart.fuse is ensembles.FUSIONS["mean"]
+    assert config.members.aot.model["encoder"].startswith("swin") and config.balance == 30
+
+
+def test_augmentation_of_one_network_is_told_in_its_config():
+    config = tta_aot_r50.get_config()
+    config.weights = "w"
+    told = ensembles.of_config(config).config["model"]["tta"]
+    assert told == {"flip": True, "scales": (1.2, 1.3, 1.4), "short": 480}
+    assert len(ensembles.parts(config).parts) == 6
