@@ -78,16 +78,17 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1))
         return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
 
+    def shapes(encoder, *args, **kwargs):
+        return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), *args, **kwargs)["params"]
+
     def fresh(rng) -> dict:
         keys = jax.random.split(rng, 7)
         image, f16, readout = (jnp.zeros((1, n, n, c)) for n, c in ((32, 3), (2, 1024), (2, VALUE)))
         f8, f4 = jnp.zeros((1, 4, 4, 512)), jnp.zeros((1, 8, 8, 256))
         extras = (image[..., :1],) * len(STEMS)
         return {
-            "query_encoder": random_encoder(keys[0],
-                                            query_encoder.init(keys[0], image)["params"]),
-            "memory_encoder": random_encoder(
-                keys[1], memory_encoder.init(keys[1], image, extras=extras)["params"]),
+            "query_encoder": random_encoder(keys[0], shapes(query_encoder, image)),
+            "memory_encoder": random_encoder(keys[1], shapes(memory_encoder, image, extras=extras)),
             "query_key": key.init(keys[2], f16)["params"],
             "query_value": value.init(keys[3], f16)["params"],
             "memory_key": key.init(keys[4], f16)["params"],

@@ -84,6 +84,9 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         values = each(value, live, *seen)
         return frame.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
 
+    def shapes(encoder, images):
+        return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), images)["params"]
+
     def fresh(rng) -> dict:
         keys = jax.random.split(rng, 7)
         side = jnp.zeros((1, 32, 32, 3))
@@ -91,10 +94,10 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         x, thin = jnp.zeros((1, 2, 2, 256)), jnp.zeros((1, 2, 2, VALUE))
         seen = jnp.zeros((1, 32, 32, 5 if use_others else 4))
         params = {
-            "key_encoder": random_encoder(keys[0], key_encoder.init(keys[0], side)["params"]),
+            "key_encoder": random_encoder(keys[0], shapes(key_encoder, side)),
             "key_proj": {"kernel": orthogonal(keys[1], (3, 3, 1024, KEY)), "bias": jnp.zeros(KEY)},
             "key_comp": key_comp.init(keys[2], f16)["params"],
-            "value_encoder": random_encoder(keys[3], value_encoder.init(keys[3], seen)["params"]),
+            "value_encoder": random_encoder(keys[3], shapes(value_encoder, seen)),
             "fuser": fuser.init(keys[4], x, f16, method="whole")["params"],
             "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"]}
         stem = params["value_encoder"]["conv1"]["kernel"]
