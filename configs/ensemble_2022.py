@@ -1,13 +1,13 @@
-"""The entry of arXiv 2206.09585 (YouTube-VOS 2022, 5th place): three families, six views each, the mean.
+"""The entry of arXiv 2206.09585 (YouTube-VOS 2022, 5th place): three families, six views each.
 
     python launch.py --config configs/ensemble_2022.py --data ytvos2022/test --output runs/entry \\
         --config.members.aot.weights=weights/aot_swin \\
         --config.members.stcn.weights=weights/stcn \\
         --config.members.famnet.weights=runs/famnet/weights
 
-AOT with Swin-B and LSTT V2, STCN and FAMNet see every frame at 1.2, 1.3 and 1.4 times 480 pixels, and
-mirrored; each view keeps its own memory, and the 18 answers are averaged at the frame's size. The
-paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean. On
+AOT with Swin-B and LSTT V2, STCN and FAMNet see every frame at 1.2, 1.3 and 1.4 times 480 pixels,
+and mirrored; each view keeps its own memory, and the 18 answers are averaged at the frame's size.
+The paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean. On
 several machines each member runs by itself and the files are fused:
 
     python launch.py --mode eval --config configs/ensemble_2022.py ... --output runs/aot \\

@@ -1,4 +1,4 @@
-"""Test-time augmentation: a network that looks at a video flipped and at several sizes, as one `Vos`.
+"""Test-time augmentation: a network that looks at a video in several ways, as one `Vos`.
 
 Every view keeps its own memory, written with its own answer; the views' probabilities are averaged
 at the size of the user's frames (the evaluator of aot-benchmark).

@@ -1,4 +1,4 @@
-"""`--mode eval`: from a dataset folder to tables and the server's zip, stopped and damaged on the way."""
+"""`--mode eval`: from a dataset folder to tables and a zip, stopped and damaged on the way."""
 
 import functools
 import json

@@ -64,7 +64,8 @@ def test_verdicts_are_the_tracker_s(batched, clips):
     for index, (_, scores) in enumerate(tracked(toy.model(), clip, video(clip).marks)):
         for slot, score in enumerate(scores.values()):
             np.testing.assert_allclose(outcomes[index][0].verdict[slot],
-                                       [score.mean_probability, score.margin, score.area], atol=1e-5)
+                                       [score.mean_probability, score.margin, score.area],
+                                       atol=1e-5)
 
 
 def test_a_video_that_has_ended_gives_nothing_more(batched):
@@ -117,5 +118,6 @@ def test_a_frame_that_cannot_be_read_ends_the_video_with_its_message(batched, cl
 def test_the_surest_network_weighs_most():
     probs = jnp.array([[[[0.9]], [[0.1]]], [[[0.4]], [[0.6]]]])
     fused = compose.surest(probs)
-    np.testing.assert_allclose(fused[:, 0, 0], [(0.81 + 0.24) / 1.5, (0.09 + 0.36) / 1.5], rtol=1e-6)
+    np.testing.assert_allclose(fused[:, 0, 0], np.array([0.81 + 0.24, 0.09 + 0.36]) / 1.5,
+                               rtol=1e-6)
     assert jax.numpy.isclose(fused.sum(), 1)

@@ -37,7 +37,8 @@ def test_many_objects_make_groups_and_numbers_of_slots_are_few():
     starts = dict.fromkeys(range(1, 13), 0)
     found = plan.plan(sequence(starts=starts), (8, 8), slots=10, gap=5, limit=8)
     assert (found.slots, found.groups) == (10, 2)
-    five = plan.plan(sequence(starts=dict.fromkeys(range(1, 6), 0)), (8, 8), slots=10, gap=5, limit=8)
+    starts = dict.fromkeys(range(1, 6), 0)
+    five = plan.plan(sequence(starts=starts), (8, 8), slots=10, gap=5, limit=8)
     assert (five.slots, five.groups) == (6, 1)
 
 

@@ -23,7 +23,7 @@ def test_small_planes_come_back_at_the_frames_size(tmp_path):
     assert probs.shape == (2, 6, 8) and (probs[1] == 1).all()
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:40], lambda data: b"", lambda data: b"x" * 90])
+@pytest.mark.parametrize("damage", [lambda data: data[:40], lambda data: b"", lambda data: b"x"])
 def test_a_damaged_file_is_named(tmp_path, damage):
     path = tmp_path / "a.npz"
     probabilities.write(path, np.zeros((1, 3, 4), np.uint8), (1,), (6, 8))

@@ -16,7 +16,8 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from vosjax.eval import folder as files
-from vosjax.eval import layout
+from vosjax.eval import layout, source
+from vosjax.eval.stored import opened
 from vosjax.io.errors import InputError
 from vosjax.io.palette import read_label_png
 
@@ -25,7 +26,7 @@ MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 class Verdicts(NamedTuple):
-    """Of n objects in frames, each array [n]: what was said of them, and whether they were absent."""
+    """Of n objects in frames, each array [n]: what was said of them, and if they were absent."""
 
     probability: np.ndarray
     margin: np.ndarray
@@ -35,7 +36,7 @@ class Verdicts(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """Of a rule: precision, recall and their harmonic mean; NaN where there is nothing to divide."""
+    """Of a rule: precision, recall and their harmonic mean; NaN where nothing can be divided."""
 
     precision: float
     recall: float
@@ -55,7 +56,7 @@ def gather(run, sequences: Sequence[layout.Sequence]) -> Verdicts:
             continue
         if not path.is_file():
             raise InputError(f"{path} is missing: name the folder of a complete run of --mode eval")
-        shown = {index: set(np.unique(read_label_png(file)).tolist())
+        shown = {index: set(np.unique(read_label_png(opened(file))).tolist())
                  for index, file in sequence.truths.items()}
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -101,11 +102,8 @@ def main():
     found = []
     for run in options.runs:
         settings = files.results(run)["settings"]
-        chosen = settings["eval"]
-        found.append(gather(run, layout.discover(
-            options.data or settings["data"], split=chosen["split"], year=chosen["year"],
-            resolution=chosen["resolution"], names=chosen["names"] or None,
-            all_frames=chosen["all_frames"])))
+        found.append(gather(run, source.discover(
+            options.data or settings["data"], settings["eval"])))
     verdicts = together(found)
     print(f"{len(verdicts.absent)} objects in frames, {int(verdicts.absent.sum())} of them absent")
     print(f"{'rule':<40} precision  recall    both")

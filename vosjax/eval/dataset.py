@@ -1,4 +1,4 @@
-"""The dataset run: which videos are left, a worker for every device, files and records as they come.
+"""The dataset run: which videos are left, a worker for every device, files as they come.
 
 A video is complete or absent: what was being computed when a run was killed is computed anew, and
 nothing else is.
@@ -18,6 +18,7 @@ from vosjax import record
 from vosjax.eval import folder as files
 from vosjax.eval import layout, plan as plans
 from vosjax.eval.engine import Engine, Video
+from vosjax.eval.stored import opened
 from vosjax.io.errors import DiskFull, InputError
 from vosjax.io.video import read_image
 
@@ -55,7 +56,8 @@ class Settings(NamedTuple):
 
 
 def run(sequences: Sequence[layout.Sequence], engines: Sequence[Engine], settings: Settings, *,
-        slots: int | None, stop: list, progress: Callable[[int], Any] = lambda frames: None) -> None:
+        slots: int | None, stop: list,
+        progress: Callable[[int], Any] = lambda frames: None) -> None:
     """Runs the sequences that are not complete yet, with one thread for each engine.
 
     A video that cannot be read is recorded in `failed/` and the others go on.
@@ -108,7 +110,7 @@ def run(sequences: Sequence[layout.Sequence], engines: Sequence[Engine], setting
 
 
 def _plan(sequence, settings, slots):
-    size = read_image(sequence.frames[0]).shape[:2]
+    size = read_image(opened(sequence.frames[0])).shape[:2]
     memory, gap = settings.memory, settings.memory.gap
     if memory.balance is not None:
         length = len(sequence.frames) - min(sequence.starts.values())
@@ -191,7 +193,7 @@ def _video(sequence, plan, year) -> Video:
 
 
 def _read(path, index, size) -> np.ndarray:
-    image = read_image(path)
+    image = read_image(opened(path))
     if image.shape[:2] != size:
         raise InputError("frame {} ({}) is {} x {}, the first is {} x {} (width x height): all "
                          "frames of a video have one size".format(

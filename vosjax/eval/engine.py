@@ -122,9 +122,9 @@ class Engine:
                     prompt = _prompt(videos, index, slots) if index in plan.given else None
                     probs = []
                     for i, (part, program) in enumerate(zip(self._parts, programs.parts)):
-                        go, marks = (program.advance, ()) if prompt is None else (program.mark, prompt)
+                        go = program.advance if prompt is None else program.mark
                         states[i], mine = go(part.params, states[i], features[i],
-                                             np.int32(index - begin), clock, *marks)
+                                             np.int32(index - begin), clock, *(prompt or ()))
                         probs.append(jax.device_put(mine, self._devices[0]))
                     settle = programs.settle if prompt is None else programs.settle_marked
                     waiting.append((index, settle(probs, ids, *(prompt or ()))))

@@ -9,6 +9,7 @@ import numpy as np
 from vosjax.compose import mean, surest
 from vosjax.eval import folder as files
 from vosjax.eval import keypoints, layout, probabilities
+from vosjax.eval.stored import opened
 from vosjax.io.errors import InputError
 from vosjax.io.palette import write_label_png
 from vosjax.io.video import read_image
@@ -53,7 +54,7 @@ def fuse_sequence(runs: Sequence[pathlib.Path], sequence: layout.Sequence, folde
     for index in wanted:
         path = files.mask_file(folder, sequence, index)
         if index < first:
-            height, width = read_image(sequence.frames[index]).shape[:2]
+            height, width = read_image(opened(sequence.frames[index])).shape[:2]
             write_label_png(path, np.zeros((height, width), np.uint8))
             continue
         probs, ids = _read(runs, sequence, index)
@@ -105,7 +106,7 @@ def _decided(fused, ids, sequence, index, year):
 
 
 class _Voter:
-    """Key-point voting along a video: points and decided labels of the frames it may look back to."""
+    """Key-point voting along a video: points and labels of the frames it may look back to."""
 
     def __init__(self, method, sequence):
         self._method, self._sequence = method, sequence
@@ -115,7 +116,7 @@ class _Voter:
     def __call__(self, index, probs, ids) -> np.ndarray:
         """Fused probabilities [N+1, H, W] of the runs' [M, N+1, H, W]."""
         last = self._labels[self._order[-1]] if self._order else None
-        frame = read_image(self._sequence.frames[index])
+        frame = read_image(opened(self._sequence.frames[index]))
         self._points[index] = keypoints.detect(frame, last, method=self._method)
         votes = keypoints.match(self._references(), self._points[index], frame.shape[:2],
                                 method=self._method)

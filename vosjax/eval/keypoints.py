@@ -127,7 +127,7 @@ def match(references: Sequence[Reference], points: Points, size: tuple[int, int]
 
 
 def _without_outliers(good, before, after):
-    """Matches whose displacement is not far (3 median absolute deviations) from its 8 neighbours'."""
+    """Matches that move about (within 3 median absolute deviations) as their 8 neighbours do."""
     if len(good) < 9:
         return good
     start = before[[m.queryIdx for m, _ in good]]
@@ -136,7 +136,8 @@ def _without_outliers(good, before, after):
     near = np.argsort(apart, 1)[:, 1:9]
     middle = np.median(move[near], 1)
     spread = np.median(np.abs(move[near] - middle[:, None]), 1).max(1)
-    return [pair for pair, far in zip(good, np.abs(move - middle).max(1) > 3 * spread + 2) if not far]
+    kept = np.abs(move - middle).max(1) <= 3 * spread + 2
+    return [pair for pair, keep in zip(good, kept) if keep]
 
 
 def qualities(votes: Votes, masks: np.ndarray, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +175,7 @@ def weigh(quality: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def fuse(probs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Probabilities [M, N+1, H, W] with weights [M, N] -> [N+1, H, W]; the background by its mean."""
+    """Probabilities [M, N+1, H, W] with weights [M, N] -> [N+1, H, W]; background by its mean."""
     objects = np.einsum("mn,mnhw->nhw", weights, probs[:, 1:])
     fused = np.concatenate([probs[:, 0].mean(0, keepdims=True), objects])
     return fused / fused.sum(0)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vosjax.eval.protocols import VOID
+from vosjax.eval.stored import opened
 from vosjax.io.errors import InputError
 from vosjax.io.palette import read_label_png
 from vosjax.io.video import natural
@@ -23,10 +24,10 @@ _IMAGES = (".jpg", ".jpeg", ".png")
 class Sequence(NamedTuple):
     """One video of a dataset; frames are named by their index in `frames`.
 
-    frames: image files in order. masks: {index: file} of the label maps a tracker is given. starts:
-    {object id: index of the frame whose mask gives it}. scored: indices that the dataset scores
-    (some objects may start later). truths: {index: file} of every annotated frame, None where the
-    truth is not public. written: indices whose predictions a server wants.
+    frames: image files in order (paths, or `stored.Stored`). masks: {index: file} of the label maps
+    a tracker is given. starts: {object id: index of the frame whose mask gives it}. scored: indices
+    that the dataset scores (some objects may start later). truths: {index: file} of every annotated
+    frame, None where the truth is not public. written: indices whose predictions a server wants.
     """
 
     name: str
@@ -69,7 +70,7 @@ def read_given(sequence, index, *, year=2017):
     A dense annotation of a later frame also shows objects that run already; their truth must not be
     given away. 255 is background (DAVIS 2016: every id is object 1).
     """
-    labels = read_label_png(sequence.masks[index])
+    labels = read_label_png(opened(sequence.masks[index]))
     if year == 2016:
         return (labels != 0).view(np.uint8)
     starting = [key for key, start in sequence.starts.items() if start == index]

@@ -46,7 +46,8 @@ def read(path) -> tuple[np.ndarray, tuple[int, ...]]:
             raise ValueError(f"{list(packed.shape)} for {len(ids)} objects")
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"probabilities {path} cannot be read ({error}): they are missing or "
-                         "damaged, run the sequence again with config.eval.probabilities") from error
+                         "damaged, run the sequence again with config.eval.probabilities"
+                         ) from error
     objects = np.zeros((len(ids), height, width), np.float32)
     for plane, small in zip(objects, packed):
         plane[:] = cv2.resize(small.astype(np.float32) / top, (int(width), int(height)),

@@ -15,6 +15,7 @@ import numpy as np
 
 from vosjax.eval import layout
 from vosjax.eval.folder import results
+from vosjax.eval.stored import Stored, opened
 from vosjax.io.errors import InputError
 from vosjax.io.palette import DAVIS, overlay, read_label_png
 from vosjax.io.video import read_image
@@ -229,11 +230,12 @@ def _frame_means(runs):
 
 def _frame_row(runs, sequence, frame, value):
     index = next(i for i, file in enumerate(sequence.frames) if file.stem == frame)
-    image = read_image(sequence.frames[index])
+    image = read_image(opened(sequence.frames[index]))
     labels = [("truth", sequence.truths[index])] + [
         (run.name, run.folder / "masks" / sequence.name / f"{frame}.png") for run in runs]
-    figures = "".join(_figure(image, read_label_png(file), caption) for caption, file in labels
-                      if pathlib.Path(file).is_file())
+    figures = "".join(_figure(image, read_label_png(opened(file)), caption)
+                      for caption, file in labels
+                      if isinstance(file, Stored) or file.is_file())
     return (f"<h3>{html.escape(sequence.name)} {html.escape(frame)}: J {100 * value:.1f}</h3>"
             f"<div class=\"grid\">{figures}</div>")
 

@@ -1,11 +1,11 @@
-"""results.json: what a run scored, with which settings, weights and machine, and how fast it was."""
+"""results.json: what a run scored, with which settings, weights and machine, and how fast."""
 
 import pathlib
 from typing import Any, NamedTuple, Sequence
 
 from vosjax import record
 from vosjax.eval import folder as files
-from vosjax.eval import layout, protocols, scoring, submission
+from vosjax.eval import layout, protocols, scoring, source, submission
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
 
@@ -35,14 +35,14 @@ def judging(data, options: dict) -> Judging:
     Raises:
       InputError: no such rules, or a list of seen classes that cannot be read.
     """
-    data = pathlib.Path(data)
-    if options["all_frames"] or data.name.endswith("_all_frames"):
-        data = data.with_name(data.name.removesuffix("_all_frames"))
-    name = options["protocol"]
+    name, meta = options["protocol"], source.meta(data, options)
     if name == "auto":
-        name = "youtube" if (data / "meta.json").is_file() else "davis"
+        name = "youtube" if meta else "davis"
     if name == "youtube":
-        protocol = protocols.youtube_vos(layout.read_meta(data), seen=_seen(options["seen"]),
+        if not meta:
+            raise InputError(f"{data} has no meta.json, which YouTube-VOS's rules need: set "
+                             "config.eval.protocol to davis or vos_benchmark")
+        protocol = protocols.youtube_vos(meta, seen=_seen(options["seen"]),
                                          drop_last=options["drop_last"])
     elif name == "davis":
         protocol = protocols.davis(year=options["year"])
@@ -55,20 +55,20 @@ def judging(data, options: dict) -> Judging:
     return Judging(protocol, server, options["split"] or "all", options["processes"])
 
 
-def _seen(source):
+def _seen(given):
     """The seen classes: names, or those in the meta.json of a training set; None where unknown."""
-    if not source:
+    if not given:
         return None
-    if not isinstance(source, str):
-        return set(source)
-    path = pathlib.Path(source)
+    if not isinstance(given, str):
+        return set(given)
+    path = pathlib.Path(given)
     videos = layout.read_meta(path if path.is_dir() else path.parent)["videos"]
     return {entry["category"] for video in videos.values() for entry in video["objects"].values()}
 
 
 def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, settings: dict,
           facts: dict[str, Any]) -> dict:
-    """Scores a run whose videos are all complete or failed; writes results.json and what goes along.
+    """Scores a run whose videos are all complete or failed; writes results.json and the rest.
 
     Where videos failed there is no global table and no zip, as they would be those of other data:
     the finished videos' own table stands under "global_of_finished".

@@ -11,6 +11,7 @@ import pathlib
 from typing import Callable, NamedTuple
 
 from vosjax.eval.protocols import Frame, Protocol
+from vosjax.eval.stored import opened
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
@@ -119,9 +120,13 @@ def _score_kept(job):
 
 
 def _score_sequence(protocol, job):
-    frames = [Frame(name, functools.partial(read_label_png, file),
+    frames = [Frame(name, functools.partial(_read_truth, file),
                     functools.partial(_read_prediction, job, name)) for name, file in job.truth]
     return protocol.sequence(job.name, frames)
+
+
+def _read_truth(file):
+    return read_label_png(opened(file))
 
 
 def _read_prediction(job, frame):

@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
+from vosjax.eval.stored import opened
 from vosjax.io.errors import InputError
 from vosjax.io.files import atomic
 
@@ -62,7 +63,7 @@ def _check(file, frame, sequence):
     try:
         with Image.open(file) as image:
             mode, size, labels = image.mode, image.size, np.asarray(image)
-        with Image.open(frame) as image:
+        with Image.open(opened(frame)) as image:
             expected = image.size
     except (OSError, SyntaxError) as error:
         raise InputError(f"{file} or its frame {frame} cannot be read ({error}): one is damaged, "

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vosjax import ensembles, record
 from vosjax.compose import mean
 from vosjax.ensembles import Part
-from vosjax.eval import dataset, layout, plan, results
+from vosjax.eval import dataset, plan, results, source
 from vosjax.eval import folder as files
 from vosjax.eval.engine import Engine, Packing
 from vosjax.io.errors import InputError
@@ -40,7 +40,7 @@ def run(config, options) -> int:
         if getattr(options, name) is None:
             raise InputError(f"--{name} is missing; evaluating takes --data and --output")
     wanted, folder = eval_options(config), pathlib.Path(options.output)
-    sequences = discover(options.data, wanted)
+    sequences = source.discover(options.data, wanted)
     part, parts = shard(options.shard)
     how = results.judging(options.data, wanted)
     network = load(config)
@@ -98,13 +98,6 @@ def eval_options(config) -> dict:
                          f"{wanted['scale']}; 8 or 16 bits (0 keeps none) at a scale up to 1 are "
                          "expected")
     return wanted
-
-
-def discover(data, wanted: dict) -> list[layout.Sequence]:
-    """The sequences of a dataset folder, as the recipe's `eval` selects them."""
-    return layout.discover(data, split=wanted["split"], year=wanted["year"],
-                           resolution=wanted["resolution"], names=wanted["names"] or None,
-                           all_frames=wanted["all_frames"])
 
 
 def shard(text: str | None) -> tuple[int, int]:

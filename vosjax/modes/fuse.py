@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from vosjax import record
 from vosjax.eval import folder as files
-from vosjax.eval import fusion, results
+from vosjax.eval import fusion, results, source
 from vosjax.io.errors import DiskFull, InputError
 from vosjax.modes import eval as evaluating
 
@@ -37,7 +37,7 @@ def run(config, options) -> int:
     folder, before = pathlib.Path(options.output), [_record(run) for run in runs]
     wanted = _options(runs, before)
     data = options.data or before[0]["settings"]["data"]
-    sequences = evaluating.discover(data, wanted)
+    sequences = source.discover(data, wanted)
     settings = {"data": str(data), "videos": len(sequences), "fuse": way._asdict(),
                 "runs": [{"folder": str(run), **{name: there["settings"].get(name) for name in (
                     "family", "weights", "weights_sha256")}} for run, there in zip(runs, before)],

@@ -3,7 +3,7 @@
 import pathlib
 import warnings
 
-from vosjax.eval import report
+from vosjax.eval import report, source
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_bytes
 from vosjax.modes import eval as evaluating
@@ -27,7 +27,7 @@ def run(config, options) -> int:
     runs = report.load([pathlib.Path(folder) for folder in options.inputs])
     first = runs[0].found
     try:
-        sequences = evaluating.discover(options.data or first["settings"]["data"],
+        sequences = source.discover(options.data or first["settings"]["data"],
                                         evaluating.OPTIONS | first["settings"]["eval"])
     except InputError as error:
         if options.data is not None:

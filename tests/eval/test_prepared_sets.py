@@ -1,0 +1,104 @@
+"""Prepared datasets give the same sequences, masks and truths as the folders they were made of."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from clips import clip
+
+from data_prep import shards
+from vosjax.eval import layout, protocols, scoring, source
+from vosjax.eval.folder import mask_file
+from vosjax.eval.stored import opened
+from vosjax.io.errors import InputError
+from vosjax.io.palette import read_label_png, write_label_png
+from vosjax.io.video import read_image
+from vosjax.modes.eval import OPTIONS
+
+
+def written(root, names, sub=""):
+    for name in names:
+        frames, labels = clip(frames=4, height=32, width=48, objects=2)
+        (root / "JPEGImages" / sub / name).mkdir(parents=True)
+        for index, (frame, truth) in enumerate(zip(frames, labels)):
+            cv2.imwrite(str(root / "JPEGImages" / sub / name / f"{index:05d}.jpg"), frame)
+            write_label_png(root / "Annotations" / sub / name / f"{index:05d}.png", truth)
+
+
+@pytest.fixture(scope="module")
+def davis(tmp_path_factory):
+    """(plain folder, prepared folder) of two videos of DAVIS val."""
+    root = tmp_path_factory.mktemp("davis")
+    written(root / "raw", ("bear", "bus"), "480p")
+    (root / "raw" / "ImageSets" / "2017").mkdir(parents=True)
+    (root / "raw" / "ImageSets" / "2017" / "val.txt").write_text("bear\nbus\n")
+    shards.prepare("davis/2017_480p", source=root / "raw", output=root / "tfds", splits=["val"])
+    return root / "raw", root / "tfds"
+
+
+def test_a_prepared_set_is_found_by_folder_and_by_name(davis, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(davis[1]))
+    by_folder, by_name = (source.discover(where, OPTIONS) for where in (davis[1], "davis"))
+    assert [each.name for each in by_folder] == [each.name for each in by_name] == ["bear", "bus"]
+
+
+def test_sequences_are_those_of_the_plain_folder(davis):
+    plain, prepared = (source.discover(where, OPTIONS | {"split": "val"}) for where in davis)
+    for one, other in zip(plain, prepared):
+        assert [frame.stem for frame in one.frames] == [frame.stem for frame in other.frames]
+        assert (one.starts, one.scored, one.written) == (other.starts, other.scored, other.written)
+        assert sorted(one.truths) == sorted(other.truths)
+        np.testing.assert_array_equal(read_image(one.frames[2]),
+                                      read_image(opened(other.frames[2])))
+        np.testing.assert_array_equal(layout.read_given(one, 0), layout.read_given(other, 0))
+
+
+def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
+    tables = []
+    for where in davis:
+        sequences = source.discover(where, OPTIONS | {"split": "val"})
+        for each in sequences:
+            for index in each.truths:
+                late = read_label_png(opened(each.truths[max(index - 1, 0)]))
+                write_label_png(mask_file(tmp_path, each, index), late)
+        tables.append(scoring.score(layout.truths(sequences), tmp_path / "masks",
+                                    protocol=protocols.davis()))
+    assert tables[0] == tables[1] and tables[0]["global"]["J-Mean"] < 1
+
+
+def test_categories_bring_the_rules_of_youtube_vos(tmp_path):
+    root = tmp_path / "raw" / "train"
+    written(root, ("v1",))
+    frames = [f"{index:05d}" for index in range(4)]
+    objects = {"1": {"category": "cow", "frames": frames},
+               "2": {"category": "newt", "frames": frames}}
+    (root / "meta.json").write_text(json.dumps({"videos": {"v1": {"objects": objects}}}))
+    shards.prepare("youtube_vos", source=tmp_path / "raw", output=tmp_path / "tfds",
+                   splits=["train"])
+    meta = source.meta(tmp_path / "tfds", OPTIONS)
+    assert meta["videos"]["v1"]["objects"]["2"]["category"] == "newt"
+    (sequence,) = source.discover(tmp_path / "tfds", OPTIONS)
+    (plain,) = layout.discover(root)
+    assert (sequence.starts, sequence.scored) == (plain.starts, plain.scored)
+
+
+def test_what_is_nowhere_or_has_no_such_split_or_video_is_named(davis, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(InputError, match="there is no dataset nowhere"):
+        source.discover("nowhere", OPTIONS)
+    with pytest.raises(InputError, match="no split 'test'"):
+        source.discover(davis[1], OPTIONS | {"split": "test"})
+    with pytest.raises(InputError, match="no video cat"):
+        source.discover(davis[1], OPTIONS | {"names": ["cat"]})
+
+
+def test_a_damaged_stored_picture_is_called_by_its_name(davis, tmp_path):
+    """What a stream says of itself stands in the message."""
+    shutil.copytree(davis[1], tmp_path / "tfds")
+    (first, _) = source.discover(tmp_path / "tfds", OPTIONS)
+    stream = opened(first.frames[1])
+    stream.truncate(100)
+    with pytest.raises(InputError, match="image 00001 of bear cannot be read"):
+        read_image(stream)
