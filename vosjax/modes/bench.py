@@ -1,5 +1,7 @@
 """`--mode bench`: time and memory of a frame, by model, size, objects and filled memory.
 
+With a training config: whether its input keeps the training step fed (`vosjax/train/bench.py`).
+
 Frames and weights are random. The first frames compile and fill the memory; then the rows take
 turns, `repeats` times, so that whatever else the machine does falls on all of them alike.
 """
@@ -19,8 +21,10 @@ from vosjax import pretrained, record
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.tracker import Tracker
+from vosjax.train import bench as train_bench
 
 FOLDER = "output/bench"
+REPEATS = 5  # of the rounds in which input and training step take turns
 HEADS = ("model", "frame", "network", "objects", "memory", "ms/frame", "(min-max)", "frames/s",
          "compile s", "program MB", "state MB")
 
@@ -44,6 +48,8 @@ def run(config, options) -> int:
     Raises:
       InputError: a model that is no config, or an empty list.
     """
+    if "train" in config:
+        return _input(config, options)
     wanted = config.bench
     # A compilation that comes from the disk would say nothing of compiling.
     jax.config.update("jax_enable_compilation_cache", False)
@@ -70,6 +76,16 @@ def run(config, options) -> int:
         "versions": versions, "repeats": wanted.repeats, "frames": wanted.frames,
         "process_peak_bytes": record.peak_memory(), "rows": table})
     print(f"{folder / 'bench.json'}: the same as json")
+    return 0
+
+
+def _input(config, options) -> int:
+    """The row of the input pipeline."""
+    figures = train_bench.measure(config, rounds=REPEATS)
+    print(*train_bench.lines(figures), sep="\n")
+    file = pathlib.Path(options.output or FOLDER) / "bench.json"
+    write_json(file, {"versions": record.versions(), "input": figures})
+    print(f"{file}: the same as json")
     return 0
 
 

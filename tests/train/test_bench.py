@@ -1,0 +1,37 @@
+"""The bench of a training config: what the input makes beside what the step uses."""
+
+import json
+import types
+
+import pytest
+import small
+
+from vosjax.modes import bench as mode
+from vosjax.train import bench
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        small.install(patch)
+        patch.setattr(mode, "REPEATS", 3)
+        out = tmp_path_factory.mktemp("bench")
+        assert mode.run(small.config(), types.SimpleNamespace(output=str(out))) == 0
+        return json.loads((out / "bench.json").read_text())["input"]
+
+
+def test_input_and_step_take_turns(figures):
+    assert figures["fed"] == pytest.approx(
+        [made / used for made, used in zip(figures["made"], figures["used"])])
+    assert len(figures["fed"]) == 3 and min(figures["fed"]) > 0
+    assert figures["size"] == [32, 32] and figures["frames"] == 3
+
+
+def test_nothing_stored_is_nothing_decoded(figures):
+    assert figures["decoded"] == []
+    assert not any("decoded" in line for line in bench.lines(figures))
+
+
+def test_the_table_has_median_and_range(figures):
+    figures = figures | {"fed": [3.0, 1.0, 2.0], "decoded": [0.5]}
+    assert "      2.00  (1.00-3.00)  input / step" in bench.lines(figures)
