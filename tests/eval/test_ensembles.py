@@ -1,12 +1,15 @@
 """A recipe's members become one network; what does not fit is named."""
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 import pytest
 import toy
 
 from configs import base, ensemble_2022, tta_aot_r50
-from vosjax import ensembles, pretrained
+from vosjax import augment, compose, ensembles, models, pretrained, track
 from vosjax.io.errors import InputError
+from vosjax.types import Prompt, Spec
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +101,26 @@ def test_augmentation_of_one_network_is_told_in_its_config():
     told = ensembles.of_config(config).config["model"]["tta"]
     assert told == {"flip": True, "scales": (1.2, 1.3, 1.4), "short": 480}
     assert len(ensembles.parts(config).parts) == 6
+
+
+def test_three_families_keep_their_state_s_shape_in_one_step():
+    """Traced only: shapes are what may not fit between families."""
+    recipes = [ensemble_2022.get_config().members[name] for name in ("stcn", "famnet")]
+    recipes.append(ml_collections.ConfigDict({"family": "aot", "model": {"layers": 1}}))
+    built = [models.build(recipe.family, **recipe.model) for recipe in recipes]
+    params = tuple(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)) for model in built)
+    vos = compose.ensemble([augment.views(model.vos) for model in built])
+
+    def step(params, state, frame, labels):
+        clock = track.Clock(*[jnp.int32(0)] * 3)
+        prompt = Prompt(labels, jnp.array([True, False]))
+        answer = track.step(vos, params, state, frame, prompt, clock)
+        return answer.state, answer.probs
+
+    spec = Spec(50, 70, 2, 3)
+    state = jax.eval_shape(lambda params: vos.init(params, spec), params)
+    after, probs = jax.eval_shape(step, params, state, jnp.zeros((50, 70, 3)),
+                                  jnp.zeros((50, 70), jnp.int32))
+    assert probs.shape == (3, 50, 70)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), state)
