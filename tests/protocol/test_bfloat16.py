@@ -9,7 +9,8 @@ import pytest
 
 from vosjax import cost, models
 from vosjax.layers.precision import cast
-from vosjax.types import Spec, When
+from vosjax.track import Clock, step
+from vosjax.types import Prompt, Spec, When
 
 FAST = {"aot": dict(), "aost": dict(depth=2), "deaot": dict(layers=2), "stcn": dict(),
         "famnet": dict()}
@@ -77,6 +78,26 @@ def test_only_statistics_stay_float32(shapes):
     wide = [path for path, leaf in jax.tree_util.tree_leaves_with_path(shapes.params)
             if leaf.dtype == jnp.float32]
     assert all(path[-1].key in ("scale", "bias", "mean", "var") for path in wide)
+
+
+@pytest.mark.slow  # one compilation each; `test_bfloat16_clips.py` runs AOT in every suite
+@pytest.mark.parametrize("name", [*FAST, "aot_v2_swin", "stcn_all"])
+def test_two_frames_run(name):
+    model = models.build(name.split("_")[0], **FAMILIES[name])
+    spec = Spec(*model.vos.size(48, 64), OBJECTS, 2)
+    params = cast(jax.jit(model.fresh)(jax.random.key(0)), "bfloat16")
+    state = model.vos.init(params, spec)
+    labels = np.zeros((spec.height, spec.width), np.int32)
+    labels[:20, :20], labels[30:, 30:] = 1, 2
+    frame = np.random.default_rng(0).random((spec.height, spec.width, 3), np.float32)
+    run = jax.jit(functools.partial(step, model.vos))
+    first = run(params, state, frame, Prompt(labels, np.ones(OBJECTS, bool)),
+                Clock(np.int32(0), np.int32(0), np.int32(1)))
+    second = run(params, first.state, frame, Prompt(0 * labels, np.zeros(OBJECTS, bool)),
+                 first.clock)
+    assert np.array_equal(np.argmax(first.probs, 0), labels)
+    assert bool(jnp.isfinite(second.probs).all())
+    assert np.allclose(second.probs.sum(0), 1, atol=1e-5)
 
 
 def test_float32_stays_float32():
