@@ -22,6 +22,7 @@ from vosjax.io.video import read_image
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown
+APART = 5  # frames at least between two of a sequence
 WIDTH = 420  # pixels of a shown frame
 QUALITY = 80
 STYLE = """
@@ -39,7 +40,7 @@ td.text{text-align:left;white-space:normal;max-width:28rem;overflow-wrap:anywher
 thead th{color:var(--soft);font-weight:600;font-size:.85rem}tbody tr:hover{background:var(--band)}
 td.best{font-weight:700}.dot{display:inline-block;width:.7em;height:.7em;border-radius:50%;
 margin-right:.4em}.warn{border-left:3px solid #c8452f;padding:.4rem .8rem;background:var(--band);
-color:var(--ink)}.grid{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max-width:100%}
+color:var(--ink)}.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr))}figure{margin:0;max-width:100%}
 figcaption{font-size:.82rem;color:var(--soft)}img{display:block;max-width:100%;height:auto;
 border-radius:3px}svg{max-width:100%;height:auto;display:block}svg text{fill:var(--soft);
 font:11px system-ui,sans-serif}.curves{display:grid;gap:1rem 1.5rem;
@@ -204,16 +205,21 @@ def _chart(name, lines, *, width=360, height=130):
 
 
 def _worst(runs, sequences):
-    """Frames with the lowest mean J over objects and runs, at most two of a sequence."""
-    there, chosen = {sequence.name: sequence for sequence in sequences}, []
-    per_sequence = {}
+    """Frames with the lowest mean J over objects and runs, two of a sequence at most."""
+    there = {sequence.name: {file.stem: index for index, file in enumerate(sequence.frames)}
+             for sequence in sequences}
+    chosen, taken = [], {}
     for value, name, frame in sorted(_frame_means(runs)):
-        if name in there and per_sequence.get(name, 0) < 2 and len(chosen) < WORST:
-            per_sequence[name] = per_sequence.get(name, 0) + 1
+        if name not in there or len(chosen) == WORST:
+            continue
+        index, before = there[name][frame], taken.setdefault(name, [])
+        if len(before) < 2 and all(abs(index - other) >= APART for other in before):
+            before.append(index)
             chosen.append((value, name, frame))
     if not chosen:
         return ""
-    shown = "".join(_frame_row(runs, there[name], frame, value) for value, name, frame in chosen)
+    known = {sequence.name: sequence for sequence in sequences}
+    shown = "".join(_frame_row(runs, known[name], frame, value) for value, name, frame in chosen)
     return ("<h2>Worst frames</h2><p>The truth, then every run; mean J over objects and runs in "
             f"the title.</p>{shown}")
 
