@@ -1,0 +1,63 @@
+"""How right `absent` is, counted by hand; and the rendered sets that it is measured on."""
+
+import numpy as np
+import pytest
+
+from vosjax.eval import absence, layout, rendered_set
+from vosjax.io.errors import InputError
+from vosjax.io.palette import read_label_png
+from vosjax.io.writer import Score, ScoreWriter
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    root = tmp_path_factory.mktemp("rendered")
+    rendered_set.write(root, clips=2, frames=6, size=(32, 48), objects=2)
+    return root
+
+
+def test_a_rendered_set_is_a_dataset_of_known_truth(rendered):
+    sequences = layout.discover(rendered)
+    assert [each.name for each in sequences] == ["rendered000", "rendered001"]
+    assert all(len(each.frames) == len(each.truths) == 6 for each in sequences)
+
+
+def test_the_same_arguments_give_the_same_set(rendered, tmp_path):
+    rendered_set.write(tmp_path, clips=1, frames=6, size=(32, 48), objects=2)
+    name = "Annotations/rendered000/00005.png"
+    np.testing.assert_array_equal(read_label_png(tmp_path / name), read_label_png(rendered / name))
+
+
+def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rendered):
+    (first, _) = layout.discover(rendered)
+    shown = [set(np.unique(read_label_png(file)).tolist()) for _, file in
+             sorted(first.truths.items())]
+    with ScoreWriter(tmp_path / "scores" / "rendered000.csv") as writer:
+        for index, frame in enumerate(first.frames):
+            writer.write(index, frame.stem, [Score(key, 0.9, 0.5, 7, key not in shown[index])
+                                             for key in sorted(first.starts)])
+    found = absence.gather(tmp_path, [first])
+    assert len(found.absent) == 5 * len(first.starts)
+    np.testing.assert_array_equal(found.called, found.absent)
+    assert (found.area == 7).all()
+
+
+def test_missing_scores_are_named(tmp_path, rendered):
+    with pytest.raises(InputError, match="rendered000.csv is missing"):
+        absence.gather(tmp_path, layout.discover(rendered))
+
+
+def test_precision_and_recall_by_hand():
+    called, absent = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 1], bool)
+    found = absence.quality(called, absent)
+    assert (found.precision, found.recall, found.both) == (2 / 3, 2 / 3, 2 / 3)
+
+
+def test_a_rule_calls_what_is_empty_or_low():
+    empty = absence.Verdicts(np.array([0.0, 0.58, 0.9]), np.array([0.0, 0.3, 0.8]),
+                             np.array([0, 20, 30]), np.array([True, False, False]),
+                             np.array([True, True, False]))
+    found = absence.rules(absence.together([empty]))
+    assert found["as called"] == found["empty"] == (1, 0.5, 2 / 3)
+    assert found["empty, or mean probability below 0.6"] == (1, 1, 1)
+    assert np.isnan(absence.quality(np.zeros(2, bool), np.zeros(2, bool)).both)
