@@ -1,0 +1,31 @@
+"""A short training of a matching network, on stills and rendered clips: STCN, or `:famnet`, `:stm`.
+
+    python launch.py --config configs/train_matching.py:famnet --config.data.stills=STILLS \\
+        --output runs/famnet
+
+STILLS has images/ and masks/ (palette PNG); without it the clips are rendered from nothing.
+
+Expected: docs/training.md has the curves of 300 steps from random encoders. A network for trying
+things out; configs/train_stcn.py and train_famnet.py are the recipes of the papers.
+"""
+
+from configs import train_stcn
+from vosjax.train import defaults
+
+FAMILIES = dict(
+    stcn=("stcn", dict(top_k=None)),
+    famnet=("famnet", dict(top_k=None)),
+    stm=("famnet", dict(top_k=None, align=False, aspp=False)))
+
+
+def get_config(name="stcn"):
+    family, model = FAMILIES[name]
+    config = defaults.config(family, **model)
+    train_stcn.recipe(config)
+    config.stages = ()
+    config.data.update(recipe="aot", height=96, width=96, frames=3, max_objects=2, motion=0.7,
+                       stills_weight=0.7, rendered_weight=0.3)
+    config.train.update(steps=300, batch=4, lr=1e-4, milestones=(240,), hard_begin=0.2,
+                        hard_end=0.8, hard_least=0.3, clip=5.0)
+    config.train.log.update(every=20, pictures=100, validate=50, checkpoint=100, clips=6, frames=6)
+    return config
