@@ -128,7 +128,7 @@ def test_a_run_that_is_no_number_stops_and_names_the_steps(tmp_path):
     ("data", dict(max_objects=9), "data.max_objects is 9: the network holds 4"),
     ("train", dict(feedback="loud"), "train.feedback is 'loud'"),
     ("train", dict(steps=0), "train.steps is 0"),
-    ("train", dict(init="nowhere.npz"), "train.init is nowhere.npz, which does not exist"),
+    ("train", dict(init="nowhere.npz"), "train.init names nowhere.npz, which does not exist"),
 ])
 def test_configs_that_cannot_work_are_refused(tmp_path, room, changes, said):
     config = small.config()

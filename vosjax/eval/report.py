@@ -40,7 +40,8 @@ td.text{text-align:left;white-space:normal;max-width:28rem;overflow-wrap:anywher
 thead th{color:var(--soft);font-weight:600;font-size:.85rem}tbody tr:hover{background:var(--band)}
 td.best{font-weight:700}.dot{display:inline-block;width:.7em;height:.7em;border-radius:50%;
 margin-right:.4em}.warn{border-left:3px solid #c8452f;padding:.4rem .8rem;background:var(--band);
-color:var(--ink)}.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr))}figure{margin:0;max-width:100%}
+color:var(--ink)}.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr))}
+figure{margin:0;max-width:100%}
 figcaption{font-size:.82rem;color:var(--soft)}img{display:block;max-width:100%;height:auto;
 border-radius:3px}svg{max-width:100%;height:auto;display:block}svg text{fill:var(--soft);
 font:11px system-ui,sans-serif}.curves{display:grid;gap:1rem 1.5rem;
