@@ -20,7 +20,8 @@ class Spec(NamedTuple):
 
 
 class When(NamedTuple):
-    """What a frame is to the memory. Traced scalars, shared by all objects and all groups.
+    """What a frame is to the memory. Scalars, shared by all objects and all groups; traced, or
+    NumPy's where they are known while tracing (training), so that no branch is left.
 
     They are kept apart from the per-object flags so that a `vmap` over groups or videos leaves
     them unbatched, and `lax.cond` on them stays a branch instead of becoming a select.

@@ -27,11 +27,11 @@ def family(**changes):
         key = pooled(pad(frame).transpose(2, 0, 1)).reshape(3, -1).T
         return Frame(params * key[:, None], None, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live):
+    def decode(params, frame, readout, live, together):
         shares = readout[..., 0].T.reshape(-1, *grid(*frame.size))
         return jnp.repeat(jnp.repeat(shares, 16, 1), 16, 2)
 
-    def memorise(params, frame, masks, live):
+    def memorise(params, frame, masks, live, together):
         return frame.query, pooled(masks).reshape(len(masks), -1).T[..., None]
 
     return Family(encode, decode, memorise, "l2", 3, 1, False, True)._replace(**changes)

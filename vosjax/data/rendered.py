@@ -75,13 +75,16 @@ def render_clip(
 
 
 def validation_clips(count, *, size=(240, 432), frames=20, max_objects=10):
-    """A list of `count` fixed rendered clips, 1 to 4 objects each, for watching a training run."""
+    """A list of `count` fixed rendered clips for watching a training run.
+
+    They hold 1 to 4 objects each, or to `max_objects` where that is less.
+    """
     return [
         render_clip(
             7_000_000 + i,
             size=size,
             frames=frames,
-            objects=1 + i % 4,
+            objects=1 + i % min(4, max_objects),
             max_objects=max_objects,
             shuffle=False,
         )

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import memory
+from vosjax.layers.branch import branch
 from vosjax.layers.objects import STRIDE, aggregate, crop, place
 from vosjax.layers.precision import compute_dtype
 from vosjax.read import Kernel, read
@@ -65,8 +66,9 @@ class Family(NamedTuple):
     """What a family brings.
 
     encode      (params, frame [H, W, 3]) -> Frame
-    decode      (params, Frame, readout [P, N, D], live [N]) -> object probabilities [N, H', W']
-    memorise    (params, Frame, masks [N, H', W'], live [N]) -> (key, value) of an `Entry`
+    decode      (params, Frame, readout [P, N, D], live [N], together) -> object probabilities
+                [N, H', W']; `together` as for `layers.objects.each`
+    memorise    (params, Frame, masks [N, H', W'], live [N], together) -> (key, value) of an `Entry`
     metric      of the read
     key, value  widths C and D
     own_keys    True: every object has keys of its own
@@ -117,7 +119,7 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
         spread = None if kernel is None else Kernel(kernel, grid(*frame.size)[1])
         readout = read(frame.query, bank.data.key, bank.data.value, valid, top_k=top_k,
                        metric=family.metric, kernel=spread)
-        logits = aggregate(family.decode(params, frame, readout, live), live)
+        logits = aggregate(family.decode(params, frame, readout, live, rng is not None), live)
         return crop(logits, *frame.size), Aux(frame, jax.nn.softmax(logits, 0)[1:])
 
     def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
@@ -132,14 +134,14 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
             if family.soft_given:
                 soft = jax.nn.softmax(aggregate(masks, live), 0)[1:]
                 masks = jnp.where(when.annotated, soft, masks)
-            return family.memorise(params, aux.frame, masks, live)
+            return family.memorise(params, aux.frame, masks, live, rng is not None)
 
         shapes = jax.eval_shape(memorise)
-        key, value = jax.lax.cond(
+        key, value = branch(
             stores, memorise, lambda: tuple(jnp.zeros(s.shape, s.dtype) for s in shapes))
         writes = stores & jnp.any(live)  # a group without objects keeps no memory
         bank = state.bank._replace(valid=state.bank.valid & ~(state.bank.data.temporary & writes))
-        bank = memory.write(bank, Entry(key, value, live, ~keep), time=when.time, when=writes,
+        bank = memory.write(bank, Entry(key, value, live, jnp.logical_not(keep)), time=when.time, when=writes,
                             pin=when.annotated)
         return State(bank, live)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import Knobs
@@ -111,7 +112,7 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
                             rng=key(t, 1))
 
     def commit(t, memory, aux, probs, *, annotated, remember):
-        when = When(jnp.asarray(annotated), jnp.asarray(remember), jnp.asarray(t, jnp.int32))
+        when = When(np.bool_(annotated), np.bool_(remember), np.int32(t))
 
         def one(memory, aux, probs, given, rng=None):
             return vos.commit(params, memory, aux, probs, given, when, rng)

@@ -26,28 +26,29 @@ def play(model: Model, params: dict, frames: jax.Array, labels: jax.Array, live:
     slots = live.shape[0]
     channels = jnp.arange(slots + 1)[:, None, None]
 
-    def encode(frame):
-        return vos.encode(params, frame.astype(jnp.float32) / 255)
+    # All at once and outside of the scan: what is inside of one runs on one thread of a CPU.
+    features = jax.vmap(lambda frame: vos.encode(params, frame.astype(jnp.float32) / 255))(frames)
+    reference, later = (jax.tree.map(lambda x: x[part], features) for part in (0, slice(1, None)))
 
     def one_hot(labels):
         return (labels[None] == channels).astype(jnp.float32)
 
     state = vos.init(params, Spec(height, width, slots, memory))
-    _, aux = vos.predict(params, state, encode(frames[0]))
-    first = When(jnp.asarray(True), jnp.asarray(True), jnp.asarray(0, jnp.int32))
+    _, aux = vos.predict(params, state, reference)
+    first = When(np.True_, np.True_, np.int32(0))
     state = vos.commit(params, state, aux, one_hot(labels[0]), live, first)
 
     def frame(state, given):
-        image, truth, time = given
-        logits, aux = vos.predict(params, state, encode(image))
+        seen, truth, time = given
+        logits, aux = vos.predict(params, state, seen)
         mine = jnp.argmax(logits, axis=0).astype(labels.dtype)
-        when = When(jnp.asarray(False), time % gap == 0, time)
+        when = When(np.False_, time % gap == 0, time)
         state = vos.commit(params, state, aux, jax.nn.softmax(logits, axis=0),
                            jnp.zeros_like(live), when)
         return state, losses.object_jaccard(mine, truth, live)
 
     times = jnp.arange(1, length, dtype=jnp.int32)
-    _, scores = jax.lax.scan(frame, state, (frames[1:], labels[1:], times))
+    _, scores = jax.lax.scan(frame, state, (later, labels[1:], times))
     return jnp.mean(scores, axis=0) * live
 
 

@@ -59,14 +59,15 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
                      maps.f4)
         return Frame(query.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live):
+    def decode(params, frame, readout, live, together):
         maps, weights = frame.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.value, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.value.shape[1:])
-        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout)
+        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout,
+                      together=together)
         return jax.nn.softmax(logits, -1)[..., 1]
 
-    def memorise(params, frame, masks, live):
+    def memorise(params, frame, masks, live, together):
         def pair(*masks):
             image = frame.maps.image
             extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
@@ -75,7 +76,7 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
             return (key.apply({"params": params["memory_key"]}, found.f16)[0],
                     value.apply({"params": params["memory_value"]}, found.f16)[0])
 
-        pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1))
+        pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1), together=together)
         return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
 
     def shapes(encoder, *args, **kwargs):

@@ -63,14 +63,15 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         found = Maps(image, key, thin, maps.f16, maps.f8, maps.f4)
         return Frame(key.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live):
+    def decode(params, frame, readout, live, together):
         maps, weights = frame.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.thin, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.thin.shape[1:])
-        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout)
+        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout,
+                      together=together)
         return jax.nn.sigmoid(logits)
 
-    def memorise(params, frame, masks, live):
+    def memorise(params, frame, masks, live, together):
         maps, weights = frame.maps, {"params": params["fuser"]}
         shared = fuser.apply(weights, maps.f16, method="share")
 
@@ -81,7 +82,7 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
             return fuser.apply(weights, found.f16, shared)[0]
 
         seen = (masks, others(masks)) if use_others else (masks,)
-        values = each(value, live, *seen)
+        values = each(value, live, *seen, together=together)
         return frame.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
 
     def shapes(encoder, images):
