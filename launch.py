@@ -22,7 +22,7 @@ PATHS = dict(
     video="A video file, a folder of images or a camera's index.",
     output="The folder for what is made.",
     data="A folder of data.",
-    shard="i/n: run the i-th (from 0) of n shares of the videos.",
+    shard="i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own.",
 )
 
 

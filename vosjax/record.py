@@ -14,7 +14,7 @@ import jax
 
 import vosjax
 from vosjax.io.errors import InputError
-from vosjax.io.files import write_json
+from vosjax.io.files import is_temporary, write_json
 
 NAME = "run.json"
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless")
@@ -49,7 +49,7 @@ def versions() -> dict:
     """Versions of what computes, and the devices."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
     return {"vosjax": vosjax.__version__, "python": platform.python_version(), **found,
-            "platform": jax.default_backend(), "device": jax.devices()[0].device_kind}
+            "platform": jax.default_backend(), "device": jax.local_devices()[0].device_kind}
 
 
 def _installed(name):
@@ -63,7 +63,7 @@ def peak_memory() -> dict:
     """Bytes: of the process so far, and of the device where it tells."""
     unit = 1 if sys.platform == "darwin" else 1024
     peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    told = jax.devices()[0].memory_stats() or {}
+    told = jax.local_devices()[0].memory_stats() or {}
     return peak | ({"device": told["peak_bytes_in_use"]} if "peak_bytes_in_use" in told else {})
 
 
@@ -91,6 +91,23 @@ def read(folder) -> dict | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error}): remove it, or name another --output"
                          ) from error
+
+
+def resume(folder, settings: dict) -> dict | None:
+    """The record of the run that goes on in a folder; None where one can begin.
+
+    Processes may begin in the same folder at the same time: a run's record is its first file.
+
+    Raises:
+      InputError: the folder holds a run of other settings, a damaged record, or other files.
+    """
+    folder = pathlib.Path(folder)
+    strange = folder.is_dir() and any(not is_temporary(path) for path in folder.iterdir())
+    before = read(folder)  # after looking for other files, for these may be of a run just begun
+    check(before, settings, folder)
+    if before is None and strange:
+        raise InputError(f"{folder} holds other files; name a new or empty folder as --output")
+    return before
 
 
 def check(before: dict | None, settings: dict, folder) -> None:

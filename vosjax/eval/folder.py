@@ -1,7 +1,7 @@
 """A run's folder: the files of every video, what tells that they are complete, and what failed.
 
     run.json                          settings, versions, status
-    videos/NAME.json                  written last: the video is complete
+    videos/NAME.json                  written last: the video is complete; which files it has
     failed/NAME.json                  why a video could not be run
     masks/NAME/FRAME.png              palette PNGs
     scores/NAME.csv                   a verdict on every object in every frame
@@ -12,13 +12,14 @@
 import concurrent.futures
 import json
 import pathlib
+
 import numpy as np
 
 from vosjax.eval import probabilities
 from vosjax.eval.engine import Outcome
 from vosjax.eval.layout import Sequence
 from vosjax.io.errors import InputError
-from vosjax.io.files import write_json
+from vosjax.io.files import is_temporary, sweep, write_json
 from vosjax.io.palette import write_label_png
 from vosjax.io.writer import ScoreWriter
 from vosjax.tracker import scores
@@ -31,9 +32,17 @@ class Writer:
     """Writes the files of one video as its frames come, and its record when it is closed well."""
 
     def __init__(self, folder, sequence: Sequence, ids: tuple[int, ...]):
-        """`ids`: the objects in the order of their slots."""
+        """`ids`: the objects in the order of their slots.
+
+        A record of before is taken back first: what is killed from here on is not complete.
+        """
         self._folder, self._sequence, self._ids = pathlib.Path(folder), sequence, ids
-        self._wanted = kept(sequence)
+        self._wanted, self._kinds = kept(sequence), ["masks", "scores"]
+        _record(folder, sequence).unlink(missing_ok=True)
+        for kind in ("masks", "probabilities"):
+            sweep(self._folder / kind / sequence.name)
+        for kind in ("scores", "videos"):
+            sweep(self._folder / kind, stem=sequence.name)
         self._pool = concurrent.futures.ThreadPoolExecutor(WRITERS, "write")
         self._jobs = []
         self._scores = ScoreWriter(self._folder / "scores" / f"{sequence.name}.csv")
@@ -49,6 +58,7 @@ class Writer:
         self._submit(write_label_png, self._folder / "masks" / name / f"{frame.stem}.png",
                      outcome.labels)
         if outcome.packed is not None:
+            self._kinds[2:] = ["probabilities"]
             self._submit(probabilities.write,
                          self._folder / "probabilities" / name / f"{frame.stem}.npz",
                          outcome.packed[:len(self._ids)], self._ids, outcome.labels.shape)
@@ -65,7 +75,7 @@ class Writer:
         for job in self._jobs:
             job.result()
         self.close()
-        finish(self._folder, self._sequence, facts)
+        finish(self._folder, self._sequence, facts, kinds=self._kinds)
 
     def close(self) -> None:
         """Drops what was not begun."""
@@ -94,19 +104,33 @@ def mask_file(folder, sequence: Sequence, index: int) -> pathlib.Path:
 
 def done(folder, sequence: Sequence) -> dict | None:
     """The record of a video whose files are all there, else None."""
-    path = pathlib.Path(folder) / "videos" / f"{sequence.name}.json"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(_record(folder, sequence).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return facts if all(mask_file(folder, sequence, index).is_file()
-                        for index in kept(sequence)) else None
+    wanted = _files(folder, sequence, facts.get("files", ("masks",)))
+    return facts if all(path.is_file() for path in wanted) else None
 
 
-def finish(folder, sequence: Sequence, facts: dict) -> None:
-    """Writes the record of a video whose files are all written."""
+def _files(folder, sequence, kinds):
+    folder, first = pathlib.Path(folder), min(sequence.starts.values())
+    for index in kept(sequence):
+        yield mask_file(folder, sequence, index)
+        if "probabilities" in kinds and index >= first:
+            yield (folder / "probabilities" / sequence.name
+                   / f"{sequence.frames[index].stem}.npz")
+    if "scores" in kinds:
+        yield folder / "scores" / f"{sequence.name}.csv"
+
+
+def _record(folder, sequence) -> pathlib.Path:
+    return pathlib.Path(folder) / "videos" / f"{sequence.name}.json"
+
+
+def finish(folder, sequence: Sequence, facts: dict, *, kinds=("masks",)) -> None:
+    """Writes the record of a video whose files, of these kinds, are all written."""
     folder = pathlib.Path(folder)
-    write_json(folder / "videos" / f"{sequence.name}.json", facts)
+    write_json(_record(folder, sequence), facts | {"files": list(kinds)})
     (folder / "failed" / f"{sequence.name}.json").unlink(missing_ok=True)
 
 
@@ -118,7 +142,8 @@ def fail(folder, name: str, error: Exception) -> None:
 
 def failures(folder) -> dict[str, str]:
     """{video: why}."""
-    found = sorted((pathlib.Path(folder) / "failed").glob("*.json"))
+    found = sorted(path for path in (pathlib.Path(folder) / "failed").glob("*.json")
+                   if not is_temporary(path))
     return {facts["name"]: facts["error"] for facts in map(_json, found)}
 
 

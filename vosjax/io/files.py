@@ -5,11 +5,14 @@ import errno
 import json
 import os
 import pathlib
+import re
+import secrets
 import shutil
 
 from vosjax.io.errors import DiskFull, InputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}\.tmp(\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -67,7 +70,8 @@ def atomic(path):
         InputError: the folder cannot be made or written.
     """
     path = pathlib.Path(path)
-    temp = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # Not the process's number: processes of several machines may share the folder.
+    temp = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     with disk_full(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +84,23 @@ def atomic(path):
         finally:
             with contextlib.suppress(OSError):
                 temp.unlink(missing_ok=True)
+
+
+def is_temporary(path) -> bool:
+    """Whether a file bears one of the names under which `atomic` has files written."""
+    return _TEMPORARY.fullmatch(pathlib.Path(path).name) is not None
+
+
+def sweep(folder, *, stem: str | None = None):
+    """Removes the temporary files that killed writers left in a folder, if there is one.
+
+    Only for folders (or with `stem`, files of that name without its ending) that nobody writes.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for path in list(pathlib.Path(folder).iterdir()):
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and stem in (None, found["stem"]):
+                path.unlink(missing_ok=True)
 
 
 def write_bytes(path, data: bytes):

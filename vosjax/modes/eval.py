@@ -1,7 +1,7 @@
 """`--mode eval`: a dataset folder in; masks, scores, tables, speed and the server's zip out.
 
-The same command goes on where it was stopped. `--shard i/n` (or `jax.distributed`) shares the
-videos out over processes; whichever finds all of them complete scores them.
+The same command goes on where it was stopped. `--shard i/n`, or `--shard auto` on a cluster, shares
+the videos out over processes; whichever finds all of them complete scores them.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vosjax import ensembles, record
 from vosjax.compose import mean
 from vosjax.ensembles import Part
-from vosjax.eval import dataset, plan, results, source
+from vosjax.eval import cluster, dataset, plan, results, source
 from vosjax.eval import folder as files
 from vosjax.eval.engine import Engine, Packing
 from vosjax.io.errors import InputError
@@ -41,8 +41,8 @@ def run(config, options) -> int:
             raise InputError(f"--{name} is missing; evaluating takes --data and --output")
     wanted, folder = eval_options(config), pathlib.Path(options.output)
     sequences = source.discover(options.data, wanted)
-    part, parts = shard(options.shard)
     how = results.judging(options.data, wanted)
+    part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     memory = memory_of(config, network)
     settings = {"data": str(options.data), "family": network.config["family"],
@@ -51,10 +51,7 @@ def run(config, options) -> int:
                 "dtype": network.config.get("dtype"), **memory._asdict(),
                 "size": config.get("size"), "videos": len(sequences),
                 "eval": {name: value for name, value in wanted.items() if name not in SPEED}}
-    before = record.read(folder)
-    record.check(before, settings, folder)
-    if before is None and folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds other files; name a new or empty folder as --output")
+    record.resume(folder, settings)
     record.write(folder, settings, status="running", frames=0, facts={})
     mine = plan.share(sequences, part, parts)
     with stop_signals() as stop, tqdm(total=sum(len(each.frames) for each in mine), unit="frame",
@@ -101,19 +98,19 @@ def eval_options(config) -> dict:
 
 
 def shard(text: str | None) -> tuple[int, int]:
-    """(part, parts) of '--shard i/n', else of the processes of `jax.distributed`, else (0, 1).
+    """(part, parts) of '--shard i/n', of the cluster's processes for 'auto', (0, 1) for None.
 
     Raises:
-      InputError: not of this form, or i not below n.
+      InputError: not of this form, or i not below n; or no cluster to be found.
     """
     if text is None:
-        if jax.distributed.is_initialized():
-            return jax.process_index(), jax.process_count()
         return 0, 1
+    if text == "auto":
+        return cluster.place()
     part, slash, parts = text.partition("/")
     if not (part.isdecimal() and slash and parts.isdecimal() and int(part) < int(parts)):
         raise InputError(f"--shard is {text!r}; i/n is expected, i from 0 to n - 1, for example "
-                         "0/4")
+                         "0/4, or auto on a cluster")
     return int(part), int(parts)
 
 

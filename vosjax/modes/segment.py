@@ -18,7 +18,7 @@ from tqdm import tqdm
 from vosjax import record
 from vosjax.ensembles import of_config
 from vosjax.io.errors import DiskFull, InputError
-from vosjax.io.files import disk_full
+from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import Video, open_video
@@ -53,11 +53,12 @@ def run(config, options) -> int:
       InputError: something that was given cannot be used.
     """
     job = prepare_job(config, options)
-    before = record.read(job.folder)
-    record.check(before, job.settings, job.folder)
+    before = record.resume(job.folder, job.settings)
     if before and before["status"] == "complete":
         print(f"{job.folder} is complete ({before['frames']} frames); remove it to run again")
         return 0
+    for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
+        sweep(folder)
     tracker, clock = _tracker(job, resumed=before is not None), record.Clock()
 
     def note(status):
@@ -120,8 +121,6 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         tracker = Tracker.restore(state, job.model)
         if masks_done(job.folder / "masks") >= tracker.time:
             return tracker
-    if not resumed and job.folder.exists() and any(job.folder.iterdir()):
-        raise InputError(f"{job.folder} holds other files; name a new or empty folder as --output")
     settings = job.settings
     return prepare(job.model, job.video, job.masks.labels, gap=settings["gap"],
                    limit=settings["limit"], size=settings["size"])
