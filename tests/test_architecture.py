@@ -18,7 +18,7 @@ FOREIGN = ("cv2", "PIL", "absl", "logging", "tensorflow_datasets", "grain", "tqd
            "vosjax.io", "vosjax.data", "vosjax.train", "vosjax.eval", "vosjax.modes")
 # Rooms from the lowest to the highest; a room imports only rooms that stand before it.
 ORDER = ("types", "names", "memory", "read", "layers", "prompt", "backbones", "models", "compose",
-         "augment", "cost", "track", "io", "pretrained", "ensembles", "snapshot", "tracker", "propagate",
+         "augment", "cost", "track", "io", "pretrained", "keypoints", "voting", "ensembles", "snapshot", "tracker", "propagate",
          "record", "data", "eval", "train", "modes")
 
 

@@ -70,8 +70,41 @@ def surest(probs: jax.Array) -> jax.Array:
     return (weights * probs).sum(0) / weights.sum(0)
 
 
-def ensemble(members: Sequence[Vos], *, feedback: str = "own",
-             fuse: Callable[[jax.Array], jax.Array] = mean) -> Vos:
+class Fusion(NamedTuple):
+    """How an ensemble's M networks become one, as four pure functions, the likes of a `Vos`'s.
+
+    init(spec, members) -> state
+        Empty; a pytree of arrays whose shapes depend on the Spec and on M alone.
+    look(frame) -> seen
+        What fusing needs of a frame [H, W, 3]; runs where frames are encoded.
+    fuse(state, seen, probs) -> (probs, aux)
+        [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `remember` will want of this frame.
+    remember(state, aux, probs, given, when) -> state
+        As `Vos.commit`: what was decided for the frame, with the user's marks laid over it.
+    """
+
+    init: Callable[..., Any]
+    look: Callable[..., Any]
+    fuse: Callable[..., Any]
+    remember: Callable[..., Any]
+
+
+@functools.lru_cache  # so that programs that use it are the same
+def plain(function: Callable[[jax.Array], jax.Array]) -> Fusion:
+    """A fusion of nothing but the probabilities: [M, N+1, H, W] -> [N+1, H, W]."""
+    return Fusion(lambda spec, members: (), lambda frame: (),
+                  lambda state, seen, probs: (function(probs), ()),
+                  lambda state, aux, probs, given, when: state)
+
+
+class Together(NamedTuple):
+    """State of `ensemble`: those of the members, and that of their fusion."""
+
+    members: tuple
+    fusion: Any
+
+
+def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = plain(mean)) -> Vos:
     """Several networks over one video; `params` is the tuple of theirs.
 
     Args:
@@ -79,7 +112,7 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own",
         to see others.
       feedback: 'own', each member remembers its own probabilities (with the user's marks laid over
         them), as the augmentations of aot-benchmark do; 'fused', all remember the fused ones.
-      fuse: probabilities [E, N+1, H, W] -> [N+1, H, W].
+      fusion: of their probabilities.
 
     Raises:
       ValueError: no members, or an unknown kind of feedback.
@@ -91,27 +124,33 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own",
         raise ValueError(f"feedback {feedback!r} was given; it is 'own' or 'fused'")
 
     def init(params, spec):
-        return tuple(vos.init(own, spec) for vos, own in zip(members, params, strict=True))
+        return Together(tuple(vos.init(own, spec) for vos, own in zip(members, params, strict=True)),
+                        fusion.init(spec, len(members)))
 
     def encode(params, frame, rng=None):
-        return tuple(vos.encode(own, frame, rng) for vos, own in zip(members, params, strict=True))
+        return tuple(vos.encode(own, frame, rng)
+                     for vos, own in zip(members, params, strict=True)), fusion.look(frame)
 
     def predict(params, state, features, rng=None):
+        features, seen = features
         answers = [vos.predict(own, *rest, rng)
-                   for vos, own, *rest in zip(members, params, state, features, strict=True)]
+                   for vos, own, *rest in zip(members, params, state.members, features, strict=True)]
         probs = jnp.stack([jax.nn.softmax(logits, 0) for logits, _ in answers])
+        fused, noted = fusion.fuse(state.fusion, seen, probs)
         aux = tuple(aux for _, aux in answers)
-        return as_logits(fuse(probs)), (aux, probs if feedback == "own" else None)
+        return as_logits(fused), (aux, probs if feedback == "own" else None, noted)
 
     def commit(params, state, aux, probs, given, when, rng=None):
-        aux, own_probs = aux
+        aux, own_probs, noted = aux
         if own_probs is None:
             fed = [probs] * len(members)
         else:
             prompt = recover(probs, given)
             fed = [lay(own, prompt) for own in own_probs]
-        return tuple(vos.commit(own, *rest, given, when, rng)
-                     for vos, own, *rest in zip(members, params, state, aux, fed, strict=True))
+        return Together(
+            tuple(vos.commit(own, *rest, given, when, rng) for vos, own, *rest
+                  in zip(members, params, state.members, aux, fed, strict=True)),
+            fusion.remember(state.fusion, noted, probs, given, when))
 
     slots = [vos.slots for vos in members if vos.slots is not None]
     return Vos(init, encode, predict, commit, members[0].size, min(slots, default=None))

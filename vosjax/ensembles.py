@@ -9,12 +9,14 @@ from typing import Any, Callable, NamedTuple
 
 import ml_collections
 
-from vosjax import augment, compose, pretrained
+from vosjax import augment, compose, pretrained, voting
 from vosjax.io.errors import InputError
+from vosjax.keypoints import METHODS
 from vosjax.pretrained import Loaded
 from vosjax.types import Model, Vos
 
-FUSIONS = {"mean": compose.mean, "max": compose.surest}
+AVERAGES = {"mean": compose.mean, "max": compose.surest}
+WAYS = (*AVERAGES, "keypoints")
 TTA = {"flip": False, "scales": (1.0,), "short": None}
 
 
@@ -66,15 +68,20 @@ def parts(config) -> Parts:
     """The same network in parts, of which each keeps its own memory.
 
     Raises:
-      InputError: as `of_config`; the recipe wants fused feedback, which ties the parts together.
+      InputError: as `of_config`; the recipe wants fused feedback or voting along the video, which
+        tie the parts together.
     """
-    if config.get("feedback", "own") != "own":
-        raise InputError("config.feedback is 'fused', so the members cannot run apart; set it to "
-                         "'own', or config.eval.spread to False")
+    members, name = _members(config), config.get("fuse", "mean")
+    _fusion(config)
+    for field, tied in (("feedback", config.get("feedback", "own") != "own"),
+                        ("fuse", name not in AVERAGES and len(members) > 1)):
+        if tied:
+            raise InputError(f"config.{field} is {config[field]!r}, so the members cannot run "
+                             "apart; set config.eval.spread to False")
     single = [Part(vos, loaded.params, number)
-              for number, (loaded, tta) in enumerate(_members(config))
+              for number, (loaded, tta) in enumerate(members)
               for vos in _checked(augment.split, loaded.model.vos, tta)]
-    return Parts(single, _fusion(config))
+    return Parts(single, AVERAGES.get(name, compose.mean))
 
 
 def _members(config) -> list[tuple[Loaded, dict]]:
@@ -128,18 +135,33 @@ def _checked(make, vos, tta):
         raise InputError(str(error)) from error
 
 
-def _fusion(config) -> Callable:
-    name = config.get("fuse", "mean")
-    if name not in FUSIONS:
-        raise InputError(f"config.fuse is {name!r}; networks that run together are fused by "
-                         f"{' or '.join(FUSIONS)} (files of runs also by 'keypoints', --mode fuse)")
-    return FUSIONS[name]
+def fusion(name: str, *, method: str = "sift") -> compose.Fusion:
+    """How members are fused.
+
+    Args:
+      name: of `WAYS`: 'mean', 'max' (`compose.surest`) or 'keypoints' (`voting.fusion`).
+      method: key points: 'sift' or 'orb'.
+
+    Raises:
+      InputError: an unknown one of either.
+    """
+    if name not in WAYS:
+        raise InputError(f"config.fuse is {name!r}; there are {', '.join(WAYS)}")
+    if name in AVERAGES:
+        return compose.plain(AVERAGES[name])
+    if method not in METHODS:
+        raise InputError(f"config.keypoints is {method!r}; there are {', '.join(METHODS)}")
+    return voting.fusion(method)
+
+
+def _fusion(config) -> compose.Fusion:
+    return fusion(config.get("fuse", "mean"), method=config.get("keypoints", "sift"))
 
 
 def _ensemble(views, config) -> Vos:
     try:
         return compose.ensemble(views, feedback=config.get("feedback", "own"),
-                                fuse=_fusion(config))
+                                fusion=_fusion(config))
     except ValueError as error:
         raise InputError(str(error)) from error
 
@@ -160,4 +182,5 @@ def _config(found, config) -> dict:
         return first | {"model": first["model"] | {"tta": found[0][1]}}
     return first | {"family": "ensemble", "model": {
         "members": described, "fuse": config.get("fuse", "mean"),
+        "keypoints": config.get("keypoints", "sift"),
         "feedback": config.get("feedback", "own")}}

@@ -69,7 +69,7 @@ def test_parts_with_fused_feedback_are_refused():
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"fuse": "median"}, "'median'; networks that run together are fused by mean or max"),
+    ({"fuse": "median"}, "'median'; there are mean, max, keypoints"),
     ({"feedback": "none"}, "feedback 'none'"),
     ({"only": "c"}, "'c'; the members are a, b"),
     ({"tta": {"angles": 3}}, "angles"),
@@ -91,7 +91,7 @@ def test_the_paper_s_entry_has_eighteen_views():
     for name, member in config.members.items():
         member.weights = name
     apart = ensembles.parts(config)
-    assert len(apart.parts) == 18 and apart.fuse is ensembles.FUSIONS["mean"]
+    assert len(apart.parts) == 18 and apart.fuse is compose.mean
     assert config.members.aot.model["encoder"].startswith("swin") and config.balance == 30
 
 

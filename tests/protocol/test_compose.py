@@ -7,6 +7,7 @@ import pytest
 import toy
 from clips import clip
 
+from vosjax import compose
 from vosjax.compose import enlarge, ensemble, flip, groups, mean, merge, scale, split
 from vosjax.prompt import lay, recover
 from vosjax.track import Clock, step
@@ -84,18 +85,18 @@ def test_an_ensemble_gives_the_mean_of_its_members():
 def test_fused_feedback_makes_members_remember_the_same():
     _, state, _ = follow(ensemble([NETWORK, NETWORK], feedback="fused"),
                          (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
-    np.testing.assert_array_equal(state[0].bank.data["v"], state[1].bank.data["v"])
+    np.testing.assert_array_equal(state.members[0].bank.data["v"], state.members[1].bank.data["v"])
 
 
 def test_own_feedback_remembers_the_users_marks():
     _, state, _ = follow(ensemble([NETWORK, NETWORK]), (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
-    for member in state:
+    for member in state.members:
         np.testing.assert_array_equal(member.bank.data["v"][0], follow(
             NETWORK, PARAMS, frames=FRAMES[:1])[1].bank.data["v"][0])
 
 
 def test_any_fusion_of_probabilities_can_be_given():
-    first = ensemble([NETWORK, NETWORK], fuse=lambda probs: probs[0])
+    first = ensemble([NETWORK, NETWORK], fusion=compose.plain(lambda probs: probs[0]))
     probs, _, _ = follow(first, (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
     np.testing.assert_allclose(probs, follow(NETWORK, PARAMS)[0], atol=1e-5)
 
