@@ -5,11 +5,9 @@ import statistics
 import time
 
 import jax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from vosjax import models
 from vosjax.data import bench, pipeline
-from vosjax.train import loop, optimizer, schedule, start, state, step
+from vosjax.train import loop, schedule, start, state, step
 
 
 def measure(config, *, rounds: int) -> dict:
@@ -61,19 +59,15 @@ def lines(figures: dict) -> list[str]:
 def _step(config):
     """A function that takes one compiled training step on a clip batch and gives its seconds."""
     train = config.train
-    model = loop.with_frozen(models.build(config.family, **config.model), train.freeze)
-    loop.fits(model, config)
-    chain = optimizer.build(loop.weight_shapes(model), kind=train.optimizer, clip=train.clip,
-                            weight_decay=train.weight_decay, no_decay=train.no_decay)
+    model = loop.configured(config)
+    chain = loop.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="", encoder="")
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    held = [jax.device_put(state.fresh(fresh, model.group, chain),
-                           NamedSharding(mesh, PartitionSpec()))]
+    everywhere, split = loop.shardings()
+    held = [jax.device_put(state.fresh(fresh, model.group, chain), everywhere)]
     stream = pipeline.clips(loop.clips_config(config.data), seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
-    clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]),
-                           NamedSharding(mesh, PartitionSpec("data")))
+    clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
     settings = loop.step_settings(train)._replace(reference=False)
     knobs = schedule.knobs(train.steps - 1, train,
                            pixels=step.pixels(clips, settings.loss_stride))

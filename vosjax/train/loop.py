@@ -8,11 +8,12 @@ import pathlib
 import re
 import signal
 import time
-from typing import NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
+import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax import models
@@ -78,80 +79,120 @@ def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
 
 def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Outcome:
     """Runs or resumes one stage; `params` are those of the stage before."""
-    train, settings = config.train, step_settings(config.train)
-    try:
-        model = with_frozen(models.build(config.family, **config.model), train.freeze)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    fits(model, config)
-    chain = optimizer.build(
-        weight_shapes(model), kind=train.optimizer, clip=train.clip,
-        weight_decay=train.weight_decay, no_decay=train.no_decay)
-    plain = json.loads(config.to_json_best_effort())
+    train = config.train
+    model = configured(config)
+    chain = chain_of(model, train)
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init,
                               encoder=config.model.get("encoder", ""), scale=train.scale)
-    now = state.fresh(params, model.group, chain)
+    plain = json.loads(config.to_json_best_effort())
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
+    now = state.fresh(params, model.group, chain)
     now = checkpoint.restore(checkpoints, now, plain) or now
     write_json(folder / "config.json", plain)
 
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    everywhere, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("data",)))
-    now = jax.device_put(now, everywhere)
-    advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
-               for reference in (True, False)}
-    key = jax.random.key(train.seed)
-    first = int(now.step)
+    everywhere, split = shardings()
+    now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(
-        pipeline.clips(clips_config(config.data), seed=train.seed, start_step=first,
+        pipeline.clips(clips_config(config.data), seed=train.seed, start_step=at,
                        batch=train.batch, workers=train.workers, threads=train.threads), split)
+    told = log.Log(folder, start=at)
     examine = validation(model, config)
-    told = log.Log(folder, start=first)
     pending, since = [], time.monotonic()
 
-    def figures():
-        """What the steps since the last row told; raises where one of them is not finite."""
-        fetched = jax.device_get(pending)
-        log.check_finite(at - len(fetched), [m.loss for m in fetched],
-                         [m.gradient for m in fetched])
-        return fetched
-
     def save(*, wait=False):
-        figures()
+        fetched(pending, at)
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
-    at = first
     with (contextlib.closing(checkpoints), contextlib.closing(batches), contextlib.closing(told),
           stop_signals() as stopped):
-        while at < train.steps and not stopped():
-            batch = next(batches)
-            clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
-            knobs = schedule.knobs(at, train, pixels=step.pixels(clips, settings.loss_stride))
-            now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
-            pending.append(metrics._replace(prediction=None))
-            at += 1
+        for done in steps(train, model, chain, now, batches, stopped):
+            now, at = done.state, done.at
+            pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                fetched = figures()
-                pending.clear()
-                values = {name: float(np.mean([getattr(m, name) for m in fetched]))
-                          for name in metrics._fields if name != "prediction"}
                 passed = time.monotonic() - since
-                values |= dict(rate=float(knobs.rate),
-                               clips_per_second=len(fetched) * train.batch / passed)
+                values = means(fetched(pending, at)) | dict(
+                    rate=float(done.rate), clips_per_second=len(pending) * train.batch / passed)
+                pending.clear()
             if due(at, train.log.validate, train.steps):
                 values["validation_j"] = examine(state.averaged(now))
             if values:
                 told.scalars(at, values)
                 since = time.monotonic()
             if due(at, train.log.pictures, train.steps):
-                told.pictures(at, *(np.asarray(x[0]) for x in (clips.frames, clips.labels,
-                                                               metrics.prediction)))
+                told.pictures(at, *(np.asarray(x[0]) for x in (
+                    done.clips.frames, done.clips.labels, done.metrics.prediction)))
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
     return Outcome(now, at >= train.steps, folder)
+
+
+def configured(config) -> Model:
+    """The config's model, with the weights frozen that it wants frozen.
+
+    Raises:
+      InputError: there is no such model, or it does not fit the rest of the config.
+    """
+    try:
+        model = with_frozen(models.build(config.family, **config.model), config.train.freeze)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    fits(model, config)
+    return model
+
+
+def chain_of(model: Model, train) -> optax.GradientTransformation:
+    """The optimizer that `config.train` describes, for the weights that move."""
+    return optimizer.build(weight_shapes(model), kind=train.optimizer, clip=train.clip,
+                           weight_decay=train.weight_decay, no_decay=train.no_decay)
+
+
+def shardings() -> tuple[NamedSharding, NamedSharding]:
+    """How the state lies on the devices (whole on each), and how a batch does (shared out)."""
+    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+
+
+class Done(NamedTuple):
+    """What a step leaves: their number by then, the state after it, and what it was made of."""
+
+    at: int
+    state: state.TrainState
+    clips: step.Clips
+    metrics: step.Metrics
+    rate: float
+
+
+def steps(train, model: Model, chain, now: state.TrainState, batches,
+          stopped: Callable[[], bool]) -> Iterator[Done]:
+    """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
+    settings = step_settings(train)
+    advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
+               for reference in (True, False)}
+    key = jax.random.key(train.seed)
+    for at in range(int(now.step), train.steps):
+        if stopped():
+            return
+        batch = next(batches)
+        clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
+        knobs = schedule.knobs(at, train, pixels=step.pixels(clips, settings.loss_stride))
+        now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
+        yield Done(at + 1, now, clips, metrics, knobs.rate)
+
+
+def fetched(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
+    """The last steps' metrics as numbers; raises NotFinite where a loss or gradient is none."""
+    found = jax.device_get(pending)
+    log.check_finite(at - len(found), [m.loss for m in found], [m.gradient for m in found])
+    return found
+
+
+def means(found: list[step.Metrics]) -> dict[str, float]:
+    """The mean of every number that the steps told."""
+    return {name: float(np.mean([getattr(m, name) for m in found]))
+            for name in step.Metrics._fields if name != "prediction"}
 
 
 def due(at: int, every: int, last: int) -> bool:
