@@ -106,6 +106,7 @@ def shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 0, 1
     if text == "auto":
+        print("waiting for the cluster's other processes (up to 5 minutes)", flush=True)
         return cluster.place()
     part, slash, parts = text.partition("/")
     if not (part.isdecimal() and slash and parts.isdecimal() and int(part) < int(parts)):
