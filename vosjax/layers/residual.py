@@ -5,12 +5,15 @@ concatenated input, but meets the shared part once: `share` first, then one call
 """
 
 import math
+import re
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from vosjax.layers.resize import resize
+
+BRANCH = 0.2  # scale of the last norm of a fresh residual block
 
 
 def _uniform(fan_in: int):
@@ -115,7 +118,11 @@ class JointBlock(nn.Module):
 
 
 def random_encoder(rng: jax.Array, shapes: dict) -> dict:
-    """Weights for an image encoder: kernels He-normal by fan-out, biases 0, norms the identity.
+    """Weights for an image encoder: kernels He-normal by fan-in, biases 0, norms the identity.
+
+    The last norm of a residual block starts at a fifth (Goyal et al. 2017 start it at zero): frozen
+    statistics tame no sums, and thirteen blocks at full strength would make maps ninety times as
+    large as the image.
 
     Stands in where no published encoder is loaded; the references always start from ImageNet. All
     weights are cut from one draw, as one draw for each takes minutes to compile.
@@ -130,12 +137,22 @@ def random_encoder(rng: jax.Array, shapes: dict) -> dict:
     for path, leaf in leaves:
         end = start + math.prod(leaf.shape)
         if path[-1].key == "kernel":
-            spread = math.sqrt(2 / (math.prod(leaf.shape[:-2]) * leaf.shape[-1]))
+            spread = math.sqrt(2 / math.prod(leaf.shape[:-1]))
             weights.append(spread * drawn[start:end].reshape(leaf.shape))
+        elif path[-1].key == "scale":
+            weights.append(jnp.full(leaf.shape, BRANCH if _closes(path, shapes) else 1.0))
         else:
-            weights.append(jnp.full(leaf.shape, float(path[-1].key in ("scale", "var"))))
+            weights.append(jnp.full(leaf.shape, float(path[-1].key == "var")))
         start = end
     return jax.tree.unflatten(tree, weights)
+
+
+def _closes(path, shapes) -> bool:
+    """Whether a norm's weight at [block, norm, 'scale'] is the last of a residual block."""
+    if len(path) != 3:
+        return False
+    norms = sorted(name for name in shapes[path[0].key] if re.fullmatch(r"bn\d", name))
+    return path[1].key == norms[-1]
 
 
 def orthogonal(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
