@@ -16,7 +16,7 @@ from vosjax.io.errors import InputError
 from vosjax.io.weights import load_weights
 from vosjax.modes import export as export_mode
 from vosjax.modes import train as train_mode
-from vosjax.train import log, loop, state
+from vosjax.train import log, loop, recipe, state
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_configs_that_cannot_work_are_refused(tmp_path, room, changes, said):
 
 
 def test_frozen_by_a_pattern():
-    model = loop.with_frozen(small.model(), "^key")
+    model = recipe.with_frozen(small.model(), "^key")
     assert [model.group(path) for path in ("key", "gain")] == ["frozen", "head"]
 
 

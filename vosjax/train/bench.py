@@ -7,7 +7,7 @@ import time
 import jax
 
 from vosjax.data import bench, pipeline
-from vosjax.train import loop, schedule, start, state, step
+from vosjax.train import loop, recipe, schedule, start, state, step
 
 
 def measure(config, *, rounds: int) -> dict:
@@ -59,8 +59,8 @@ def lines(figures: dict) -> list[str]:
 def _step(config):
     """A function that takes one compiled training step on a clip batch and gives its seconds."""
     train = config.train
-    model = loop.configured(config)
-    chain = loop.chain_of(model, train)
+    model = recipe.configured(config)
+    chain = recipe.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="", encoder="")
     everywhere, split = loop.shardings()
     held = [jax.device_put(state.fresh(fresh, model.group, chain), everywhere)]
@@ -68,7 +68,7 @@ def _step(config):
     with contextlib.closing(stream):
         batch = next(stream)
     clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
-    settings = loop.step_settings(train)._replace(reference=False)
+    settings = recipe.step_settings(train)._replace(reference=False)
     knobs = schedule.knobs(train.steps - 1, train,
                            pixels=step.pixels(clips, settings.loss_stride))
     compiled = loop.compile_step(model, chain, settings)

@@ -9,7 +9,7 @@ import numpy as np
 from vosjax import models
 from vosjax.io import weights
 from vosjax.io.errors import InputError
-from vosjax.train import checkpoint, loop, optimizer, state
+from vosjax.train import checkpoint, loop, optimizer, recipe, state
 
 
 def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> dict:
@@ -68,8 +68,8 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
     name, part = begun[-1]
-    model = loop.with_frozen(models.build(part.family, **part.model), part.train.freeze)
-    chain = optimizer.build(loop.weight_shapes(model))
+    model = recipe.with_frozen(models.build(part.family, **part.model), part.train.freeze)
+    chain = optimizer.build(recipe.weight_shapes(model))
     like = jax.eval_shape(lambda key: state.fresh(model.fresh(key), model.group, chain),
                           jax.random.key(0))
     with checkpoint.manager(run / name / "checkpoints") as saved:

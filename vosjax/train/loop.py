@@ -5,7 +5,6 @@ import copy
 import functools
 import json
 import pathlib
-import re
 import signal
 import time
 from typing import Callable, Iterator, NamedTuple
@@ -13,15 +12,13 @@ from typing import Callable, Iterator, NamedTuple
 import jax
 import ml_collections
 import numpy as np
-import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from vosjax import models
 from vosjax.data import pipeline, rendered
 from vosjax.data.device import to_device
 from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
-from vosjax.train import checkpoint, log, optimizer, schedule, start, state, step, validate
+from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, validate
 from vosjax.types import Model
 
 
@@ -80,8 +77,8 @@ def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
 def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Outcome:
     """Runs or resumes one stage; `params` are those of the stage before."""
     train = config.train
-    model = configured(config)
-    chain = chain_of(model, train)
+    model = recipe.configured(config)
+    chain = recipe.chain_of(model, train)
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init,
                               encoder=config.model.get("encoder", ""), scale=train.scale)
@@ -111,10 +108,11 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
             pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                passed = time.monotonic() - since
-                values = means(fetched(pending, at)) | dict(
-                    rate=float(done.rate), clips_per_second=len(pending) * train.batch / passed)
+                found = fetched(pending, at)
                 pending.clear()
+                passed = time.monotonic() - since
+                values = means(found) | dict(
+                    rate=float(done.rate), clips_per_second=len(found) * train.batch / passed)
             if due(at, train.log.validate, train.steps):
                 values["validation_j"] = examine(state.averaged(now))
             if values:
@@ -129,24 +127,10 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     return Outcome(now, at >= train.steps, folder)
 
 
-def configured(config) -> Model:
-    """The config's model, with the weights frozen that it wants frozen.
-
-    Raises:
-      InputError: there is no such model, or it does not fit the rest of the config.
-    """
-    try:
-        model = with_frozen(models.build(config.family, **config.model), config.train.freeze)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    fits(model, config)
-    return model
-
-
-def chain_of(model: Model, train) -> optax.GradientTransformation:
-    """The optimizer that `config.train` describes, for the weights that move."""
-    return optimizer.build(weight_shapes(model), kind=train.optimizer, clip=train.clip,
-                           weight_decay=train.weight_decay, no_decay=train.no_decay)
+def clips_config(data) -> pipeline.ClipsConfig:
+    """`config.data` as the pipeline takes it."""
+    values = dict(data)
+    return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
 
 
 def shardings() -> tuple[NamedSharding, NamedSharding]:
@@ -168,7 +152,7 @@ class Done(NamedTuple):
 def steps(train, model: Model, chain, now: state.TrainState, batches,
           stopped: Callable[[], bool]) -> Iterator[Done]:
     """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
-    settings = step_settings(train)
+    settings = recipe.step_settings(train)
     advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
                for reference in (True, False)}
     key = jax.random.key(train.seed)
@@ -203,54 +187,6 @@ def due(at: int, every: int, last: int) -> bool:
 def compile_step(model: Model, chain, settings: step.Settings):
     """The jitted step (state, clips, knobs, key) -> (state, metrics); the state is donated."""
     return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
-
-
-def step_settings(train) -> step.Settings:
-    """The fields of `config.train` that are fixed at compile time."""
-    return step.Settings(**{name: train[name] for name in step.Settings._fields
-                            if name != "reference"})
-
-
-def clips_config(data) -> pipeline.ClipsConfig:
-    """`config.data` as the pipeline takes it."""
-    values = dict(data)
-    return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
-
-
-def weight_shapes(model: Model) -> dict[str, int]:
-    """{path: number of axes} of the trainable weights, without computing any."""
-    shapes = jax.eval_shape(model.fresh, jax.random.key(0))
-    trainable, _ = state.split(shapes, model.group)
-    return {path: len(w.shape) for path, w in trainable.items()}
-
-
-def with_frozen(model: Model, pattern: str) -> Model:
-    """The model with the weights in whose path the regular expression is found frozen as well."""
-    def group(path):
-        return "frozen" if re.search(pattern, path) else model.group(path)
-
-    return model._replace(group=group) if pattern else model
-
-
-def fits(model: Model, config):
-    """Raises InputError where the config's numbers cannot work together."""
-    data, train = config.data, config.train
-    wanted = model.vos.size(data.height, data.width)
-    if tuple(wanted) != (data.height, data.width):
-        raise InputError(f"data.height and data.width are {data.height} and {data.width}: the "
-                         f"network takes {wanted[0]} and {wanted[1]} there")
-    if data.frames < 2:
-        raise InputError(f"data.frames is {data.frames}: a clip needs at least 2")
-    if model.vos.slots is not None and data.max_objects > model.vos.slots:
-        raise InputError(f"data.max_objects is {data.max_objects}: the network holds "
-                         f"{model.vos.slots}")
-    devices = len(jax.devices())
-    if train.batch % devices:
-        raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
-    if train.feedback not in ("hard", "soft"):
-        raise InputError(f"train.feedback is {train.feedback!r}: give 'hard' or 'soft'")
-    if train.steps < 1:
-        raise InputError(f"train.steps is {train.steps}: give at least 1")
 
 
 def validation(model: Model, config):
