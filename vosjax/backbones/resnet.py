@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from vosjax.backbones import Backbone, Maps
 from vosjax.layers.conv import conv, max_pool
@@ -45,6 +46,16 @@ def pointwise(x: jax.Array, features: int, *, stride: int = 1, bias: bool = Fals
     return nn.Dense(features, use_bias=bias, name=name)(x[:, ::stride, ::stride])
 
 
+def relu_of_sum(a: jax.Array, b: jax.Array) -> jax.Array:
+    """max(a + b, 0), in a form of which XLA's CPU backend keeps the result.
+
+    An expression of one large operand it would rather compute anew wherever it is used, and so
+    every block of a stage would go through the products of all blocks before it, which all have to
+    stay. A sum is kept, if a convolution or a matrix product takes it as it is, not reshaped.
+    """
+    return jnp.where(a <= -b, -b, a) + b
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3 (strided), 1x1 and the shortcut: [B, H, W, C] -> [B, H/s, W/s, 4 * features]."""
 
@@ -67,7 +78,9 @@ class Bottleneck(nn.Module):
         y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn2")(y))
         y = pointwise(y, out, bias=self.bias, name="conv3")
         y = FrozenBatchNorm(trains=self.norms_train, name="bn3")(y)
-        return nn.relu(y + _shortcut(x, out, self.stride, self.bias, self.norms_train))
+        shortcut = _shortcut(x, out, self.stride, self.bias, self.norms_train)
+        flat = (-1, out)  # what the next block's matrix product takes, see `relu_of_sum`
+        return relu_of_sum(y.reshape(flat), shortcut.reshape(flat)).reshape(y.shape)
 
 
 class BasicBlock(nn.Module):
@@ -84,7 +97,8 @@ class BasicBlock(nn.Module):
         y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(y))
         y = conv(self.features, 3, bias=self.bias, name="conv2")(y)
         y = FrozenBatchNorm(trains=self.norms_train, name="bn2")(y)
-        return nn.relu(y + _shortcut(x, self.features, self.stride, self.bias, self.norms_train))
+        shortcut = _shortcut(x, self.features, self.stride, self.bias, self.norms_train)
+        return relu_of_sum(y, shortcut)
 
 
 def _shortcut(x: jax.Array, features: int, stride: int, bias: bool, norms_train: bool) -> jax.Array:
