@@ -162,7 +162,8 @@ def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(place, da
     assert result["global"] is None and result["global_of_finished"]["J-Mean"] > 0
     assert set(result["sequences"]) == {"cow", "eel"}
     assert not (place.out / "submission.zip").exists()
-    assert "dog failed" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 of 3 videos failed: no global score" in told and "dog failed: image" in told
     broken.write_bytes(whole)
     assert evaluate(place, davis) == 0
     assert found(place.out)["complete"] and found(place.out)["global"]["J-Mean"] > 0
@@ -186,7 +187,23 @@ def test_a_frame_of_another_size_fails_its_video(place, davis):
     assert "16 x 16, the first is 64 x 48" in found(place.out)["failed"]["eel"]
 
 
-def test_truth_with_objects_that_the_first_frame_lacks_is_recorded(place, davis):
+def test_truth_that_does_not_fit_is_named_and_mended_without_computing(place, davis, capsys):
+    file = davis / "Annotations" / "eel" / "00002.png"
+    whole = read_label_png(file)
+    for damage, told in ((lambda: write_label_png(file, whole[:30]), "frame 00002: the truth has 30"),
+                         (lambda: file.write_bytes(b"no image"), "eel/00002.png cannot be read")):
+        damage()
+        assert evaluate(place, davis) == 2
+        message = capsys.readouterr().err
+        assert told in message and "only scores them" in message
+        assert not (place.out / "results.json").exists()
+    finished = {path: path.stat().st_mtime_ns for path in (place.out / "videos").iterdir()}
+    write_label_png(file, whole)
+    assert evaluate(place, davis) == 0
+    assert finished == {path: path.stat().st_mtime_ns for path in finished}
+
+
+def test_truth_with_objects_that_the_first_frame_lacks_is_told_and_recorded(place, davis, capsys):
     file = davis / "Annotations" / "eel" / "00002.png"
     labels = read_label_png(file)
     labels[:4, :4] = 9
@@ -194,6 +211,7 @@ def test_truth_with_objects_that_the_first_frame_lacks_is_recorded(place, davis)
     assert evaluate(place, davis) == 0
     assert found(place.out)["sequences"]["eel"]["unscored"] == {
         "9": "not in the first truth, met in frame 00002"}
+    assert "eel object 9, not in the first truth" in capsys.readouterr().out
 
 
 def test_a_misspelt_or_impossible_setting_is_named(place, davis, capsys):

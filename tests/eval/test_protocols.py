@@ -108,6 +108,13 @@ def test_youtube_says_which_objects_it_could_not_score():
     assert "5" not in result["objects"] and "00003" in result["unscored"]["5"]
 
 
+def test_youtube_says_which_ids_of_the_truth_meta_lacks():
+    result = protocols.youtube_vos(META).sequence(
+        "cow", frames([boxes(1), boxes(1, 9, 255)], [boxes(1)] * 2))
+    assert result["unscored"]["9"] == "not in meta.json, met in frame 00001"
+    assert "0" not in result["unscored"] and "255" not in result["unscored"]
+
+
 def test_youtube_says_which_predicted_ids_it_ignored():
     result = protocols.youtube_vos(META).sequence(
         "cow", frames([boxes(1)] * 2, [boxes(1), boxes(1, 9)]))

@@ -101,7 +101,7 @@ def _checked(truth, prediction, objects):
                              "expected a label map uint8 [H, W]")
     if truth.shape != prediction.shape:
         raise ValueError("the truth has {} x {} pixels (height x width), the prediction {} x {}; "
-                         "write predictions at the truth's size"
+                         "expected are maps of one size"
                          .format(*truth.shape, *prediction.shape))
     objects = np.asarray(objects, dtype=np.int64).reshape(-1)
     if len(objects) and not (0 < objects.min() <= objects.max() < 256):

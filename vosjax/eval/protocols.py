@@ -176,7 +176,7 @@ def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
         raise ValueError(f"video {name} is not among the {len(videos)} of meta.json; pass the "
                          "meta.json that belongs to the truth")
     categories = videos[name]
-    curves, shown, met = _Curves(name, bound), {}, set()
+    curves, shown, met, strange = _Curves(name, bound), {}, set(), {}
     for index, frame in enumerate(frames):
         truth = _read(frame.truth)
         active = sorted(shown)
@@ -185,13 +185,14 @@ def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
             met |= set(np.unique(prediction).tolist())
             curves.add(frame.name, truth, prediction, active)
         for key in np.unique(truth).tolist():
-            if key in categories:
-                shown.setdefault(key, frame.name)
+            (shown if key in categories else strange).setdefault(key, frame.name)
     extra = {key: {"category": categories[key], "first_frame": shown[key],
                    "seen": seen is None or categories[key] in seen} for key in shown}
     unscored = {str(key): f"no scored frame after its first, {shown[key]}" if key in shown
                 else "no annotated frame shows it"
                 for key in sorted(set(categories) - set(curves.objects))}
+    unscored |= {str(key): f"not in meta.json, met in frame {where}"
+                 for key, where in strange.items() if key not in (0, VOID)}
     return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
 
 

@@ -82,6 +82,10 @@ def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, setting
 
     Returns:
       The content of results.json.
+
+    Raises:
+      InputError: truth that cannot be read or does not fit its frames; nothing is written then, and
+        the masks stay as they are.
     """
     folder = pathlib.Path(folder)
     names = {sequence.name for sequence in sequences}
@@ -90,8 +94,12 @@ def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, setting
     truths = layout.truths(finished)
     scores = scored = None
     if truths:
-        scores = scoring.score(truths, folder / "masks", protocol=how.protocol,
-                               sequences=list(truths), processes=how.processes)
+        try:
+            scores = scoring.score(truths, folder / "masks", protocol=how.protocol,
+                                   sequences=list(truths), processes=how.processes)
+        except ValueError as error:
+            raise InputError(f"{error}. The run's masks are complete; once this is mended, the same "
+                             "command only scores them") from error
         scored = scores.pop("global")
         if not failed:
             scoring.write_csv(scores | {"global": scored}, folder, subset=how.subset)

@@ -24,6 +24,7 @@ OPTIONS = dict(split=None, year=2017, resolution="480p", names=(), all_frames=Fa
                batch=None, spread=False, probabilities=0, scale=0.5)
 # Settings that decide where and how fast something is computed, not what.
 SPEED = ("processes", "zip", "chunk", "batch", "spread")
+NAMED = 3  # objects that are named on the screen; results.json names all
 MEMORY = dict(balance=None, balance_low=1, balance_high=20)
 
 
@@ -160,14 +161,24 @@ def batch_of(wanted: dict) -> int:
 
 def tell(found: dict, folder: pathlib.Path) -> int:
     """Prints the table and what failed; returns the exit code."""
-    table = found["global"] or {}
-    print(*(f"{name} {value:.3f}" for name, value in table.items() if value is not None), sep="  ")
+    table, failed = found["global"] or {}, found["failed"]
+    if failed:
+        print(f"{len(failed)} of {found['settings']['videos']} videos failed: no global score and no "
+              "zip; the others' scores stand under global_of_finished")
+    if table:
+        print(*(f"{name} {value:.3f}" for name, value in table.items() if value is not None),
+              sep="  ")
+    unscored = [f"{name} object {key}, {why}" for name, each in found["sequences"].items()
+                for key, why in each["unscored"].items()]
+    if unscored:
+        print(f"objects that are not scored ({len(unscored)}): {'; '.join(unscored[:NAMED])}"
+              + ("; ..." if len(unscored) > NAMED else ""))
     speed = found.get("speed")
     if speed and speed["frames_per_second"]:
         print(f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
               f"{found['versions']['device']}")
-    for name, why in found["failed"].items():
+    for name, why in failed.items():
         print(f"{name} failed: {why}")
     print(f"{folder / 'results.json'}: tables of every object, settings, versions"
           + (f"; {folder / 'submission.zip'}: for the server" if "submission" in found else ""))
-    return 1 if found["failed"] else 0
+    return 1 if failed else 0
