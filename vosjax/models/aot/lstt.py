@@ -111,7 +111,8 @@ class Block(nn.Module):
 class LSTT(nn.Module):
     """A stack of blocks; the copies of their outputs for the decoder are normalised.
 
-    Fewer blocks than there are can be run (`depth`, AOST): output i has norm i whichever is last.
+    The first `depth` blocks alone can be run (AOST), though all have weights; None runs all.
+    Output i has norm i whichever is last.
     """
 
     layers: int
@@ -122,6 +123,7 @@ class LSTT(nn.Module):
     hidden: int = 1024
     top_k: int | None = None
     drop_path: float = 0.1
+    depth: int | None = None
 
     def setup(self):
         self.blocks = [Block(self.version, self.heads, self.gate_heads, self.features, self.hidden,
@@ -129,9 +131,8 @@ class LSTT(nn.Module):
         self.norms = [layer_norm() for _ in range(self.layers)]
 
     def __call__(self, x: jax.Array, grid: tuple[int, int], *, identity: Any = None,
-                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None,
-                 depth: int | None = None):
-        """Runs the first L blocks over tokens x [P, C].
+                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None):
+        """Runs the first L blocks, the depth, over tokens x [P, C].
 
         Args:
           x: tokens.
@@ -141,7 +142,6 @@ class LSTT(nn.Module):
           valid: [M] bool.
           short: {'k', 'v'}: [L, P, C], of a propagated frame.
           rng: key for stochastic depth, or None.
-          depth: L; None for all blocks.
 
         Returns:
           Normalised outputs [L, P, C], and {'k', 'v'}: [L, P, C], fused for a reference frame and
@@ -149,6 +149,7 @@ class LSTT(nn.Module):
         """
         position = sine_position(*grid, channels=self.features)
         keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
+        depth = None if self.is_initializing() else self.depth
         outputs, pairs = [], []
         for i, (block, norm) in enumerate(zip(self.blocks[:depth], self.norms[:depth])):
             memory = {} if identity is not None else {

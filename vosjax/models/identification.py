@@ -1,0 +1,233 @@
+"""Identification networks (AOT and its heirs) as a `Vos`: all but their stack of blocks.
+
+Every object is an identity; one bank embeds all of them into the same tokens, so that a frame is
+propagated once, for all objects together. An annotated (reference) frame is not committed like a
+propagated one: the stack runs again, with the identity embedding and no memory, while a propagated
+frame's identities are only fused into what its prediction left behind. Encoder, projection,
+identity bank, decoder and size rule are AOT's in all families.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vosjax import memory
+from vosjax.backbones import Backbone, Maps
+from vosjax.layers.norm import imagenet_normalise
+from vosjax.layers.precision import compute_dtype
+from vosjax.layers.resize import resize_maps
+from vosjax.models.aot import fresh as initial
+from vosjax.models.aot.decoder import Decoder
+from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, one_hot
+from vosjax.models.aot.size import network_size
+from vosjax.names import Names
+from vosjax.types import UNUSED_LOGIT, Model, Size, Spec, Vos
+
+FEATURES = 256
+SLOTS = CHANNELS - 1
+
+
+class Features(NamedTuple):
+    """maps: the encoder's, [h, w, C] each; tokens [P, 256]; size: the frame's."""
+
+    maps: Maps
+    tokens: jax.Array
+    size: Size
+
+
+class State(NamedTuple):
+    """long: Bank of the family's entries; short: the previous frame's entry; live [N] bool."""
+
+    long: memory.Bank
+    short: Any
+    live: jax.Array
+
+
+class Aux(NamedTuple):
+    """What a prediction leaves behind.
+
+    kept      an entry that is yet to be fused with identities
+    outputs   [L, P, C'] of the stack's blocks
+    logits4   [N+1, h4, w4] logits at stride 4, unused slots filled
+    live      [N] bool, the slots that are not filled
+    features  of the frame
+    """
+
+    kept: Any
+    outputs: jax.Array
+    logits4: jax.Array
+    live: jax.Array
+    features: Features
+
+
+class Family(NamedTuple):
+    """What a family brings.
+
+    title       its name, for messages
+    stack       module: (tokens [P, 256], grid, identity [P, 256], rng) for a reference frame, or
+                (tokens, grid, long, valid, short, rng) -> (outputs [L, P, C'], entry); with
+                `fuse(kept, identity)` -> entry of a propagated frame's kept one
+    root        where the stack's weights are
+    entry       (P, dtype) -> an empty entry
+    decoded     (tokens [P, 256], outputs) -> what the decoder takes, [P, C]
+    entrances   of the decoder: one, or one for each number of outputs
+    scalable    the stack may end after any block, and training supervises all of these depths
+    names       of all weights
+    """
+
+    title: str
+    stack: nn.Module
+    root: str
+    entry: Callable[..., Any]
+    decoded: Callable[..., jax.Array]
+    names: Names
+    entrances: tuple[str, ...] = ("conv_in",)
+    scalable: bool = False
+
+
+def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
+    """The stride-16 grid (h, w) of a frame."""
+    extra = 1 if aligned else 0
+    return tuple((side - extra) // STRIDE + extra for side in size)
+
+
+def linear(params: Any, x: jax.Array) -> jax.Array:
+    """A linear layer over the last axis."""
+    return x @ params["kernel"].astype(x.dtype) + params["bias"].astype(x.dtype)
+
+
+def fill_unused(logits: jax.Array, live: jax.Array) -> jax.Array:
+    """Logits [N+1, ...] with the slots that are not live at -1e10."""
+    shown = jnp.concatenate([jnp.ones(1, bool), live])
+    return jnp.where(shown.reshape(-1, *[1] * (logits.ndim - 1)), logits, UNUSED_LOGIT)
+
+
+def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: int | None,
+          max_short_side: int | None, mask_unused: bool = True) -> Model:
+    """The model of a family.
+
+    Args:
+      family: see above.
+      backbone: the image encoder.
+      id_norm: a LayerNorm behind the identity bank.
+      max_long_side: of the frame as the network sees it, before scaling; None for no limit.
+      max_short_side: likewise.
+      mask_unused: fill the logits of slots that nobody has given; False leaves all of them in the
+        running.
+    """
+    aligned, stack, root = backbone.aligned, family.stack, family.root
+    bank = IdentityBank(aligned, id_norm)
+
+    def init(params, spec: Spec) -> State:
+        if not 1 <= spec.objects <= SLOTS:
+            raise ValueError(f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
+                             "compose.groups makes room for more")
+        if network_size(spec.height, spec.width, aligned=aligned) != (spec.height, spec.width):
+            raise ValueError(f"frames of {spec.height}x{spec.width}; both sides are to be "
+                             f"{'16k + 1' if aligned else '16k'}: take a size that Vos.size gives")
+        h, w = grid_of((spec.height, spec.width), aligned)
+        short = family.entry(h * w, compute_dtype(params))
+        return State(memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool))
+
+    def encode(params, frame, rng=None) -> Features:
+        images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
+        maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
+        maps = Maps(*(x[0] for x in maps))
+        tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
+        return Features(maps, tokens, Size(*frame.shape[:2]))
+
+    def predict(params, state: State, features: Features, rng=None):
+        outputs, kept = stack.apply(
+            {"params": params[root]}, features.tokens, grid_of(features.size, aligned),
+            long=state.long.data, valid=state.long.valid, short=state.short, rng=rng)
+        live = state.live if mask_unused else jnp.ones_like(state.live)
+        logits4, logits = decode(params, outputs, features, live)
+        return logits, Aux(kept, outputs, logits4, live, features)
+
+    def decoder(outputs):
+        """The decoder of so many blocks' outputs."""
+        return Decoder(aligned, family.entrances[outputs - 1 if family.scalable else 0])
+
+    def decode(params, outputs, features, live):
+        """Logits [N+1, h4, w4] at stride 4 from blocks' outputs, and those of the whole frame."""
+        grid = grid_of(features.size, aligned)
+        tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
+        maps = Maps(*(x[None] for x in features.maps))
+        found = decoder(len(outputs)).apply({"params": params["decoder"]}, tokens, maps)
+        raw = found[0, ..., :live.shape[0] + 1].transpose(2, 0, 1)
+        logits = resize_maps(raw, *features.size, align_corners=aligned)
+        return fill_unused(raw, live), fill_unused(logits, live)
+
+    def depths(params, aux: Aux, rng=None):
+        return tuple(decode(params, aux.outputs[:count], aux.features, aux.live)[1]
+                     for count in range(1, len(aux.outputs) + 1))
+
+    def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
+        identities = one_hot(probs).astype(compute_dtype(params))
+        identity = bank.apply({"params": params["identity"]}, identities)
+
+        def reference(kept):
+            grid = grid_of(aux.features.size, aligned)
+            return stack.apply({"params": params[root]}, aux.features.tokens, grid,
+                               identity=identity, rng=rng)[1]
+
+        def propagated(kept):
+            return stack.apply({"params": params[root]}, kept, identity, method="fuse")
+
+        entry = jax.lax.cond(when.annotated, reference, propagated, aux.kept)
+        live = state.live | given
+        holds = jnp.any(live)  # a group without objects keeps no memory
+        long = memory.write(state.long, entry, time=when.time, pin=when.annotated,
+                            when=holds & (when.annotated | when.remember))
+        short = jax.tree.map(lambda new, old: jnp.where(holds, new, old), entry, state.short)
+        return State(long, short, live)
+
+    def size(height, width, scale=1.0):
+        return network_size(height, width, scale, aligned=aligned, max_short_side=max_short_side,
+                            max_long_side=max_long_side)
+
+    def fresh(rng) -> dict:
+        first, second = jax.random.split(rng)
+        shapes = jax.eval_shape(_shapes)
+        found = initial.fill(second, {name: shapes[name] for name in shapes if name != "encoder"})
+        return found | {"encoder": initial.encoder(first, shapes["encoder"])}
+
+    def _shapes():
+        side = 2 * STRIDE + (1 if aligned else 0)
+        grid = grid_of((side, side), aligned)
+        key = jax.random.PRNGKey(0)
+        maps, encoded = backbone.module.init_with_output(key, jnp.zeros((1, side, side, 3)))
+        tokens = jnp.zeros((grid[0] * grid[1], FEATURES))
+        (outputs, _), stacked = stack.init_with_output(key, tokens, grid, identity=tokens)
+        decoders = {}
+        for count in range(1, len(outputs) + 1) if family.scalable else (len(outputs),):
+            taken = family.decoded(tokens, outputs[:count]).reshape(1, *grid, -1)
+            decoders |= decoder(count).init(key, taken, maps)["params"]
+        return {
+            "encoder": encoded["params"],
+            "projector": {"kernel": jnp.zeros((backbone.channels[3], FEATURES)),
+                          "bias": jnp.zeros(FEATURES)},
+            root: stacked["params"],
+            "decoder": decoders,
+            "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"]}
+
+    vos = Vos(init, encode, predict, commit, size, SLOTS)
+    return Model(vos, fresh, family.names, grouping(family.names, backbone),
+                 depths if family.scalable else None)
+
+
+def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:
+    """`Model.group`: the encoder's first blocks and what has a running variance are frozen."""
+    normed = {name.path.rpartition("/")[0] for name in names.entries
+              if name.path.startswith("encoder/") and name.path.endswith("/var")}
+
+    def group(path: str) -> str:
+        root, _, rest = path.partition("/")
+        if root != "encoder":
+            return "head"
+        frozen = path.rpartition("/")[0] in normed or backbone.early(rest)
+        return "frozen" if frozen else "encoder"
+
+    return group
