@@ -340,39 +340,52 @@ def _read_top(query, key, value, valid, top_k, metric, kernel, best):
     k = min(top_k, columns)
     # Two axes only, and no axis of one element: others make XLA copy the memory into the loops.
     rows = value.reshape(columns * softmaxes, -1)
-    key = _stored(key.reshape(columns, *key.shape[2:]), 0)
     filled = _stored(jnp.repeat(valid.T, size, axis=1), 1, fill=False)
     if kernel is not None:
         best = _stored(best.swapaxes(0, 1).reshape(-1, columns), 1)
-    count = -(-places * key.shape[0] // CHUNK)
+    count = -(-places * filled.shape[1] // CHUNK)
     chunk = -(-places // count)
     numbers = jnp.arange(count * chunk).reshape(count, chunk)
     queries = jnp.pad(query, ((0, count * chunk - places), (0, 0), (0, 0)))
     queries = queries.reshape(count, chunk, *query.shape[1:])
-    shared = max(query.shape[1], key.shape[1]) == 1
+    heads = jnp.arange(softmaxes)
 
-    def scores(part, number, head):
-        """Logits [chunk, S] of one head."""
-        part, keys = (x if x.shape[1] == 1 else
-                      jax.lax.dynamic_index_in_dim(x, head, 1) for x in (part, key))
-        logits = affinity(part, keys, metric)[0]
-        if kernel is None:
-            return logits
-        return logits + _log_kernel(number, best[head if best.shape[0] > 1 else 0], kernel)
+    def of_head(x, head, axis):
+        """Its own part, or that of all heads; the axis stays."""
+        return jax.lax.dynamic_slice_in_dim(x, head if x.shape[axis] > 1 else 0, 1, axis)
 
-    def attend(part, number):
-        common = scores(part, number, 0) if shared else None
+    def laid(head):
+        """Keys [S, 1, C]: those of one head at a time, as they may be larger than all else."""
+        return _stored(of_head(key, head, 2).reshape(columns, 1, -1), 0)
 
-        def one(head):
-            logits = common if shared else scores(part, number, head)
-            logits = jnp.where(filled[head], logits, FLOOR)
-            found, at = top_columns(logits.reshape(chunk, BLOCK, -1), k)
-            weights = jnp.where(found > FLOOR / 2, jnp.exp(found - found[:, :1]), 0)
-            weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
-            return read_out(weights, jnp.minimum(at, columns - 1), rows, head, heads=softmaxes)
+    def scores(part, number, keys, head):
+        """Logits [chunk, S]."""
+        logits = affinity(of_head(part, head, 1), keys, metric)[0]
+        return logits if kernel is None else logits + _log_kernel(
+            number, of_head(best, head, 0)[0], kernel)
 
-        return jax.lax.map(one, jnp.arange(softmaxes)).swapaxes(0, 1)
+    def attend(logits, head):
+        """What is read, [chunk, D]."""
+        logits = jnp.where(filled[head], logits, FLOOR)
+        found, at = top_columns(logits.reshape(chunk, BLOCK, -1), k)
+        weights = jnp.where(found > FLOOR / 2, jnp.exp(found - found[:, :1]), 0)
+        weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
+        return read_out(weights, jnp.minimum(at, columns - 1), rows, head, heads=softmaxes)
 
-    parts = jax.lax.map(lambda chunk: attend(*chunk), (queries, numbers))
-    parts = parts.reshape(count * chunk, *value.shape[2:])
-    return parts[:places].astype(value.dtype)
+    if max(query.shape[1], key.shape[2]) == 1:
+        keys = laid(0)
+
+        def one_affinity(chunk):
+            logits = scores(*chunk, keys, 0)
+            return jax.lax.map(lambda head: attend(logits, head), heads)
+
+        parts = jax.lax.map(one_affinity, (queries, numbers)).swapaxes(0, 1)
+    else:
+        def one_head(head):
+            keys = laid(head)
+            return jax.lax.map(lambda chunk: attend(scores(*chunk, keys, head), head),
+                               (queries, numbers))
+
+        parts = jax.lax.map(one_head, heads)
+    parts = parts.reshape(softmaxes, count * chunk, -1)[:, :places]
+    return parts.swapaxes(0, 1).reshape(places, *value.shape[2:]).astype(value.dtype)
