@@ -43,11 +43,27 @@ def encoder_of(name):
 
 
 @functools.lru_cache(maxsize=None)
-def rebuilt(manifest):
+def rebuilt(manifest, folder="aot"):
     """The reference's state dict, from names and shapes."""
     recipe = goldens.module("recipe.py")
-    return recipe.build_state_dict(goldens.manifest(f"aot/{manifest}.manifest.json"),
-                                   goldens.seed("aot"))
+    return recipe.build_state_dict(goldens.manifest(f"{folder}/{manifest}.manifest.json"),
+                                   goldens.seed(folder))
+
+
+def expected(model):
+    """{path: (shape, dtype)} of a model's weights."""
+    shapes = goldens.shapes(jax.eval_shape(model.fresh, jax.random.key(0)))
+    return {path: (shape, np.dtype("float32")) for path, shape in shapes.items()}
+
+
+def converted(model, state):
+    """The model's weights out of a reference's state dict, strictly."""
+    return nest(convert.convert(state, model.names, expected=expected(model)))
+
+
+def running(model, params):
+    """A network whose step will be compiled."""
+    return Network(model, params, jax.jit(functools.partial(step, model)))
 
 
 def step(model, params, state, frame, feed, given, when):
@@ -63,22 +79,23 @@ def step(model, params, state, frame, feed, given, when):
 
 
 @functools.lru_cache(maxsize=None)
-def network(manifest, *, layers, block="v1", top_k=None):
-    """A model with the weights of a manifest, strictly converted."""
-    model = models.build("aot", encoder=encoder_of(manifest), layers=layers, block=block,
-                         id_norm=False, top_k=top_k)
-    expected = {path: (shape, np.dtype("float32")) for path, shape in goldens.shapes(
-        jax.eval_shape(model.fresh, jax.random.key(0))).items()}
-    flat = convert.convert(rebuilt(manifest), model.names, expected=expected)
-    return Network(model, nest(flat), jax.jit(functools.partial(step, model)))
+def network(manifest, *, layers, family="aot", top_k=None, **settings):
+    """The model of a manifest with the reference's weights."""
+    model = models.build(family, encoder=encoder_of(manifest), layers=layers, top_k=top_k,
+                         **settings)
+    return running(model, converted(model, rebuilt(manifest)))
 
 
-def of(meta, block_manifest=None):
+def of(meta):
     """The network that a golden's meta describes."""
-    name = meta["model"] + ("_v2" if meta.get("lstt_block") == "v2" else "")
-    layers = meta.get("lstt_layers", LAYERS[meta["model"].split("_")[-1]])
-    return network(name, layers=layers, block=meta.get("lstt_block", "v1"),
-                   top_k=meta.get("long_term_top_k"))
+    name = meta["model"]
+    layers = meta.get("lstt_layers", LAYERS[name.split("_")[-1].removeprefix("de")])
+    settings = dict(layers=layers, top_k=meta.get("long_term_top_k"))
+    if "deaot" in name:
+        return network(name, family="deaot", **settings)
+    if meta.get("lstt_block") == "v2":  # the reference has no norm behind the bank there
+        return network(f"{name}_v2", block="v2", id_norm=False, **settings)
+    return network(name, **settings)
 
 
 def clip(name):
@@ -88,9 +105,9 @@ def clip(name):
     return frames * np.float32(IMAGENET_STD) + np.float32(IMAGENET_MEAN), found["masks"]
 
 
-def load(name):
+def load(name, folder="aot"):
     """(arrays, meta) of 'aott_97x129'."""
-    arrays = goldens.arrays(f"aot/{name}.npz")
+    arrays = goldens.arrays(f"{folder}/{name}.npz")
     return arrays, json.loads(str(arrays["meta"]))
 
 

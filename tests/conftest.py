@@ -4,5 +4,8 @@ import os
 import pathlib
 import sys
 
+import pytest
+
+pytest.register_assert_rewrite("clip_checks")  # shared checks tell what differed, as tests do
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -1,9 +1,9 @@
 """The goldens of STCN and STM: their weights under the project's names, and whole clips."""
 
 import functools
-import importlib.util
 import json
 
+import backbone_goldens as goldens
 import golden_root
 import jax
 import jax.numpy as jnp
@@ -31,13 +31,10 @@ def parsed(path):
 @functools.lru_cache(maxsize=1)
 def state_dict(folder, manifest="manifest.json"):
     """The PyTorch-style weights {key: array} that the goldens in `folder` were made with."""
-    spec = importlib.util.spec_from_file_location(
-        f"{folder}_weights", golden_root.path(f"{folder}/weights.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.build_state_dict(parsed(f"{folder}/{manifest}"),
-                                   parsed(f"{folder}/seed.json")["seed"],
-                                   parsed(f"{folder}/overrides.json"))
+    described = goldens.manifest(f"{folder}/{manifest}")
+    state = goldens.module("recipe.py").build_state_dict(described, goldens.seed(folder))
+    return state | {key: np.array(value, np.float32).reshape(described[key][0])
+                    for key, value in parsed(f"{folder}/overrides.json").items()}
 
 
 def shapes(model):

@@ -68,12 +68,12 @@ def test_state_holds_the_run_layers_only():
 
 def test_depth_changes_no_weight_and_no_name():
     deep, shallow = aost.build(MODEL), aost.build(MODEL, depth=1)
-    assert aost.expected(deep) == aost.expected(shallow)
+    assert aot.expected(deep) == aot.expected(shallow)
     assert [name.key for name in deep.names.entries] == [name.key for name in shallow.names.entries]
 
 
 def test_file_of_a_shallower_network_is_refused():
-    state = {key: array for key, array in aost.rebuilt(MODEL).items()
+    state = {key: array for key, array in aot.rebuilt(MODEL, aost.FOLDER).items()
              if not key.startswith("LSTT.layers.2.")}
     with pytest.raises(InputError, match=r"LSTT\.layers\.2\."):
         convert(state, aost.build(MODEL, depth=2).names)

@@ -95,8 +95,7 @@ def test_every_published_variant_converts(name):
     model = models.build("deaot", encoder=aot.encoder_of(name), layers=VARIANTS[name])
     manifest = goldens.manifest(f"aot/{name}.manifest.json")
     state = {key: np.zeros(shape, dtype) for key, (shape, dtype) in manifest.items()}
-    expected = {path: (shape, np.dtype("float32")) for path, shape in goldens.shapes(
-        jax.eval_shape(model.fresh, jax.random.key(0))).items()}
+    expected = aot.expected(model)
     assert convert(state, model.names, expected=expected).keys() == expected.keys()
 
 
