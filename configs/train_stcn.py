@@ -3,8 +3,11 @@
     python launch.py --config configs/train_stcn.py --config.data.root=DATASETS --output runs/stcn
 
 DATASETS holds what configs/prepare_static.py, prepare_youtube_vos.py and prepare_davis.py made. The
-reference starts from ImageNet encoders: name a folder of STCN weights by --config.train.init to do
-the like.
+reference starts from torchvision's ImageNet weights (V1), ours does by
+
+    --config.train.init=key_encoder=resnet50.pth,value_encoder=resnet18.pth
+
+(the masks' input channels of the value encoder start orthogonally); without it encoders are random.
 
 Expected: 450 000 steps of three frames; 85.3 J&F on DAVIS 2017 val was published for a recipe with
 BL30K (rendered videos) in the place of the last stage's first steps, which is not part of this.

@@ -88,6 +88,8 @@ class Model(NamedTuple):
             the '/'-joined path; frozen weights (batch-norm statistics, the first blocks) never move
     depths  depths(params, aux, rng=None) -> tuple of logits, one for each supervised depth, the
             last of them those of `predict`; None when only `predict`'s logits are supervised
+    starts  pairs (room of the params, `backbones.Start`): its encoders, each of which can start from
+            a published ImageNet file
     """
 
     vos: Vos
@@ -95,6 +97,7 @@ class Model(NamedTuple):
     names: Any
     group: Callable[[str], str]
     depths: Callable[..., Any] | None = None
+    starts: tuple[tuple[str, Any], ...] = ()
 
 
 @jax.tree_util.register_static

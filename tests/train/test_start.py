@@ -1,12 +1,18 @@
 """Where training starts from, where it is judged, and what leaves it."""
 
+import re
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import small
+import torch_files
 
+from vosjax import backbones, models, names
 from vosjax.io.errors import InputError
-from vosjax.io.weights import save_weights
+from vosjax.io.weights import flatten, save_weights
+from vosjax.names import Names
 from vosjax.train import export, optimizer, start, state, validate
 
 MODEL = small.model()
@@ -14,7 +20,7 @@ MODEL = small.model()
 
 @pytest.fixture(scope="module")
 def fresh():
-    return jax.tree.map(np.asarray, start.params(MODEL, seed=0, init="", encoder=""))
+    return jax.tree.map(np.asarray, start.params(MODEL, seed=0, init=""))
 
 
 def saved(folder, params):
@@ -23,14 +29,14 @@ def saved(folder, params):
 
 
 def test_seeds_decide_fresh_weights(fresh):
-    same, other = (start.params(MODEL, seed=seed, init="", encoder="") for seed in (0, 1))
+    same, other = (start.params(MODEL, seed=seed, init="") for seed in (0, 1))
     np.testing.assert_array_equal(same["key"], fresh["key"])
     assert (np.asarray(other["key"]) != fresh["key"]).any()
 
 
 def test_a_folder_gives_all_weights_in_full_precision(tmp_path, fresh):
     half = jax.tree.map(lambda w: (2 * w).astype(np.float16), fresh)
-    found = start.params(MODEL, seed=1, init=saved(tmp_path, half), encoder="")
+    found = start.params(MODEL, seed=1, init=saved(tmp_path, half))
     assert found["key"].dtype == np.float32
     np.testing.assert_array_equal(found["key"], half["key"])
 
@@ -38,13 +44,100 @@ def test_a_folder_gives_all_weights_in_full_precision(tmp_path, fresh):
 def test_weights_of_another_network_are_refused(tmp_path, fresh):
     wrong = fresh | {"key": fresh["key"][:2]}
     with pytest.raises(InputError, match="key"):
-        start.params(MODEL, seed=0, init=saved(tmp_path, wrong), encoder="")
+        start.params(MODEL, seed=0, init=saved(tmp_path, wrong))
+
+
+def eyes(rng):
+    """Weights with two encoders: one that sees the image, and one, with a bias, that sees masks too."""
+    first, second = jax.random.split(rng)
+    return {"plain": {"stem": {"kernel": jax.random.normal(first, (3, 3, 3, 4))}},
+            "masked": {"stem": {"kernel": jax.random.normal(second, (3, 3, 5, 4)),
+                                "bias": jnp.full(4, 7.0)}}}
+
+
+STEM = Names(tuple(names.conv("stem", "conv1", bias=False)), (r"fc\..*",))
+EYES = MODEL._replace(fresh=eyes, starts=(
+    ("plain", backbones.Start(STEM)), ("masked", backbones.Start(STEM, ("stem/kernel",)))))
+
+
+def checkpoint(path, **tensors):
+    """A `.pth`; keys have '_' for '.'."""
+    named = {key.replace("_", "."): torch_files.tensor(array.astype(np.float32), str(i))
+             for i, (key, array) in enumerate(tensors.items())}
+    return str(torch_files.write_zip(path, named))
+
+
+KERNEL = np.arange(108, dtype=np.float32).reshape(4, 3, 3, 3)  # [O, I, k, k]
+
+
+def test_every_encoder_starts_from_its_own_file(tmp_path):
+    files = [checkpoint(tmp_path / f"{i}.pth", conv1_weight=KERNEL + i, fc_weight=np.zeros((2, 2)))
+             for i in range(2)]
+    found = start.params(EYES, seed=0, init=f"plain={files[0]}, masked={files[1]}")
+    np.testing.assert_array_equal(found["plain"]["stem"]["kernel"], KERNEL.transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(found["masked"]["stem"]["kernel"][:, :, :3],
+                                  KERNEL.transpose(2, 3, 1, 0) + 1)
+
+
+def test_masks_and_biases_that_a_file_lacks_stay_fresh(tmp_path):
+    file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
+    fresh = start.params(EYES, seed=3, init="")
+    found = start.params(EYES, seed=3, init=f"masked={file}")
+    np.testing.assert_array_equal(found["masked"]["stem"]["kernel"][:, :, 3:],
+                                  fresh["masked"]["stem"]["kernel"][:, :, 3:])
+    np.testing.assert_array_equal(found["masked"]["stem"]["bias"], np.full(4, 7))
+    np.testing.assert_array_equal(found["plain"]["stem"]["kernel"], fresh["plain"]["stem"]["kernel"])
+
+
+def test_a_network_with_one_encoder_needs_no_name_for_it(tmp_path):
+    file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
+    one = EYES._replace(starts=EYES.starts[:1])
+    np.testing.assert_array_equal(start.params(one, seed=0, init=file)["plain"]["stem"]["kernel"],
+                                  KERNEL.transpose(2, 3, 1, 0))
+
+
+@pytest.mark.parametrize("tensors, told", [
+    (dict(conv1_weight=KERNEL[:2]), r"plain: .*conv1.weight as stem/kernel .*\[3, 3, 3, 2\] instead"),
+    (dict(fc_weight=KERNEL), "1 missing: conv1.weight"),
+    (dict(conv1_weight=KERNEL, conv2_weight=KERNEL), "1 not expected: conv2.weight"),
+])
+def test_files_of_another_encoder_are_refused(tmp_path, tensors, told):
+    file = checkpoint(tmp_path / "other.pth", **tensors)
+    with pytest.raises(InputError, match=told):
+        start.params(EYES, seed=0, init=f"plain={file}")
+
+
+@pytest.mark.parametrize("room", ["", "image="])
+def test_a_file_for_no_encoder_is_refused_with_the_names_of_all(tmp_path, room):
+    file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
+    with pytest.raises(InputError, match="plain and masked; write plain="):
+        start.params(EYES, seed=0, init=room + file)
+
+
+def test_an_encoder_is_not_started_from_a_folder(tmp_path):
+    with pytest.raises(InputError, match="holds all weights"):
+        start.params(EYES, seed=0, init=f"plain={tmp_path}")
 
 
 def test_an_encoder_without_a_reader_of_its_file_is_refused(tmp_path):
     np.savez(tmp_path / "encoder.npz", a=np.zeros(1))
-    with pytest.raises(InputError, match="resnet:50 is not read from an .npz"):
-        start.params(MODEL, seed=0, init=str(tmp_path / "encoder.npz"), encoder="resnet:50")
+    with pytest.raises(InputError, match="plain: .* not read from an .npz"):
+        start.params(EYES, seed=0, init=f"plain={tmp_path / 'encoder.npz'}")
+
+
+@pytest.mark.parametrize("family, settings, rest", [
+    ("stcn", {}, r".*conv\d?/bias"), ("stcn", dict(use_others=False), r".*conv\d?/bias"),
+    ("famnet", {}, r"conv1_[mo]/kernel"), ("aot", {}, "none"), ("deaot", {}, "none")])
+def test_published_files_give_all_but_biases_and_masks(family, settings, rest):
+    model = models.build(family, **settings)
+    shapes = jax.eval_shape(model.fresh, jax.random.key(0))
+    for room, begin in model.starts:
+        held = flatten(shapes[room])
+        given = {name.path for name in begin.names.entries}
+        assert given <= held.keys()
+        assert all(re.fullmatch(rest, path) for path in held.keys() - given)
+        assert all(held[kernel].shape[2] > start.IMAGE for kernel in begin.wider)
+    assert {room for room in shapes if room.endswith("encoder")} == {room for room, _ in model.starts}
 
 
 def test_validation_compares_with_the_truth_of_later_frames(fresh):

@@ -34,6 +34,8 @@ class Backbone(NamedTuple):
               images must be multiples of 16
     absent    regular expressions of our paths (from the encoder's root) that the published
               ImageNet files lack; they keep their initial values
+    folded    folded({name: array}) -> nested weights, of an .npz of a network whose norms are folded
+              into its convolutions; None where no such file is read
     """
 
     module: nn.Module
@@ -43,6 +45,22 @@ class Backbone(NamedTuple):
     early: Callable[[str], bool]
     aligned: bool
     absent: tuple[str, ...] = ()
+    folded: Callable[..., dict] | None = None
+
+
+class Start(NamedTuple):
+    """How one encoder of a network starts from a published ImageNet file.
+
+    names   what the file gives; our paths count from the encoder's root, and all weights that are
+            not named keep their initial values
+    wider   paths of kernels [k, k, I, O] of which the file gives the first three input channels,
+            those of the image; the others (masks) keep their initial values
+    folded  as in `Backbone`
+    """
+
+    names: Names
+    wider: tuple[str, ...] = ()
+    folded: Callable[..., dict] | None = None
 
 
 def build(encoder: str) -> Backbone:
@@ -56,6 +74,12 @@ def build(encoder: str) -> Backbone:
     if name not in there:
         raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(there)}")
     return importlib.import_module(f"{__name__}.{name}").build(variant)
+
+
+def start(encoder: str | Backbone, *, wider: tuple[str, ...] = ()) -> Start:
+    """The start of an encoder, or of a network that holds all its weights; `wider` as in `Start`."""
+    backbone = build(encoder) if isinstance(encoder, str) else encoder
+    return Start(imagenet_names(backbone), wider, backbone.folded)
 
 
 def imagenet_names(backbone: Backbone) -> Names:

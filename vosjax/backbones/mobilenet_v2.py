@@ -99,7 +99,7 @@ def build(variant: str = "") -> Backbone:
         raise ValueError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
     return Backbone(module=MobileNetV2(), channels=(24, 32, 96, LAST), names=names,
                     ignored=(r"classifier\..*", r".*\.num_batches_tracked"), early=early,
-                    aligned=True)
+                    aligned=True, folded=from_folded)
 
 
 def from_folded(arrays: dict[str, np.ndarray]) -> dict:

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax import memory
+from vosjax import backbones, memory
 from vosjax.backbones import Backbone, Maps
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.precision import compute_dtype
@@ -215,7 +215,8 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
 
     vos = Vos(init, encode, predict, commit, size, SLOTS)
     return Model(vos, fresh, family.names, grouping(family.names, backbone),
-                 depths if family.scalable else None)
+                 depths if family.scalable else None,
+                 starts=(("encoder", backbones.start(backbone)),))
 
 
 def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:

@@ -61,7 +61,7 @@ def _step(config):
     train = config.train
     model = recipe.configured(config)
     chain = recipe.chain_of(model, train)
-    fresh = start.params(model, seed=train.seed, init="", encoder="")
+    fresh = start.params(model, seed=train.seed, init="")
     everywhere, split = loop.shardings()
     held = [jax.device_put(state.fresh(fresh, model.group, chain), everywhere)]
     stream = pipeline.clips(loop.clips_config(config.data), seed=train.seed, batch=train.batch)

@@ -9,7 +9,7 @@ def train() -> ml_collections.ConfigDict:
         steps=100_000,
         batch=16,             # clips a step, over all devices
         seed=0,
-        init="",              # '': fresh; an encoder's .pth or .npz; a model's folder (`start.params`)
+        init="",              # '': fresh; encoders' .pth or .npz; a model's folder (`start.params`)
         scale=(),             # (regular expression, factor): weights scaled before the first step
         freeze="",            # weights that never move, beside the network's own frozen ones
         # the optimizer

@@ -80,8 +80,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     model = recipe.configured(config)
     chain = recipe.chain_of(model, train)
     if params is None:
-        params = start.params(model, seed=train.seed, init=train.init,
-                              encoder=config.model.get("encoder", ""), scale=train.scale)
+        params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
     plain = json.loads(config.to_json_best_effort())
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
     now = state.fresh(params, model.group, chain)

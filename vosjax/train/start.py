@@ -1,6 +1,5 @@
 """Where training starts from: fresh weights, a pretrained encoder, or a model's own weights."""
 
-import importlib
 import pathlib
 import re
 
@@ -13,42 +12,47 @@ from vosjax.io.convert import convert
 from vosjax.io.errors import InputError
 from vosjax.types import Model
 
+IMAGE = 3  # channels
 
-def params(model: Model, *, seed: int, init: str, encoder: str, scale=()) -> dict:
+
+def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
     """Nested params to start from.
 
     Args:
       model: the network.
       seed: of the random weights.
-      init: '' for random weights; otherwise files, separated by commas, whose weights take the
-        fresh ones' place, later files those of earlier ones:
-        a folder of `io.weights.save_weights` gives all weights; a `.pth` is an encoder's published
-        ImageNet checkpoint (its classifier is left out, all else has to fit); an `.npz` holds an
-        encoder's weights with folded norms (several of them are laid over each other).
-      encoder: the backbone's name, e.g. 'mobilenet_v2' or 'resnet:50'.
+      init: '' for random weights; otherwise items, separated by commas, whose weights take the
+        fresh ones' place, later items those of earlier ones:
+        a folder of `io.weights.save_weights` gives all weights;
+        ROOM=FILE starts the encoder ROOM of `model.starts` ('key_encoder=resnet50.pth'), and FILE
+        alone that of a network with one encoder. A `.pth` is the encoder's published ImageNet
+        checkpoint: its classifier is left out, all else has to fit, and what it does not speak of
+        (input channels for masks, biases) stays fresh; an `.npz` holds weights with folded norms
+        (several of them are laid over each other).
       scale: pairs (regular expression, factor): every weight in whose path the expression is found
         is multiplied by the factor. Where an encoder's maps are much larger than the decoder's own
         (MobileNetV2's: deviation 5 to 10), Xavier-initialised adapters drown the objects' identities
         at first, and scaling them down saves hundreds of steps.
 
     Raises:
-      InputError: a file is missing, or does not fit the network.
+      InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
     """
     fresh = jax.tree.map(np.asarray, jax.jit(model.fresh)(jax.random.key(seed)))
     found, folded = dict(fresh), {}
     for item in filter(None, init.split(",")):
-        path = pathlib.Path(item)
-        if not path.exists():
-            raise InputError(f"train.init names {item}, which does not exist: give a folder of "
-                             "weights, an encoder's .pth or .npz, or '' to start fresh")
+        room, path = _addressed(item.strip(), [name for name, _ in model.starts])
         if path.is_dir():
             found = weights.load_weights(path)[0]
-        elif path.suffix == ".npz":
-            with np.load(path) as arrays:
-                folded |= dict(arrays)
-            found = {**found, "encoder": _from_folded(folded, item, encoder)}
-        else:
-            found = {**found, "encoder": _from_imagenet(path, encoder, found["encoder"])}
+            continue
+        start = dict(model.starts)[room]
+        try:
+            if path.suffix == ".npz":
+                folded[room] = folded.get(room, {}) | _arrays(path)
+                found = {**found, room: _from_folded(folded[room], start)}
+            else:
+                found = {**found, room: _from_imagenet(path, start, found[room])}
+        except ValueError as error:
+            raise InputError(f"train.init names {path} for {room}: {error}") from error
     flat = weights.flatten(fresh)
     weights.check_params(found, {path: (w.shape, w.dtype) for path, w in flat.items()})
     flat = {path: np.asarray(w, np.float32) for path, w in weights.flatten(found).items()}
@@ -61,21 +65,50 @@ def params(model: Model, *, seed: int, init: str, encoder: str, scale=()) -> dic
     return weights.nest(flat)
 
 
-def _from_folded(arrays, item, encoder):
-    module = importlib.import_module(f"{backbones.__name__}.{encoder.split(':')[0]}")
-    if not hasattr(module, "from_folded"):
-        raise InputError(f"train.init names {item}: the encoder {encoder} is not read from an .npz; "
-                         "give a folder of weights or an ImageNet .pth")
-    try:
-        return module.from_folded(arrays)
-    except ValueError as error:
-        raise InputError(f"train.init names {item}: {error}") from error
+def _addressed(item: str, rooms: list[str]) -> tuple[str, pathlib.Path]:
+    """An item of `init` as the encoder's room ('' with a folder) and the file or folder."""
+    named = re.fullmatch(r"(\w+)=(.*)", item)
+    room, path = named.groups() if named else ("", item)
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise InputError(f"train.init names {path}, which does not exist: give a folder of "
+                         "weights, an encoder's .pth or .npz, or '' to start fresh")
+    if path.is_dir():
+        if room:
+            raise InputError(f"train.init gives the folder {path} to {room}: a folder holds all "
+                             f"weights of a network, so write {path} alone")
+        return "", path
+    if not room and len(rooms) == 1:
+        room = rooms[0]
+    if room not in rooms:
+        what = f"names no encoder for {path}" if not room else f"gives {path} to {room}"
+        raise InputError(f"train.init {what}: this network "
+                         + (f"has {' and '.join(rooms)}; write {rooms[0]}={path}" if rooms else
+                            "has no encoder with published files; give a folder of weights"))
+    return room, path
 
 
-def _from_imagenet(path, encoder, present):
-    """The encoder's weights of a published checkpoint; what such files lack stays as it is."""
-    names = backbones.imagenet_names(backbones.build(encoder))
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def _from_folded(arrays: dict[str, np.ndarray], start: backbones.Start) -> dict:
+    if start.folded is None:
+        raise InputError("this encoder is not read from an .npz; give a folder of weights or an "
+                         "ImageNet .pth")
+    return start.folded(arrays)
+
+
+def _from_imagenet(path: pathlib.Path, start: backbones.Start, present: dict) -> dict:
+    """An encoder's weights of a published checkpoint; what such files lack stays as it is."""
     flat = weights.flatten(present)
-    expected = {name.path: (flat[name.path].shape, flat[name.path].dtype) for name in names.entries}
-    given = convert(pth.state_dict(pth.read_pth(path)), names, expected=expected)
+    expected = {name.path: (flat[name.path].shape, flat[name.path].dtype)
+                for name in start.names.entries}
+    for kernel in start.wider:
+        (*sides, _, outputs), dtype = expected[kernel]
+        expected[kernel] = (*sides, IMAGE, outputs), dtype
+    given = convert(pth.state_dict(pth.read_pth(path)), start.names, expected=expected)
+    for kernel in start.wider:
+        given[kernel] = np.concatenate([given[kernel], flat[kernel][:, :, IMAGE:]], 2)
     return weights.nest(flat | given)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from vosjax import backbones
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import each, others, pad
@@ -105,4 +106,6 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
                     soft_given=False)
     vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
                          short_side=short_side)
-    return Model(vos, fresh, names(align=align, aspp=aspp), group)
+    starts = tuple((room, backbones.start("resnet:50"))
+                   for room in ("query_encoder", "memory_encoder"))
+    return Model(vos, fresh, names(align=align, aspp=aspp), group, starts=starts)

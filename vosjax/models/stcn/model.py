@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from vosjax import backbones
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import each, others, pad
@@ -115,4 +116,6 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
                     soft_given=True)
     vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
                          short_side=short_side)
-    return Model(vos, fresh, names(cbam=cbam, use_others=use_others), group)
+    starts = (("key_encoder", backbones.start("resnet:50")),
+              ("value_encoder", backbones.start("resnet:18", wider=("conv1/kernel",))))
+    return Model(vos, fresh, names(cbam=cbam, use_others=use_others), group, starts=starts)
