@@ -8,21 +8,15 @@ import dataclasses
 
 import numpy as np
 
-from vosjax.data import jitter, photos, stills, types
+from vosjax.data import jitter, photos, types
+from vosjax.data import warp as warps
 
 
 @dataclasses.dataclass(frozen=True)
 class StaticSettings:
     """Probabilities and ranges; the values are those of AOT's pre-training."""
 
-    flip: float = 0.5  # the whole clip
-    frame_flip: float = 0.3  # each frame after the first
-    angle: float = 20.0  # degrees, +-
-    shift: float = 0.1  # of the photo's size, +-
-    scale: tuple[float, float] = (0.9, 1.1)
-    shear: float = 10.0  # degrees, +-
-    crop_area: tuple[float, float] = (0.8, 1.0)
-    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    warp: warps.Warp = warps.Warp()
     colour: jitter.Strength = jitter.STATIC_V1  # v2: jitter.V2
     merge: float = 1.0
 
@@ -47,7 +41,7 @@ class StaticClips:
     def _raw(self, index, rng, spec):
         photo = photos.read(*self.photos[int(index)], enlarge=False,
                             short_side=round(1.2 * max(spec.height, spec.width)))
-        frames, labels = stills.warped(photo, rng, spec, self.settings)
+        frames, labels = warps.warped(photo, rng, spec, self.settings.warp)
         for t, frame in enumerate(frames):
             frames[t] = jitter.apply(frame, jitter.draw(rng, self.settings.colour))
         ids = types.visible_ids(labels[0], 0)

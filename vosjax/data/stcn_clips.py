@@ -10,10 +10,9 @@ import dataclasses
 import cv2
 import numpy as np
 
-from vosjax.data import choose, decode, jitter, motion, photos, stills, types
+from vosjax.data import choose, decode, jitter, motion, photos, types, warp
 from vosjax.data import videos as protocol
-
-FILL = stills.FILL
+from vosjax.data.warp import FILL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +60,8 @@ class SkipClips:
 
     def _warped(self, index, places, header, rng, spec):
         settings, size = self.settings, (spec.height, spec.width)
-        whole = stills.resized_crop(rng, header.size, size, area=settings.crop_area,
-                                    aspect=settings.crop_aspect)
+        whole = warp.resized_crop(rng, header.size, size, area=settings.crop_area,
+                                  aspect=settings.crop_aspect)
         if rng.random() < settings.flip:
             whole = motion.shift(spec.width, 0) @ np.diag([-1.0, 1.0, 1.0]) @ whole
         shared = jitter.draw(rng, settings.sequence_colour)

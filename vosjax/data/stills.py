@@ -14,8 +14,7 @@ import numpy as np
 from vosjax.data import colour as colours
 from vosjax.data import motion, photos, rendered, shapes, types
 from vosjax.data import scene as scenes
-
-FILL = (124, 116, 104)  # the mean colour that AOT puts where a warped photo shows nothing
+from vosjax.data import warp as warps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,14 +28,7 @@ class StillsSettings:
     scene: scenes.Scene = scenes.Scene()
     colour: colours.Colour = colours.Colour()
     # independent style
-    flip: float = 0.5  # the whole clip
-    frame_flip: float = 0.3  # each frame after the first
-    angle: float = 20.0  # degrees, +-
-    shift: float = 0.1  # of the photo's size, +-
-    scale: tuple[float, float] = (0.9, 1.1)
-    shear: float = 10.0  # degrees, +-
-    crop_area: tuple[float, float] = (0.8, 1.0)
-    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    warp: warps.Warp = warps.Warp()
     frame_jitter: float = 0.4  # colour jitter of single frames, relative to `colour`
     merge: float = 1.0  # probability of the dynamic merge of two clips
     # coherent style
@@ -79,10 +71,10 @@ class Stills:
 
     def _independent(self, index, rng, spec):
         photo = self._photo(index, spec)
-        clip = warped((photo.image, photo.ids), rng, spec, self.settings)
+        clip = warps.warped((photo.image, photo.ids), rng, spec, self.settings.warp)
         if rng.random() < self.settings.merge or not clip[1][0].any():
             other = self._photo(rng.integers(len(self)), spec)
-            above = warped((other.image, other.ids), rng, spec, self.settings)
+            above = warps.warped((other.image, other.ids), rng, spec, self.settings.warp)
             clip = types.merge(clip, above)
         return *clip, np.arange(spec.frames, dtype=float)
 
@@ -171,53 +163,3 @@ def _framed(rng, shape, size, zoom):
     if rng.random() < 0.5:
         base = base @ motion.shift(shape[1], 0) @ np.diag([-1.0, 1.0, 1.0])
     return base
-
-
-def warped(photo, rng, spec, settings):
-    """AOT's static clip of one photo (image, ids): frames and raw labels.
-
-    All transforms of a frame make one warp.
-    """
-    image, ids = photo
-    height, width = ids.shape
-    mirror = motion.shift(width, 0) @ np.diag([-1.0, 1.0, 1.0])
-    whole = mirror if rng.random() < settings.flip else np.eye(3)
-    frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
-    labels = np.empty((spec.frames, spec.height, spec.width), np.uint8)
-    for t in range(spec.frames):
-        place = whole
-        if t > 0:
-            if rng.random() < settings.frame_flip:
-                place = mirror @ place
-            moved = motion.linear(
-                rng.uniform(-1, 1) * settings.angle,
-                rng.uniform(*settings.scale),
-                shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)),
-            )
-            x, y = rng.uniform(-1, 1, 2) * settings.shift * (width, height)
-            place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
-        crop = resized_crop(
-            rng, ids.shape, (spec.height, spec.width), area=settings.crop_area,
-            aspect=settings.crop_aspect
-        )
-        place = (crop @ place)[:2]
-        out = (spec.width, spec.height)
-        frames[t] = cv2.warpAffine(image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
-        labels[t] = cv2.warpAffine(ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
-    return frames, labels
-
-
-def resized_crop(rng, shape, size, *, area, aspect):
-    """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame."""
-    height, width = shape
-    for _ in range(10):
-        pixels = height * width * rng.uniform(*area)
-        ratio = np.exp(rng.uniform(*np.log(aspect)))
-        w, h = np.sqrt(pixels * ratio), np.sqrt(pixels / ratio)
-        if w <= width and h <= height:
-            x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
-            break
-    else:
-        w = h = min(width, height)
-        x, y = (width - w) / 2, (height - h) / 2
-    return np.diag([size[1] / w, size[0] / h, 1.0]) @ motion.shift(-x, -y)

@@ -11,9 +11,8 @@ import numpy as np
 
 from vosjax.data import choose, decode, jitter, types
 from vosjax.data import videos as protocol
+from vosjax.data.warp import FILL
 from vosjax.io.errors import InputError
-
-FILL = (124, 116, 104)  # the mean colour that AOT pads with
 
 
 @dataclasses.dataclass(frozen=True)

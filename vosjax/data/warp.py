@@ -1,0 +1,74 @@
+"""AOT's warp of a photo (arXiv 2106.02638 and its public code): every frame shows it anew."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from vosjax.data import motion
+
+FILL = (124, 116, 104)  # the mean colour, which AOT puts where a picture shows nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class Warp:
+    """Probabilities and ranges; the values are those of AOT's static pre-training."""
+
+    flip: float = 0.5  # the whole clip
+    frame_flip: float = 0.3  # each frame after the first
+    angle: float = 20.0  # degrees, +-
+    shift: float = 0.1  # of the photo's size, +-
+    scale: tuple[float, float] = (0.9, 1.1)
+    shear: float = 10.0  # degrees, +-
+    crop_area: tuple[float, float] = (0.8, 1.0)
+    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+
+
+def warped(photo, rng, spec, warp):
+    """AOT's static clip of one photo (image, ids): frames and raw labels.
+
+    All transforms of a frame make one warp.
+    """
+    image, ids = photo
+    height, width = ids.shape
+    mirror = motion.shift(width, 0) @ np.diag([-1.0, 1.0, 1.0])
+    whole = mirror if rng.random() < warp.flip else np.eye(3)
+    frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
+    labels = np.empty((spec.frames, spec.height, spec.width), np.uint8)
+    for t in range(spec.frames):
+        place = whole
+        if t > 0:
+            if rng.random() < warp.frame_flip:
+                place = mirror @ place
+            moved = motion.linear(
+                rng.uniform(-1, 1) * warp.angle,
+                rng.uniform(*warp.scale),
+                shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * warp.shear)),
+            )
+            x, y = rng.uniform(-1, 1, 2) * warp.shift * (width, height)
+            place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
+        crop = resized_crop(
+            rng, ids.shape, (spec.height, spec.width), area=warp.crop_area,
+            aspect=warp.crop_aspect
+        )
+        place = (crop @ place)[:2]
+        out = (spec.width, spec.height)
+        frames[t] = cv2.warpAffine(image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
+        labels[t] = cv2.warpAffine(ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
+    return frames, labels
+
+
+def resized_crop(rng, shape, size, *, area, aspect):
+    """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame."""
+    height, width = shape
+    for _ in range(10):
+        pixels = height * width * rng.uniform(*area)
+        ratio = np.exp(rng.uniform(*np.log(aspect)))
+        w, h = np.sqrt(pixels * ratio), np.sqrt(pixels / ratio)
+        if w <= width and h <= height:
+            x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            break
+    else:
+        w = h = min(width, height)
+        x, y = (width - w) / 2, (height - h) / 2
+    return np.diag([size[1] / w, size[0] / h, 1.0]) @ motion.shift(-x, -y)
