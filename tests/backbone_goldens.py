@@ -8,6 +8,17 @@ import numpy as np
 
 import golden_root
 
+PUBLISHED = {  # torchvision's state dict -> encoder
+    "resnet18": "resnet:18",
+    "resnet50": "resnet:50",
+    "resnext50_32x4d": "resnet:resnext50_32x4d",
+    "resnext101_32x8d": "resnet:resnext101_32x8d",
+    "efficientnet_b0": "efficientnet:b0",
+    "efficientnet_b3": "efficientnet:b3",
+    "efficientnet_b4": "efficientnet:b4",
+    "efficientnet_v2_s": "efficientnet:v2_s",
+}
+
 
 def parameters(entries, state):
     """A nested dict of our weights out of a reference's state dict; missing keys raise."""

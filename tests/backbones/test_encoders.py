@@ -12,17 +12,7 @@ from vosjax import backbones
 from vosjax.backbones import efficientnet, swin
 from vosjax.io.convert import convert
 
-PUBLISHED = {  # torchvision's state dict -> encoder
-    "resnet18": "resnet:18",
-    "resnet50": "resnet:50",
-    "resnext50_32x4d": "resnet:resnext50_32x4d",
-    "resnext101_32x8d": "resnet:resnext101_32x8d",
-    "efficientnet_b0": "efficientnet:b0",
-    "efficientnet_b3": "efficientnet:b3",
-    "efficientnet_b4": "efficientnet:b4",
-    "efficientnet_v2_s": "efficientnet:v2_s",
-}
-ENCODERS = (*PUBLISHED.values(), "resnet:101", "resnest:101", "swin:t", "swin:s", "swin:b",
+ENCODERS = (*goldens.PUBLISHED.values(), "resnet:101", "resnest:101", "swin:t", "swin:s", "swin:b",
             "efficientnet:b1", "efficientnet:b2", "mobilenet_v2")
 
 
@@ -72,9 +62,9 @@ def test_early_weights_are_those_up_to_stride_four(encoder):
     assert deepest <= 4 * max(backbone.channels[0], 96)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", goldens.PUBLISHED)
 def test_torchvision_files_leave_over_nothing_but_the_classifier(name):
-    backbone, there, *_ = outline(PUBLISHED[name])
+    backbone, there, *_ = outline(goldens.PUBLISHED[name])
     manifest = goldens.manifest(f"backbones/{name}.manifest.json")
     state = {key: np.zeros(shape, dtype) for key, (shape, dtype) in manifest.items()}
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in there.items()}

@@ -7,26 +7,16 @@ import pytest
 
 from vosjax import backbones
 
-ENCODERS = {
-    "resnet18": "resnet:18",
-    "resnet50": "resnet:50",
-    "resnext50_32x4d": "resnet:resnext50_32x4d",
-    "resnext101_32x8d": "resnet:resnext101_32x8d",
-    "efficientnet_b0": "efficientnet:b0",
-    "efficientnet_b3": "efficientnet:b3",
-    "efficientnet_b4": "efficientnet:b4",
-    "efficientnet_v2_s": "efficientnet:v2_s",
-}
 SLOW = ("resnext101_32x8d", "efficientnet_b3", "efficientnet_b4")
 
 
 @pytest.fixture(scope="module",
                 params=[pytest.param(n, marks=pytest.mark.slow if n in SLOW else ())
-                        for n in ENCODERS])
+                        for n in goldens.PUBLISHED])
 def case(request):
     """(maps of every size of the golden as we compute them, the golden's arrays)."""
     arrays = goldens.arrays(f"backbones/{request.param}.npz")
-    backbone = backbones.build(ENCODERS[request.param])
+    backbone = backbones.build(goldens.PUBLISHED[request.param])
     params = goldens.parameters(backbone.names("", ""), goldens.classifier(request.param))
     module = backbone.module
     if "efficientnet" in request.param:
