@@ -61,6 +61,7 @@ def recipe(family="", *, gap=None, **model):
         sizes=((480, 854),),  # of the user's frames, (height, width)
         objects=(1, 3, 10),
         memory=(4,),  # filled memory frames
+        top_k=(),  # memory places that a query reads, 0 for all; (): the models' own
         repeats=5,
         frames=4,  # timed together, in each repeat
     )

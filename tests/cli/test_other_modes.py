@@ -35,26 +35,43 @@ def test_every_recipe_says_its_command_and_names_a_network(name):
         models.build(config.family, **config.model)
 
 
-def bench_of(place, models):
+def bench_of(place, models, *more):
     return place.run("--config", place.config, "--mode", "bench", "--output", place.out,
                      f"--config.bench.models={models}", "--config.bench.sizes=((48, 64),)",
                      "--config.bench.objects=(1, 6)", "--config.bench.memory=(2,)",
-                     "--config.bench.repeats=2", "--config.bench.frames=2")
+                     "--config.bench.repeats=2", "--config.bench.frames=2", *more)
 
 
-def test_the_bench_prints_and_writes_its_rows(place, monkeypatch, capsys):
+@pytest.fixture
+def tiny(monkeypatch):
+    """A config of the toy network."""
     recipe = types.ModuleType("configs.tiny")
     recipe.get_config = lambda: importlib.import_module("configs.base").recipe("toynet", slots=4)
     monkeypatch.setitem(sys.modules, "configs.tiny", recipe)
     monkeypatch.setattr(bench, "recipes", lambda: ["tiny"])
-    assert bench_of(place, ("tiny",)) == 0
+    return "tiny"
+
+
+def rows_of(place):
+    return json.loads((place.out / "bench.json").read_text())["rows"]
+
+
+def test_the_bench_prints_and_writes_its_rows(place, tiny, capsys):
+    assert bench_of(place, (tiny,)) == 0
     assert "ms/frame" in capsys.readouterr().out
-    rows = json.loads((place.out / "bench.json").read_text())["rows"]
-    assert [row["objects"] for row in rows] == [1, 6]
-    for row in rows:
+    assert [row["objects"] for row in rows_of(place)] == [1, 6]
+    for row in rows_of(place):
         assert len(row["milliseconds"]) == 2 and row["traces"] == 1
         assert row["frames_per_second"] == pytest.approx(1000 / np.median(row["milliseconds"]))
+        assert len(row["remembered_milliseconds"]) == 2
         assert row["state_bytes"] > 0 and row["program_bytes"] > row["state_bytes"]
+        assert row["program_bytes"] > row["temporary_bytes"] > 0
+
+
+def test_the_bench_compares_reads(place, tiny):
+    assert bench_of(place, (tiny,), "--config.bench.top_k=(3, 0)") == 0
+    assert [(row["objects"], row["top_k"]) for row in rows_of(place)] == [
+        (1, 3), (1, None), (6, 3), (6, None)]
 
 
 def test_the_bench_names_the_models_there_are(place, capsys):

@@ -1,9 +1,10 @@
-"""`--mode bench`: time and memory of a frame, by model, size, objects and filled memory.
+"""`--mode bench`: time and memory of a frame, by model, size, objects, filled memory and top-k.
 
 With a training config: whether its input keeps the training step fed (`vosjax/train/bench.py`).
 
 Frames and weights are random. The first frames compile and fill the memory; then the rows take
-turns, `repeats` times, so that whatever else the machine does falls on all of them alike.
+turns, `repeats` times, so that whatever else the machine does falls on all of them alike. A turn
+times frames that are not remembered, then as many that are, each of which takes the place of another.
 """
 
 import importlib
@@ -25,8 +26,9 @@ from vosjax.train import bench as train_bench
 
 FOLDER = "output/bench"
 REPEATS = 5  # of the rounds in which input and training step take turns
-HEADS = ("model", "frame", "network", "objects", "memory", "ms/frame", "(min-max)", "frames/s",
-         "compile s", "program MB", "state MB")
+NEVER = 2 ** 30  # a gap between remembered frames
+HEADS = ("model", "frame", "network", "objects", "memory", "top-k", "ms/frame", "(min-max)",
+         "remembered", "(min-max)", "compile s", "temporary MB", "state MB")
 
 
 class Row(NamedTuple):
@@ -36,10 +38,12 @@ class Row(NamedTuple):
     size: tuple[int, int]
     objects: int
     memory: int
+    top_k: int | None
     tracker: Tracker
     frames: list[np.ndarray]
     compile_seconds: float
     program_bytes: int
+    temporary_bytes: int
 
 
 def run(config, options) -> int:
@@ -56,16 +60,17 @@ def run(config, options) -> int:
     rows = []
     for name in wanted.models:
         model = network(name, config.get("dtype", "float32"))
-        rows += [_row(name, model, tuple(size), objects, memory, wanted.frames)
-                 for size, objects, memory in itertools.product(wanted.sizes, wanted.objects,
-                                                                wanted.memory)]
+        variants = [pretrained.configure(model, top_k=k or None) for k in wanted.top_k] or [model]
+        rows += [_row(name, variant, tuple(size), objects, memory, wanted.frames)
+                 for size, objects, memory, variant in itertools.product(
+                     wanted.sizes, wanted.objects, wanted.memory, variants)]
     if not rows or min(wanted.repeats, wanted.frames) < 1:
         raise InputError("config.bench asks for nothing: models, sizes, objects and memory need an "
                          "entry each, repeats and frames are at least 1")
     times = [[] for _ in rows]
     for _ in range(wanted.repeats):
         for row, milliseconds in zip(rows, times):
-            milliseconds.append(_timed(row))
+            milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
     table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
     versions = record.versions()
     print(f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
@@ -120,8 +125,8 @@ def _row(name, model, size, objects, memory, frames) -> Row:
         tracker.step(images[0])
     told = program.memory_analysis()
     held = told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
-    return Row(name, size, objects, memory, tracker, images, seconds,
-               held - told.alias_size_in_bytes)
+    return Row(name, size, objects, memory, model.config["model"].get("top_k"), tracker, images,
+               seconds, held - told.alias_size_in_bytes, told.temp_size_in_bytes)
 
 
 def _columns(size, objects):
@@ -130,8 +135,9 @@ def _columns(size, objects):
     return np.broadcast_to(columns, size).astype(np.uint8)
 
 
-def _timed(row: Row) -> float:
+def _timed(row: Row, gap: int) -> float:
     """Milliseconds a frame, fetching each result while the next frame is under way."""
+    row.tracker.gap = gap
     start, waiting = time.perf_counter(), None
     for frame in row.frames:
         following = row.tracker.submit(frame)
@@ -142,22 +148,31 @@ def _timed(row: Row) -> float:
     return 1000 * (time.perf_counter() - start) / len(row.frames)
 
 
-def _facts(row: Row, milliseconds: list[float]) -> dict:
-    spec, median = row.tracker.spec, statistics.median(milliseconds)
+def _facts(row: Row, milliseconds: list[tuple[float, float]]) -> dict:
+    spec, (plain, remembered) = row.tracker.spec, (list(times) for times in zip(*milliseconds))
+    median = statistics.median(plain)
     return {"model": row.name, "size": list(row.size), "network": [spec.height, spec.width],
-            "objects": row.objects, "memory": row.memory, "milliseconds": milliseconds,
-            "median": median, "frames_per_second": 1000 / median,
+            "objects": row.objects, "memory": row.memory, "top_k": row.top_k,
+            "milliseconds": plain, "median": median, "frames_per_second": 1000 / median,
+            "remembered_milliseconds": remembered,
+            "remembered_median": statistics.median(remembered),
             "compile_seconds": row.compile_seconds, "program_bytes": row.program_bytes,
-            "state_bytes": row.tracker.state_bytes, "traces": row.tracker.traces}
+            "temporary_bytes": row.temporary_bytes, "state_bytes": row.tracker.state_bytes,
+            "traces": row.tracker.traces}
 
 
 def _lines(table: list[dict]) -> list[str]:
     cells = [HEADS] + [(
         row["model"], "{}x{}".format(*row["size"]), "{}x{}".format(*row["network"]),
-        str(row["objects"]), str(row["memory"]), f"{row['median']:.1f}",
-        f"({min(row['milliseconds']):.1f}-{max(row['milliseconds']):.1f})",
-        f"{row['frames_per_second']:.2f}", f"{row['compile_seconds']:.1f}",
-        f"{row['program_bytes'] / 2**20:.0f}", f"{row['state_bytes'] / 2**20:.1f}",
+        str(row["objects"]), str(row["memory"]), str(row["top_k"] or "all"),
+        f"{row['median']:.1f}", _spread(row["milliseconds"]),
+        f"{row['remembered_median']:.1f}", _spread(row["remembered_milliseconds"]),
+        f"{row['compile_seconds']:.1f}", f"{row['temporary_bytes'] / 1e6:.0f}",
+        f"{row['state_bytes'] / 1e6:.1f}",
     ) for row in table]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADS))]
     return ["  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in cells]
+
+
+def _spread(times: list[float]) -> str:
+    return f"({min(times):.1f}-{max(times):.1f})"
