@@ -129,7 +129,7 @@ def test_many_small_objects_leave_points_for_the_frame():
 
 
 class Videos(NamedTuple):
-    """What four frames of voting give: probabilities of each, and the last state."""
+    """What frames of voting give: probabilities of each, and the last state."""
 
     probs: np.ndarray
     state: voting.State

@@ -1,0 +1,78 @@
+"""Members of one step against runs of each that were kept and fused: the same masks."""
+
+import cv2
+import jax
+import numpy as np
+import pytest
+import toy
+from clips import textured_clip
+
+from vosjax.io.palette import read_label_png, write_label_png
+from vosjax.io.weights import save_weights
+
+FRAMES, LABELS = textured_clip()
+RECIPE = '''"""Two toys."""
+from configs import base
+
+
+def get_config():
+    config = base.recipe(gap=2)
+    config.members = {{name: {{"family": "toynet", "model": {{"slots": 4}},
+                              "weights": {root!r} + "/" + name}} for name in "ab"}}
+    return config
+'''
+
+
+@pytest.fixture
+def data(place):
+    """A data set of one video, and two sets of weights."""
+    for index, (frame, truth) in enumerate(zip(FRAMES, LABELS)):
+        folder = place.root / "data" / "JPEGImages" / "squares"
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{index:05d}.png"), frame[..., ::-1])
+        write_label_png(place.root / "data" / "Annotations" / "squares" / f"{index:05d}.png", truth)
+    for name, sharp in (("a", 1), ("b", 0.1)):
+        params = toy.fresh(jax.random.PRNGKey(0))
+        params["key"] *= sharp
+        save_weights(place.root / name, params, card={
+            "family": "toynet", "config": {"model": {"slots": 4}}, "source": "a test",
+            "licence": "none"})
+    (place.root / "two.py").write_text(RECIPE.format(root=str(place.root)))
+    return place.root / "data"
+
+
+def masks(folder):
+    return np.stack([read_label_png(path) for path in sorted(folder.glob("masks/squares/*.png"))])
+
+
+@pytest.mark.parametrize("way", ["mean", "max", "keypoints"])
+def test_fused_in_one_step_or_from_files(place, data, way):
+    def evaluate(out, *more):
+        assert place.run("--mode", "eval", "--config", place.root / "two.py", "--data", data,
+                         "--output", place.root / out, *more) == 0
+        return place.root / out
+
+    online = evaluate("online", f"--config.fuse={way}")
+    runs = [evaluate(f"run_{name}", f"--config.only={name}", "--config.eval.probabilities=16",
+                     "--config.eval.scale=1.0") for name in "ab"]
+    assert place.run("--mode", "fuse", "--config", "configs/base.py", "--input", *runs, "--output",
+                     place.out, f"--config.fuse={way}") == 0
+    found, expected = masks(online), masks(place.out)
+    assert found.shape == LABELS.shape and (masks(runs[0]) != masks(runs[1])).any()
+    assert (found != expected).mean() < 1e-3, "16 bits a probability are all that lies between"
+
+
+@pytest.mark.parametrize("feedback", ["own", "fused"])
+def test_segmenting_votes_too(place, data, feedback):
+    write_label_png(place.root / "m.png", LABELS[0])
+    assert place.run("--config", place.root / "two.py", "--video",
+                     data / "JPEGImages" / "squares", "--masks", place.root / "m.png", "--output",
+                     place.out, "--config.fuse=keypoints", f"--config.feedback={feedback}") == 0
+    assert len(list((place.out / "masks").glob("*.png"))) == 6
+
+
+def test_voting_members_cannot_run_apart(place, data, capsys):
+    assert place.run("--mode", "eval", "--config", place.root / "two.py", "--data", data,
+                     "--output", place.out, "--config.fuse=keypoints",
+                     "--config.eval.spread=True") == 2
+    assert "config.fuse is 'keypoints', so the members cannot run apart" in capsys.readouterr().err
