@@ -64,9 +64,11 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         maps, weights = frame.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.value, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.value.shape[1:])
-        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout,
-                      together=together)
-        return jax.nn.softmax(logits, -1)[..., 1]
+
+        def probs(x):
+            return jax.nn.softmax(decoder.apply(weights, x[None], shared)[0], -1)[..., 1]
+
+        return each(probs, live, readout, together=together)
 
     def memorise(params, frame, masks, live, together):
         def pair(*masks):
