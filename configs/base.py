@@ -34,7 +34,7 @@ def recipe(family="", *, gap=None, **model):
     config.balance_high = 20
     config.only = ""  # one of config.members, to be run alone
     config.feedback = "own"  # of members: own or fused
-    config.fuse = "mean"  # of members and of runs: mean or max, of runs also keypoints
+    config.fuse = "mean"  # of members and of runs: mean, max or keypoints
     config.fuse_weights = ()  # of the runs, for mean
     config.keypoints = "sift"  # or orb
     config.tta = dict(flip=False, scales=(1.0,), short=placeholder(int))  # see vosjax/augment.py

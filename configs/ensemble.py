@@ -6,6 +6,8 @@
         --config.members.famnet.weights=runs/famnet/weights
 
 Each remembers its own masks; `--config.feedback=fused` lets all remember the fused ones.
+`--config.fuse=keypoints` weighs them by matched key points. To take the embedded model for AOT, give
+`--config.members.aot.family= --config.members.aot.weights=default`.
 
 Expected: masks, overlay, scores and run.json in `out`; about the time of the three one after
 another.
