@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from vosjax.layers.resize import resize
 
 BRANCH = 0.2  # scale of the last norm of a fresh residual block
+QUIET = 0.2  # of the picture in fresh values: features of no meaning would drown the masks' part
 
 
 def _uniform(fan_in: int):

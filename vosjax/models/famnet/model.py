@@ -86,18 +86,28 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), *args, **kwargs)["params"]
 
     def fresh(rng) -> dict:
-        keys = jax.random.split(rng, 7)
+        keys = jax.random.split(rng, 6)
         image, f16, readout = (jnp.zeros((1, n, n, c)) for n, c in ((32, 3), (2, 1024), (2, VALUE)))
         f8, f4 = jnp.zeros((1, 4, 4, 512)), jnp.zeros((1, 8, 8, 256))
         extras = (image[..., :1],) * len(STEMS)
+        # The two encoders and key projections start alike, as the reference's encoders do from
+        # ImageNet, and keys are counted from those of plain pictures, dark and light: the positive
+        # part that all features share would rule their products, and nothing alike would meet.
+        encoder = random_encoder(keys[0], shapes(query_encoder, image))
+        stems = random_encoder(keys[1], shapes(memory_encoder, image, extras=extras))
+        projection = key.init(keys[2], f16)["params"]
+        plain = jnp.ones((2, 96, 96, 3)) * jnp.array([-1., 1.]).reshape(2, 1, 1, 1)
+        maps = query_encoder.apply({"params": encoder}, plain)
+        keys_of_plain = key.apply({"params": projection}, maps.f16)
+        projection = projection | {"bias": projection["bias"] - keys_of_plain.mean((0, 1, 2))}
         return {
-            "query_encoder": random_encoder(keys[0], shapes(query_encoder, image)),
-            "memory_encoder": random_encoder(keys[1], shapes(memory_encoder, image, extras=extras)),
-            "query_key": key.init(keys[2], f16)["params"],
+            "query_encoder": encoder,
+            "memory_encoder": stems | encoder,
+            "query_key": projection,
             "query_value": value.init(keys[3], f16)["params"],
-            "memory_key": key.init(keys[4], f16)["params"],
-            "memory_value": value.init(keys[5], f16)["params"],
-            "decoder": decoder.init(keys[6], readout, readout, f8, f4, method="whole")["params"]}
+            "memory_key": projection,
+            "memory_value": value.init(keys[4], f16)["params"],
+            "decoder": decoder.init(keys[5], readout, readout, f8, f4, method="whole")["params"]}
 
     def group(path: str) -> str:
         if path.endswith(("/mean", "/var")):

@@ -14,7 +14,7 @@ from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import each, others, pad
 from vosjax.layers.precision import compute_dtype
-from vosjax.layers.residual import Conv, orthogonal, random_encoder
+from vosjax.layers.residual import QUIET, Conv, orthogonal, random_encoder
 from vosjax.models import matching
 from vosjax.models.matching import Family, Frame
 from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
@@ -102,9 +102,11 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
             "value_encoder": random_encoder(keys[3], shapes(value_encoder, seen)),
             "fuser": fuser.init(keys[4], x, f16, method="whole")["params"],
             "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"]}
-        stem = params["value_encoder"]["conv1"]["kernel"]
-        masks = orthogonal(keys[6], (7, 7, stem.shape[2] - 3, stem.shape[3]))
-        params["value_encoder"]["conv1"]["kernel"] = stem.at[:, :, 3:].set(masks)
+        stem, blend = params["value_encoder"]["conv1"], params["fuser"]["block1"]
+        masks = orthogonal(keys[6], (7, 7, stem["kernel"].shape[2] - 3, stem["kernel"].shape[3]))
+        stem["kernel"] = (QUIET * stem["kernel"]).at[:, :, 3:].set(masks)
+        for layer in ("conv1", "downsample"):
+            blend[layer]["kernel"] = blend[layer]["kernel"].at[:, :, x.shape[3]:].multiply(QUIET)
         return params
 
     def group(path: str) -> str:
