@@ -109,14 +109,16 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
             if due(at, train.log.every, train.steps):
                 found = fetched(pending, at)
                 pending.clear()
-                passed = time.monotonic() - since
+                passed, since = time.monotonic() - since, time.monotonic()
                 values = means(found) | dict(
                     rate=float(done.rate), clips_per_second=len(found) * train.batch / passed)
             if due(at, train.log.validate, train.steps):
+                jax.block_until_ready(now)
+                before = time.monotonic()
                 values["validation_j"] = examine(state.averaged(now))
+                since += time.monotonic() - before  # no part of the training's speed
             if values:
                 told.scalars(at, values)
-                since = time.monotonic()
             if due(at, train.log.pictures, train.steps):
                 told.pictures(at, *(np.asarray(x[0]) for x in (
                     done.clips.frames, done.clips.labels, done.metrics.prediction)))
