@@ -58,7 +58,8 @@ def fusion(method: str = "sift") -> Fusion:
                      jnp.zeros((spec.objects, 4), jnp.int32), weights)
 
     def look(frame):
-        return jnp.round(255 * (frame @ jnp.array(GREY))).clip(0, 255).astype(jnp.uint8)
+        grey = (frame * jnp.array(GREY)).sum(-1)
+        return jnp.round(255 * grey).clip(0, 255).astype(jnp.uint8)
 
     def fuse(state, grey, probs):
         objects = probs.shape[1] - 1
