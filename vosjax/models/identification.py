@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from vosjax import backbones, memory
 from vosjax.backbones import Backbone, Maps
+from vosjax.layers.branch import branch
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.precision import compute_dtype
 from vosjax.layers.resize import resize_maps
@@ -176,7 +177,7 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
         def propagated(kept):
             return stack.apply({"params": params[root]}, kept, identity, method="fuse")
 
-        entry = jax.lax.cond(when.annotated, reference, propagated, aux.kept)
+        entry = branch(when.annotated, reference, propagated, aux.kept)
         live = state.live | given
         holds = jnp.any(live)  # a group without objects keeps no memory
         long = memory.write(state.long, entry, time=when.time, pin=when.annotated,
