@@ -9,3 +9,4 @@ import pytest
 pytest.register_assert_rewrite("clip_checks")  # shared checks tell what differed, as tests do
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("NPROC", "8")  # see `vosjax.voting.spare_threads`

@@ -51,6 +51,8 @@ def of_config(config) -> Loaded:
       InputError: a member without weights, or with those of another network; an unknown kind of
         fusion or feedback, or augmentation.
     """
+    if config.get("fuse") == "keypoints":
+        voting.spare_threads()
     found = _members(config)
     if len(found) == 1 and _plain(found[0][1]):
         return found[0][0]

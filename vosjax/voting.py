@@ -6,6 +6,7 @@ weigh the same (arXiv 2206.09585 names the idea and gives no formula).
 """
 
 import functools
+import os
 from typing import NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ FADE = 0.9  # trust in a frame, for every frame that it is away; annotated ones 
 DOUBT = 15  # matches at which a vote has half its weight
 SHARP = 8.0  # of the softmax over the networks' qualities
 SMOOTH = 3  # frames over which weights are averaged
+THREADS = 8  # of XLA's CPU pool at least, where OpenCV is called from inside of a step
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue
 
 
@@ -37,12 +39,23 @@ class State(NamedTuple):
     recent: jax.Array
 
 
+def spare_threads():
+    """Sees to it that XLA's CPU pool, which starts with the first array, has threads to spare.
+
+    A step's call to the host waits in one of them until its arguments are copied by another
+    (jax-ml/jax#24255): with one processor, or as many calls at once as processors, all would wait
+    for ever. Without effect once a pool runs; a value of NPROC that is set stays.
+    """
+    os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
+
+
 @functools.lru_cache  # so that programs that use it are the same
 def fusion(method: str = "sift") -> Fusion:
     """Fuses networks by key-point voting; OpenCV is called from inside the compiled step.
 
     Looks back to the annotated frames and to 1, 3, 6 and 10 frames ago. As long as nothing is
-    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames.
+    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames. On a CPU call
+    `spare_threads` before anything is computed (`launch.py` does).
 
     Args:
       method: 'sift' or 'orb'.
