@@ -51,8 +51,7 @@ def of_config(config) -> Loaded:
       InputError: a member without weights, or with those of another network; an unknown kind of
         fusion or feedback, or augmentation.
     """
-    if config.get("fuse") == "keypoints":
-        voting.spare_threads()
+    fused = fusion_of(config)  # before anything is computed, as voting wants it
     found = _members(config)
     if len(found) == 1 and _plain(found[0][1]):
         return found[0][0]
@@ -61,7 +60,7 @@ def of_config(config) -> Loaded:
     if len(found) == 1:
         network, params = views[0], first.params
     else:
-        network = _ensemble(views, config)
+        network = _ensemble(views, config, fused)
         params = tuple(loaded.params for loaded, _ in found)
     return Loaded(Model(network, None, None, None), params, _card(found), _config(found, config))
 
@@ -73,8 +72,8 @@ def parts(config) -> Parts:
       InputError: as `of_config`; the recipe wants fused feedback or voting along the video, which
         tie the parts together.
     """
+    fusion_of(config)
     members, name = _members(config), config.get("fuse", "mean")
-    _fusion(config)
     for field, tied in (("feedback", config.get("feedback", "own") != "own"),
                         ("fuse", name not in AVERAGES and len(members) > 1)):
         if tied:
@@ -156,14 +155,14 @@ def fusion(name: str, *, method: str = "sift") -> compose.Fusion:
     return voting.fusion(method)
 
 
-def _fusion(config) -> compose.Fusion:
+def fusion_of(config) -> compose.Fusion:
+    """`fusion` of a recipe; errors likewise."""
     return fusion(config.get("fuse", "mean"), method=config.get("keypoints", "sift"))
 
 
-def _ensemble(views, config) -> Vos:
+def _ensemble(views, config, fused) -> Vos:
     try:
-        return compose.ensemble(views, feedback=config.get("feedback", "own"),
-                                fusion=_fusion(config))
+        return compose.ensemble(views, feedback=config.get("feedback", "own"), fusion=fused)
     except ValueError as error:
         raise InputError(str(error)) from error
 

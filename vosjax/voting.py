@@ -54,12 +54,13 @@ def fusion(method: str = "sift") -> Fusion:
     """Fuses networks by key-point voting; OpenCV is called from inside the compiled step.
 
     Looks back to the annotated frames and to 1, 3, 6 and 10 frames ago. As long as nothing is
-    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames. On a CPU call
-    `spare_threads` before anything is computed (`launch.py` does).
+    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames. On a CPU, make
+    it before anything is computed, see `spare_threads`.
 
     Args:
       method: 'sift' or 'orb'.
     """
+    spare_threads()
     width = keypoints.METHODS[method].width
     forms = Points(jax.ShapeDtypeStruct((MOST, 2), np.float32),
                    jax.ShapeDtypeStruct((MOST, width), np.uint8))

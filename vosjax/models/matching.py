@@ -141,8 +141,8 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
             stores, memorise, lambda: tuple(jnp.zeros(s.shape, s.dtype) for s in shapes))
         writes = stores & jnp.any(live)  # a group without objects keeps no memory
         bank = state.bank._replace(valid=state.bank.valid & ~(state.bank.data.temporary & writes))
-        bank = memory.write(bank, Entry(key, value, live, jnp.logical_not(keep)), time=when.time, when=writes,
-                            pin=when.annotated)
+        entry = Entry(key, value, live, jnp.logical_not(keep))
+        bank = memory.write(bank, entry, time=when.time, when=writes, pin=when.annotated)
         return State(bank, live)
 
     def size(height, width, scale=1.0):

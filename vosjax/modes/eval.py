@@ -43,6 +43,7 @@ def run(config, options) -> int:
     wanted, folder = eval_options(config), pathlib.Path(options.output)
     sequences = source.discover(options.data, wanted)
     how = results.judging(options.data, wanted)
+    ensembles.fusion_of(config)  # before the cluster is asked, which starts XLA, as voting wants it
     part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     memory = memory_of(config, network)
