@@ -25,7 +25,8 @@ class Loaded(NamedTuple):
 
     model   `types.Model`
     params  its weights on the device, in the config's dtype (`layers.precision`)
-    card    what is known of the weights: family, config, source, licence, sha256
+    card    what is known of the weights: family, config, source, licence, sha256, and `objects`,
+          the identities that they were trained with, which `model.vos.slots` keeps to
     config  {'family': str, 'model': the settings of its `build`, 'gap': int, 'limit': int,
             'dtype': 'float32' or 'bfloat16'}
     """
@@ -83,7 +84,22 @@ def assemble(config: dict, params: Any, card: dict) -> Loaded:
         raise InputError(str(error)) from error
     shapes = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
     check_params(params, {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(shapes).items()})
-    return Loaded(model, _cast(params, config), card, config)
+    return Loaded(_within(model, card), _cast(params, config), card, config)
+
+
+def _within(model: Model, card: dict) -> Model:
+    """The model with no more slots than identities that its weights were trained with.
+
+    A network that holds ten objects follows none on an identity that no training clip used;
+    `compose.groups` makes room for more.
+    """
+    trained, slots = card.get("objects"), model.vos.slots
+    if trained is None:
+        return model
+    if not isinstance(trained, int) or isinstance(trained, bool) or trained < 1:
+        raise InputError(f"the weights' card says objects = {trained!r}: the number of identities "
+                         "that they were trained with is expected, at least 1")
+    return model._replace(vos=model.vos._replace(slots=min(trained, slots or trained)))
 
 
 def of_config(config) -> Loaded:

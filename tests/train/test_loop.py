@@ -150,6 +150,7 @@ def test_the_mode_writes_weights_that_the_project_reads(tmp_path):
     assert launched(small.config(steps=2), output=str(tmp_path)) == 0
     params, card = load_weights(tmp_path / "weights")
     assert params["key"].dtype == np.float16 and card["training"]["steps"] == 2
+    assert card["objects"] == small.SLOTS  # the identities that training used
     exported = types.SimpleNamespace(input=str(tmp_path), output=str(tmp_path / "again"))
     assert export_mode.run(small.config(steps=2), exported) == 0
     same(load_weights(tmp_path / "again")[0], params)

@@ -34,6 +34,7 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
         family=config.family,
         config=dict(model=plain["model"], gap=config.train.gap),
         source=config.train.source, licence=config.train.licence,
+        objects=max(part.data.max_objects for _, part in loop.stages(config)),
         training=dict(steps=int(trained.step), train=plain["train"], data=plain["data"],
                       stages=plain["stages"]))
     return weights.save_weights(folder, params, card=card)
