@@ -93,7 +93,7 @@ def _equation(eqn, given) -> tuple[Cost, list]:
         return _branches(params["branches"], given, unknown)
     if name == "scan":
         body = params["jaxpr"]
-        consts = given[:params["num_consts"]]
+        consts = given[:_scan_consts(eqn, body.jaxpr)]
         cost, _ = _count(body.jaxpr, body.consts,
                          consts + [None] * (len(body.jaxpr.invars) - len(consts)))
         return Cost({}).plus(cost, params["length"]), unknown
@@ -108,6 +108,18 @@ def _equation(eqn, given) -> tuple[Cost, list]:
         closed = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
         return _count(closed.jaxpr, closed.consts, given)
     return _cost(eqn), _folded(eqn, given, unknown)
+
+
+def _scan_consts(eqn, body) -> int:
+    """How many of a scan's inputs are the same in every turn.
+
+    Inputs are constants, carry and rows; rows lose their first axis on the way into the body, and
+    rows of the output gain one. Told by these shapes, as the parameters' names change with JAX.
+    """
+    def kept(outer, inner):
+        return sum(len(a.aval.shape) == len(b.aval.shape) for a, b in zip(outer, inner))
+
+    return kept(eqn.invars, body.invars) - kept(eqn.outvars, body.outvars)
 
 
 def _branches(branches, given, unknown) -> tuple[Cost, list]:

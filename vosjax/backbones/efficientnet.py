@@ -1,8 +1,9 @@
-"""EfficientNet B0-B4 and V2-S with the deepest map at stride 16, in torchvision's form.
+"""EfficientNet B0-B4, V2-S and Lite0-Lite4 with the deepest map at stride 16.
 
-Tan and Le 2019 and 2021. f4 f8 f16 are the native maps. The stage that would go on to stride 32
-keeps its stride at 1 and the depthwise convolutions behind it are dilated by 2, as AOT does with
-MobileNetV2; `deep` is the last block's output, before the classifier's own convolution.
+Tan and Le 2019 and 2021, in torchvision's form; Lite as in TensorFlow's TPU models (2020) and the
+public PyTorch files made of them. f4 f8 f16 are the native maps. The stage that would go on to
+stride 32 keeps its stride at 1 and the depthwise convolutions behind it are dilated by 2, as AOT
+does with MobileNetV2; `deep` is the last block's output, before the classifier's own convolution.
 """
 
 import math
@@ -10,12 +11,13 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from vosjax.backbones import Backbone, Maps
 from vosjax.backbones.resnet import pointwise
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.drop_path import drop_path
-from vosjax.layers.norm import EPSILON, FrozenBatchNorm
+from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
 from vosjax.names import Name
 from vosjax.names import conv as conv_name
 from vosjax.names import frozen_norm, linear
@@ -35,15 +37,22 @@ class Stage(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """`stages` count from 1 as in torchvision's `features`; f4 f8 f16 come from 2, 3 and 5."""
+    """`stages` count from 1 as in torchvision's `features`; f4 f8 f16 come from 2, 3 and 5.
+
+    Lite has no squeeze and excitation, ReLU6 in place of SiLU, and wants (RGB - 127) / 128.
+    """
 
     stem: int
     stages: tuple[Stage, ...]
     epsilon: float = EPSILON
+    lite: bool = False
 
 
-def _scaled(width: float, depth: float) -> Variant:
-    """The baseline with its channels and depths multiplied; channels rounded to eights."""
+def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
+    """The baseline with its channels and depths multiplied; channels rounded to eights.
+
+    Lite keeps the stem, and the depth of the first and the last stage, as they are.
+    """
     base = (Stage(1, 3, 1, 16, 1), Stage(6, 3, 2, 24, 2), Stage(6, 5, 2, 40, 2),
             Stage(6, 3, 2, 80, 3), Stage(6, 5, 1, 112, 3), Stage(6, 5, 2, 192, 4),
             Stage(6, 3, 1, 320, 1))
@@ -53,9 +62,13 @@ def _scaled(width: float, depth: float) -> Variant:
         rounded = max(8, int(wanted + 4) // 8 * 8)
         return rounded if rounded >= 0.9 * wanted else rounded + 8
 
-    return Variant(channels(32), tuple(
-        stage._replace(features=channels(stage.features), depth=math.ceil(stage.depth * depth))
-        for stage in base))
+    def repeats(stage):
+        fixed = lite and stage in (base[0], base[-1])
+        return stage.depth if fixed else math.ceil(stage.depth * depth)
+
+    stages = tuple(stage._replace(features=channels(stage.features), depth=repeats(stage))
+                   for stage in base)
+    return Variant(32, stages, 1e-3, True) if lite else Variant(channels(32), stages)
 
 
 VARIANTS = {
@@ -67,22 +80,29 @@ VARIANTS = {
     "v2_s": Variant(24, (
         Stage(1, 3, 1, 24, 2, True), Stage(4, 3, 2, 48, 4, True), Stage(4, 3, 2, 64, 4, True),
         Stage(4, 3, 2, 128, 6), Stage(6, 3, 1, 160, 9), Stage(6, 3, 2, 256, 15)), 1e-3),
+    "lite0": _scaled(1.0, 1.0, lite=True),
+    "lite1": _scaled(1.0, 1.1, lite=True),
+    "lite2": _scaled(1.1, 1.2, lite=True),
+    "lite3": _scaled(1.2, 1.4, lite=True),
+    "lite4": _scaled(1.4, 1.8, lite=True),
 }
 
 
 class Block(nn.Module):
-    """An inverted bottleneck, plain (with squeeze and excitation) or fused (without)."""
+    """An inverted bottleneck, plain (with squeeze and excitation, but for Lite) or fused (without)."""
 
     stage: Stage
     stride: int
     dilation: int
     epsilon: float
     drop_rate: float
+    lite: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
         shortcut, out = x, self.stage.features
         inner = self.stage.expand * x.shape[-1]
+        activate = nn.relu6 if self.lite else nn.silu
 
         def norm(x, name):
             return FrozenBatchNorm(self.epsilon, name=name)(x)
@@ -90,15 +110,16 @@ class Block(nn.Module):
         if self.stage.fused:
             width = inner if self.stage.expand > 1 else out
             x = conv(width, self.stage.kernel, stride=self.stride, bias=False, name="fused")(x)
-            x = nn.silu(norm(x, "fused_bn"))
+            x = activate(norm(x, "fused_bn"))
         else:
             squeezed = max(1, x.shape[-1] // 4)
             if self.stage.expand > 1:
-                x = nn.silu(norm(pointwise(x, inner, name="expand"), "expand_bn"))
+                x = activate(norm(pointwise(x, inner, name="expand"), "expand_bn"))
             x = Depthwise(self.stage.kernel, self.stride, self.dilation, name="depthwise")(x)
-            x = nn.silu(norm(x, "depthwise_bn"))
-            gate = nn.silu(nn.Dense(squeezed, name="squeeze")(x.mean((1, 2), keepdims=True)))
-            x = x * nn.sigmoid(nn.Dense(inner, name="excite")(gate))
+            x = activate(norm(x, "depthwise_bn"))
+            if not self.lite:
+                gate = nn.silu(nn.Dense(squeezed, name="squeeze")(x.mean((1, 2), keepdims=True)))
+                x = x * nn.sigmoid(nn.Dense(inner, name="excite")(gate))
         if not self.stage.fused or self.stage.expand > 1:
             x = norm(pointwise(x, out, name="project"), "project_bn")
         if shortcut.shape == x.shape:
@@ -117,9 +138,10 @@ class EfficientNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
-        stem, stages, epsilon = self.variant
-        x = conv(stem, 3, stride=2, bias=False, name="stem")(images)
-        x = nn.silu(FrozenBatchNorm(epsilon, name="stem_bn")(x))
+        stem, stages, epsilon, lite = self.variant
+        x = _lite_range(images) if lite else images
+        x = conv(stem, 3, stride=2, bias=False, name="stem")(x)
+        x = (nn.relu6 if lite else nn.silu)(FrozenBatchNorm(epsilon, name="stem_bn")(x))
         total, index, stride, dilation, maps = sum(s.depth for s in stages), 0, 2, 1, {}
         for number, stage in enumerate(stages, start=1):
             for block in range(stage.depth):
@@ -127,15 +149,43 @@ class EfficientNet(nn.Module):
                 cut = self.dilate and stride * step > 16
                 key = None if rng is None else jax.random.fold_in(rng, index)
                 x = Block(stage, 1 if cut else step, dilation, epsilon, DROP_RATE * index / total,
-                          name=f"stage{number}_{block}")(x, key)
+                          lite, name=f"stage{number}_{block}")(x, key)
                 stride, dilation = (stride, dilation * step) if cut else (stride * step, dilation)
                 index += 1
             maps[number] = x
         return Maps(maps[2], maps[3], maps[5], x)
 
 
+def _lite_range(images: jax.Array) -> jax.Array:
+    """Images normalised by ImageNet's mean and deviation -> (RGB - 127) / 128."""
+    mean, std = jnp.array(IMAGENET_MEAN, images.dtype), jnp.array(IMAGENET_STD, images.dtype)
+    return images * (std * 255 / 128) + (mean * 255 - 127) / 128
+
+
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in torchvision."""
+    """Where the weights stand: below `path` with us, behind `key` in the published file."""
+    return (_lite_names if VARIANTS[variant].lite else _torchvision_names)(variant, path, key)
+
+
+def _lite_names(variant: str, path: str, key: str) -> list[Name]:
+    """Blocks are numbered through, and their norms too: 0 follows the expansion where there is one."""
+    root = f"{path}/" if path else ""
+    entries = conv_name(f"{root}stem", f"{key}_conv_stem", bias=False)
+    entries += frozen_norm(f"{root}stem_bn", f"{key}_bn0")
+    blocks = [(stage, f"{root}stage{number}_{block}")
+              for number, stage in enumerate(VARIANTS[variant].stages, start=1)
+              for block in range(stage.depth)]
+    for index, (stage, ours) in enumerate(blocks):
+        for part, norm in (("expand", 0), ("depthwise", 1), ("project", 2)):
+            if part != "expand" or stage.expand > 1:
+                layer = conv_name if part == "depthwise" else linear
+                theirs = f"{key}_blocks.{index}"
+                entries += layer(f"{ours}/{part}", f"{theirs}._{part}_conv", bias=False)
+                entries += frozen_norm(f"{ours}/{part}_bn", f"{theirs}._bn{norm}")
+    return entries
+
+
+def _torchvision_names(variant: str, path: str, key: str) -> list[Name]:
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
     entries += frozen_norm(f"{root}stem_bn", f"{key}features.0.1")
@@ -170,7 +220,7 @@ def early(path: str) -> bool:
 
 
 def build(variant: str) -> Backbone:
-    """'b0' ... 'b4' or 'v2_s'.
+    """'b0' ... 'b4', 'v2_s' or 'lite0' ... 'lite4'.
 
     Raises:
       ValueError: any other variant.
@@ -183,5 +233,6 @@ def build(variant: str) -> Backbone:
         module=EfficientNet(VARIANTS[variant]),
         channels=tuple(stages[i].features for i in (1, 2, 4, -1)),
         names=lambda path, key: names(variant, path, key),
-        ignored=(r"(.*\.)?num_batches_tracked", rf"features\.{head}\..*", r"classifier\..*"),
+        ignored=(r"(.*\.)?num_batches_tracked", rf"features\.{head}\..*", r"classifier\..*",
+                 r"_conv_head\..*", r"_bn1\..*", r"_fc\..*"),
         early=early, aligned=True)

@@ -9,6 +9,7 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
+from vosjax.data import scene as scenes
 from vosjax.data.rendered import Rendered, RenderedSettings
 from vosjax.data.stills import Stills, StillsSettings
 from vosjax.io.errors import InputError
@@ -42,6 +43,9 @@ class ClipsConfig:
     sets_weight: float = 1.0  # of all sets together, beside the two weights above
     recipe: str = "aot"  # how clips are made of the sets: a file of `recipes`
     merge: float = 0.3  # AOT: probability that two videos are merged
+    merges: int = 1  # composed: so many times at most, each with that probability
+    guests: float = 0.5  # composed: probability that objects of photos cross a video
+    crowd: float = 0.0  # probability of many small objects in a clip of stills or a rendered one
     colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
     plain: bool = False  # AOT: videos cropped and nothing else: arXiv 2206.09585's end
     skip: int = 5  # STCN: largest skip
@@ -54,21 +58,15 @@ def sources(config):
 
     A source has `len` and `clip(index, rng, spec)`.
     """
-
-    def moving(settings):
-        scene = settings.scene._replace(motion=settings.scene.motion.times(config.motion))
-        return dataclasses.replace(settings, scene=scene)
-
     out = sets.weighted(config)
+    crowd = dict(crowd=config.crowd) if config.crowd else {}
     if config.stills is not None and config.stills_weight > 0:
-        out.append(
-            (
-                config.stills_weight,
-                Stills(photos.pairs(config.stills), moving(config.stills_settings)),
-            )
-        )
+        settings = dataclasses.replace(config.stills_settings, **crowd)
+        settings = scenes.livelier(settings, config.motion)
+        out.append((config.stills_weight, Stills(photos.pairs(config.stills), settings)))
     if config.rendered_weight > 0:
-        out.append((config.rendered_weight, Rendered(moving(config.rendered_settings))))
+        settings = dataclasses.replace(config.rendered_settings, **crowd)
+        out.append((config.rendered_weight, Rendered(scenes.livelier(settings, config.motion))))
     if not out:
         raise InputError(
             f"no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, "

@@ -18,6 +18,9 @@ class RenderedSettings:
 
     objects: tuple[int, int] = (1, 5)  # how many, inclusive
     size: tuple[float, float] = (0.2, 0.8)  # longer side, share of the frame's
+    crowd: float = 0.0  # probability of many small objects
+    crowd_count: tuple[int, int] = (6, 10)  # so many
+    crowd_size: tuple[float, float] = (0.12, 0.4)
     jointed: float = 0.35  # probability that an object is a body with limbs
     scenery: int = 4  # at most so many unlabelled things far behind
     scene: scenes.Scene = scenes.Scene()
@@ -36,10 +39,11 @@ class Rendered:
     def clip(self, index, rng, spec):
         """A sealed clip (see `types`)."""
         settings, size = self.settings, (spec.height, spec.width)
-        low, high = settings.objects
+        crowd = settings.crowd > 0 and rng.random() < settings.crowd
+        low, high = settings.crowd_count if crowd else settings.objects
         actors = []
         for label in range(1, rng.integers(low, high + 1) + 1):
-            share = np.exp(rng.uniform(*np.log(settings.size)))
+            share = np.exp(rng.uniform(*np.log(settings.crowd_size if crowd else settings.size)))
             actors += figure(
                 rng,
                 size=size,

@@ -1,5 +1,6 @@
 """Set actors in motion before a background: camera, paths, depth, look-alikes, elastic bodies."""
 
+import dataclasses
 from typing import NamedTuple
 
 import cv2
@@ -41,6 +42,12 @@ class Scene(NamedTuple):
     shutter: float = 0.35  # probability of motion blur (shutter open for up to 0.6 of the gap)
     lookalike: float = 0.45  # probability of an unlabelled copy of an object
     twin: float = 0.2  # probability of a labelled copy of an object
+
+
+def livelier(settings, factor):
+    """Settings that have a `scene`, a dataclass, with all of its motion multiplied."""
+    scene = settings.scene._replace(motion=settings.scene.motion.times(factor))
+    return dataclasses.replace(settings, scene=scene)
 
 
 def centre_of(actor):

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import pathlib
 import pkgutil
+import re
 
 from vosjax.data import folders, photos, recipes
 from vosjax.io.errors import InputError
@@ -23,6 +24,8 @@ class Set:
     gap         AOT: largest distance of two frames, in annotated frames: 3 at 6 per second
     thin        STCN: an annotated frame is every `thin`-th of the full rate (5 in YouTube-VOS)
     resolution  of a folder in DAVIS layout; None: 480p if it has one
+    only        regular expression found in the names of the videos or photos that are taken, of a
+                plain folder; '' takes all
     """
 
     folder: str
@@ -32,13 +35,15 @@ class Set:
     gap: int = 3
     thin: int = 1
     resolution: str | None = None
+    only: str = ""
 
 
 def opened(each, root=""):
     """(source, whether it is of photos) of a `Set`; `root` is where relative folders stand.
 
     Raises:
-        InputError: the folder is missing or of no known kind; no such split.
+        InputError: the folder is missing or of no known kind; no such split; `only` is no regular
+            expression, fits no name, or is asked of a prepared dataset.
     """
     folder = pathlib.Path(root) / each.folder
     if not folder.is_dir():
@@ -46,15 +51,43 @@ def opened(each, root=""):
                          "the sets")
     if folders.is_layout(folder):
         source = folders.Folder(str(folder), split=each.split, resolution=each.resolution)
+        if each.only:
+            names = _chosen(each, [source.header(i).name for i in range(len(source))])
+            source = dataclasses.replace(source, names=tuple(names))
         return source, False
     if (folder / "images").is_dir():
-        return photos.pairs(folder), True
+        pairs = photos.pairs(folder)
+        if each.only:
+            chosen = set(_chosen(each, [pathlib.Path(image).stem for image, _ in pairs]))
+            pairs = tuple(pair for pair in pairs if pathlib.Path(pair[0]).stem in chosen)
+        return pairs, True
     from vosjax.data import prepared  # imports TFDS, which takes a second
     if not prepared.is_prepared(folder):
         raise InputError(f"{folder} is no data set: expected a prepared one (dataset_info.json), "
                          "JPEGImages and Annotations, or images and masks")
+    if each.only:
+        raise InputError(f"the set {folder} is prepared, and its videos cannot be chosen by name: "
+                         "leave `only` away, or prepare the ones that are wanted")
     source = prepared.opened(folder, each.split or "train")
     return source, isinstance(source, prepared.Photos)
+
+
+def of_config(config):
+    """The `Set`s of a `pipeline.ClipsConfig`, which may be dicts of their fields there."""
+    return [each if isinstance(each, Set) else Set(**dict(each)) for each in config.sets]
+
+
+def _chosen(each, names):
+    """The names in which `each.only` is found."""
+    try:
+        found = [name for name in names if re.search(each.only, name)]
+    except re.error as error:
+        raise InputError(f"the set {each.folder} takes only {each.only!r}, which is no regular "
+                         f"expression: {error}") from error
+    if not found:
+        raise InputError(f"the set {each.folder} takes only {each.only!r}, which is found in no "
+                         f"name; names look like {names[0]!r}")
+    return found
 
 
 def weighted(config):
@@ -71,8 +104,7 @@ def weighted(config):
                          f"{', '.join(names)}")
     recipe = importlib.import_module(f"vosjax.data.recipes.{config.recipe}")
     out = []
-    for each in config.sets:
-        each = Set(**dict(each)) if not isinstance(each, Set) else each
+    for each in of_config(config):
         source, of_photos = opened(each, config.root)
         if isinstance(source, folders.Folder) and not source.annotated():
             raise InputError(f"{source.root} has no mask at all: training needs Annotations/VIDEO/"

@@ -34,6 +34,10 @@ class StillsSettings:
     # coherent style
     lift: float = 0.65  # probability that the photo's own objects move on their own
     pasted: int = 3  # at most so many objects of other photos
+    crowd: float = 0.0  # probability of a crowd: many small objects of photos of one kind
+    crowd_count: tuple[int, int] = (5, 9)  # so many
+    crowd_size: tuple[float, float] = (0.12, 0.5)  # longer side, share of the frame's
+    kin: int = 40  # photos that stand so near in the list are of one kind (sorted by name)
     pasted_size: tuple[float, float] = (0.2, 0.9)  # longer side, share of the frame's
     least_area: float = 0.004  # objects below this share of their photo are not cut out
     zoom: tuple[float, float] = (1.0, 1.8)  # the frame shows the photo enlarged so much
@@ -90,23 +94,8 @@ class Stills:
                 for i, patch, corner in photo.cutouts
             ]
         group = 1 + int(photo.ids[photo.ids < types.IGNORE].max(initial=0))
-        fewest = 0 if photo.cutouts else 1
-        for _ in range(rng.integers(fewest, settings.pasted + 1)):
-            donor = self._photo(rng.integers(len(self)), spec)
-            if donor.cutouts:
-                _, patch, _ = donor.cutouts[rng.integers(len(donor.cutouts))]
-                share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
-                patch = fitted(patch, share * max(size))
-                actors.append(
-                    scenes.Actor(
-                        patch,
-                        group,
-                        scenes.placed(rng, patch, size=size, share=share),
-                        group,
-                        rng.uniform(0, 1),
-                    )
-                )
-                group += 1
+        actors += self._pasted(index, rng, spec, group=group, fewest=0 if photo.cutouts else 1)
+        group = max([group, *(1 + actor.group for actor in actors)])
         if rng.random() < settings.figure:
             share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
             actors += rendered.figure(
@@ -125,6 +114,41 @@ class Stills:
         return scenes.perform(
             plate, actors, spec=spec, scene=settings.scene, rng=rng, ids=None if lift else photo.ids
         )
+
+    def guests(self, rng, spec):
+        """Objects of photos that move over nothing, to be laid over another clip (`types.merge`).
+
+        Returns frames uint8 [T, H, W, 3], black where nothing is, and raw labels uint8 [T, H, W].
+        """
+        size = (spec.height, spec.width)
+        actors = self._pasted(rng.integers(len(self)), rng, spec, group=1, fewest=1)
+        actors = scenes.add_copies(rng, actors, size=size, scene=self.settings.scene)
+        nothing = np.zeros((*size, 3), np.uint8), np.eye(3)
+        frames, labels, when = scenes.perform(
+            nothing, actors, spec=spec, scene=self.settings.scene, rng=rng
+        )
+        return colours.alter(frames, when=when, colour=self.settings.colour, rng=rng), labels
+
+    def _pasted(self, index, rng, spec, *, group, fewest):
+        """Actors cut out of other photos, of the groups and labels from `group` on."""
+        settings, size = self.settings, (spec.height, spec.width)
+        crowd = settings.crowd > 0 and rng.random() < settings.crowd
+        low, high = settings.crowd_count if crowd else (fewest, settings.pasted)
+        actors = []
+        for _ in range(rng.integers(low, high + 1)):
+            near = rng.integers(index - settings.kin, index + settings.kin + 1)
+            other = near % len(self) if crowd else rng.integers(len(self))
+            donor = self._photo(other, spec)
+            if not donor.cutouts:
+                continue
+            _, patch, _ = donor.cutouts[rng.integers(len(donor.cutouts))]
+            span = settings.crowd_size if crowd else settings.pasted_size
+            share = np.exp(rng.uniform(*np.log(span)))
+            patch = fitted(patch, share * max(size))
+            base = scenes.placed(rng, patch, size=size, share=share)
+            actors.append(scenes.Actor(patch, group, base, group, rng.uniform(0, 1)))
+            group += 1
+        return actors
 
     def _occluder(self, rng, spec):
         """A random shape with a photo's texture, unlabelled, in front of most things."""

@@ -28,21 +28,27 @@ class VideoSettings:
     crops: int = 5  # windows tried for one that shows an object
     flip: float = 0.5
     merge: float = 0.3
+    merges: int = 1  # at most so many times, each with that probability
+    guests: float = 0.0  # probability that objects of photos cross the video
     colour: jitter.Strength = jitter.NONE  # v2: jitter.V2
 
     def plain(self):
         """Random crops and nothing else (gaps remain, they are sampling): the last phase of
         arXiv 2206.09585."""
         return dataclasses.replace(self, reverse=0.0, scale=(1.0, 1.0), flip=0.0, merge=0.0,
-                                   colour=jitter.NONE)
+                                   guests=0.0, colour=jitter.NONE)
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoClips:
-    """Source of clips from a source of videos (see `videos`)."""
+    """Source of clips from a source of videos (see `videos`).
+
+    `guests` is a `stills.Stills`, or None, whose objects cross the videos.
+    """
 
     source: object
     settings: VideoSettings = VideoSettings()
+    guests: object = None
 
     def __len__(self):
         return len(self.source)
@@ -50,10 +56,14 @@ class VideoClips:
     def clip(self, index, rng, spec):
         """A sealed clip (see `types`) of video `index`."""
         frames, labels = self._raw(index, rng, spec)
-        if rng.random() < self.settings.merge or (
-                self.settings.merge and not len(types.visible_ids(labels[0], 0))):
+        for _ in range(self.settings.merges):
+            if not (rng.random() < self.settings.merge or (
+                    self.settings.merge and not len(types.visible_ids(labels[0], 0)))):
+                break
             other = self._raw(rng.integers(len(self)), rng, spec)
             frames, labels = types.merge((frames, labels), other)
+        if self.guests is not None and rng.random() < self.settings.guests:
+            frames, labels = types.merge((frames, labels), self.guests.guests(rng, spec))
         return types.seal(frames, labels, spec=spec, rng=rng)
 
     def _raw(self, index, rng, spec):

@@ -24,7 +24,7 @@ def run(config, options) -> int:
         raise InputError("training needs a folder for its run: give --output FOLDER")
     if "train" not in config:
         raise InputError("this config has no training part: take one of configs/train_*.py or "
-                         "configs/default.py")
+                         "configs/train_default.py")
     if config.train.cpu_devices:
         jax.config.update("jax_num_cpu_devices", config.train.cpu_devices)
     compile_cache()
