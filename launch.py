@@ -1,6 +1,6 @@
 """The command line: parses flags, picks the mode, calls it, and puts what goes wrong in one line.
 
-    python launch.py --config configs/CONFIG.py [--mode MODE] [--config.NAME=VALUE ...] [FLAGS]
+python launch.py --config configs/CONFIG.py [--mode MODE] [--config.NAME=VALUE ...] [FLAGS]
 """
 
 import difflib
@@ -16,7 +16,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from vosjax import modes
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 
 PATHS = dict(
     video="A video file, a folder of images or a camera's index.",
@@ -75,13 +75,23 @@ def parse(argv: list[str]):
     if config is None:
         raise UsageError("no --config was given; name one, as in --config configs/quickstart.py")
     if mode not in _modes():
-        raise UsageError(f"there is no mode {mode!r}{_near(str(mode), _modes())}; the modes are: "
-                         f"{', '.join(_modes())}")
+        raise UsageError(
+            f"there is no mode {mode!r}{_near(str(mode), _modes())}; the modes are: "
+            f"{', '.join(_modes())}"
+        )
     paths = {name: values[name].value for name in PATHS}
     inputs = values["input"].value
-    return config, mode, types.SimpleNamespace(
-        masks=values["masks"].value, inputs=inputs, input=inputs[0] if inputs else None,
-        config_file=_config_file(argv), **paths)
+    return (
+        config,
+        mode,
+        types.SimpleNamespace(
+            masks=values["masks"].value,
+            inputs=inputs,
+            input=inputs[0] if inputs else None,
+            config_file=_config_file(argv),
+            **paths,
+        ),
+    )
 
 
 def _spread(argv: list[str]) -> list[str]:
@@ -100,17 +110,27 @@ def _spread(argv: list[str]) -> list[str]:
 
 def _flags() -> flags.FlagValues:
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "The recipe, a file of configs/.",
-                                    lock_config=True, flag_values=values)
-    flags.DEFINE_string("mode", None, "What to do; the config's own mode if left out.",
-                        flag_values=values)
+    config_flags.DEFINE_config_file(
+        "config", None, "The recipe, a file of configs/.", lock_config=True, flag_values=values
+    )
+    flags.DEFINE_string(
+        "mode", None, "What to do; the config's own mode if left out.", flag_values=values
+    )
     for name, text in PATHS.items():
         flags.DEFINE_string(name, None, text, flag_values=values)
-    flags.DEFINE_multi_string("masks", [], "A mask of frame 0, a folder of masks, or FRAME=FILE; "
-                              "may be given several times.", flag_values=values)
-    flags.DEFINE_multi_string("input", [], "What is converted, a .pth checkpoint; or what is fused "
-                              "or reported, the folders of one or several runs.",
-                              flag_values=values)
+    flags.DEFINE_multi_string(
+        "masks",
+        [],
+        "A mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times.",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "input",
+        [],
+        "What is converted, a .pth checkpoint; or what is fused "
+        "or reported, the folders of one or several runs.",
+        flag_values=values,
+    )
     return values
 
 

@@ -37,7 +37,9 @@ def recipe(family="", *, gap=None, **model):
     config.fuse = "mean"  # of members and of runs: mean, max or keypoints
     config.fuse_weights = ()  # of the runs, for mean
     config.keypoints = "sift"  # or orb
-    config.tta = dict(flip=False, scales=(1.0,), short=placeholder(int))  # see vosjax/augment.py
+    config.tta = dict(
+        flip=False, scales=(1.0,), short=placeholder(int)
+    )  # see vosjax/compose/views.py
     config.eval = dict(
         split=placeholder(str),  # DAVIS: a list of ImageSets/YEAR
         year=2017,  # DAVIS: or 2016

@@ -13,8 +13,13 @@ from vosjax.train import defaults
 
 def get_config():
     config = defaults.config("aot", encoder="mobilenet_v2", layers=3)
-    folders = ("coco/crowds_ignored", "ecssd/binary", "msra10k/binary", "pascal_s/greys",
-               "pascal_voc")
+    folders = (
+        "coco/crowds_ignored",
+        "ecssd/binary",
+        "msra10k/binary",
+        "pascal_s/greys",
+        "pascal_voc",
+    )
     sets = [dict(folder=folder) for folder in folders]
     sets.insert(1, dict(folder="coco/crowds_ignored", split="val"))
     config.data.update(root="", sets=tuple(sets), rendered_weight=0.0)

@@ -19,8 +19,15 @@ def get_config():
     (_, first), *later = skip_curriculum(STEPS)
     config.train.update(steps=STEPS)
     config.data.update(
-        root="", recipe="stcn", frames=3, height=384, width=384, max_objects=2, skip=first,
+        root="",
+        recipe="stcn",
+        frames=3,
+        height=384,
+        width=384,
+        max_objects=2,
+        skip=first,
         rendered_weight=0.0,
         sets=(dict(folder="youtube_vos/2019", thin=5), dict(folder="davis/2017_480p", repeat=5)),
-        phases=tuple(dict(start=start, skip=skip) for start, skip in later))
+        phases=tuple(dict(start=start, skip=skip) for start, skip in later),
+    )
     return config

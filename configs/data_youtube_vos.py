@@ -22,6 +22,11 @@ def get_config():
     davis = dict(folder="davis/2017_480p", gap=12, repeat=5)
     config.train.update(steps=STEPS, lr=2e-4, weight_decay=0.07, aux=1.0, own_from=0.5)
     config.data.update(
-        root="", sets=(youtube, davis), rendered_weight=0.0, merge=0.3, colour=True,
-        phases=(dict(start=STEPS - STEPS // 10, sets=(youtube,), plain=True),))
+        root="",
+        sets=(youtube, davis),
+        rendered_weight=0.0,
+        merge=0.3,
+        colour=True,
+        phases=(dict(start=STEPS - STEPS // 10, sets=(youtube,), plain=True),),
+    )
     return config

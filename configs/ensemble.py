@@ -20,7 +20,11 @@ def get_config():
     config = base.recipe(gap=5)
     config.members = {
         name: {"family": recipe.family, "model": recipe.model.to_dict(), "weights": ""}
-        for name, recipe in (("aot", aotv2_r50.get_config()), ("stcn", stcn.get_config()),
-                             ("famnet", famnet.get_config()))}
+        for name, recipe in (
+            ("aot", aotv2_r50.get_config()),
+            ("stcn", stcn.get_config()),
+            ("famnet", famnet.get_config()),
+        )
+    }
     config.feedback, config.fuse = "own", "mean"
     return config

@@ -12,5 +12,6 @@ from configs import base
 
 
 def get_config():
-    return base.recipe("famnet", gap=5, align=True, aspp=True, top_k=20, kernel=None,
-                       short_side=480)
+    return base.recipe(
+        "famnet", gap=5, align=True, aspp=True, top_k=20, kernel=None, short_side=480
+    )

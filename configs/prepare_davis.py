@@ -15,5 +15,6 @@ from configs import prepare
 
 
 def get_config():
-    return prepare.recipe(dict(name="davis/2017_480p", source="DAVIS"),
-                          dict(name="davis/2016_480p", source="DAVIS"))
+    return prepare.recipe(
+        dict(name="davis/2017_480p", source="DAVIS"), dict(name="davis/2016_480p", source="DAVIS")
+    )

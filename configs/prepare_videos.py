@@ -17,8 +17,13 @@ from configs import prepare
 def get_config():
     train = ("train",)
     return prepare.recipe(
-        dict(name="youtube_vis/2021", source="youtube_vis_2021", splits=train,
-             exclude="youtube_vos_2019/valid/meta.json"),
+        dict(
+            name="youtube_vis/2021",
+            source="youtube_vis_2021",
+            splits=train,
+            exclude="youtube_vos_2019/valid/meta.json",
+        ),
         dict(name="ovis", source="ovis", splits=train),
         dict(name="vspw/classes", source="vspw", splits=train),
-        dict(name="vipseg/things_and_stuff", source="vipseg", splits=train))
+        dict(name="vipseg/things_and_stuff", source="vipseg", splits=train),
+    )

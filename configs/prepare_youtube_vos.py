@@ -15,6 +15,7 @@ from configs import prepare
 
 def get_config():
     source = "youtube_vos_2019"
-    return prepare.recipe(dict(name="youtube_vos/2019", source=source),
-                          dict(name="youtube_vos/2019_all_frames", source=source,
-                               splits=("valid",)))
+    return prepare.recipe(
+        dict(name="youtube_vos/2019", source=source),
+        dict(name="youtube_vos/2019_all_frames", source=source, splits=("valid",)),
+    )

@@ -29,6 +29,10 @@ def with_network(config, network):
     model = models.build(config.family, **config.model)
     config.data.height, config.data.width = model.vos.size(config.data.height, config.data.width)
     remembers = recipe.gap < 9999
-    config.train.update(gap=recipe.gap, memory_gap=2 if remembers else 9999, held="^identity/",
-                        no_decay="relative_value|relative_bias|position_bias_table|decoder/out")
+    config.train.update(
+        gap=recipe.gap,
+        memory_gap=2 if remembers else 9999,
+        held="^identity/",
+        no_decay="relative_value|relative_bias|position_bias_table|decoder/out",
+    )
     return config

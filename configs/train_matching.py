@@ -15,16 +15,27 @@ from configs import train_stcn
 from vosjax.train import defaults
 
 # Random features: skips and pictures start small, and what carries the masks large enough to be seen.
-STCN = (("^decoder/skip", 0.1), ("^key_comp", 0.1), ("^(decoder|fuser)/.*/conv2/kernel", 0.1),
-        ("^fuser/.*/downsample/kernel", 4.0), ("^decoder/.*/downsample/kernel", 2.5),
-        ("^value_encoder/conv1/kernel", 3.0))
-STM = (("_key/", 2.0), ("^query_value", 0.1), ("^decoder/skip[48]/", 0.1),
-       ("^decoder/.*/conv2/kernel", 0.1), ("^(decoder/conv16|memory_value)/kernel", 2.5),
-       ("^decoder/pred/kernel", 0.5))
+STCN = (
+    ("^decoder/skip", 0.1),
+    ("^key_comp", 0.1),
+    ("^(decoder|fuser)/.*/conv2/kernel", 0.1),
+    ("^fuser/.*/downsample/kernel", 4.0),
+    ("^decoder/.*/downsample/kernel", 2.5),
+    ("^value_encoder/conv1/kernel", 3.0),
+)
+STM = (
+    ("_key/", 2.0),
+    ("^query_value", 0.1),
+    ("^decoder/skip[48]/", 0.1),
+    ("^decoder/.*/conv2/kernel", 0.1),
+    ("^(decoder/conv16|memory_value)/kernel", 2.5),
+    ("^decoder/pred/kernel", 0.5),
+)
 FAMILIES = dict(
     stcn=("stcn", dict(top_k=None), STCN),
     famnet=("famnet", dict(top_k=None), STM),
-    stm=("famnet", dict(top_k=None, align=False, aspp=False), STM))
+    stm=("famnet", dict(top_k=None, align=False, aspp=False), STM),
+)
 
 
 def get_config(name="stcn"):
@@ -32,9 +43,28 @@ def get_config(name="stcn"):
     config = defaults.config(family, **model)
     train_stcn.recipe(config)
     config.stages = ()
-    config.data.update(recipe="aot", height=96, width=96, frames=3, max_objects=2, motion=0.4,
-                       stills_weight=0.7, rendered_weight=0.3)
-    config.train.update(steps=400, batch=4, lr=6e-5, lr_min=1e-5, warmup=0.03, hard_begin=0.2,
-                        hard_end=0.8, hard_least=0.3, clip=5.0, jaccard_weight=0.5, scale=scale)
+    config.data.update(
+        recipe="aot",
+        height=96,
+        width=96,
+        frames=3,
+        max_objects=2,
+        motion=0.4,
+        stills_weight=0.7,
+        rendered_weight=0.3,
+    )
+    config.train.update(
+        steps=400,
+        batch=4,
+        lr=6e-5,
+        lr_min=1e-5,
+        warmup=0.03,
+        hard_begin=0.2,
+        hard_end=0.8,
+        hard_least=0.3,
+        clip=5.0,
+        jaccard_weight=0.5,
+        scale=scale,
+    )
     config.train.log.update(every=10, pictures=100, validate=25, checkpoint=50, clips=8, frames=6)
     return config

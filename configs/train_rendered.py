@@ -12,7 +12,14 @@ from vosjax.train import defaults
 def get_config():
     config = defaults.config("aot", encoder="mobilenet_v2", layers=1, block="v2")
     config.data.update(height=129, width=129, frames=3)
-    config.train.update(steps=500, batch=4, loss_stride=2, lr=8e-4, held="^identity/", own_from=0.8,
-                        no_decay="relative_value|relative_bias|decoder/out")
+    config.train.update(
+        steps=500,
+        batch=4,
+        loss_stride=2,
+        lr=8e-4,
+        held="^identity/",
+        own_from=0.8,
+        no_decay="relative_value|relative_bias|decoder/out",
+    )
     config.train.log.update(every=10, pictures=50, validate=100, checkpoint=100)
     return config

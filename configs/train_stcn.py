@@ -30,21 +30,42 @@ def recipe(config):
     # The reference sums the losses of its two frames and decays by 1e-7; of their mean, half of that
     # is the same step of Adam.
     config.train.update(
-        optimizer="adam", lr=1e-5, lr_min=0.0, encoder_lr=1.0, weight_decay=5e-8, clip=0.0,
-        jaccard_weight=0.0, aux=0.0, memory_gap=1, gap=5, feedback="soft", own_from=0.0)
+        optimizer="adam",
+        lr=1e-5,
+        lr_min=0.0,
+        encoder_lr=1.0,
+        weight_decay=5e-8,
+        clip=0.0,
+        jaccard_weight=0.0,
+        aux=0.0,
+        memory_gap=1,
+        gap=5,
+        feedback="soft",
+        own_from=0.0,
+    )
     (_, first), *later = skip_curriculum(VIDEOS)
-    config.data.update(root="", recipe="stcn", frames=3, height=384, width=384,
-                       rendered_weight=0.0)
+    config.data.update(root="", recipe="stcn", frames=3, height=384, width=384, rendered_weight=0.0)
     sets = tuple(dict(folder=folder) for folder in ("ecssd/binary", "msra10k/binary"))
     config.stages = (
-        dict(name="stills", data=dict(max_objects=1, sets=sets),
-             train=dict(steps=STILLS, batch=16, milestones=(STILLS // 2,), **hard(STILLS))),
-        dict(name="videos",
-             data=dict(max_objects=2, skip=first,
-                       sets=(dict(folder="youtube_vos/2019", thin=5),
-                             dict(folder="davis/2017_480p", repeat=5)),
-                       phases=tuple(dict(start=start, skip=skip) for start, skip in later)),
-             train=dict(steps=VIDEOS, batch=8, milestones=(125_000,), **hard(VIDEOS))))
+        dict(
+            name="stills",
+            data=dict(max_objects=1, sets=sets),
+            train=dict(steps=STILLS, batch=16, milestones=(STILLS // 2,), **hard(STILLS)),
+        ),
+        dict(
+            name="videos",
+            data=dict(
+                max_objects=2,
+                skip=first,
+                sets=(
+                    dict(folder="youtube_vos/2019", thin=5),
+                    dict(folder="davis/2017_480p", repeat=5),
+                ),
+                phases=tuple(dict(start=start, skip=skip) for start, skip in later),
+            ),
+            train=dict(steps=VIDEOS, batch=8, milestones=(125_000,), **hard(VIDEOS)),
+        ),
+    )
 
 
 def hard(steps):

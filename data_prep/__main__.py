@@ -17,19 +17,31 @@ def main(argv=None):
     parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
     parser.add_argument("--split", action="append", help="may be given several times")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: this one")
-    parser.add_argument("--exclude", help="a YouTube-VOS meta.json, or a text file of names, "
-                        "whose videos are left out")
-    parser.add_argument("--beam", nargs=argparse.REMAINDER,
-                        help="the rest of the line are options of an Apache Beam runner")
+    parser.add_argument(
+        "--exclude",
+        help="a YouTube-VOS meta.json, or a text file of names, whose videos are left out",
+    )
+    parser.add_argument(
+        "--beam",
+        nargs=argparse.REMAINDER,
+        help="the rest of the line are options of an Apache Beam runner",
+    )
     given = parser.parse_args(argv)
     try:
         run = None
         if given.beam is not None:
             from data_prep import beam  # an optional extra, heavy to import
+
             run = beam.runner(given.beam)
-        reports = shards.prepare(given.name, source=given.source, output=given.output,
-                                 splits=given.split, workers=given.workers,
-                                 exclude=names(given.exclude), run=run)
+        reports = shards.prepare(
+            given.name,
+            source=given.source,
+            output=given.output,
+            splits=given.split,
+            workers=given.workers,
+            exclude=names(given.exclude),
+            run=run,
+        )
     except SourceError as error:
         print(f"data_prep: {error}", file=sys.stderr)
         return 2
@@ -50,8 +62,10 @@ def names(path):
         text = pathlib.Path(path).read_text()
         return tuple(json.loads(text)["videos"]) if path.endswith(".json") else tuple(text.split())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
-                          "meta.json or a text file of names") from error
+        raise SourceError(
+            f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
+            "meta.json or a text file of names"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -21,14 +21,19 @@ def runner(options=()):
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise SourceError("Apache Beam is not installed: install the extra 'beam' (an environment "
-                          "of its own is best, it pins older packages), or use --workers"
-                          ) from error
+        raise SourceError(
+            "Apache Beam is not installed: install the extra 'beam' (an environment "
+            "of its own is best, it pins older packages), or use --workers"
+        ) from error
 
     def run(jobs, workers, bar):
         with apache_beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
-            _ = (pipeline | apache_beam.Create(jobs) | apache_beam.Reshuffle()
-                 | apache_beam.Map(shards.write_shard))
+            _ = (
+                pipeline
+                | apache_beam.Create(jobs)
+                | apache_beam.Reshuffle()
+                | apache_beam.Map(shards.write_shard)
+            )
         bar.update(sum(len(job["units"]) for job in jobs))
 
     return run

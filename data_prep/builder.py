@@ -68,17 +68,22 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def chosen(self, split, notes):
         """The `units` that are not excluded."""
         if split not in self.SPLITS:
-            raise SourceError(f"{self.name} has no split {split!r}: it has "
-                              f"{', '.join(self.SPLITS)}")
+            raise SourceError(
+                f"{self.name} has no split {split!r}: it has {', '.join(self.SPLITS)}"
+            )
         units = self._units(split)
         if not units:
-            raise SourceError(f"{self.source} holds nothing of {self.name}'s split {split}: "
-                              "unpack the dataset again")
+            raise SourceError(
+                f"{self.source} holds nothing of {self.name}'s split {split}: "
+                "unpack the dataset again"
+            )
         names = [name for name, _ in units]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise SourceError(f"{self.source} has two units named {twice} in split {split}: "
-                              "unpack the dataset again")
+            raise SourceError(
+                f"{self.source} has two units named {twice} in split {split}: "
+                "unpack the dataset again"
+            )
         for name in names:
             if name in self.exclude:
                 notes.add(report.OVERLAP, name)
@@ -93,13 +98,19 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for candidate in candidates:
             if (self.source / candidate).exists():
                 return self.source / candidate
-        raise SourceError(f"{self.source} is not a folder of {self.name}: expected "
-                          f"{' or '.join(map(str, candidates))} in it")
+        raise SourceError(
+            f"{self.source} is not a folder of {self.name}: expected "
+            f"{' or '.join(map(str, candidates))} in it"
+        )
 
     def _info(self):
         return tfds.core.DatasetInfo(
-            builder=self, description=self.TEXT, features=self.FEATURES, disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(chunk=schema.CHUNK, videos={}))
+            builder=self,
+            description=self.TEXT,
+            features=self.FEATURES,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(chunk=schema.CHUNK, videos={}),
+        )
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples(split) for split in self.present()}
@@ -125,7 +136,8 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             for record in self.records(name, unit, notes):
                 if record.get("start") == 0:
                     self.info.metadata["videos"].setdefault(split, []).append(
-                        [record["video"], record["frames"]])
+                        [record["video"], record["frames"]]
+                    )
                 yield key, record
                 key += 1
 
@@ -161,8 +173,11 @@ def still_record(name, image, mask, notes, *, categories=None):
         return []
     if not isinstance(mask, bytes):
         mask = masks.to_png(labels)
-    return [schema.still(name, image=image, mask=mask, areas=areas, size=size,
-                         categories=categories or {})]
+    return [
+        schema.still(
+            name, image=image, mask=mask, areas=areas, size=size, categories=categories or {}
+        )
+    ]
 
 
 def frame(name, image, mask, notes, *, size, where):
@@ -200,8 +215,19 @@ def frame(name, image, mask, notes, *, size, where):
     return schema.Frame(name, image, encoded, pictures.areas_of(labels)), found
 
 
-def folder_video(name, files, masks_folder, notes, *, fps, categories=None, expected=(),
-                 announced=(), listed=(), change=None):
+def folder_video(
+    name,
+    files,
+    masks_folder,
+    notes,
+    *,
+    fps,
+    categories=None,
+    expected=(),
+    announced=(),
+    listed=(),
+    change=None,
+):
     """Yields the records of a video of picture files with masks of the same stem.
 
     Args:
@@ -227,8 +253,16 @@ def folder_video(name, files, masks_folder, notes, *, fps, categories=None, expe
         made, size = frame(file.stem, image, mask, notes, size=size, where=where)
         if made is not None:
             frames.append(made)
-    yield from video_records(name, frames, notes, size=size, fps=fps, categories=categories or {},
-                             announced=announced, listed=listed)
+    yield from video_records(
+        name,
+        frames,
+        notes,
+        size=size,
+        fps=fps,
+        categories=categories or {},
+        announced=announced,
+        listed=listed,
+    )
 
 
 def _changed(mask, change, size):
@@ -239,8 +273,9 @@ def _changed(mask, change, size):
     return mask if (new == labels).all() else new
 
 
-def video_records(name, frames, notes, *, size, fps, categories, source_ids=None, announced=(),
-                  listed=()):
+def video_records(
+    name, frames, notes, *, size, fps, categories, source_ids=None, announced=(), listed=()
+):
     """`schema.video`, with notes of announced objects that no mask shows and of empty videos."""
     if not frames:
         notes.add(report.NOTHING, name)
@@ -248,5 +283,12 @@ def video_records(name, frames, notes, *, size, fps, categories, source_ids=None
     seen = {i for each in frames for i in each.areas}
     for i in sorted(set(announced) - seen):
         notes.add(report.EMPTY, f"{name} object {i}")
-    yield from schema.video(name, frames, size=size, fps=fps, categories=categories,
-                            source_ids=source_ids, listed=listed)
+    yield from schema.video(
+        name,
+        frames,
+        size=size,
+        fps=fps,
+        categories=categories,
+        source_ids=source_ids,
+        listed=listed,
+    )

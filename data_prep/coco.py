@@ -38,14 +38,22 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             found = {image["id"]: (image["file_name"], []) for image in data["images"]}
             for entry in data["annotations"]:
                 found[entry["image_id"]][1].append(
-                    dict(segmentation=entry["segmentation"], area=entry["area"],
-                         crowd=bool(entry.get("iscrowd")), id=entry["id"],
-                         category=names[entry["category_id"]]))
+                    dict(
+                        segmentation=entry["segmentation"],
+                        area=entry["area"],
+                        crowd=bool(entry.get("iscrowd")),
+                        id=entry["id"],
+                        category=names[entry["category_id"]],
+                    )
+                )
         except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"{path} is no file of COCO instances ({error!r}): download it "
-                              "again") from error
-        return [(file, dict(image=str(folder / file), annotations=annotations))
-                for _, (file, annotations) in sorted(found.items())]
+            raise SourceError(
+                f"{path} is no file of COCO instances ({error!r}): download it again"
+            ) from error
+        return [
+            (file, dict(image=str(folder / file), annotations=annotations))
+            for _, (file, annotations) in sorted(found.items())
+        ]
 
     def records(self, name, unit, notes):
         try:

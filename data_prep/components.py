@@ -50,6 +50,9 @@ class Follow:
             return []
         size = np.count_nonzero(inside)
         counts = np.bincount(self.before[inside], minlength=256)
-        return [int(i) for i in np.flatnonzero(counts)
-                if self.classes.get(int(i)) == kind and
-                2 * counts[i] >= min(size, np.count_nonzero(self.before == i))]
+        return [
+            int(i)
+            for i in np.flatnonzero(counts)
+            if self.classes.get(int(i)) == kind
+            and 2 * counts[i] >= min(size, np.count_nonzero(self.before == i))
+        ]

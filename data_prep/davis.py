@@ -13,10 +13,15 @@ from data_prep import builder, pictures, schema
 from data_prep.errors import SourceError
 
 _PUBLISHED = {
-    2016: dict(train={"videos found": 30, "frames": 2_079}, val={"videos found": 20,
-                                                                 "frames": 1_376}),
-    2017: dict(train={"videos found": 60}, val={"videos found": 30},
-               test_dev={"videos found": 30}, test_challenge={"videos found": 30}),
+    2016: dict(
+        train={"videos found": 30, "frames": 2_079}, val={"videos found": 20, "frames": 1_376}
+    ),
+    2017: dict(
+        train={"videos found": 60},
+        val={"videos found": 30},
+        test_dev={"videos found": 30},
+        test_challenge={"videos found": 30},
+    ),
 }
 
 
@@ -30,7 +35,9 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     PER_SHARD = 10
     BUILDER_CONFIGS = [
         builder.Config(f"{year}_{size}", f"Release of {year}, {size}.", year=year, size=size)
-        for year in (2017, 2016) for size in ("480p", "full")]
+        for year in (2017, 2016)
+        for size in ("480p", "full")
+    ]
 
     def units(self, split):
         year, size = self.builder_config.year, self.builder_config.size
@@ -38,25 +45,41 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         root = self.source / "DAVIS" if (self.source / "DAVIS").is_dir() else self.source
         found = next((s for s in sizes if (root / "JPEGImages" / s).is_dir()), None)
         if found is None:
-            raise SourceError(f"{root} has no JPEGImages/{' or '.join(sizes)}: it is no folder of "
-                              f"DAVIS in {size} resolution")
+            raise SourceError(
+                f"{root} has no JPEGImages/{' or '.join(sizes)}: it is no folder of "
+                f"DAVIS in {size} resolution"
+            )
         images, masks = (root / kind / found for kind in ("JPEGImages", "Annotations"))
         name = split.replace("_", "-")
         lists = [root / "ImageSets" / part / f"{name}.txt" for part in (str(year), found)]
         path = next((path for path in lists if path.is_file()), None)
         if path is None:
-            raise SourceError(f"there is no list {lists[0]}: take another split, or unpack DAVIS "
-                              "again")
-        return [(sequence, dict(images=str(images / sequence), masks=str(masks / sequence),
-                                dense=split in ("train", "val")))
-                for sequence in sequences(path.read_text())]
+            raise SourceError(
+                f"there is no list {lists[0]}: take another split, or unpack DAVIS again"
+            )
+        return [
+            (
+                sequence,
+                dict(
+                    images=str(images / sequence),
+                    masks=str(masks / sequence),
+                    dense=split in ("train", "val"),
+                ),
+            )
+            for sequence in sequences(path.read_text())
+        ]
 
     def records(self, name, unit, notes):
         files = pictures.listing(pathlib.Path(unit["images"]))
         yield from builder.folder_video(
-            name, files, pathlib.Path(unit["masks"]), notes, fps=24.0,
+            name,
+            files,
+            pathlib.Path(unit["masks"]),
+            notes,
+            fps=24.0,
             expected=[file.stem for file in files] if unit["dense"] else (),
-            change=_one_object if self.builder_config.year == 2016 else None)
+            change=_one_object if self.builder_config.year == 2016 else None,
+        )
 
     def published(self, split):
         return _PUBLISHED[self.builder_config.year].get(split, {})

@@ -61,8 +61,10 @@ def from_rle(counts, size):
         counts = uncompressed(counts)
     runs = np.asarray(counts, np.int64)
     if (runs < 0).any() or runs.sum() != size[0] * size[1]:
-        raise SourceError(f"run lengths of {runs.sum()} pixels for a mask of {size[0]}x{size[1]}: "
-                          "the file is damaged")
+        raise SourceError(
+            f"run lengths of {runs.sum()} pixels for a mask of {size[0]}x{size[1]}: "
+            "the file is damaged"
+        )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(size[1], size[0]).T
 
@@ -87,7 +89,7 @@ def from_polygons(polygons, size):
         # Point (x, y) of the plane is sample (x * _FINE - 0.5); 8 more bits place it between them.
         placed = np.round(((points - (x0, y0)) * _FINE - 0.5) * 256).astype(np.int32)
         cv2.fillPoly(fine, [placed], 1, shift=8)
-        mask[y0:y1, x0:x1] |= fine[_FINE // 2::_FINE, _FINE // 2::_FINE] > 0
+        mask[y0:y1, x0:x1] |= fine[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE] > 0
     return mask
 
 
@@ -103,8 +105,9 @@ def from_segmentation(segmentation, size):
         if tuple(segmentation["size"]) != tuple(size):
             raise SourceError(f"a mask of size {segmentation['size']} in an image of {list(size)}")
         return from_rle(segmentation["counts"], size)
-    raise SourceError(f"a segmentation is {type(segmentation).__name__}: polygons or run lengths "
-                      "are expected")
+    raise SourceError(
+        f"a segmentation is {type(segmentation).__name__}: polygons or run lengths are expected"
+    )
 
 
 def to_png(labels):

@@ -5,8 +5,9 @@ Only train has masks; a video may hold more objects than a network has slots, cl
 
 from data_prep import tracks
 
-_PUBLISHED = dict(train={"videos found": 607}, valid={"videos found": 140},
-                  test={"videos found": 154})
+_PUBLISHED = dict(
+    train={"videos found": 607}, valid={"videos found": 140}, test={"videos found": 154}
+)
 
 
 class Builder(tracks.TracksBuilder, skip_registration=True):

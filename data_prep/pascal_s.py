@@ -9,7 +9,6 @@ class Builder(salient.SalientBuilder, skip_registration=True):
     name = "pascal_s"
     TEXT = "PASCAL-S: salient objects."
     IMAGES = (("datasets/imgs/pascal", (".jpg",)), ("imgs/pascal", (".jpg",)), ("Imgs", (".jpg",)))
-    MASKS = (("datasets/masks/pascal", (".png",)), ("masks/pascal", (".png",)),
-             ("Imgs", (".png",)))
+    MASKS = (("datasets/masks/pascal", (".png",)), ("masks/pascal", (".png",)), ("Imgs", (".png",)))
     COUNT = 850
     BUILDER_CONFIGS = [salient.GREYS, salient.BINARY]

@@ -11,8 +11,10 @@ import numpy as np
 from data_prep import builder, pictures
 from data_prep.errors import SourceError
 
-_CLASSES = ("aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
-            "motorbike person pottedplant sheep sofa train tvmonitor").split()
+_CLASSES = (
+    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
+    "motorbike person pottedplant sheep sofa train tvmonitor"
+).split()
 
 
 class Builder(builder.FolderBuilder, skip_registration=True):
@@ -29,18 +31,26 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         path = root / "ImageSets/Segmentation" / f"{split}.txt"
         if not path.is_file():
             raise SourceError(f"there is no list {path}: unpack VOC 2012 again")
-        return [(stem, dict(image=str(root / "JPEGImages" / f"{stem}.jpg"),
-                            mask=str(root / "SegmentationObject" / f"{stem}.png"),
-                            classes=str(root / "SegmentationClass" / f"{stem}.png")))
-                for stem in path.read_text().split()]
+        return [
+            (
+                stem,
+                dict(
+                    image=str(root / "JPEGImages" / f"{stem}.jpg"),
+                    mask=str(root / "SegmentationObject" / f"{stem}.png"),
+                    classes=str(root / "SegmentationClass" / f"{stem}.png"),
+                ),
+            )
+            for stem in path.read_text().split()
+        ]
 
     def records(self, name, unit, notes):
         image, mask, classes = (_bytes(unit[key]) for key in ("image", "mask", "classes"))
         if image is None:
             notes.add(builder.report.DAMAGED, name)
             return
-        yield from builder.still_record(name, image, mask, notes,
-                                        categories=_categories(mask, classes))
+        yield from builder.still_record(
+            name, image, mask, notes, categories=_categories(mask, classes)
+        )
 
     def published(self, split):
         return {"stills found": dict(train=1_464, val=1_449)[split]}

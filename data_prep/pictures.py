@@ -11,17 +11,25 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 def natural(text):
     """A sort key that takes runs of digits as numbers."""
-    return [(0, int(part), part) if part.isdecimal() else (1, 0, part)
-            for part in re.split(r"(\d+)", str(text)) if part]
+    return [
+        (0, int(part), part) if part.isdecimal() else (1, 0, part)
+        for part in re.split(r"(\d+)", str(text))
+        if part
+    ]
 
 
 def listing(folder, endings=PICTURES):
     """The files of a folder with these endings, in natural order; none if there is no folder."""
     if not folder.is_dir():
         return []
-    return sorted((path for path in folder.iterdir()
-                   if path.suffix.lower() in endings and not path.name.startswith(".")),
-                  key=lambda path: natural(path.name))
+    return sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in endings and not path.name.startswith(".")
+        ),
+        key=lambda path: natural(path.name),
+    )
 
 
 def size_if_whole(data):

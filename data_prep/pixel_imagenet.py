@@ -20,17 +20,26 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     def units(self, split):
         photos = self.find("images", "train")
         folders = sorted(path for path in self.find("masks").iterdir() if path.is_dir())
-        return [(f"{folder.name}/{path.stem}",
-                 dict(folder=str(photos / folder.name), mask=str(path)))
-                for folder in folders for path in pictures.listing(folder, (".png",))]
+        return [
+            (f"{folder.name}/{path.stem}", dict(folder=str(photos / folder.name), mask=str(path)))
+            for folder in folders
+            for path in pictures.listing(folder, (".png",))
+        ]
 
     def records(self, name, unit, notes):
         kind, stem = name.split("/")
-        files = [path for ending in (".JPEG", ".jpg", ".jpeg")
-                 if (path := pathlib.Path(unit["folder"]) / f"{stem}{ending}").is_file()]
+        files = [
+            path
+            for ending in (".JPEG", ".jpg", ".jpeg")
+            if (path := pathlib.Path(unit["folder"]) / f"{stem}{ending}").is_file()
+        ]
         if not files:
             notes.add(report.DAMAGED, f"{name} (no photo)")
             return
-        yield from builder.still_record(name, files[0].read_bytes(),
-                                        pathlib.Path(unit["mask"]).read_bytes(), notes,
-                                        categories=dict.fromkeys(range(1, 255), kind))
+        yield from builder.still_record(
+            name,
+            files[0].read_bytes(),
+            pathlib.Path(unit["mask"]).read_bytes(),
+            notes,
+            categories=dict.fromkeys(range(1, 255), kind),
+        )

@@ -32,9 +32,12 @@ class Notes:
 
 def differences(counts, published):
     """Sentences that name where `counts` {what: number} differ from the published ones."""
-    return [f"{counts.get(what, 0):,} {what}, {number:,} were published "
-            f"({counts.get(what, 0) - number:+,})"
-            for what, number in published.items() if counts.get(what, 0) != number]
+    return [
+        f"{counts.get(what, 0):,} {what}, {number:,} were published "
+        f"({counts.get(what, 0) - number:+,})"
+        for what, number in published.items()
+        if counts.get(what, 0) != number
+    ]
 
 
 def summary(title, *, counts, notes, published):
@@ -49,16 +52,23 @@ def summary(title, *, counts, notes, published):
     kinds = collections.defaultdict(list)
     for kind, where in notes:
         kinds[kind].append(where)
-    return dict(title=title, counts=dict(counts), published=dict(published),
-                differences=differences(counts, published),
-                left_out={kind: dict(count=len(places), where=places)
-                          for kind, places in sorted(kinds.items())})
+    return dict(
+        title=title,
+        counts=dict(counts),
+        published=dict(published),
+        differences=differences(counts, published),
+        left_out={
+            kind: dict(count=len(places), where=places) for kind, places in sorted(kinds.items())
+        },
+    )
 
 
 def table(report):
     """A `summary` as lines for a terminal."""
-    lines = [report["title"],
-             "  " + ", ".join(f"{number:,} {what}" for what, number in report["counts"].items())]
+    lines = [
+        report["title"],
+        "  " + ", ".join(f"{number:,} {what}" for what, number in report["counts"].items()),
+    ]
     if report["left_out"]:
         width = max(len(kind) for kind in report["left_out"])
         for kind, entry in report["left_out"].items():

@@ -40,8 +40,10 @@ class SalientBuilder(builder.FolderBuilder, skip_registration=True):
             files = pictures.listing(self.source / folder, endings)
             if files:
                 return files
-        raise SourceError(f"{self.source} is not a folder of {self.name}: expected "
-                          f"{' or '.join(f'{f}/*{e[0]}' for f, e in candidates)} in it")
+        raise SourceError(
+            f"{self.source} is not a folder of {self.name}: expected "
+            f"{' or '.join(f'{f}/*{e[0]}' for f, e in candidates)} in it"
+        )
 
     def records(self, name, unit, notes):
         image = pathlib.Path(unit["image"]).read_bytes()
@@ -71,7 +73,8 @@ def _levels(path):
     """Grey levels uint8 [H, W] of a mask, whatever kind of picture it is, or None."""
     try:
         with Image.open(path) as image:
-            return np.array(image.convert("RGB").convert("L") if image.mode == "P" else
-                            image.convert("L"))
+            return np.array(
+                image.convert("RGB").convert("L") if image.mode == "P" else image.convert("L")
+            )
     except (OSError, SyntaxError):
         return None

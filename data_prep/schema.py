@@ -22,36 +22,40 @@ IGNORE = 255
 _bytes = tfds.features.Tensor(shape=(), dtype=np.object_)
 _numbers = tfds.features.Tensor(shape=(None,), dtype=np.int32)
 
-STILL = tfds.features.FeaturesDict(dict(
-    name=tfds.features.Text(),
-    image=_bytes,
-    mask=_bytes,
-    height=tfds.features.Scalar(np.int32),
-    width=tfds.features.Scalar(np.int32),
-    ids=_numbers,  # [N] rising, the values in the mask
-    areas=_numbers,  # [N] pixels
-    categories=tfds.features.Sequence(tfds.features.Text()),  # [N], '' where the set has none
-))
+STILL = tfds.features.FeaturesDict(
+    dict(
+        name=tfds.features.Text(),
+        image=_bytes,
+        mask=_bytes,
+        height=tfds.features.Scalar(np.int32),
+        width=tfds.features.Scalar(np.int32),
+        ids=_numbers,  # [N] rising, the values in the mask
+        areas=_numbers,  # [N] pixels
+        categories=tfds.features.Sequence(tfds.features.Text()),  # [N], '' where the set has none
+    )
+)
 
-VIDEO = tfds.features.FeaturesDict(dict(
-    video=tfds.features.Text(),
-    # of the whole video of T frames and N objects
-    frames=tfds.features.Scalar(np.int32),  # T
-    height=tfds.features.Scalar(np.int32),
-    width=tfds.features.Scalar(np.int32),
-    fps=tfds.features.Scalar(np.float32),
-    ids=_numbers,  # [N] rising, the values in the masks
-    source_ids=_numbers,  # [N] how the source's files number them
-    categories=tfds.features.Sequence(tfds.features.Text()),  # [N], '' where the set has none
-    first=_numbers,  # [N] index of the first frame that shows it
-    areas=_numbers,  # [T * N] pixels, row-major; -1 in frames without a mask
-    listed=_numbers,  # indices of the frames that the dataset scores or lists; empty: all
-    # of this record
-    start=tfds.features.Scalar(np.int32),  # index of its first frame
-    names=tfds.features.Sequence(tfds.features.Text()),
-    images=tfds.features.Sequence(_bytes),
-    masks=tfds.features.Sequence(_bytes),  # b'' in frames without a mask
-))
+VIDEO = tfds.features.FeaturesDict(
+    dict(
+        video=tfds.features.Text(),
+        # of the whole video of T frames and N objects
+        frames=tfds.features.Scalar(np.int32),  # T
+        height=tfds.features.Scalar(np.int32),
+        width=tfds.features.Scalar(np.int32),
+        fps=tfds.features.Scalar(np.float32),
+        ids=_numbers,  # [N] rising, the values in the masks
+        source_ids=_numbers,  # [N] how the source's files number them
+        categories=tfds.features.Sequence(tfds.features.Text()),  # [N], '' where the set has none
+        first=_numbers,  # [N] index of the first frame that shows it
+        areas=_numbers,  # [T * N] pixels, row-major; -1 in frames without a mask
+        listed=_numbers,  # indices of the frames that the dataset scores or lists; empty: all
+        # of this record
+        start=tfds.features.Scalar(np.int32),  # index of its first frame
+        names=tfds.features.Sequence(tfds.features.Text()),
+        images=tfds.features.Sequence(_bytes),
+        masks=tfds.features.Sequence(_bytes),  # b'' in frames without a mask
+    )
+)
 
 
 class Frame(NamedTuple):
@@ -67,9 +71,15 @@ def still(name, *, image, mask, areas, size, categories):
     """A record of `STILL`; `areas` {id: pixels} of every object, `categories` {id: name}."""
     ids = sorted(areas)
     return dict(
-        name=name, image=image, mask=mask, height=size[0], width=size[1],
-        ids=np.array(ids, np.int32), areas=np.array([areas[i] for i in ids], np.int32),
-        categories=[categories.get(i, "") for i in ids])
+        name=name,
+        image=image,
+        mask=mask,
+        height=size[0],
+        width=size[1],
+        ids=np.array(ids, np.int32),
+        areas=np.array([areas[i] for i in ids], np.int32),
+        categories=[categories.get(i, "") for i in ids],
+    )
 
 
 def video(name, frames, *, size, fps, categories, source_ids=None, listed=()):
@@ -91,17 +101,29 @@ def video(name, frames, *, size, fps, categories, source_ids=None, listed=()):
     if len(set(names)) < len(names):
         raise SourceError(f"video {name} has two frames of one name: unpack the dataset again")
     ids = sorted({i for frame in frames for i in frame.areas})
-    areas = np.array([[frame.areas.get(i, 0) if frame.mask else -1 for i in ids]
-                      for frame in frames], np.int32).reshape(len(frames), len(ids))
+    areas = np.array(
+        [[frame.areas.get(i, 0) if frame.mask else -1 for i in ids] for frame in frames], np.int32
+    ).reshape(len(frames), len(ids))
     whole = dict(
-        video=name, frames=len(frames), height=size[0], width=size[1], fps=fps,
+        video=name,
+        frames=len(frames),
+        height=size[0],
+        width=size[1],
+        fps=fps,
         ids=np.array(ids, np.int32),
         source_ids=np.array([(source_ids or {}).get(i, i) for i in ids], np.int32),
         categories=[categories.get(i, "") for i in ids],
         first=(areas > 0).argmax(0).astype(np.int32) if ids else np.zeros(0, np.int32),
         areas=areas.reshape(-1),
-        listed=np.array([names.index(n) for n in listed if n in set(names)], np.int32))
-    return [dict(whole, start=start, names=names[start:start + CHUNK],
-                 images=[frame.image for frame in frames[start:start + CHUNK]],
-                 masks=[frame.mask for frame in frames[start:start + CHUNK]])
-            for start in range(0, len(frames), CHUNK)]
+        listed=np.array([names.index(n) for n in listed if n in set(names)], np.int32),
+    )
+    return [
+        dict(
+            whole,
+            start=start,
+            names=names[start : start + CHUNK],
+            images=[frame.image for frame in frames[start : start + CHUNK]],
+            masks=[frame.mask for frame in frames[start : start + CHUNK]],
+        )
+        for start in range(0, len(frames), CHUNK)
+    ]

@@ -25,8 +25,18 @@ from data_prep import report, schema
 from data_prep.errors import SourceError
 
 
-def prepare(name, *, source, output, config=None, splits=None, workers=0, exclude=(),
-            per_shard=None, run=None):
+def prepare(
+    name,
+    *,
+    source,
+    output,
+    config=None,
+    splits=None,
+    workers=0,
+    exclude=(),
+    per_shard=None,
+    run=None,
+):
     """Prepares splits of a dataset and returns their reports (see `report.summary`).
 
     Args:
@@ -45,13 +55,23 @@ def prepare(name, *, source, output, config=None, splits=None, workers=0, exclud
     """
     name, _, variant = name.partition("/")
     output = pathlib.Path(output)
-    settings = dict(name=name, config=config or variant or None, source=str(source),
-                    exclude=sorted(exclude))
+    settings = dict(
+        name=name, config=config or variant or None, source=str(source), exclude=sorted(exclude)
+    )
     builder = built(settings)
     reports = []
     for split in splits or builder.present() or builder.SPLITS[:1]:  # the first: to say why not
-        reports.append(_split(builder, settings, split, output, workers=workers, run=run or local,
-                              per_shard=per_shard or builder.PER_SHARD))
+        reports.append(
+            _split(
+                builder,
+                settings,
+                split,
+                output,
+                workers=workers,
+                run=run or local,
+                per_shard=per_shard or builder.PER_SHARD,
+            )
+        )
     return reports
 
 
@@ -63,21 +83,27 @@ def built(settings):
     """
     here = pathlib.Path(__file__).parent
     if not (here / f"{settings['name']}.py").is_file():
-        names = sorted(file.stem for file in here.glob("*.py") if "class Builder(" in
-                       file.read_text())
-        raise SourceError(f"there is no dataset {settings['name']!r}: there are "
-                          f"{', '.join(names)}")
+        names = sorted(
+            file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text()
+        )
+        raise SourceError(f"there is no dataset {settings['name']!r}: there are {', '.join(names)}")
     if not pathlib.Path(settings["source"]).is_dir():
         raise SourceError(f"there is no source folder {settings['source']}")
     module = importlib.import_module(f"data_prep.{settings['name']}")
     configs = {config.name for config in module.Builder.BUILDER_CONFIGS}
     if settings["config"] is not None and settings["config"] not in configs:
-        raise SourceError(f"{settings['name']} has no config {settings['config']!r}: it has "
-                          f"{', '.join(sorted(configs)) or 'none'}")
+        raise SourceError(
+            f"{settings['name']} has no config {settings['config']!r}: it has "
+            f"{', '.join(sorted(configs)) or 'none'}"
+        )
     # A folder that does not exist, so that TFDS looks for no earlier dataset.
     nowhere = pathlib.Path(settings["source"]) / ".no-dataset"
-    return module.Builder(source=settings["source"], config=settings["config"],
-                          exclude=settings["exclude"], data_dir=nowhere)
+    return module.Builder(
+        source=settings["source"],
+        config=settings["config"],
+        exclude=settings["exclude"],
+        data_dir=nowhere,
+    )
 
 
 def folder(builder, output):
@@ -97,8 +123,12 @@ def _split(builder, settings, split, output, *, workers, per_shard, run):
     work = output / ".work" / final.relative_to(output) / split
     jobs = _plan(work, settings, split, units, per_shard)
     left = [job for job in jobs if not _done(job).is_file()]
-    with tqdm(total=len(units), unit="unit", desc=f"{final.relative_to(output)} {split}",
-              initial=len(units) - sum(len(job["units"]) for job in left)) as bar:
+    with tqdm(
+        total=len(units),
+        unit="unit",
+        desc=f"{final.relative_to(output)} {split}",
+        initial=len(units) - sum(len(job["units"]) for job in left),
+    ) as bar:
         run(left, workers, bar)
     parts = [json.loads(_done(job).read_text()) for job in jobs]
     return _finish(builder, split, output, work, jobs, parts, notes)
@@ -106,9 +136,15 @@ def _split(builder, settings, split, output, *, workers, per_shard, run):
 
 def _plan(work, settings, split, units, per_shard):
     """The jobs of a split. Parts that other units or settings made are removed."""
-    jobs = [dict(settings=settings, split=split, units=units[at:at + per_shard],
-                 path=str(work / f"part-{at // per_shard:05d}.array_record"))
-            for at in range(0, len(units), per_shard)]
+    jobs = [
+        dict(
+            settings=settings,
+            split=split,
+            units=units[at : at + per_shard],
+            path=str(work / f"part-{at // per_shard:05d}.array_record"),
+        )
+        for at in range(0, len(units), per_shard)
+    ]
     said = json.dumps([settings, split, per_shard, [name for name, _ in units]])
     mark = hashlib.sha256(said.encode()).hexdigest()
     if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == mark):
@@ -135,7 +171,8 @@ def local(jobs, workers, bar):
             write_shard(job, bar.update)
         return
     with concurrent.futures.ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        workers, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
         futures = [pool.submit(write_shard, job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -177,8 +214,10 @@ def write_shard(job, tell=lambda count: None):
         if writer.is_open():
             writer.close()
         temp.unlink(missing_ok=True)
-    _write(_done(job), json.dumps(dict(found=len(job["units"]), counts=counts,
-                                      notes=notes.found, videos=videos)))
+    _write(
+        _done(job),
+        json.dumps(dict(found=len(job["units"]), counts=counts, notes=notes.found, videos=videos)),
+    )
     return len(job["units"])
 
 
@@ -197,8 +236,9 @@ def _finish(builder, split, output, work, jobs, parts, notes):
         left_out = _summary(builder, split, parts, notes)["left_out"]
         why = ", ".join(f"{entry['count']} times {kind}" for kind, entry in left_out.items())
         raise SourceError(f"nothing is left of split {split} in {builder.source}: {why}")
-    template = naming.ShardedFileTemplate(data_dir=final, dataset_name=builder.name, split=split,
-                                          filetype_suffix="array_record")
+    template = naming.ShardedFileTemplate(
+        data_dir=final, dataset_name=builder.name, split=split, filetype_suffix="array_record"
+    )
     final.mkdir(parents=True, exist_ok=True)
     for i, (job, _) in enumerate(filled):
         place = template.sharded_filepath(shard_index=i, num_shards=len(filled))
@@ -210,8 +250,11 @@ def _finish(builder, split, output, work, jobs, parts, notes):
     if infos:
         videos = dict(tfds.builder_from_directory(final).info.metadata["videos"])
     infos[split] = tfds.core.SplitInfo(
-        name=split, shard_lengths=[part["counts"]["records"] for _, part in filled],
-        num_bytes=sum(part["counts"]["bytes"] for _, part in filled), filename_template=template)
+        name=split,
+        shard_lengths=[part["counts"]["records"] for _, part in filled],
+        num_bytes=sum(part["counts"]["bytes"] for _, part in filled),
+        filename_template=template,
+    )
     if builder.FEATURES is schema.VIDEO:
         videos[split] = [video for _, part in filled for video in part["videos"]]
     builder.info.metadata.clear()
@@ -224,7 +267,7 @@ def _finish(builder, split, output, work, jobs, parts, notes):
         os.replace(file, final / file.name)
     shutil.rmtree(work)
     with contextlib.suppress(OSError):  # other splits may be on their way
-        for above in list(work.parents)[:len(final.parts) - len(output.parts) + 1]:
+        for above in list(work.parents)[: len(final.parts) - len(output.parts) + 1]:
             above.rmdir()
     return summed
 
@@ -232,11 +275,18 @@ def _finish(builder, split, output, work, jobs, parts, notes):
 def _summary(builder, split, parts, notes):
     counts = {key: sum(part["counts"][key] for part in parts) for key in parts[0]["counts"]}
     noun = "videos" if builder.FEATURES is schema.VIDEO else "stills"
-    shown = {f"{noun} found": sum(part["found"] for part in parts) + len(notes.found),
-             f"{noun} kept": counts["units"], "objects": counts["objects"]}
+    shown = {
+        f"{noun} found": sum(part["found"] for part in parts) + len(notes.found),
+        f"{noun} kept": counts["units"],
+        "objects": counts["objects"],
+    }
     if noun == "videos":
         shown |= {"frames": counts["frames"], "masks": counts["masks"]}
     variant = f"/{builder.builder_config.name}" if builder.builder_config else ""
     found = notes.found + [tuple(note) for part in parts for note in part["notes"]]
-    return report.summary(f"{builder.name}{variant} {split}", counts=shown, notes=found,
-                          published=builder.published(split))
+    return report.summary(
+        f"{builder.name}{variant} {split}",
+        counts=shown,
+        notes=found,
+        published=builder.published(split),
+    )

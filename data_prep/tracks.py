@@ -34,15 +34,26 @@ class TracksBuilder(builder.FolderBuilder, skip_registration=True):
             videos = {entry["id"]: (entry, []) for entry in data["videos"]}
             for track in data.get("annotations") or ():
                 videos[track["video_id"]][1].append(
-                    dict(id=track["id"], category=kinds.get(track["category_id"], ""),
-                         segmentations=track["segmentations"]))
-            return [(pathlib.PurePosixPath(video["file_names"][0]).parent.name,
-                     dict(frames=[str(images / name) for name in video["file_names"]],
-                          tracks=tracks))
-                    for video, tracks in videos.values()]
+                    dict(
+                        id=track["id"],
+                        category=kinds.get(track["category_id"], ""),
+                        segmentations=track["segmentations"],
+                    )
+                )
+            return [
+                (
+                    pathlib.PurePosixPath(video["file_names"][0]).parent.name,
+                    dict(
+                        frames=[str(images / name) for name in video["file_names"]], tracks=tracks
+                    ),
+                )
+                for video, tracks in videos.values()
+            ]
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise SourceError(f"{path} is no JSON of tracks ({error!r}): expected videos, "
-                              "annotations with segmentations, categories") from error
+            raise SourceError(
+                f"{path} is no JSON of tracks ({error!r}): expected videos, "
+                "annotations with segmentations, categories"
+            ) from error
 
     def records(self, name, unit, notes):
         tracks = unit["tracks"]
@@ -60,16 +71,22 @@ class TracksBuilder(builder.FolderBuilder, skip_registration=True):
             found = builder.pictures.size_if_whole(image)
             mask = b""
             if tracks and found:
-                mask = self._painted(where, [track["segmentations"] for track in tracks], t, found,
-                                     notes)
+                mask = self._painted(
+                    where, [track["segmentations"] for track in tracks], t, found, notes
+                )
             frame, size = builder.frame(path.stem, image, mask, notes, size=size, where=where)
             if frame is not None:
                 frames.append(frame)
         yield from builder.video_records(
-            name, frames, notes, size=size, fps=self.FPS,
+            name,
+            frames,
+            notes,
+            size=size,
+            fps=self.FPS,
             categories={i: track["category"] for i, track in enumerate(tracks, start=1)},
             source_ids={i: track["id"] for i, track in enumerate(tracks, start=1)},
-            announced=range(1, len(tracks) + 1))
+            announced=range(1, len(tracks) + 1),
+        )
 
     def _painted(self, where, segmentations, t, size, notes):
         labels = np.zeros(size, np.uint8)

@@ -27,13 +27,18 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     FEATURES = schema.VIDEO
     BUILDER_CONFIGS = [
         builder.Config("things_and_stuff", "Stuff regions are objects too.", stuff=True),
-        builder.Config("things", "Stuff is background.", stuff=False)]
+        builder.Config("things", "Stuff is background.", stuff=False),
+    ]
 
     def units(self, split):
         images, panoptic = self.find("imgs", "images"), self.find("panomasks")
-        return [(name, dict(images=str(images / name), masks=str(panoptic / name),
-                            dense=split != "test"))
-                for name in self.find(f"{split}.txt").read_text().split()]
+        return [
+            (
+                name,
+                dict(images=str(images / name), masks=str(panoptic / name), dense=split != "test"),
+            )
+            for name in self.find(f"{split}.txt").read_text().split()
+        ]
 
     def records(self, name, unit, notes):
         files = pictures.listing(pathlib.Path(unit["images"]))
@@ -47,14 +52,20 @@ class Builder(builder.FolderBuilder, skip_registration=True):
                 mask = None if values is None else self._renumbered(values, known, where, notes)
             elif unit["dense"]:
                 notes.add(report.MISSING, where)
-            frame, size = builder.frame(file.stem, file.read_bytes(), mask, notes, size=size,
-                                        where=where)
+            frame, size = builder.frame(
+                file.stem, file.read_bytes(), mask, notes, size=size, where=where
+            )
             if frame is not None:
                 frames.append(frame)
         yield from builder.video_records(
-            name, frames, notes, size=size, fps=5.0,
+            name,
+            frames,
+            notes,
+            size=size,
+            fps=5.0,
             categories={i: _kind(value) for value, i in known.items()},
-            source_ids={i: value for value, i in known.items()})
+            source_ids={i: value for value, i in known.items()},
+        )
 
     def _renumbered(self, values, known, where, notes):
         """Label map uint8 [H, W]; `known` {value: id} grows by what is new."""

@@ -27,14 +27,17 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     FEATURES = schema.VIDEO
     BUILDER_CONFIGS = [
         builder.Config("classes", "Each class region is an object.", components=False),
-        builder.Config("components", "Each connected part is an object.", components=True)]
+        builder.Config("components", "Each connected part is an object.", components=True),
+    ]
 
     def units(self, split):
         path = self.find(f"{split}.txt")
         data = self.find("data")
         kinds = self._kinds()
-        return [(name, dict(folder=str(data / name), kinds=kinds, masks=split != "test"))
-                for name in path.read_text().split()]
+        return [
+            (name, dict(folder=str(data / name), kinds=kinds, masks=split != "test"))
+            for name in path.read_text().split()
+        ]
 
     def _kinds(self):
         path = self.source / "label_num_dic_final.json"
@@ -43,8 +46,9 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         try:
             return {int(number): name for name, number in json.loads(path.read_text()).items()}
         except (ValueError, AttributeError, TypeError) as error:
-            raise SourceError(f"{path} is no list of classes ({error!r}): expected name -> "
-                              "number") from error
+            raise SourceError(
+                f"{path} is no list of classes ({error!r}): expected name -> number"
+            ) from error
 
     def records(self, name, unit, notes):
         folder = pathlib.Path(unit["folder"])
@@ -52,17 +56,36 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         expected = [file.stem for file in files] if unit["masks"] else ()
         kinds = {i: unit["kinds"].get(i, f"class {i}") for i in range(1, 125)}
         if not self.builder_config.components:
-            yield from builder.folder_video(name, files, folder / "mask", notes, fps=15.0,
-                                            expected=expected, categories=kinds, change=_regions)
+            yield from builder.folder_video(
+                name,
+                files,
+                folder / "mask",
+                notes,
+                fps=15.0,
+                expected=expected,
+                categories=kinds,
+                change=_regions,
+            )
             return
         follow = components.Follow()
-        records = list(builder.folder_video(
-            name, files, folder / "mask", notes, fps=15.0, expected=expected,
-            change=lambda labels: follow(_regions(labels))))
+        records = list(
+            builder.folder_video(
+                name,
+                files,
+                folder / "mask",
+                notes,
+                fps=15.0,
+                expected=expected,
+                change=lambda labels: follow(_regions(labels)),
+            )
+        )
         for record in records:
             sources = [follow.classes[int(i)] for i in record["ids"]]
-            yield dict(record, source_ids=np.array(sources, np.int32),
-                       categories=[kinds[i] for i in sources])
+            yield dict(
+                record,
+                source_ids=np.array(sources, np.int32),
+                categories=[kinds[i] for i in sources],
+            )
 
     def published(self, split):
         return {"videos found": _PUBLISHED[split]}

@@ -6,8 +6,10 @@ them (`--exclude valid/meta.json`) before training what is scored there. Only tr
 
 from data_prep import builder, tracks
 
-_PUBLISHED = {2019: dict(train=2_238, valid=302, test=343),
-              2021: dict(train=2_985, valid=421, test=453)}
+_PUBLISHED = {
+    2019: dict(train=2_238, valid=302, test=343),
+    2021: dict(train=2_985, valid=421, test=453),
+}
 
 
 class Builder(tracks.TracksBuilder, skip_registration=True):
@@ -16,12 +18,17 @@ class Builder(tracks.TracksBuilder, skip_registration=True):
     name = "youtube_vis"
     TEXT = "YouTube-VIS: instance tracks of 40 classes."
     SPLITS = ("train", "valid", "test")
-    BUILDER_CONFIGS = [builder.Config(str(year), f"Release of {year}.", year=year)
-                       for year in (2021, 2019)]
+    BUILDER_CONFIGS = [
+        builder.Config(str(year), f"Release of {year}.", year=year) for year in (2021, 2019)
+    ]
 
     def files(self, split):
-        path = self.find(f"{split}/instances.json", f"{split}.json", f"annotations/{split}.json",
-                         f"instances_{split}.json")
+        path = self.find(
+            f"{split}/instances.json",
+            f"{split}.json",
+            f"annotations/{split}.json",
+            f"instances_{split}.json",
+        )
         return path, self.find(f"{split}/JPEGImages", f"JPEGImages/{split}", "JPEGImages")
 
     def published(self, split):

@@ -25,10 +25,15 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     SPLITS = ("train", "valid", "test")
     FEATURES = schema.VIDEO
     BUILDER_CONFIGS = [
-        builder.Config(f"{year}{'_all_frames' * dense}",
-                       f"Release of {year}, {'30' if dense else '6'} frames per second.",
-                       year=year, dense=dense)
-        for year in (2019, 2018) for dense in (False, True)]
+        builder.Config(
+            f"{year}{'_all_frames' * dense}",
+            f"Release of {year}, {'30' if dense else '6'} frames per second.",
+            year=year,
+            dense=dense,
+        )
+        for year in (2019, 2018)
+        for dense in (False, True)
+    ]
 
     def units(self, split):
         sparse = self.find(split)
@@ -37,15 +42,26 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         path = sparse / "meta.json"
         try:
             videos = json.loads(path.read_text())["videos"]
-            return [(name, dict(images=str(images / name),
-                                masks=str(sparse / "Annotations" / name),
-                                dense=split == "train",
-                                objects={int(i): (entry.get("category", ""), entry["frames"])
-                                         for i, entry in videos[name]["objects"].items()}))
-                    for name in sorted(videos)]
+            return [
+                (
+                    name,
+                    dict(
+                        images=str(images / name),
+                        masks=str(sparse / "Annotations" / name),
+                        dense=split == "train",
+                        objects={
+                            int(i): (entry.get("category", ""), entry["frames"])
+                            for i, entry in videos[name]["objects"].items()
+                        },
+                    ),
+                )
+                for name in sorted(videos)
+            ]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> "
-                              "name -> objects -> id -> category, frames") from error
+            raise SourceError(
+                f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> "
+                "name -> objects -> id -> category, frames"
+            ) from error
 
     def records(self, name, unit, notes):
         listed = sorted({frame for _, frames in unit["objects"].values() for frame in frames})
@@ -55,10 +71,16 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             if frame not in stems:
                 notes.add(report.DAMAGED, f"{name}/{frame} (no picture)")
         yield from builder.folder_video(
-            name, files, pathlib.Path(unit["masks"]), notes,
+            name,
+            files,
+            pathlib.Path(unit["masks"]),
+            notes,
             fps=30.0 if self.builder_config.dense else 6.0,
             categories={i: category for i, (category, _) in unit["objects"].items()},
-            announced=unit["objects"], expected=listed if unit["dense"] else (), listed=listed)
+            announced=unit["objects"],
+            expected=listed if unit["dense"] else (),
+            listed=listed,
+        )
 
     def published(self, split):
         return {"videos found": _PUBLISHED[self.builder_config.year][split]}

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import read as reading
-from vosjax.read import BLOCK, Kernel, dense, gather, read, top_columns
+from vosjax.memory import read as reading
+from vosjax.memory.read import BLOCK, Kernel, dense, gather, read, top_columns
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DEPTH = 3, 3, 5, 8, 6
 PLACES = HEIGHT * WIDTH
@@ -17,12 +17,17 @@ def draw(seed=0, *, heads=2, query_heads=None, key_heads=None, whole=False):
     rng = np.random.default_rng(seed)
 
     def one(*shape):
-        return rng.integers(-1, 2, shape).astype(np.float32) if whole else (
-            rng.standard_normal(shape).astype(np.float32))
+        return (
+            rng.integers(-1, 2, shape).astype(np.float32)
+            if whole
+            else (rng.standard_normal(shape).astype(np.float32))
+        )
 
-    return (one(PLACES, query_heads or heads, CHANNELS),
-            one(FRAMES, PLACES, key_heads or heads, CHANNELS),
-            rng.standard_normal((FRAMES, PLACES, heads, DEPTH)).astype(np.float32))
+    return (
+        one(PLACES, query_heads or heads, CHANNELS),
+        one(FRAMES, PLACES, key_heads or heads, CHANNELS),
+        rng.standard_normal((FRAMES, PLACES, heads, DEPTH)).astype(np.float32),
+    )
 
 
 def plain(query, key, value, valid, *, top_k=None, metric="dot", kernel=None):
@@ -34,14 +39,14 @@ def plain(query, key, value, valid, *, top_k=None, metric="dot", kernel=None):
         q = query[:, min(head, query.shape[1] - 1)]
         k = key.reshape(frames * places, key.shape[2], -1)[:, min(head, key.shape[2] - 1)]
         v = value.reshape(frames * places, heads, depth)[:, head]
-        logits = q @ k.T if metric == "dot" else 2 * q @ k.T - (k ** 2).sum(-1)
+        logits = q @ k.T if metric == "dot" else 2 * q @ k.T - (k**2).sum(-1)
         logits = logits / np.sqrt(np.float32(CHANNELS))
         if kernel is not None:
-            own = 0 if metric == "dot" else (q ** 2).sum(-1, keepdims=True) / np.sqrt(CHANNELS)
+            own = 0 if metric == "dot" else (q**2).sum(-1, keepdims=True) / np.sqrt(CHANNELS)
             best, at = np.argmax(logits - own, 0), np.arange(len(q))[:, None]
             across = at // kernel.width - best // kernel.width
             along = at % kernel.width - best % kernel.width
-            logits = logits - (across ** 2 + along ** 2) / (2 * kernel.sigma ** 2)
+            logits = logits - (across**2 + along**2) / (2 * kernel.sigma**2)
         logits = np.where(np.repeat(valid[:, head], places), logits, -np.inf).astype(np.float32)
         found, columns = jax.lax.top_k(logits, min(top_k or logits.shape[1], logits.shape[1]))
         if not valid[:, head].any():
@@ -55,14 +60,16 @@ def plain(query, key, value, valid, *, top_k=None, metric="dot", kernel=None):
 ALL, SOME = np.array([True, True, True]), np.array([True, False, True])
 
 
-@pytest.mark.parametrize("metric, top_k", [("dot", None), ("l2", None), ("dot", 1), ("l2", 7),
-                                           ("dot", 999)])
+@pytest.mark.parametrize(
+    "metric, top_k", [("dot", None), ("l2", None), ("dot", 1), ("l2", 7), ("dot", 999)]
+)
 def test_equals_the_definition(metric, top_k):
     jitted = jax.jit(lambda *args: read(*args, top_k=top_k, metric=metric))
     for valid in (ALL, SOME):
         got = jitted(*draw(), valid)
-        np.testing.assert_allclose(got, plain(*draw(), valid, top_k=top_k, metric=metric),
-                                   atol=2e-6)
+        np.testing.assert_allclose(
+            got, plain(*draw(), valid, top_k=top_k, metric=metric), atol=2e-6
+        )
 
 
 @pytest.mark.parametrize("top_k", [1, 3, 20])
@@ -96,8 +103,10 @@ def test_what_empty_slots_hold_does_not_matter(top_k):
     query, key, value = draw()
     other_key, other_value = key.copy(), value.copy()
     other_key[1], other_value[1] = 50, 70
-    np.testing.assert_array_equal(read(query, key, value, SOME, top_k=top_k),
-                                  read(query, other_key, other_value, SOME, top_k=top_k))
+    np.testing.assert_array_equal(
+        read(query, key, value, SOME, top_k=top_k),
+        read(query, other_key, other_value, SOME, top_k=top_k),
+    )
 
 
 @pytest.mark.parametrize("top_k", [None, 4])
@@ -111,8 +120,9 @@ def test_heads_may_share_affinity_and_begin_apart(query_heads, key_heads, top_k)
         np.testing.assert_allclose(jitted(*memory, valid), expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("metric, key_heads, top_k", [
-    ("dot", 1, None), ("l2", 2, None), ("dot", 2, 4), ("l2", 1, 20)])
+@pytest.mark.parametrize(
+    "metric, key_heads, top_k", [("dot", 1, None), ("l2", 2, None), ("dot", 2, 4), ("l2", 1, 20)]
+)
 def test_kernel_weighs_before_the_largest_are_chosen(metric, key_heads, top_k):
     memory, kernel = draw(query_heads=1, key_heads=key_heads), Kernel(1.3, WIDTH)
     got = read(*memory, SOME, top_k=top_k, metric=metric, kernel=kernel)
@@ -163,10 +173,12 @@ def test_gradients_are_those_of_the_definition(top_k):
 
     def gradients(function):
         return jax.grad(lambda *args: jnp.sum(jnp.sin(function(*args))), (0, 1, 2))(
-            query, key, value)
+            query, key, value
+        )
 
-    for got, expected in zip(gradients(lambda *args: read(*args, valid, top_k=top_k)),
-                             gradients(definition)):
+    for got, expected in zip(
+        gradients(lambda *args: read(*args, valid, top_k=top_k)), gradients(definition)
+    ):
         np.testing.assert_allclose(got, expected, atol=3e-6)
 
 
@@ -175,8 +187,9 @@ def test_heads_in_turn_or_together_change_nothing(monkeypatch, metric):
     valid = np.array([[True, False], [True, True], [False, False]])
 
     def both():
-        return jax.value_and_grad(lambda *args: jnp.sum(jnp.sin(read(*args, valid, metric=metric))),
-                                  (0, 1, 2))(*draw())
+        return jax.value_and_grad(
+            lambda *args: jnp.sum(jnp.sin(read(*args, valid, metric=metric))), (0, 1, 2)
+        )(*draw())
 
     together = both()
     monkeypatch.setattr(reading, "TOGETHER", 0)

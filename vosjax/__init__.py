@@ -1,13 +1,13 @@
 """vosjax: semi-supervised video object segmentation in JAX.
 
-    vosjax.load(source=None) -> model            a network with its weights
-    vosjax.segment(video, masks, model=model)    a generator of every frame's labels and scores
-    vosjax.Tracker(model)                        the same frame by frame
+vosjax.load(source=None) -> model            a network with its weights
+vosjax.segment(video, masks, model=model)    a generator of every frame's labels and scores
+vosjax.Tracker(model)                        the same frame by frame
 """
 
 import importlib
 
-_HOMES = {"load": "pretrained", "segment": "propagate", "Tracker": "tracker"}
+_HOMES = {"load": "loading.pretrained", "segment": "tracking.video", "Tracker": "tracking.tracker"}
 __all__ = sorted(_HOMES)
 __version__ = "0.1.0"
 

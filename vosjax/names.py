@@ -1,10 +1,11 @@
 """Checkpoint names: where a weight of ours stands in a reference's state dict, and in which layout.
 
 A family's `names.py` lists one `Name` for each of its weights with the helpers below; the
-converter (`io/convert.py`) applies them strictly.
+converter (`checkpoints/convert.py`) applies them strictly.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,5 +59,7 @@ def norm(path: str, key: str) -> list[Name]:
 
 def frozen_norm(path: str, key: str) -> list[Name]:
     """Frozen batch norm: scale, bias and the two statistics."""
-    return norm(path, key) + [Name(f"{path}/mean", f"{key}.running_mean", same),
-                              Name(f"{path}/var", f"{key}.running_var", same)]
+    return norm(path, key) + [
+        Name(f"{path}/mean", f"{key}.running_mean", same),
+        Name(f"{path}/var", f"{key}.running_var", same),
+    ]

@@ -19,11 +19,15 @@ def lay(probs: jax.Array, prompt: Prompt) -> jax.Array:
       probs: [N+1, H, W], channel 0 is the background, sums to one.
       prompt: of the same size.
     """
+
     def over():
         slots = jnp.arange(1, probs.shape[0])[:, None, None]
         free = prompt.labels == 0
-        objects = jnp.where(prompt.given[:, None, None], (prompt.labels == slots).astype(probs.dtype),
-                            probs[1:] * free)
+        objects = jnp.where(
+            prompt.given[:, None, None],
+            (prompt.labels == slots).astype(probs.dtype),
+            probs[1:] * free,
+        )
         laid = jnp.concatenate([probs[:1] * free, objects])
         total = laid.sum(0)
         empty = total < NOTHING

@@ -5,7 +5,8 @@ capacity, C key channels, D value channels, L layers. Features carry their strid
 Arrays are channels-last; frames are uint8 RGB outside of a network and float32 in 0..1 inside.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 

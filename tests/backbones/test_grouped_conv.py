@@ -9,15 +9,22 @@ from vosjax.layers.drop_path import drop_path
 from vosjax.layers.grouped import grouped_conv
 
 
-@pytest.mark.parametrize("groups, inside, out, stride", [
-    (2, 8, 16, 1), (32, 4, 128, 1), (32, 4, 128, 2), (6, 2, 24, 1), (1, 3, 5, 2)])
+@pytest.mark.parametrize(
+    "groups, inside, out, stride",
+    [(2, 8, 16, 1), (32, 4, 128, 1), (32, 4, 128, 2), (6, 2, 24, 1), (1, 3, 5, 2)],
+)
 def test_it_is_a_grouped_convolution(groups, inside, out, stride):
     keys = jax.random.split(jax.random.key(0))
     x = jax.random.normal(keys[0], (2, 9, 12, groups * inside))
     kernel = jax.random.normal(keys[1], (3, 3, inside, out))
     want = jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), ((1, 1), (1, 1)), feature_group_count=groups,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x,
+        kernel,
+        (stride, stride),
+        ((1, 1), (1, 1)),
+        feature_group_count=groups,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
     got = grouped_conv(x, kernel, groups=groups, stride=stride)
     np.testing.assert_allclose(got, want, atol=2e-5)
 

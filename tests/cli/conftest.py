@@ -1,3 +1,3 @@
 """The place in which commands run, for all tests of this folder."""
 
-from command import place  # noqa: F401
+from support.command import place  # noqa: F401

@@ -5,10 +5,10 @@ import socket
 import time
 
 import pytest
-from processes import ended, made, stamps, workplace
+from support.processes import ended, made, stamps, workplace
 
+from vosjax.errors import InputError
 from vosjax.eval import cluster
-from vosjax.io.errors import InputError
 
 KINDS = ("masks", "scores", "submission.zip")
 
@@ -19,8 +19,9 @@ def place(tmp_path_factory):
 
 
 def start(place, out, *arguments, **variables):
-    return place.start("--mode", "eval", "--data", place.data, "--output", out, *arguments,
-                       **variables)
+    return place.start(
+        "--mode", "eval", "--data", place.data, "--output", out, *arguments, **variables
+    )
 
 
 def pair(place, out):
@@ -28,8 +29,18 @@ def pair(place, out):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
-    return [start(place, out, "--shard", "auto", JAX_COORDINATOR_ADDRESS=address,
-                  JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(number)) for number in range(2)]
+    return [
+        start(
+            place,
+            out,
+            "--shard",
+            "auto",
+            JAX_COORDINATOR_ADDRESS=address,
+            JAX_NUM_PROCESSES="2",
+            JAX_PROCESS_ID=str(number),
+        )
+        for number in range(2)
+    ]
 
 
 def results(folder):

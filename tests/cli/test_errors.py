@@ -8,35 +8,39 @@ import cv2
 import jax
 import numpy as np
 import pytest
-import toy
-from command import FRAMES, LABELS, masks_of, write_frames
 from PIL import Image
+from support import toy
+from support.command import FRAMES, LABELS, masks_of, write_frames
 
+from vosjax.checkpoints.weights import save_weights
 from vosjax.io import palette
 from vosjax.io.palette import write_label_png
-from vosjax.io.weights import save_weights
 
 
 @pytest.fixture
 def refused(capfd):
     """refused(code) -> the one line."""
+
     def line(code):
         out, err = capfd.readouterr()
         assert code == 2
         assert "Traceback" not in err and err.startswith("launch.py: ")
         assert err.count("\n") == 1 and err.endswith("\n"), err
         return err.removeprefix("launch.py: ").strip()
+
     return line
 
 
 def test_a_misspelt_field(place, refused):
     assert refused(place.segment("--config.limitt=3")) == (
-        f"the config {place.config} has no field 'limitt' (did you mean 'limit'?)")
+        f"the config {place.config} has no field 'limitt' (did you mean 'limit'?)"
+    )
 
 
 def test_a_misspelt_nested_field(place, refused):
     assert "no field 'repeat' (did you mean 'repeats'?)" in refused(
-        place.segment("--config.bench.repeat=3"))
+        place.segment("--config.bench.repeat=3")
+    )
 
 
 def test_a_value_of_another_type(place, refused):
@@ -59,10 +63,14 @@ def test_no_config(place, refused):
     assert "no --config was given" in refused(place.run())
 
 
-@pytest.mark.parametrize("text, words", [
-    ("def get_config(:\n", "invalid syntax"), ("x = 1\n", "no function get_config()"),
-    ("def get_config():\n    return 1 / 0\n", "division by zero"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("def get_config(:\n", "invalid syntax"),
+        ("x = 1\n", "no function get_config()"),
+        ("def get_config():\n    return 1 / 0\n", "division by zero"),
+    ],
+)
 def test_a_broken_config(place, refused, text, words):
     (place.root / "broken.py").write_text(text)
     assert words in refused(place.run("--config", place.root / "broken.py"))
@@ -135,8 +143,16 @@ def test_a_mask_behind_the_end_of_a_film(place, refused):
     for frame in FRAMES[:3]:
         film.write(frame[..., ::-1])
     film.release()
-    code = place.run("--config", place.config, "--video", place.root / "v.avi",
-                     "--output", place.out, f"--masks=0={place.mask}", f"--masks=7={place.mask}")
+    code = place.run(
+        "--config",
+        place.config,
+        "--video",
+        place.root / "v.avi",
+        "--output",
+        place.out,
+        f"--masks=0={place.mask}",
+        f"--masks=7={place.mask}",
+    )
     assert "given for frame 7" in refused(code)
 
 
@@ -156,8 +172,11 @@ def test_a_config_without_weights(place, refused):
 def test_weights_of_another_config(place, refused):
     params = toy.fresh(jax.random.PRNGKey(0))
     params["key"] = params["key"][:, :3]
-    save_weights(place.root / "other", params, card={
-        "family": "toynet", "config": {"model": {}}, "source": "", "licence": ""})
+    save_weights(
+        place.root / "other",
+        params,
+        card={"family": "toynet", "config": {"model": {}}, "source": "", "licence": ""},
+    )
     line = refused(place.segment(f"--config.weights={place.root / 'other'}"))
     assert "are not those of this config" in line and "key" in line
 
@@ -185,7 +204,8 @@ def test_a_full_disk(place, refused, monkeypatch):
     line = refused(place.segment())
     assert "disk full" in line and "complete up to frame 2" in line
     assert sorted(p.name for p in (place.out / "masks").iterdir()) == [
-        f"{t:05d}.png" for t in range(3)]
+        f"{t:05d}.png" for t in range(3)
+    ]
     assert json.loads((place.out / "run.json").read_text())["status"] == "running"
 
 

@@ -7,7 +7,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
-from clips import clip
+from support.clips import clip
 
 from vosjax.eval import engine as engines
 from vosjax.io.palette import read_label_png, write_label_png
@@ -51,8 +51,17 @@ def davis(place, engine_of, monkeypatch):
 
 
 def evaluate(place, data, *more, out=None):
-    return place.run("--mode", "eval", "--config", place.config, "--data", data, "--output",
-                     out or place.out, *more)
+    return place.run(
+        "--mode",
+        "eval",
+        "--config",
+        place.config,
+        "--data",
+        data,
+        "--output",
+        out or place.out,
+        *more,
+    )
 
 
 def found(folder):
@@ -79,8 +88,10 @@ def test_a_dataset_folder_becomes_masks_tables_and_a_zip(place, davis, capsys):
 def test_given_masks_come_out_as_they_were(place, davis):
     evaluate(place, davis)
     for name in ("cow", "dog"):
-        np.testing.assert_array_equal(read_label_png(place.out / "masks" / name / "00000.png"),
-                                      read_label_png(davis / "Annotations" / name / "00000.png"))
+        np.testing.assert_array_equal(
+            read_label_png(place.out / "masks" / name / "00000.png"),
+            read_label_png(davis / "Annotations" / name / "00000.png"),
+        )
 
 
 def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, monkeypatch):
@@ -88,8 +99,14 @@ def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, mon
     before, ran = found(place.out), []
     (place.out / "masks" / "dog" / "00003.png").unlink()
     follow = engines.Engine.follow
-    monkeypatch.setattr(engines.Engine, "follow", lambda self, plan, videos: (
-        ran.append([len(video.frames) for video in videos]), follow(self, plan, videos))[1])
+    monkeypatch.setattr(
+        engines.Engine,
+        "follow",
+        lambda self, plan, videos: (
+            ran.append([len(video.frames) for video in videos]),
+            follow(self, plan, videos),
+        )[1],
+    )
     assert evaluate(place, davis) == 0
     assert ran == [[5]] and found(place.out)["sequences"] == before["sequences"]
 
@@ -154,7 +171,7 @@ def test_a_foreign_folder_is_refused(place, davis, capsys):
 def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(place, davis, capsys):
     broken = davis / "JPEGImages" / "dog" / "00003.jpg"
     whole = broken.read_bytes()
-    broken.write_bytes(whole[:len(whole) // 2])
+    broken.write_bytes(whole[: len(whole) // 2])
     assert evaluate(place, davis) == 1
     result = found(place.out)
     assert not result["complete"] and list(result["failed"]) == ["dog"]
@@ -190,8 +207,10 @@ def test_a_frame_of_another_size_fails_its_video(place, davis):
 def test_truth_that_does_not_fit_is_named_and_mended_without_computing(place, davis, capsys):
     file = davis / "Annotations" / "eel" / "00002.png"
     whole = read_label_png(file)
-    for damage, told in ((lambda: write_label_png(file, whole[:30]), "frame 00002: the truth has 30"),
-                         (lambda: file.write_bytes(b"no image"), "eel/00002.png cannot be read")):
+    for damage, told in (
+        (lambda: write_label_png(file, whole[:30]), "frame 00002: the truth has 30"),
+        (lambda: file.write_bytes(b"no image"), "eel/00002.png cannot be read"),
+    ):
         damage()
         assert evaluate(place, davis) == 2
         message = capsys.readouterr().err
@@ -210,7 +229,8 @@ def test_truth_with_objects_that_the_first_frame_lacks_is_told_and_recorded(plac
     write_label_png(file, labels)
     assert evaluate(place, davis) == 0
     assert found(place.out)["sequences"]["eel"]["unscored"] == {
-        "9": "not in the first truth, met in frame 00002"}
+        "9": "not in the first truth, met in frame 00002"
+    }
     assert "eel object 9, not in the first truth" in capsys.readouterr().out
 
 
@@ -245,9 +265,12 @@ def youtube(place, engine_of, monkeypatch):
             data = (dense / "JPEGImages" / name / f"{index:05d}.jpg").read_bytes()
             (root / "JPEGImages" / name / f"{index:05d}.jpg").write_bytes(data)
         listed = [f"{i:05d}" for i in range(0, count, 2)]
-        meta["videos"][name] = {"objects": {
-            "1": {"category": "cow", "frames": listed},
-            "2": {"category": "newt", "frames": listed[1:]}}}
+        meta["videos"][name] = {
+            "objects": {
+                "1": {"category": "cow", "frames": listed},
+                "2": {"category": "newt", "frames": listed[1:]},
+            }
+        }
     (root / "meta.json").write_text(json.dumps(meta))
     train = {"videos": {"t": {"objects": {"1": {"category": "cow", "frames": ["00000"]}}}}}
     (place.root / "train").mkdir()
@@ -269,7 +292,11 @@ def test_youtube_objects_enter_late_and_all_frames_are_scored_sparsely(place, yo
     assert result["sequences"]["v1"]["objects"]["2"]["frames"] == ["00004", "00006"]
     assert result["speed"]["videos"]["v1"]["computed"] == 7
     assert [path.stem for path in sorted((place.out / "masks" / "v1").iterdir())] == [
-        "00000", "00002", "00004", "00006"]
+        "00000",
+        "00002",
+        "00004",
+        "00006",
+    ]
     assert listing(place.out / "submission.zip")[0] == "Annotations/v1/00000.png"
     early = read_label_png(place.out / "masks" / "v1" / "00000.png")
     late = read_label_png(place.out / "masks" / "v1" / "00002.png")

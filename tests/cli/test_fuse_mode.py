@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from results_folder import dataset, run, table
+from support.results_folder import dataset, run, table
 
 from vosjax.eval import layout, probabilities
 from vosjax.io.palette import read_label_png
@@ -12,13 +12,26 @@ from vosjax.io.palette import read_label_png
 def runs(tmp_path):
     """Data, and two runs of it: one right, the other two frames late and less sure."""
     data = dataset(tmp_path / "davis")
-    return data, run(data, tmp_path / "right", sure=0.9), run(data, tmp_path / "late", late=2,
-                                                              sure=0.6)
+    return (
+        data,
+        run(data, tmp_path / "right", sure=0.9),
+        run(data, tmp_path / "late", late=2, sure=0.6),
+    )
 
 
 def fuse(place, *runs, way="mean", more=()):
-    return place.run("--mode", "fuse", "--config", "configs/base.py", "--input", *runs, "--output",
-                     place.out, f"--config.fuse={way}", *more)
+    return place.run(
+        "--mode",
+        "fuse",
+        "--config",
+        "configs/base.py",
+        "--input",
+        *runs,
+        "--output",
+        place.out,
+        f"--config.fuse={way}",
+        *more,
+    )
 
 
 @pytest.mark.parametrize("way", ["mean", "max"])
@@ -31,10 +44,12 @@ def test_the_surer_run_wins(place, runs, way):
 
 def test_the_mean_is_that_of_the_files(place, runs):
     assert fuse(place, *runs[1:]) == 0
-    stack = [probabilities.read(each / "probabilities" / "dog" / "00003.npz")[0]
-             for each in runs[1:]]
-    np.testing.assert_array_equal(read_label_png(place.out / "masks" / "dog" / "00003.png"),
-                                  np.mean(stack, 0).argmax(0))
+    stack = [
+        probabilities.read(each / "probabilities" / "dog" / "00003.npz")[0] for each in runs[1:]
+    ]
+    np.testing.assert_array_equal(
+        read_label_png(place.out / "masks" / "dog" / "00003.png"), np.mean(stack, 0).argmax(0)
+    )
 
 
 def test_weights_turn_the_vote(place, runs):
@@ -53,7 +68,8 @@ def test_given_masks_stand_as_given(place, runs):
     for sequence in layout.discover(runs[0]):
         np.testing.assert_array_equal(
             read_label_png(place.out / "masks" / sequence.name / "00000.png"),
-            read_label_png(sequence.masks[0]))
+            read_label_png(sequence.masks[0]),
+        )
 
 
 def test_finished_videos_are_left_alone(place, runs):
@@ -70,14 +86,27 @@ def test_a_lost_file_fails_its_video(place, runs):
     assert list(found.failed) == ["dog"] and vars(found)["global"] is None
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda runs: (runs[1], runs[0]), "holds no run.json"),
-    (lambda runs: (), "--input is missing"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda runs: (runs[1], runs[0]), "holds no run.json"),
+        (lambda runs: (), "--input is missing"),
+    ],
+)
 def test_what_is_no_run_is_refused(place, runs, spoil, words, capsys):
     (runs[0] / "probabilities").mkdir(exist_ok=True)
-    assert place.run("--mode", "fuse", "--config", "configs/base.py", "--output", place.out,
-                     *[word for each in spoil(runs) for word in ("--input", each)]) == 2
+    assert (
+        place.run(
+            "--mode",
+            "fuse",
+            "--config",
+            "configs/base.py",
+            "--output",
+            place.out,
+            *[word for each in spoil(runs) for word in ("--input", each)],
+        )
+        == 2
+    )
     assert words in capsys.readouterr().err
 
 

@@ -3,10 +3,16 @@
 import json
 
 import pytest
-from processes import made, stamps, workplace
+from support.processes import made, stamps, workplace
 
-KINDS = ("masks", "probabilities", "scores", "submission.zip", "global_results-all.csv",
-         "per-sequence_results-all.csv")
+KINDS = (
+    "masks",
+    "probabilities",
+    "scores",
+    "submission.zip",
+    "global_results-all.csv",
+    "per-sequence_results-all.csv",
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +21,16 @@ def place(tmp_path_factory):
 
 
 def evaluate(place, out, **variables):
-    return place.run("--mode", "eval", "--data", place.data, "--output", out,
-                     "--config.eval.probabilities=8", **variables)
+    return place.run(
+        "--mode",
+        "eval",
+        "--data",
+        place.data,
+        "--output",
+        out,
+        "--config.eval.probabilities=8",
+        **variables,
+    )
 
 
 def results(folder):
@@ -28,10 +42,12 @@ def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(place):
     whole, out = place.root / "whole", place.root / "out"
     assert evaluate(place, whole) == 0
     finished = {}
-    for moment, names in (("run.json", set()),  # before it began
-                          ("masks/cow/00003.png", set()),  # during a video
-                          ("videos/dog.json", {"cow"}),  # all written, not yet recorded
-                          ("results.json", {"cow", "dog", "eel"})):  # while it was scored
+    for moment, names in (
+        ("run.json", set()),  # before it began
+        ("masks/cow/00003.png", set()),  # during a video
+        ("videos/dog.json", {"cow"}),  # all written, not yet recorded
+        ("results.json", {"cow", "dog", "eel"}),
+    ):  # while it was scored
         assert evaluate(place, out, DIES_AT=moment) == -9
         assert {path.stem for path in stamps(out) if path.parent.name == "videos"} == names
         assert not (out / "results.json").exists()
@@ -46,8 +62,15 @@ def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(place):
 
 def test_a_segmentation_killed_at_any_moment_ends_as_if_it_had_not_been(place):
     def segment(out, **variables):
-        return place.run("--video", place.data / "JPEGImages" / "cow", "--output", out, "--masks",
-                         place.data / "Annotations" / "cow" / "00000.png", **variables)
+        return place.run(
+            "--video",
+            place.data / "JPEGImages" / "cow",
+            "--output",
+            out,
+            "--masks",
+            place.data / "Annotations" / "cow" / "00000.png",
+            **variables,
+        )
 
     whole, out = place.root / "film", place.root / "torn"
     assert segment(whole) == 0

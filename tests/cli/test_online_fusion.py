@@ -4,11 +4,11 @@ import cv2
 import jax
 import numpy as np
 import pytest
-import toy
-from clips import textured_clip
+from support import toy
+from support.clips import textured_clip
 
+from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.io.weights import save_weights
 
 FRAMES, LABELS = textured_clip()
 RECIPE = '''"""Two toys."""
@@ -34,9 +34,16 @@ def data(place):
     for name, sharp in (("a", 1), ("b", 0.1)):
         params = toy.fresh(jax.random.PRNGKey(0))
         params["key"] *= sharp
-        save_weights(place.root / name, params, card={
-            "family": "toynet", "config": {"model": {"slots": 4}}, "source": "a test",
-            "licence": "none"})
+        save_weights(
+            place.root / name,
+            params,
+            card={
+                "family": "toynet",
+                "config": {"model": {"slots": 4}},
+                "source": "a test",
+                "licence": "none",
+            },
+        )
     (place.root / "two.py").write_text(RECIPE.format(root=str(place.root)))
     return place.root / "data"
 
@@ -48,15 +55,46 @@ def masks(folder):
 @pytest.mark.parametrize("way", ["mean", "max", "keypoints"])
 def test_fused_in_one_step_or_from_files(place, data, way):
     def evaluate(out, *more):
-        assert place.run("--mode", "eval", "--config", place.root / "two.py", "--data", data,
-                         "--output", place.root / out, *more) == 0
+        assert (
+            place.run(
+                "--mode",
+                "eval",
+                "--config",
+                place.root / "two.py",
+                "--data",
+                data,
+                "--output",
+                place.root / out,
+                *more,
+            )
+            == 0
+        )
         return place.root / out
 
     online = evaluate("online", f"--config.fuse={way}")
-    runs = [evaluate(f"run_{name}", f"--config.only={name}", "--config.eval.probabilities=16",
-                     "--config.eval.scale=1.0") for name in "ab"]
-    assert place.run("--mode", "fuse", "--config", "configs/base.py", "--input", *runs, "--output",
-                     place.out, f"--config.fuse={way}") == 0
+    runs = [
+        evaluate(
+            f"run_{name}",
+            f"--config.only={name}",
+            "--config.eval.probabilities=16",
+            "--config.eval.scale=1.0",
+        )
+        for name in "ab"
+    ]
+    assert (
+        place.run(
+            "--mode",
+            "fuse",
+            "--config",
+            "configs/base.py",
+            "--input",
+            *runs,
+            "--output",
+            place.out,
+            f"--config.fuse={way}",
+        )
+        == 0
+    )
     found, expected = masks(online), masks(place.out)
     assert found.shape == LABELS.shape and (masks(runs[0]) != masks(runs[1])).any()
     assert (found != expected).mean() < 1e-3, "16 bits a probability are all that lies between"
@@ -65,14 +103,38 @@ def test_fused_in_one_step_or_from_files(place, data, way):
 @pytest.mark.parametrize("feedback", ["own", "fused"])
 def test_segmenting_votes_too(place, data, feedback):
     write_label_png(place.root / "m.png", LABELS[0])
-    assert place.run("--config", place.root / "two.py", "--video",
-                     data / "JPEGImages" / "squares", "--masks", place.root / "m.png", "--output",
-                     place.out, "--config.fuse=keypoints", f"--config.feedback={feedback}") == 0
+    assert (
+        place.run(
+            "--config",
+            place.root / "two.py",
+            "--video",
+            data / "JPEGImages" / "squares",
+            "--masks",
+            place.root / "m.png",
+            "--output",
+            place.out,
+            "--config.fuse=keypoints",
+            f"--config.feedback={feedback}",
+        )
+        == 0
+    )
     assert len(list((place.out / "masks").glob("*.png"))) == 6
 
 
 def test_voting_members_cannot_run_apart(place, data, capsys):
-    assert place.run("--mode", "eval", "--config", place.root / "two.py", "--data", data,
-                     "--output", place.out, "--config.fuse=keypoints",
-                     "--config.eval.spread=True") == 2
+    assert (
+        place.run(
+            "--mode",
+            "eval",
+            "--config",
+            place.root / "two.py",
+            "--data",
+            data,
+            "--output",
+            place.out,
+            "--config.fuse=keypoints",
+            "--config.eval.spread=True",
+        )
+        == 2
+    )
     assert "config.fuse is 'keypoints', so the members cannot run apart" in capsys.readouterr().err

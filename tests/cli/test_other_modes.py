@@ -11,8 +11,7 @@ import types
 import jax
 import numpy as np
 import pytest
-import toy
-import torch_files
+from support import torch_files, toy
 
 import configs
 import vosjax
@@ -36,10 +35,21 @@ def test_every_recipe_says_its_command_and_names_a_network(name):
 
 
 def bench_of(place, models, *more):
-    return place.run("--config", place.config, "--mode", "bench", "--output", place.out,
-                     f"--config.bench.models={models}", "--config.bench.sizes=((48, 64),)",
-                     "--config.bench.objects=(1, 6)", "--config.bench.memory=(2,)",
-                     "--config.bench.repeats=2", "--config.bench.frames=2", *more)
+    return place.run(
+        "--config",
+        place.config,
+        "--mode",
+        "bench",
+        "--output",
+        place.out,
+        f"--config.bench.models={models}",
+        "--config.bench.sizes=((48, 64),)",
+        "--config.bench.objects=(1, 6)",
+        "--config.bench.memory=(2,)",
+        "--config.bench.repeats=2",
+        "--config.bench.frames=2",
+        *more,
+    )
 
 
 @pytest.fixture
@@ -71,7 +81,11 @@ def test_the_bench_prints_and_writes_its_rows(place, tiny, capsys):
 def test_the_bench_compares_reads(place, tiny):
     assert bench_of(place, (tiny,), "--config.bench.top_k=(3, 0)") == 0
     assert [(row["objects"], row["top_k"]) for row in rows_of(place)] == [
-        (1, 3), (1, None), (6, 3), (6, None)]
+        (1, 3),
+        (1, None),
+        (6, 3),
+        (6, None),
+    ]
 
 
 def test_the_bench_names_the_models_there_are(place, capsys):
@@ -84,15 +98,23 @@ def test_the_bench_names_the_models_there_are(place, capsys):
 def checkpoint(place):
     """A file as PyTorch writes it, of the toy's weights by their reference's names."""
     params = toy.fresh(jax.random.PRNGKey(5))
-    state = {f"module.net.{name}": torch_files.tensor(np.asarray(array), str(i))
-             for i, (name, array) in enumerate({"key.weight": params["key"], "gain": params["gain"],
-                                                "unused.x": np.float32([1, 2])}.items())}
+    state = {
+        f"module.net.{name}": torch_files.tensor(np.asarray(array), str(i))
+        for i, (name, array) in enumerate(
+            {
+                "key.weight": params["key"],
+                "gain": params["gain"],
+                "unused.x": np.float32([1, 2]),
+            }.items()
+        )
+    }
     return params, state, place.root / "x.pth"
 
 
 def convert(place, file):
-    return place.run("--config", place.config, "--mode", "convert", "--input", file,
-                     "--output", place.out)
+    return place.run(
+        "--config", place.config, "--mode", "convert", "--input", file, "--output", place.out
+    )
 
 
 @pytest.mark.parametrize("write", [torch_files.write_zip, torch_files.write_stream])
@@ -122,8 +144,16 @@ def test_what_is_no_checkpoint_is_refused(place, capsys):
 
 
 def test_converting_needs_a_network(place, capsys):
-    code = place.run("--config", ROOT / "configs" / "base.py", "--mode", "convert",
-                     "--input", "x.pth", "--output", place.out)
+    code = place.run(
+        "--config",
+        ROOT / "configs" / "base.py",
+        "--mode",
+        "convert",
+        "--input",
+        "x.pth",
+        "--output",
+        place.out,
+    )
     assert code == 2 and "names no network" in capsys.readouterr().err
 
 
@@ -131,8 +161,13 @@ def test_the_quickstart_goes_the_whole_way(place, monkeypatch, capsys):
     whole = quickstart.sample_clip()
     short = {name: whole[name][:3] for name in ("frames", "labels")}
     monkeypatch.setattr(quickstart, "sample_clip", lambda: short)
-    code = place.run("--config", ROOT / "configs" / "quickstart.py", "--output", place.out,
-                     f"--config.weights={place.weights}")
+    code = place.run(
+        "--config",
+        ROOT / "configs" / "quickstart.py",
+        "--output",
+        place.out,
+        f"--config.weights={place.weights}",
+    )
     text = capsys.readouterr().out
     assert code == 0 and "J&F" in text and "overlay.mp4" in text
     first = read_label_png(place.out / "result" / "masks" / "00000.png")
@@ -149,16 +184,35 @@ def test_the_report_of_perfect_masks_is_100(tmp_path, capsys):
 
 def test_the_program_runs_as_a_program(tmp_path):
     """From another folder, where nothing is importable but the packages."""
-    done = subprocess.run([sys.executable, ROOT / "launch.py", "--config",
-                           ROOT / "configs" / "base.py", "--video", "none.mp4"],
-                          cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "launch.py",
+            "--config",
+            ROOT / "configs" / "base.py",
+            "--video",
+            "none.mp4",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 2
-    assert done.stderr == "launch.py: --output is missing; segmenting takes --video, --masks and " \
-                          "--output\n"
+    assert (
+        done.stderr == "launch.py: --output is missing; segmenting takes --video, --masks and "
+        "--output\n"
+    )
 
 
 def test_reading_files_does_not_wait_for_the_networks():
     code = "import sys, vosjax.io.masks, vosjax.data.types; print('jax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                          check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     assert done.stdout == "False\n"

@@ -10,7 +10,7 @@ import warnings
 import cv2
 import numpy as np
 import pytest
-from results_folder import dataset, run, table
+from support.results_folder import dataset, run, table
 
 VOID = {"meta", "line", "img", "br", "polyline"}
 
@@ -51,8 +51,9 @@ def runs(tmp_path_factory):
 
 def report(place, *runs, out=None):
     out = out or place.root / "page.html"
-    code = place.run("--mode", "report", "--config", "configs/base.py", "--input", *runs,
-                     "--output", out)
+    code = place.run(
+        "--mode", "report", "--config", "configs/base.py", "--input", *runs, "--output", out
+    )
     return code, out
 
 
@@ -123,20 +124,40 @@ def test_what_cannot_be_compared_or_written_is_refused(place, runs, tmp_path, ca
 
 
 def test_a_browser_shows_the_page(place, runs, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
-        "google-chrome")
+    browser = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if browser is None:
         warnings.warn("no chromium here: the report was not opened in a browser")
         pytest.skip("no chromium here (apt package chromium)")
     _, out = report(place, *runs)
-    common = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-              f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000"]
+    common = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=2000",
+    ]
     shot = tmp_path / "page.png"
-    subprocess.run([*common, f"--screenshot={shot}", "--window-size=1200,1600", out.as_uri()],
-                   check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [*common, f"--screenshot={shot}", "--window-size=1200,1600", out.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     picture = cv2.imread(str(shot))
     assert picture.shape[:2] == (1600, 1200) and len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
-    dumped = subprocess.run([*common, "--dump-dom", out.as_uri()], check=True, capture_output=True,
-                            timeout=120, text=True).stdout
+    dumped = subprocess.run(
+        [*common, "--dump-dom", out.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+        text=True,
+    ).stdout
     assert dumped.count("<polyline") == 8 and dumped.count("<img") == len(
-        Page(out.read_text()).all("img"))
+        Page(out.read_text()).all("img")
+    )

@@ -8,19 +8,21 @@ import signal
 import cv2
 import numpy as np
 import pytest
-from command import FRAMES, LABELS, masks_of
 from PIL import Image
+from support.command import FRAMES, LABELS, masks_of
 
 import vosjax
-from vosjax import pretrained, tracker
 from vosjax.io.palette import DAVIS, write_label_png
 from vosjax.io.writer import COLUMNS
+from vosjax.loading import pretrained
 from vosjax.modes import segment
+from vosjax.tracking import tracker
 
 
 @pytest.fixture
 def interrupted(monkeypatch):
     """interrupted(t): Ctrl-C comes while frame t is computed."""
+
     def at(index):
         submit = tracker.Tracker.submit
 
@@ -31,6 +33,7 @@ def interrupted(monkeypatch):
 
         monkeypatch.setattr(tracker.Tracker, "submit", with_signal)
         return lambda: monkeypatch.setattr(tracker.Tracker, "submit", submit)
+
     return at
 
 
@@ -49,7 +52,11 @@ def test_one_command_leaves_masks_overlay_scores_and_a_record(place, capsys):
     assert place.segment() == 0
     assert "10 frames" in capsys.readouterr().out
     assert sorted(p.name for p in place.out.iterdir()) == [
-        "masks", "overlay.mp4", "run.json", "scores.csv"]
+        "masks",
+        "overlay.mp4",
+        "run.json",
+        "scores.csv",
+    ]
     masks = masks_of(place.out)
     np.testing.assert_array_equal(masks[0], LABELS[0])
     assert masks.shape == LABELS.shape and (masks == LABELS).mean() > 0.8
@@ -59,7 +66,8 @@ def test_one_command_leaves_masks_overlay_scores_and_a_record(place, capsys):
 def test_masks_are_palette_images_named_by_number(place):
     place.segment()
     assert [p.name for p in sorted((place.out / "masks").iterdir())] == [
-        f"{t:05d}.png" for t in range(10)]
+        f"{t:05d}.png" for t in range(10)
+    ]
     with Image.open(place.out / "masks" / "00003.png") as image:
         assert image.mode == "P"
         assert image.getpalette()[:9] == DAVIS[:3].ravel().tolist()
@@ -70,7 +78,8 @@ def test_scores_have_a_row_for_each_frame_and_object(place):
     rows = list(csv.reader((place.out / "scores.csv").open()))
     assert tuple(rows[0]) == COLUMNS
     assert [(row[0], row[2]) for row in rows[1:]] == [
-        (str(t), str(n)) for t in range(10) for n in (1, 2)]
+        (str(t), str(n)) for t in range(10) for n in (1, 2)
+    ]
     masks = masks_of(place.out)
     assert [int(row[5]) for row in rows[1:3]] == [(masks[0] == n).sum() for n in (1, 2)]
 
@@ -131,8 +140,11 @@ def test_a_killed_run_goes_on_from_its_last_saved_state(place, monkeypatch):
     monkeypatch.setattr(segment._Files, "_write", write)
     begun = []
     submit = tracker.Tracker.submit
-    monkeypatch.setattr(tracker.Tracker, "submit", lambda self, frame, labels=None: (
-        begun.append(self.time), submit(self, frame, labels))[1])
+    monkeypatch.setattr(
+        tracker.Tracker,
+        "submit",
+        lambda self, frame, labels=None: (begun.append(self.time), submit(self, frame, labels))[1],
+    )
     assert place.segment() == 0
     assert begun == [4, 5, 6, 7, 8, 9]
     np.testing.assert_array_equal(masks_of(place.out), masks_of(whole))
@@ -171,8 +183,16 @@ def test_a_folder_of_other_things_is_left_alone(place, capsys):
 def test_masks_of_several_frames_add_and_correct_objects(place):
     write_label_png(place.root / "a.png", np.where(LABELS[0] == 1, 1, 0).astype(np.uint8))
     write_label_png(place.root / "b.png", np.where(LABELS[4] == 2, 2, 0).astype(np.uint8))
-    code = place.run("--config", place.config, "--video", place.video, "--output", place.out,
-                     f"--masks=0={place.root / 'a.png'}", f"--masks=00004={place.root / 'b.png'}")
+    code = place.run(
+        "--config",
+        place.config,
+        "--video",
+        place.video,
+        "--output",
+        place.out,
+        f"--masks=0={place.root / 'a.png'}",
+        f"--masks=00004={place.root / 'b.png'}",
+    )
     masks = masks_of(place.out)
     assert code == 0
     assert not (masks[:4] == 2).any()

@@ -14,15 +14,33 @@ import pytest
 
 import configs
 import launch
-from vosjax import cost, models
+from vosjax import models
+from vosjax.bench import cost
 from vosjax.modes.summary import parameters, published
 
 # Of aot-benchmark's models; the others have no published number.
-PAPERS = {"aot_t": 5.734, "aot_s": 6.998, "aot_b": 8.262, "aot_l": 8.262, "aot_r50": 14.910,
-          "aot_r101": 33.850, "aot_resnest101": 36.367, "aot_swin_v1": 65.398, "aot_swin": 65.602,
-          "aotv2_l": 8.466, "aotv2_r50": 15.114, "aost": 8.795, "aost_r50": 15.443,
-          "aost_swin": 65.932, "deaot_t": 7.238, "deaot_s": 10.203, "deaot_b": 13.167,
-          "deaot_l": 13.167, "deaot_r50": 19.815, "deaot_swin": 70.304}
+PAPERS = {
+    "aot_t": 5.734,
+    "aot_s": 6.998,
+    "aot_b": 8.262,
+    "aot_l": 8.262,
+    "aot_r50": 14.910,
+    "aot_r101": 33.850,
+    "aot_resnest101": 36.367,
+    "aot_swin_v1": 65.398,
+    "aot_swin": 65.602,
+    "aotv2_l": 8.466,
+    "aotv2_r50": 15.114,
+    "aost": 8.795,
+    "aost_r50": 15.443,
+    "aost_swin": 65.932,
+    "deaot_t": 7.238,
+    "deaot_s": 10.203,
+    "deaot_b": 13.167,
+    "deaot_l": 13.167,
+    "deaot_r50": 19.815,
+    "deaot_swin": 70.304,
+}
 RECIPES = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
 NETWORKS = [name for name in RECIPES if re.match("aot|aost|deaot", name)]
 
@@ -36,7 +54,7 @@ def shapes_of(config):
     return shapes(config.family, tuple(config.model.items()))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def shapes(family, settings):
     model = models.build(family, **dict(settings))
     return model, jax.eval_shape(model.fresh, jax.random.key(0))
@@ -77,9 +95,16 @@ def run(tmp_path, capsys, *flags):
 
 
 def test_summary_of_a_config(tmp_path, capsys):
-    code, told, found = run(tmp_path, capsys, "--config", "configs/aot_t.py",
-                            "--config.summary.height=64", "--config.summary.width=80",
-                            "--config.summary.objects=12", "--config.summary.memory=2")
+    code, told, found = run(
+        tmp_path,
+        capsys,
+        "--config",
+        "configs/aot_t.py",
+        "--config.summary.height=64",
+        "--config.summary.width=80",
+        "--config.summary.objects=12",
+        "--config.summary.memory=2",
+    )
     assert code == 0
     assert found["network"] == [65, 81] and found["groups"] == 2
     # Two groups; K and V of two remembered frames and of the last, 30 places, 256 channels.
@@ -94,14 +119,16 @@ def test_summary_of_a_config(tmp_path, capsys):
 def test_bfloat16_halves_memory_and_costs_the_same(tmp_path, capsys):
     small = ("--config.summary.height=64", "--config.summary.width=80")
     wide = run(tmp_path, capsys, "--config", "configs/aot_t.py", *small)[2]
-    thin = run(tmp_path, capsys, "--config", "configs/aot_t.py", *small,
-               "--config.dtype=bfloat16")[2]
+    thin = run(tmp_path, capsys, "--config", "configs/aot_t.py", *small, "--config.dtype=bfloat16")[
+        2
+    ]
     assert 2 * thin["bytes"]["features"] == wide["bytes"]["features"]
     assert abs(thin["cost"]["frame"]["flops"] / wide["cost"]["frame"]["flops"] - 1) < 0.01
 
 
-@pytest.mark.parametrize("flag", ["--config.model.layers=0", "--config.dtype=float8",
-                                  "--config.summary.objects=0"])
+@pytest.mark.parametrize(
+    "flag", ["--config.model.layers=0", "--config.dtype=float8", "--config.summary.objects=0"]
+)
 def test_what_cannot_be_is_one_line(tmp_path, capsys, flag):
     code, told, _ = run(tmp_path, capsys, "--config", "configs/aot_t.py", flag)
     assert code == 2 and len(told.err.strip().splitlines()) == 1
@@ -123,8 +150,13 @@ def test_products_and_elements_are_counted():
 def test_convolutions_agree_with_the_compiler():
     def convolve(x, kernel):
         return jax.lax.conv_general_dilated(
-            x, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            feature_group_count=2)
+            x,
+            kernel,
+            (2, 2),
+            "VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=2,
+        )
 
     args = jnp.zeros((1, 17, 13, 8)), jnp.zeros((3, 3, 4, 6))
     told = jax.jit(convolve).lower(*args).cost_analysis()["flops"]
@@ -158,8 +190,9 @@ def test_known_branch_is_followed_and_of_unknown_ones_the_dearest():
 
 def test_platforms_count_by_their_general_form():
     def either(x, y):
-        return jax.lax.platform_dependent(x, y, cpu=lambda x, y: (x @ y) + (x @ y),
-                                          default=lambda x, y: x @ y)
+        return jax.lax.platform_dependent(
+            x, y, cpu=lambda x, y: (x @ y) + (x @ y), default=lambda x, y: x @ y
+        )
 
     assert cost.count(either, X, Y).products == {"float32": ONE}
 
@@ -176,8 +209,10 @@ def test_every_family_has_costs(tmp_path, capsys, family):
         config.family, config.model = family, {}
     config.summary.update(height=48, width=64, objects=2, memory=1)
     file = tmp_path / "one.py"
-    file.write_text("import ml_collections\n\n\ndef get_config():\n    return "
-                    f"ml_collections.ConfigDict({config.to_dict()!r})\n")
+    file.write_text(
+        "import ml_collections\n\n\ndef get_config():\n    return "
+        f"ml_collections.ConfigDict({config.to_dict()!r})\n"
+    )
     code, _, found = run(tmp_path, capsys, "--config", str(file))
     assert code == 0
     assert found["cost"]["frame"]["flops"] > 1e8 and found["bytes"]["state"] > 0

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosjax.data import layers, motion, photos, rendered, stills, types
-from vosjax.data import scene as scenes
-from vosjax.data.sample import sample_clip
+from vosjax.data import photos, stills, types
+from vosjax.data.synthetic import motion, rendered, sprites
+from vosjax.data.synthetic import scene as scenes
+from vosjax.data.synthetic.sample import sample_clip
 
 SPEC = types.ClipSpec(3, 72, 88)
 
@@ -167,17 +168,17 @@ def test_masks_sit_on_their_pixels(folder):
 
 
 def test_still_motion_moves_the_label_with_the_picture():
-    plate = layers.Plate(np.zeros((72, 88, 3), np.uint8), np.tile(np.eye(3), (3, 1, 1)))
+    plate = sprites.Plate(np.zeros((72, 88, 3), np.uint8), np.tile(np.eye(3), (3, 1, 1)))
     patch = np.full((20, 20, 4), 255, np.uint8)
     when = np.arange(3.0)
-    layer = layers.Layer(
+    layer = sprites.Layer(
         patch,
         1,
         motion.shift(10 + 8 * when, 30.0),
         np.zeros(3),
         motion.bending(np.random.default_rng(0), when, 0.1),
     )
-    frames, labels = layers.paint(plate, [layer], size=(72, 88))
+    frames, labels = sprites.paint(plate, [layer], size=(72, 88))
     assert ((frames[..., 0] > 127) == (labels == 1)).mean() > 0.995
     assert np.nonzero(labels[2])[1].mean() > np.nonzero(labels[0])[1].mean() + 10
 

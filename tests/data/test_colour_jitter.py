@@ -52,8 +52,10 @@ def test_no_change_is_no_change():
     assert drawn == ((), False, 0.0) and jitter.apply(FRAME, drawn) is FRAME
 
 
-@pytest.mark.parametrize("what, share", [(lambda d: bool(d.changes), 0.8), (lambda d: d.grey, 0.2),
-                                         (lambda d: d.sigma > 0, 0.3)])
+@pytest.mark.parametrize(
+    "what, share",
+    [(lambda d: bool(d.changes), 0.8), (lambda d: d.grey, 0.2), (lambda d: d.sigma > 0, 0.3)],
+)
 def test_second_augmentation_has_the_stated_probabilities(what, share):
     rng = np.random.default_rng(0)
     drawn = [jitter.draw(rng, jitter.V2) for _ in range(2000)]

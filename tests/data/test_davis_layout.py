@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosjax.data import folders
+from vosjax.datasets import folders
 
 
 @pytest.fixture

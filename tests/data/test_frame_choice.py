@@ -11,8 +11,9 @@ quick = settings(max_examples=60, deadline=None)
 
 
 def _gaps(areas, seed, frames=5, gap=3, **options):
-    return choose.by_gaps(np.asarray(areas), frames, gap=gap, rng=np.random.default_rng(seed),
-                          **options)
+    return choose.by_gaps(
+        np.asarray(areas), frames, gap=gap, rng=np.random.default_rng(seed), **options
+    )
 
 
 @quick
@@ -54,9 +55,15 @@ def test_without_such_a_frame_the_first_one_is_the_reference():
 def test_later_frames_show_no_object_that_the_reference_lacks():
     areas = np.full((40, 2), 300)
     areas[:20, 1] = 0  # the second object enters in the middle
-    bad = {n: np.mean([(areas[p[0], 1] == 0) and (areas[p[1:], 1] > 0).any()
-                       for p in (_gaps(areas, seed, attempts=n) for seed in range(300))])
-           for n in (1, 5)}
+    bad = {
+        n: np.mean(
+            [
+                (areas[p[0], 1] == 0) and (areas[p[1:], 1] > 0).any()
+                for p in (_gaps(areas, seed, attempts=n) for seed in range(300))
+            ]
+        )
+        for n in (1, 5)
+    }
     assert bad[5] < 0.02 < bad[1]
 
 
@@ -68,8 +75,9 @@ def test_a_choice_that_cannot_be_good_ends():
 @quick
 @given(st.integers(3, 60), st.integers(1, 25), st.integers(0, 99))
 def test_skips_keep_to_their_caps(count, skip, seed):
-    first, second, third = choose.by_skip(count, 3, skip=skip, rng=np.random.default_rng(seed),
-                                          reverse=0.0)
+    first, second, third = choose.by_skip(
+        count, 3, skip=skip, rng=np.random.default_rng(seed), reverse=0.0
+    )
     skip = min(skip, count)
     assert 0 <= first <= min(count - skip, count - 1)
     assert first <= second <= min(first + skip + 1, count - skip, count - 1) or second == first
@@ -77,12 +85,25 @@ def test_skips_keep_to_their_caps(count, skip, seed):
 
 
 def test_larger_skips_lie_farther_apart():
-    far = [np.mean([np.ptp(choose.by_skip(100, 3, skip=skip, rng=np.random.default_rng(seed)))
-                    for seed in range(80)]) for skip in (5, 25)]
+    far = [
+        np.mean(
+            [
+                np.ptp(choose.by_skip(100, 3, skip=skip, rng=np.random.default_rng(seed)))
+                for seed in range(80)
+            ]
+        )
+        for skip in (5, 25)
+    ]
     assert far[1] > 3 * far[0]
 
 
 @pytest.mark.parametrize("last, end", [(0.9, 135_000), (0.8, 120_000)])
 def test_skip_grows_and_falls_back(last, end):
     assert choose.skip_curriculum(150_000, last=last) == (
-        (0, 5), (15_000, 10), (30_000, 15), (45_000, 20), (60_000, 25), (end, 5))
+        (0, 5),
+        (15_000, 10),
+        (30_000, 15),
+        (45_000, 20),
+        (60_000, 25),
+        (end, 5),
+    )

@@ -2,15 +2,16 @@
 
 import types as python_types
 
-import dataset_layouts as layouts
 import jax
 import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
+from support import dataset_layouts as layouts
 
-from vosjax.data import bench, device, pipeline, sheet
-from vosjax.io.errors import InputError
+from vosjax.bench import clips
+from vosjax.data import device, pipeline, sheet
+from vosjax.errors import InputError
 from vosjax.modes import prepare, preview
 
 
@@ -27,9 +28,15 @@ def root(tmp_path_factory):
 
 
 def test_prepare_mode_prints_reports_and_passes_over_what_is_missing(root, tmp_path, capsys):
-    config = ml_collections.ConfigDict(dict(workers=0, datasets=(
-        dict(name="youtube_vos/2019", source="vos", splits=("train",)),
-        dict(name="davis/2017_480p", source="DAVIS"))))
+    config = ml_collections.ConfigDict(
+        dict(
+            workers=0,
+            datasets=(
+                dict(name="youtube_vos/2019", source="vos", splits=("train",)),
+                dict(name="davis/2017_480p", source="DAVIS"),
+            ),
+        )
+    )
     assert prepare.run(config, _options(data=str(root), output=str(tmp_path))) == 0
     said = capsys.readouterr().out
     assert "2 videos found" in said and "davis/2017_480p: passed over" in said
@@ -37,21 +44,34 @@ def test_prepare_mode_prints_reports_and_passes_over_what_is_missing(root, tmp_p
 
 
 def test_prepare_mode_refuses_what_it_cannot_use(root, tmp_path):
-    config = ml_collections.ConfigDict(dict(workers=0, datasets=(
-        dict(name="davis/2017_480p", source="vos", splits=("val",)),)))
-    for given, said in ((_options(output="x"), "--data"),
-                        (_options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
-                        (_options(data=str(tmp_path), output=str(tmp_path)),
-                         "none of the datasets")):
+    config = ml_collections.ConfigDict(
+        dict(workers=0, datasets=(dict(name="davis/2017_480p", source="vos", splits=("val",)),))
+    )
+    for given, said in (
+        (_options(output="x"), "--data"),
+        (_options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
+        (_options(data=str(tmp_path), output=str(tmp_path)), "none of the datasets"),
+    ):
         with pytest.raises(InputError, match=said):
             prepare.run(config, given)
 
 
 def _training(root, **data):
-    return ml_collections.ConfigDict(dict(
-        train=dict(seed=3), stages=(), data=dict(
-            stills="", frames=2, height=32, width=48, rendered_weight=0.0,
-            sets=(dict(folder=str(root / "vos/train")),), **data)))
+    return ml_collections.ConfigDict(
+        dict(
+            train=dict(seed=3),
+            stages=(),
+            data=dict(
+                stills="",
+                frames=2,
+                height=32,
+                width=48,
+                rendered_weight=0.0,
+                sets=(dict(folder=str(root / "vos/train")),),
+                **data,
+            ),
+        )
+    )
 
 
 def test_preview_mode_writes_sheets_of_every_phase(root, tmp_path, capsys):
@@ -89,9 +109,14 @@ def test_sheet_tints_objects_and_hatches_ignored_pixels():
 
 
 def test_measure_tells_rates_and_the_ratio_to_plain_decoding(root):
-    config = pipeline.ClipsConfig(frames=2, height=32, width=32, rendered_weight=0.0,
-                                  sets=(dict(folder=str(root / "vos/train")),))
-    told = bench.measure(config, batch=2, rounds=3, batches=2)
+    config = pipeline.ClipsConfig(
+        frames=2,
+        height=32,
+        width=32,
+        rendered_weight=0.0,
+        sets=(dict(folder=str(root / "vos/train")),),
+    )
+    told = clips.measure(config, batch=2, rounds=3, batches=2)
     low, high = told["clips_per_second_range"]
     assert 0 < low <= told["clips_per_second"] <= high
     assert told["frames_per_second"] == 2 * told["clips_per_second"]
@@ -101,8 +126,9 @@ def test_measure_tells_rates_and_the_ratio_to_plain_decoding(root):
 
 
 def test_measure_of_rendered_clips_has_no_decoding():
-    told = bench.measure(pipeline.ClipsConfig(frames=2, height=32, width=32), batch=1, rounds=1,
-                         batches=1)
+    told = clips.measure(
+        pipeline.ClipsConfig(frames=2, height=32, width=32), batch=1, rounds=1, batches=1
+    )
     assert told["ratio"] is None and told["clips_per_second"] > 0
 
 

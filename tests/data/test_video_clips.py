@@ -5,20 +5,21 @@ import json
 import pickle
 
 import cv2
-import dataset_layouts as layouts
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import dataset_layouts as layouts
 
 from data_prep import shards
-from vosjax.data import decode, folders, jitter, pipeline, prepared, sets, types, unpack
+from vosjax.data import jitter, pipeline, sets, types, unpack
 from vosjax.data import video_clips as aot
-from vosjax.data import videos as protocol
 from vosjax.data.recipes import aot as aot_recipe
 from vosjax.data.recipes import stcn as stcn_recipe
+from vosjax.datasets import decode, folders, prepared
+from vosjax.datasets import protocol as protocol
+from vosjax.errors import InputError
 from vosjax.eval import layout
-from vosjax.io.errors import InputError
 
 SPEC = types.ClipSpec(4, 32, 40, shuffle=False)
 BARE = aot.VideoSettings(short_side=40, scale=(1.0, 1.0), flip=0.0, merge=0.0, least_reference=50)
@@ -31,8 +32,12 @@ def roots(tmp_path_factory):
     source = layouts.youtube_vos(root / "source")
     shards.prepare("youtube_vos/2019", source=source, output=root, splits=["train", "valid"])
     shards.prepare("pascal_voc", source=layouts.voc(root / "voc"), output=root, splits=["train"])
-    return dict(folder=source / "train", prepared=root / "youtube_vos", valid=source / "valid",
-                stills=root / "pascal_voc")
+    return dict(
+        folder=source / "train",
+        prepared=root / "youtube_vos",
+        valid=source / "valid",
+        stills=root / "pascal_voc",
+    )
 
 
 @pytest.fixture(scope="module", params=["folder", "prepared"])
@@ -41,6 +46,7 @@ def source(request, roots):
 
 
 # Sources
+
 
 def test_folder_and_prepared_set_are_the_same_source(roots):
     one, two = folders.Folder(str(roots["folder"])), prepared.opened(roots["prepared"], "train")
@@ -61,7 +67,7 @@ def test_only_the_needed_records_are_read(roots, monkeypatch):
             seen.append(index)
             return whole[index]
 
-    monkeypatch.setattr(prepared, "_source", lambda folder, split: Spy())
+    monkeypatch.setattr(prepared, "_source", lambda folders, split: Spy())
     assert [frame.name for frame in source.read(0, [9, 10, 9])] == ["00045", "00050", "00045"]
     assert [frame.name for frame in source.read(1, [1])] == ["00005"]
     assert seen == [1, 2]
@@ -86,8 +92,9 @@ def test_prompts_show_each_object_where_it_appears(roots, kind):
 def test_davis_folders_have_resolutions_and_lists(tmp_path):
     root = layouts.davis(tmp_path)
     assert [v.name for v in folders.videos(root, split="train")] == ["bear", "bus"]
-    small, large = (folders.Folder(str(root), resolution=size)
-                    for size in (None, "Full-Resolution"))
+    small, large = (
+        folders.Folder(str(root), resolution=size) for size in (None, "Full-Resolution")
+    )
     assert small.header(0).size == layouts.SIZE and large.header(0).size == (80, 112)
     with pytest.raises(InputError, match="no list ImageSets"):
         folders.videos(root, split="val")
@@ -99,9 +106,11 @@ def test_dense_frames_take_the_masks_of_their_neighbour(roots):
 
 
 def test_unknown_folders_are_refused_in_one_line(tmp_path, roots):
-    for each, said in ((sets.Set(str(tmp_path)), "no data set"),
-                       (sets.Set(str(tmp_path / "x")), "no folder"),
-                       (sets.Set(str(roots["prepared"]), split="test"), "it has train, valid")):
+    for each, said in (
+        (sets.Set(str(tmp_path)), "no data set"),
+        (sets.Set(str(tmp_path / "x")), "no folder"),
+        (sets.Set(str(roots["prepared"]), split="test"), "it has train, valid"),
+    ):
         with pytest.raises(InputError, match=said):
             sets.opened(each)
 
@@ -111,7 +120,8 @@ def test_a_prepared_set_unpacks_to_the_very_files_it_came_from(roots, tmp_path):
     for folder in ("JPEGImages", "Annotations"):
         files = sorted((tmp_path / folder).rglob("*.*"))
         assert files and [(f.name, f.read_bytes()) for f in files] == [
-            (f.name, f.read_bytes()) for f in sorted((roots["valid"] / folder).rglob("*.*"))]
+            (f.name, f.read_bytes()) for f in sorted((roots["valid"] / folder).rglob("*.*"))
+        ]
     told = [json.loads((root / "meta.json").read_text()) for root in (tmp_path, roots["valid"])]
     assert told[0] == told[1]
 
@@ -137,6 +147,7 @@ def test_a_folder_without_any_mask_cannot_be_trained_on(tmp_path):
 
 # AOT's recipe
 
+
 def _clips(source, count, change=BARE, spec=SPEC):
     clips = aot.VideoClips(source, change)
     return [clips.clip(i % len(source), np.random.default_rng(i), spec) for i in range(count)]
@@ -154,13 +165,16 @@ def _boxes_video(tmp_path, count=9, size=(60, 80)):
     """A red block, object 3, walks to the right over grey ground."""
     for t in range(count):
         labels = np.zeros(size, np.uint8)
-        labels[20:44, 4 + 5 * t:24 + 5 * t] = 3
+        labels[20:44, 4 + 5 * t : 24 + 5 * t] = 3
         image = np.full((*size, 3), 90, np.uint8)
         image[labels > 0] = (220, 20, 20)
         for kind, name in (("JPEGImages", "jpg"), ("Annotations", "png")):
             (tmp_path / kind / "walk").mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / f"JPEGImages/walk/{t:05d}.jpg"), image[..., ::-1],
-                    [cv2.IMWRITE_JPEG_QUALITY, 98])
+        cv2.imwrite(
+            str(tmp_path / f"JPEGImages/walk/{t:05d}.jpg"),
+            image[..., ::-1],
+            [cv2.IMWRITE_JPEG_QUALITY, 98],
+        )
         layouts.palette_png(tmp_path / f"Annotations/walk/{t:05d}.png", labels)
     return folders.Folder(str(tmp_path))
 
@@ -181,14 +195,22 @@ def test_masks_sit_on_their_pixels_through_all_changes(tmp_path, make):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(20, 90), st.integers(20, 90), st.floats(0.3, 2.5), st.integers(10, 64),
-       st.integers(10, 64), st.integers(0, 99))
+@given(
+    st.integers(20, 90),
+    st.integers(20, 90),
+    st.floats(0.3, 2.5),
+    st.integers(10, 64),
+    st.integers(10, 64),
+    st.integers(0, 99),
+)
 def test_windows_lie_in_the_frame_and_fill_the_clip(height, width, scale, high, wide, seed):
     view = aot.window((height, width), scale, (high, wide), np.random.default_rng(seed))
     y, x, taken_high, taken_wide = view.source
     assert 0 <= y <= height - taken_high and 0 <= x <= width - taken_wide
-    assert view.size == (min(high, max(1, round(height * scale))),
-                         min(wide, max(1, round(width * scale))))
+    assert view.size == (
+        min(high, max(1, round(height * scale))),
+        min(wide, max(1, round(width * scale))),
+    )
     assert view.size[0] + view.corner[0] <= high and view.size[1] + view.corner[1] <= wide
     # The scale of both axes is kept to within a pixel.
     assert abs(taken_high * scale - view.size[0]) <= max(1.0, scale)
@@ -198,8 +220,14 @@ def test_windows_lie_in_the_frame_and_fill_the_clip(height, width, scale, high, 
 
 def test_pictures_are_decoded_as_small_as_will_do(source, monkeypatch):
     asked, image = [], decode.image
-    monkeypatch.setattr(decode, "image", lambda data, *, reduce=1, name: (
-        asked.append(reduce), image(data, reduce=reduce, name=name))[1])
+    monkeypatch.setattr(
+        decode,
+        "image",
+        lambda data, *, reduce=1, name: (
+            asked.append(reduce),
+            image(data, reduce=reduce, name=name),
+        )[1],
+    )
     for side, reduce in ((40, 1), (20, 2), (10, 4)):
         asked.clear()
         spec = types.ClipSpec(2, 8, 8)
@@ -217,17 +245,26 @@ def test_only_the_frames_of_the_clip_are_decoded(source, monkeypatch):
 def test_windows_without_an_object_are_tried_again(tmp_path):
     source = _boxes_video(tmp_path, size=(60, 200))
     spec = types.ClipSpec(2, 30, 30)
-    shown = {crops: np.mean([
-        aot.VideoClips(source, dataclasses.replace(BARE, short_side=60, crops=crops)).clip(
-            0, np.random.default_rng(seed), spec)["objects"] > 0 for seed in range(60)])
-        for crops in (1, 5)}
+    shown = {
+        crops: np.mean(
+            [
+                aot.VideoClips(source, dataclasses.replace(BARE, short_side=60, crops=crops)).clip(
+                    0, np.random.default_rng(seed), spec
+                )["objects"]
+                > 0
+                for seed in range(60)
+            ]
+        )
+        for crops in (1, 5)
+    }
     assert shown[5] > shown[1] + 0.2
 
 
 def test_merging_lays_another_video_over_and_keeps_ids_apart(source):
     alone = np.mean([clip["objects"] for clip in _clips(source, 12)])
-    both = np.mean([clip["objects"] for clip in
-                    _clips(source, 12, dataclasses.replace(BARE, merge=1.0))])
+    both = np.mean(
+        [clip["objects"] for clip in _clips(source, 12, dataclasses.replace(BARE, merge=1.0))]
+    )
     assert both > alone + 0.5
 
 
@@ -237,8 +274,12 @@ def test_a_clip_without_objects_is_merged(tmp_path):
     clips = aot.VideoClips(source, settings)
     alone = aot.VideoClips(source, dataclasses.replace(settings, merge=0.0))
     spec = types.ClipSpec(2, 30, 30)
-    shown = [np.mean([each.clip(0, np.random.default_rng(seed), spec)["objects"] > 0
-                      for seed in range(80)]) for each in (clips, alone)]
+    shown = [
+        np.mean(
+            [each.clip(0, np.random.default_rng(seed), spec)["objects"] > 0 for seed in range(80)]
+        )
+        for each in (clips, alone)
+    ]
     assert shown[0] > 1.3 * shown[1] > 0
 
 
@@ -248,16 +289,20 @@ def test_plain_clips_are_crops_of_stored_pixels(source):
     assert settings.gap == 3 and settings.colour == jitter.NONE
     clip = _clips(source, 1, dataclasses.replace(settings, short_side=40))[0]
     frames = [decode.image(frame.image) for frame in source.read(0, range(11))]
-    found = min(np.abs(window.astype(int) - clip["frames"][0]).max()
-                for frame in frames
-                for window in np.lib.stride_tricks.sliding_window_view(
-                    frame, (32, 40, 3)).reshape(-1, 32, 40, 3))
+    found = min(
+        np.abs(window.astype(int) - clip["frames"][0]).max()
+        for frame in frames
+        for window in np.lib.stride_tricks.sliding_window_view(frame, (32, 40, 3)).reshape(
+            -1, 32, 40, 3
+        )
+    )
     assert found == 0
 
 
 def test_one_seed_gives_one_clip(source):
-    one, two = (_clips(source, 1, aot.VideoSettings(short_side=40, colour=jitter.V2))[0]
-                for _ in range(2))
+    one, two = (
+        _clips(source, 1, aot.VideoSettings(short_side=40, colour=jitter.V2))[0] for _ in range(2)
+    )
     assert all(np.array_equal(one[key], two[key]) for key in one)
 
 
@@ -274,6 +319,7 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 
 # STCN's recipe, and stills
+
 
 def test_stcn_takes_two_objects_and_three_frames(source):
     clips = stcn_recipe.of_videos(source, sets.Set("", thin=5), pipeline.ClipsConfig(skip=25))
@@ -298,6 +344,7 @@ def test_stills_become_moving_clips(roots, recipe):
 
 def test_spline_passes_through_its_points_and_keeps_affine_maps():
     from vosjax.data.stcn_clips import spline
+
     rng = np.random.default_rng(0)
     points, matrix = rng.uniform(0, 1, (12, 2)), rng.normal(size=(2, 2))
     values = points + 0.02 * rng.standard_normal((12, 2))
@@ -308,11 +355,21 @@ def test_spline_passes_through_its_points_and_keeps_affine_maps():
 
 # The stream
 
+
 def _config(roots, **options):
-    return pipeline.ClipsConfig(**{**dict(
-        rendered_weight=0.0, root=str(roots["folder"].parent.parent), frames=3, height=32,
-        width=32, sets=(dict(folder="source/train"), dict(folder="pascal_voc", weight=0.5))),
-        **options})
+    return pipeline.ClipsConfig(
+        **{
+            **dict(
+                rendered_weight=0.0,
+                root=str(roots["folder"].parent.parent),
+                frames=3,
+                height=32,
+                width=32,
+                sets=(dict(folder="source/train"), dict(folder="pascal_voc", weight=0.5)),
+            ),
+            **options,
+        }
+    )
 
 
 def _take(config, count, **options):
@@ -344,16 +401,19 @@ def test_stream_of_sets_is_the_same_with_processes_hosts_and_after_a_restart(roo
 
 
 def test_phases_change_the_clips_at_their_step_and_survive_a_restart(roots):
-    config = _config(roots, phases=(dict(start=2, plain=True, frames=2),
-                                    dict(start=4, height=40, width=40)))
+    config = _config(
+        roots, phases=(dict(start=2, plain=True, frames=2), dict(start=4, height=40, width=40))
+    )
     made = _take(config, 6)
     shapes = [clip["frames"].shape[1:3] for clip in made]
     assert shapes == [(3, 32)] * 2 + [(2, 32)] * 2 + [(3, 40)] * 2
     assert _same(_take(config, 3, start_step=3), made[3:])
 
 
-@pytest.mark.parametrize("phases", [(dict(plain=True),), (dict(start=0),), (dict(start=3, x=1),),
-                                    (dict(start=3), dict(start=2))])
+@pytest.mark.parametrize(
+    "phases",
+    [(dict(plain=True),), (dict(start=0),), (dict(start=3, x=1),), (dict(start=3), dict(start=2))],
+)
 def test_wrong_phases_are_refused(roots, phases):
     with pytest.raises(InputError, match="phase"):
         pipeline.clips(_config(roots, phases=phases), seed=0, batch=1)

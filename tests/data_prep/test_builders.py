@@ -2,10 +2,10 @@
 
 import json
 
-import dataset_layouts as layouts
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from support import dataset_layouts as layouts
 
 from data_prep import components, pictures, shards
 from data_prep.__main__ import main
@@ -16,8 +16,9 @@ class Prepared:
     """A prepared split: its records and its report."""
 
     def __init__(self, source, output, name, split="train", **options):
-        (self.report,) = shards.prepare(name, source=source, output=output, splits=[split],
-                                        **options)
+        (self.report,) = shards.prepare(
+            name, source=source, output=output, splits=[split], **options
+        )
         (info,) = (output / name.split("/")[0]).rglob("dataset_info.json")
         self.builder = tfds.builder_from_directory(info.parent)
         self.records = list(self.builder.as_data_source(split))
@@ -48,8 +49,9 @@ def prepared(tmp_path_factory):
             if write not in sources:
                 sources[write] = tmp_path_factory.mktemp(write.__name__)
                 write(sources[write])
-            done[key] = Prepared(sources[write], tmp_path_factory.mktemp("out"), name, split,
-                                 **options)
+            done[key] = Prepared(
+                sources[write], tmp_path_factory.mktemp("out"), name, split, **options
+            )
             done[key].source = sources[write]
         return done[key]
 
@@ -62,13 +64,15 @@ def labels(data):
 
 # Videos of palette PNG
 
+
 def test_youtube_vos_keeps_files_byte_for_byte(prepared):
     made = prepared(layouts.youtube_vos, "youtube_vos/2019")
     video = made.video("0a0a0a0a0a")
     for kind, ending, stored in (("JPEGImages", "jpg", "images"), ("Annotations", "png", "masks")):
         folder = made.source / "train" / kind / "0a0a0a0a0a"
-        assert video[stored] == [(folder / f"{name.decode()}.{ending}").read_bytes()
-                                 for name in video["names"]]
+        assert video[stored] == [
+            (folder / f"{name.decode()}.{ending}").read_bytes() for name in video["names"]
+        ]
 
 
 def test_youtube_vos_knows_objects_categories_and_first_frames(prepared):
@@ -93,8 +97,10 @@ def test_counts_are_compared_with_the_published_ones(prepared):
     assert report["differences"] == ["2 videos found, 3,471 were published (-3,469)"]
 
 
-@pytest.mark.parametrize("config, frames, listed, first", [
-    ("2019", 3, [0, 1, 2], [0, 1]), ("2019_all_frames", 11, [0, 5, 10], [0, 5])])
+@pytest.mark.parametrize(
+    "config, frames, listed, first",
+    [("2019", 3, [0, 1, 2], [0, 1]), ("2019_all_frames", 11, [0, 5, 10], [0, 5])],
+)
 def test_valid_names_late_objects_and_listed_frames(prepared, config, frames, listed, first):
     video = prepared(layouts.youtube_vos, f"youtube_vos/{config}", "valid").video("0c0c0c0c0c")
     assert video["frames"] == frames and video["listed"].tolist() == listed
@@ -125,6 +131,7 @@ def test_davis_test_dev_has_a_first_mask_only(prepared):
 
 # Tracks in JSON
 
+
 def write_vis_2021(root):
     layouts.tracks(root / "train/JPEGImages", root / "train/instances.json")
 
@@ -137,9 +144,14 @@ def write_ovis(root):
     layouts.tracks(root / "train", root / "annotations_train.json", named="img_{:07d}.jpg")
 
 
-@pytest.mark.parametrize("write, name", [(write_vis_2021, "youtube_vis/2021"),
-                                         (write_vis_2019, "youtube_vis/2019"),
-                                         (write_ovis, "ovis")])
+@pytest.mark.parametrize(
+    "write, name",
+    [
+        (write_vis_2021, "youtube_vis/2021"),
+        (write_vis_2019, "youtube_vis/2019"),
+        (write_ovis, "ovis"),
+    ],
+)
 def test_tracks_of_every_encoding_keep_their_pixels(prepared, write, name):
     video = prepared(write, name).video("00f0f0f0f0")
     for t, data in enumerate(video["masks"]):
@@ -152,8 +164,9 @@ def test_tracks_of_every_encoding_keep_their_pixels(prepared, write, name):
 
 def test_null_frames_are_told_and_a_video_without_tracks_has_no_masks(prepared):
     made = prepared(write_ovis, "ovis")
-    assert made.left_out == {"track without a mask in some frames":
-                             ["00f0f0f0f0 object 2", "00f0f0f0f0 object 3"]}
+    assert made.left_out == {
+        "track without a mask in some frames": ["00f0f0f0f0 object 2", "00f0f0f0f0 object 3"]
+    }
     assert made.video("00f0f0f0f0")["names"][0] == b"img_0000001"
     assert made.video("0c0c0c0c0c")["masks"] == [b""] * 3
 
@@ -166,6 +179,7 @@ def test_videos_of_the_validation_set_can_be_excluded(prepared):
 
 
 # Class maps
+
 
 def test_vspw_takes_regions_as_objects_and_void_as_ignored(prepared):
     video = prepared(layouts.vspw, "vspw/classes").video("12_a")
@@ -221,6 +235,7 @@ def test_vipseg_without_stuff_has_it_as_background(prepared):
 
 # Stills
 
+
 def write_coco(root):
     write_coco.truth = layouts.coco(root)
 
@@ -264,8 +279,10 @@ def write_pascal_s(root):
     layouts.salient(root, "datasets/imgs/pascal", "datasets/masks/pascal")
 
 
-@pytest.mark.parametrize("write, name", [(write_ecssd, "ecssd"), (write_msra10k, "msra10k"),
-                                         (write_pascal_s, "pascal_s/binary")])
+@pytest.mark.parametrize(
+    "write, name",
+    [(write_ecssd, "ecssd"), (write_msra10k, "msra10k"), (write_pascal_s, "pascal_s/binary")],
+)
 def test_salient_masks_are_cut_at_half(prepared, write, name):
     made = prepared(write, name)
     assert np.array_equal(labels(made.still("0")["mask"]), layouts.greys() >= 128)
@@ -296,14 +313,17 @@ def test_pixel_imagenet_joins_masks_and_photos(prepared):
 
 # Preparing
 
+
 def _same(made, folder):
     other = list(tfds.builder_from_directory(folder).as_data_source("train"))
     return len(other) == len(made.records) and all(
-        np.array_equal(one[key], two[key]) for one, two in zip(made.records, other) for key in one)
+        np.array_equal(one[key], two[key]) for one, two in zip(made.records, other) for key in one
+    )
 
 
 def test_plain_tfds_preparation_gives_the_same_records(prepared, tmp_path):
     from data_prep import youtube_vos
+
     made = prepared(layouts.youtube_vos, "youtube_vos/2019")
     builder = youtube_vos.Builder(source=made.source, data_dir=tmp_path, config="2019")
     builder.download_and_prepare()
@@ -339,8 +359,12 @@ def test_run_killed_while_finishing_goes_on(tmp_path, monkeypatch):
         with pytest.raises(TypeError):
             shards.prepare("vspw", **options)
     shards.prepare("vspw", **options)
-    assert len(tfds.builder_from_directory(tmp_path / "out/vspw/classes/1.0.0")
-               .as_data_source("train")) == 2
+    assert (
+        len(
+            tfds.builder_from_directory(tmp_path / "out/vspw/classes/1.0.0").as_data_source("train")
+        )
+        == 2
+    )
 
 
 def test_splits_can_be_added_and_complete_ones_are_left(tmp_path, prepared):
@@ -350,30 +374,54 @@ def test_splits_can_be_added_and_complete_ones_are_left(tmp_path, prepared):
     assert "prepared earlier" in report["title"]
     made = tfds.builder_from_directory(tmp_path / "davis/2017_480p/1.0.0")
     assert {name: split.num_examples for name, split in made.info.splits.items()} == {
-        "train": 2, "test_dev": 1}
+        "train": 2,
+        "test_dev": 1,
+    }
 
 
 def test_processes_give_the_same_shards(tmp_path, prepared):
     made = prepared(layouts.vspw, "vspw/classes", per_shard=1)
-    shards.prepare("vspw", source=made.source, output=tmp_path, splits=["train"], workers=2,
-                   per_shard=1)
+    shards.prepare(
+        "vspw", source=made.source, output=tmp_path, splits=["train"], workers=2, per_shard=1
+    )
     assert _same(made, tmp_path / "vspw/classes/1.0.0")
 
 
 def test_beam_gives_the_same_shards(tmp_path, prepared):
     pytest.importorskip("apache_beam", reason="SKIPPED: Apache Beam (extra 'beam') is missing")
     from data_prep import beam
+
     made = prepared(layouts.vspw, "vspw/classes", per_shard=1)
-    shards.prepare("vspw", source=made.source, output=tmp_path, splits=["train"], per_shard=1,
-                   run=beam.runner())
+    shards.prepare(
+        "vspw",
+        source=made.source,
+        output=tmp_path,
+        splits=["train"],
+        per_shard=1,
+        run=beam.runner(),
+    )
     assert _same(made, tmp_path / "vspw/classes/1.0.0")
 
 
 def test_command_line_prints_the_table(tmp_path, capsys, prepared):
     made = prepared(write_vis_2021, "youtube_vis/2021")
     layouts.write_json(tmp_path / "meta.json", {"videos": {"0c0c0c0c0c": {}}})
-    assert main(["youtube_vis/2021", "--source", str(made.source), "--output", str(tmp_path),
-                 "--split", "train", "--exclude", str(tmp_path / "meta.json")]) == 0
+    assert (
+        main(
+            [
+                "youtube_vis/2021",
+                "--source",
+                str(made.source),
+                "--output",
+                str(tmp_path),
+                "--split",
+                "train",
+                "--exclude",
+                str(tmp_path / "meta.json"),
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert "youtube_vis/2021 train" in said and "excluded by the given list" in said
     assert "WARNING: 2 videos found, 2,985 were published (-2,983)" in said
@@ -381,9 +429,14 @@ def test_command_line_prints_the_table(tmp_path, capsys, prepared):
     assert saved["left_out"]["excluded by the given list"]["where"] == ["0c0c0c0c0c"]
 
 
-@pytest.mark.parametrize("name, said", [("vspv", "there are coco, davis"),
-                                        ("vspw/x", "it has classes, components"),
-                                        ("davis", "no folder of DAVIS")])
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("vspv", "there are coco, davis"),
+        ("vspw/x", "it has classes, components"),
+        ("davis", "no folder of DAVIS"),
+    ],
+)
 def test_wrong_names_and_folders_are_said_in_one_line(tmp_path, capsys, name, said):
     code = main([name, "--source", str(tmp_path), "--output", str(tmp_path), "--split", "train"])
     error = capsys.readouterr().err

@@ -3,13 +3,13 @@
 import io
 
 import cv2
-import dataset_layouts as layouts
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
+from support import dataset_layouts as layouts
 
 from data_prep import masks
 from data_prep.errors import SourceError
@@ -53,7 +53,7 @@ def test_wrong_run_lengths_are_refused(counts):
 def test_polygon_of_whole_pixels_is_that_rectangle(x, y, width, height):
     corners = [x, y, x + width, y, x + width, y + height, x, y + height]
     truth = np.zeros((24, 30), bool)
-    truth[y:y + height, x:x + width] = True
+    truth[y : y + height, x : x + width] = True
     assert np.array_equal(masks.from_polygons([corners], (24, 30)), truth)
 
 
@@ -61,12 +61,13 @@ def test_polygon_has_the_area_of_its_shape():
     turn = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     circle = np.stack([40 + 25.3 * np.cos(turn), 35 + 25.3 * np.sin(turn)], 1).reshape(-1)
     area = masks.from_polygons([circle], (70, 90)).sum()
-    assert abs(area - np.pi * 25.3 ** 2) < 0.01 * area
+    assert abs(area - np.pi * 25.3**2) < 0.01 * area
 
 
 def test_polygons_beyond_the_image_are_cut_and_parts_are_joined():
-    mask = masks.from_polygons([[-9, -9, 3, -9, 3, 3, -9, 3], [8, 8, 99, 8, 99, 99, 8, 99], [1, 1]],
-                               (10, 12))
+    mask = masks.from_polygons(
+        [[-9, -9, 3, -9, 3, 3, -9, 3], [8, 8, 99, 8, 99, 99, 8, 99], [1, 1]], (10, 12)
+    )
     assert mask[:3, :3].all() and mask[8:, 8:].all() and mask.sum() == 9 + 8
 
 

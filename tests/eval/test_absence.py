@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vosjax.errors import InputError
 from vosjax.eval import absence, layout, rendered_set
-from vosjax.io.errors import InputError
 from vosjax.io.palette import read_label_png
 from vosjax.io.writer import Score, ScoreWriter
 
@@ -30,12 +30,16 @@ def test_the_same_arguments_give_the_same_set(rendered, tmp_path):
 
 def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rendered):
     (first, _) = layout.discover(rendered)
-    shown = [set(np.unique(read_label_png(file)).tolist()) for _, file in
-             sorted(first.truths.items())]
+    shown = [
+        set(np.unique(read_label_png(file)).tolist()) for _, file in sorted(first.truths.items())
+    ]
     with ScoreWriter(tmp_path / "scores" / "rendered000.csv") as writer:
         for index, frame in enumerate(first.frames):
-            writer.write(index, frame.stem, [Score(key, 0.9, 0.5, 7, key not in shown[index])
-                                             for key in sorted(first.starts)])
+            writer.write(
+                index,
+                frame.stem,
+                [Score(key, 0.9, 0.5, 7, key not in shown[index]) for key in sorted(first.starts)],
+            )
     found = absence.gather(tmp_path, [first])
     assert len(found.absent) == 5 * len(first.starts)
     np.testing.assert_array_equal(found.called, found.absent)
@@ -54,9 +58,13 @@ def test_precision_and_recall_by_hand():
 
 
 def test_a_rule_calls_what_is_empty_or_low():
-    empty = absence.Verdicts(np.array([0.0, 0.58, 0.9]), np.array([0.0, 0.3, 0.8]),
-                             np.array([0, 20, 30]), np.array([True, False, False]),
-                             np.array([True, True, False]))
+    empty = absence.Verdicts(
+        np.array([0.0, 0.58, 0.9]),
+        np.array([0.0, 0.3, 0.8]),
+        np.array([0, 20, 30]),
+        np.array([True, False, False]),
+        np.array([True, True, False]),
+    )
     found = absence.rules(absence.together([empty]))
     assert found["as called"] == found["empty"] == (1, 0.5, 2 / 3)
     assert found["empty, or mean probability below 0.6"] == (1, 1, 1)

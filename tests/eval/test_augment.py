@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
+from support import toy
 
-from vosjax import augment, compose
+from vosjax.compose import combinators, views
 from vosjax.models.aot.size import network_size
-from vosjax.track import Clock, step
+from vosjax.tracking.step import Clock, step
 from vosjax.types import Prompt, Spec
 
 SIZE = (32, 48)
@@ -38,19 +38,19 @@ def scene():
 @pytest.fixture(scope="module")
 def pair(scene):
     model = toy.model()
-    return play(augment.mirrored(model.model.vos), model.params, *scene)
+    return play(views.mirrored(model.model.vos), model.params, *scene)
 
 
 def test_a_pair_in_one_batch_is_the_ensemble_of_a_network_and_its_mirror(pair, scene):
     model = toy.model()
     vos = model.model.vos
-    two = play(compose.ensemble([vos, compose.flip(vos)]), (model.params,) * 2, *scene)
+    two = play(combinators.ensemble([vos, combinators.flip(vos)]), (model.params,) * 2, *scene)
     np.testing.assert_allclose(pair, two, atol=1e-5)
 
 
 def test_views_of_a_mirrored_video_are_the_mirrored_views(pair, scene):
     model, (frames, labels) = toy.model(), scene
-    vos = augment.views(model.model.vos, flip=True)
+    vos = views.views(model.model.vos, flip=True)
     mirror = play(vos, model.params, frames[:, :, ::-1], labels[:, ::-1])
     np.testing.assert_allclose(pair, mirror[..., ::-1], atol=1e-5)
 
@@ -63,12 +63,15 @@ def test_scales_see_sizes_of_their_own_and_answer_at_the_users():
         seen.append(frame.shape[:2])
         return vos.encode(params, frame, rng)
 
-    whole = augment.views(vos._replace(encode=encode), scales=(1.0, 1.5))
+    whole = views.views(vos._replace(encode=encode), scales=(1.0, 1.5))
     params = toy.model().params
     assert whole.size(37, 51) == (37, 51)
-    logits = jax.eval_shape(lambda frame: whole.predict(
-        params, whole.init(params, Spec(37, 51, 4, 2)), whole.encode(params, frame))[0],
-        jnp.zeros((37, 51, 3)))
+    logits = jax.eval_shape(
+        lambda frame: whole.predict(
+            params, whole.init(params, Spec(37, 51, 4, 2)), whole.encode(params, frame)
+        )[0],
+        jnp.zeros((37, 51, 3)),
+    )
     assert seen == [(40, 48), (56, 80)] and logits.shape == (5, 37, 51)
 
 
@@ -78,10 +81,13 @@ def test_multi_scale_sizes_are_those_of_the_paper_s_entry(frame):
         return network_size(height, width, scale, aligned=True, max_long_side=1040)
 
     vos = toy.model().model.vos._replace(size=size)
-    assert [augment._rule(vos, scale, 480)(*frame) for scale in (1.2, 1.3, 1.4)] == [
-        (545, 961), (577, 1041), (625, 1121)]
+    assert [views._rule(vos, scale, 480)(*frame) for scale in (1.2, 1.3, 1.4)] == [
+        (545, 961),
+        (577, 1041),
+        (625, 1121),
+    ]
 
 
 def test_an_empty_list_of_scales_is_refused():
     with pytest.raises(ValueError, match="at least one"):
-        augment.views(toy.model().model.vos, scales=())
+        views.views(toy.model().model.vos, scales=())

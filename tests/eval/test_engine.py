@@ -4,15 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
-from clips import clip as drawn
+from support import toy
+from support.clips import clip as drawn
 
-from vosjax import augment, compose
-from vosjax.ensembles import Part
+from vosjax.compose import combinators, views
+from vosjax.errors import InputError
 from vosjax.eval import engine as engines
 from vosjax.eval.plan import Plan
-from vosjax.io.errors import InputError
-from vosjax.tracker import Tracker
+from vosjax.loading.ensembles import Part
+from vosjax.tracking.tracker import Tracker
 
 SIZE = (32, 40)
 
@@ -36,16 +36,19 @@ def tracked(model, clip, given):
 
 @pytest.fixture(scope="module")
 def clips():
-    return [drawn(frames=count, height=SIZE[0], width=SIZE[1], objects=objects)
-            for count, objects in ((7, 3), (6, 2))]
+    return [
+        drawn(frames=count, height=SIZE[0], width=SIZE[1], objects=objects)
+        for count, objects in ((7, 3), (6, 2))
+    ]
 
 
 @pytest.fixture(scope="module")
 def batched(clips):
     """Two videos of different length, side by side, encoded four frames at a time."""
     model = toy.model()
-    engine = engines.Engine([Part(model.model.vos, model.params, 0)], chunk=4,
-                            packing=engines.Packing(8, 0.5))
+    engine = engines.Engine(
+        [Part(model.model.vos, model.params, 0)], chunk=4, packing=engines.Packing(8, 0.5)
+    )
     plan = Plan(SIZE, (0,), 4, 1, 8, 2)
     return list(engine.follow(plan, [video(clip) for clip in clips])), engine
 
@@ -63,9 +66,11 @@ def test_verdicts_are_the_tracker_s(batched, clips):
     clip = clips[0]
     for index, (_, scores) in enumerate(tracked(toy.model(), clip, video(clip).marks)):
         for slot, score in enumerate(scores.values()):
-            np.testing.assert_allclose(outcomes[index][0].verdict[slot],
-                                       [score.mean_probability, score.margin, score.area],
-                                       atol=1e-5)
+            np.testing.assert_allclose(
+                outcomes[index][0].verdict[slot],
+                [score.mean_probability, score.margin, score.area],
+                atol=1e-5,
+            )
 
 
 def test_a_video_that_has_ended_gives_nothing_more(batched):
@@ -97,10 +102,12 @@ def test_videos_of_like_shapes_share_programs(batched):
 def test_parts_run_apart_and_are_fused(clips):
     """With a flipped part beside the straight one, a mirrored video gives mirrored masks."""
     model, (frames, labels) = toy.model(), clips[0]
-    parts = [Part(vos, model.params, 0) for vos in augment.split(model.model.vos, flip=True)]
+    parts = [Part(vos, model.params, 0) for vos in views.split(model.model.vos, flip=True)]
     engine, plan = engines.Engine(parts), Plan(SIZE, (0,), 4, 1, 8, 2)
-    straight, mirror = ([frame[0].labels for frame in engine.follow(plan, [video(each)])]
-                        for each in ((frames, labels), (frames[:, :, ::-1], labels[:, :, ::-1])))
+    straight, mirror = (
+        [frame[0].labels for frame in engine.follow(plan, [video(each)])]
+        for each in ((frames, labels), (frames[:, :, ::-1], labels[:, :, ::-1]))
+    )
     assert np.mean(np.array(straight) == np.array(mirror)[..., ::-1]) > 0.999
     assert np.array(straight)[1].any()
 
@@ -117,7 +124,8 @@ def test_a_frame_that_cannot_be_read_ends_the_video_with_its_message(batched, cl
 
 def test_the_surest_network_weighs_most():
     probs = jnp.array([[[[0.9]], [[0.1]]], [[[0.4]], [[0.6]]]])
-    fused = compose.surest(probs)
-    np.testing.assert_allclose(fused[:, 0, 0], np.array([0.81 + 0.24, 0.09 + 0.36]) / 1.5,
-                               rtol=1e-6)
+    fused = combinators.surest(probs)
+    np.testing.assert_allclose(
+        fused[:, 0, 0], np.array([0.81 + 0.24, 0.09 + 0.36]) / 1.5, rtol=1e-6
+    )
     assert jax.numpy.isclose(fused.sum(), 1)

@@ -4,23 +4,30 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import pytest
-import toy
+from support import toy
 
 from configs import base, ensemble_2022, tta_aot_r50
-from vosjax import augment, compose, ensembles, models, pretrained, track
-from vosjax.io.errors import InputError
+from vosjax import models
+from vosjax.compose import combinators, views
+from vosjax.errors import InputError
+from vosjax.loading import ensembles, pretrained
+from vosjax.tracking import step as tracking
+from vosjax.tracking.step import Clock
 from vosjax.types import Prompt, Spec
 
 
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     """Every member is a toy, with the settings that it was loaded with."""
+
     def of_config(config):
         if not config.get("weights"):
             raise InputError("this config has no weights")
         loaded = toy.model()
-        return loaded._replace(card={"sha256": config.weights}, config=loaded.config | {
-            "family": config.family, "model": dict(config.model)})
+        return loaded._replace(
+            card={"sha256": config.weights},
+            config=loaded.config | {"family": config.family, "model": dict(config.model)},
+        )
 
     monkeypatch.setattr(pretrained, "of_config", of_config)
 
@@ -68,15 +75,21 @@ def test_parts_with_fused_feedback_are_refused():
         ensembles.parts(recipe(feedback="fused"))
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"fuse": "median"}, "'median'; there are mean, max, keypoints"),
-    ({"feedback": "none"}, "feedback 'none'"),
-    ({"only": "c"}, "'c'; the members are a, b"),
-    ({"tta": {"angles": 3}}, "angles"),
-    ({"tta": {"scales": ()}}, "at least one is expected"),
-    ({"members": {"a": {"family": "a", "weights": ""}}}, "member 'a': this config has no weights"),
-    ({"members": {"a": {"family": "a", "wheights": ""}}}, "wheights"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"fuse": "median"}, "'median'; there are mean, max, keypoints"),
+        ({"feedback": "none"}, "feedback 'none'"),
+        ({"only": "c"}, "'c'; the members are a, b"),
+        ({"tta": {"angles": 3}}, "angles"),
+        ({"tta": {"scales": ()}}, "at least one is expected"),
+        (
+            {"members": {"a": {"family": "a", "weights": ""}}},
+            "member 'a': this config has no weights",
+        ),
+        ({"members": {"a": {"family": "a", "wheights": ""}}}, "wheights"),
+    ],
+)
 def test_what_does_not_fit_is_named(changes, words):
     config = recipe()
     for name, value in changes.items():
@@ -91,7 +104,7 @@ def test_the_paper_s_entry_has_eighteen_views():
     for name, member in config.members.items():
         member.weights = name
     apart = ensembles.parts(config)
-    assert len(apart.parts) == 18 and apart.fuse is compose.mean
+    assert len(apart.parts) == 18 and apart.fuse is combinators.mean
     assert config.members.aot.model["encoder"].startswith("swin") and config.balance == 30
 
 
@@ -109,18 +122,20 @@ def test_three_families_keep_their_state_s_shape_in_one_step():
     recipes.append(ml_collections.ConfigDict({"family": "aot", "model": {"layers": 1}}))
     built = [models.build(recipe.family, **recipe.model) for recipe in recipes]
     params = tuple(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)) for model in built)
-    vos = compose.ensemble([augment.views(model.vos) for model in built])
+    vos = combinators.ensemble([views.views(model.vos) for model in built])
 
     def step(params, state, frame, labels):
-        clock = track.Clock(*[jnp.int32(0)] * 3)
+        clock = Clock(*[jnp.int32(0)] * 3)
         prompt = Prompt(labels, jnp.array([True, False]))
-        answer = track.step(vos, params, state, frame, prompt, clock)
+        answer = tracking.step(vos, params, state, frame, prompt, clock)
         return answer.state, answer.probs
 
     spec = Spec(50, 70, 2, 3)
     state = jax.eval_shape(lambda params: vos.init(params, spec), params)
-    after, probs = jax.eval_shape(step, params, state, jnp.zeros((50, 70, 3)),
-                                  jnp.zeros((50, 70), jnp.int32))
+    after, probs = jax.eval_shape(
+        step, params, state, jnp.zeros((50, 70, 3)), jnp.zeros((50, 70), jnp.int32)
+    )
     assert probs.shape == (3, 50, 70)
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
-        lambda leaf: (leaf.shape, leaf.dtype), state)
+        lambda leaf: (leaf.shape, leaf.dtype), state
+    )

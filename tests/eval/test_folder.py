@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from results_folder import dataset
+from support.results_folder import dataset
 
 from vosjax.eval import folder, layout
 from vosjax.eval.engine import Outcome
@@ -17,15 +17,23 @@ def sequence(tmp_path_factory):
 def write(out, sequence, *, frames=3, packed=True, finish=True):
     writer = folder.Writer(out, sequence, (1, 2))
     for index in range(frames):
-        writer.write(Outcome(index, np.zeros((48, 64), np.uint8), np.zeros((2, 3), np.float32),
-                             np.zeros((2, 4, 4), np.uint8) if packed else None))
+        writer.write(
+            Outcome(
+                index,
+                np.zeros((48, 64), np.uint8),
+                np.zeros((2, 3), np.float32),
+                np.zeros((2, 4, 4), np.uint8) if packed else None,
+            )
+        )
     if finish:
         writer.finish({"name": "cow"})
     writer.close()
 
 
-@pytest.mark.parametrize("file", ["masks/cow/00001.png", "probabilities/cow/00001.npz",
-                                  "scores/cow.csv", "videos/cow.json"])
+@pytest.mark.parametrize(
+    "file",
+    ["masks/cow/00001.png", "probabilities/cow/00001.npz", "scores/cow.csv", "videos/cow.json"],
+)
 def test_a_video_that_lacks_a_file_is_not_finished(tmp_path, sequence, file):
     write(tmp_path, sequence)
     assert folder.done(tmp_path, sequence)["name"] == "cow"
@@ -46,9 +54,15 @@ def test_a_video_that_is_run_again_and_killed_is_not_finished(tmp_path, sequence
 
 def test_half_written_files_are_swept_when_their_video_runs_again(tmp_path, sequence):
     write(tmp_path, sequence)
-    left = [tmp_path / name for name in (
-        "masks/cow/.00001.0123abcd.tmp.png", "probabilities/cow/.00001.0123abcd.tmp.npz",
-        "scores/.cow.0123abcd.tmp.csv", "videos/.cow.0123abcd.tmp.json")]
+    left = [
+        tmp_path / name
+        for name in (
+            "masks/cow/.00001.0123abcd.tmp.png",
+            "probabilities/cow/.00001.0123abcd.tmp.npz",
+            "scores/.cow.0123abcd.tmp.csv",
+            "videos/.cow.0123abcd.tmp.json",
+        )
+    ]
     other = tmp_path / "videos" / ".dog.0123abcd.tmp.json"  # which another process may be writing
     for path in (*left, other):
         assert is_temporary(path)

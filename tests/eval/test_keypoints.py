@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import keypoints, voting
 from vosjax.types import Spec, When
+from vosjax.voting import fusion, keypoints
 
 SIZE = (160, 240)
 NOWHERE = np.zeros((2, 4), np.int32)
@@ -25,8 +25,8 @@ def scene(shift):
     """Two textured squares that move over a textured ground, grey, and their labels."""
     frame, labels = textured(0), np.zeros(SIZE, np.int32)
     for key, (x, y) in ((1, (30 + shift, 30)), (2, (150 - shift, 70))):
-        frame[y:y + 60, x:x + 60] = textured(key)[:60, :60]
-        labels[y:y + 60, x:x + 60] = key
+        frame[y : y + 60, x : x + 60] = textured(key)[:60, :60]
+        labels[y : y + 60, x : x + 60] = key
     return frame, labels
 
 
@@ -41,8 +41,9 @@ def detect(grey, boxes=NOWHERE, method="sift"):
 
 def matched(points, reference, labels, method="sift"):
     one = keypoints.Points(*(part[None] for part in reference))
-    return keypoints.match(points, one, labels[None], np.ones(1, np.float32), objects=2,
-                           method=method)
+    return keypoints.match(
+        points, one, labels[None], np.ones(1, np.float32), objects=2, method=method
+    )
 
 
 class Judged(NamedTuple):
@@ -58,11 +59,12 @@ def judged(request):
     before, labels = scene(0)
     after, truth = scene(6)
     reference, points = (detect(grey, method=request.param) for grey in (before, after))
-    carried = np.asarray(voting.carried(reference.places, jnp.asarray(labels)))
+    carried = np.asarray(fusion.carried(reference.places, jnp.asarray(labels)))
     votes, counts = matched(points, reference, carried, request.param)
     x, y = np.rint(points.places).astype(int).T
-    return Judged(points, truth, votes, counts,
-                  np.asarray(voting.qualities(votes, masks(truth)[:, y, x])))
+    return Judged(
+        points, truth, votes, counts, np.asarray(fusion.qualities(votes, masks(truth)[:, y, x]))
+    )
 
 
 def test_a_frame_s_points_have_a_fixed_size(judged):
@@ -87,11 +89,11 @@ def test_a_right_mask_is_of_better_quality_than_a_swapped_or_lost_one(judged):
 def test_the_quality_is_a_smoothed_dice_coefficient():
     """By hand: of 1.5 votes for object 1 one is inside, as is half a vote for the background."""
     votes = np.array([[0, 1.0], [0, 0.5], [0.5, 0]])
-    np.testing.assert_allclose(voting.qualities(votes, np.array([[1, 0, 1]])), [[3 / 5]])
+    np.testing.assert_allclose(fusion.qualities(votes, np.array([[1, 0, 1]])), [[3 / 5]])
 
 
 def test_networks_that_are_right_weigh_more(judged):
-    weights = voting.weigh(judged.quality, judged.counts[1:])
+    weights = fusion.weigh(judged.quality, judged.counts[1:])
     np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-6)
     assert weights[0, 1] > weights[1, 1] and weights[0, 1] > weights[2, 1]
 
@@ -99,18 +101,20 @@ def test_networks_that_are_right_weigh_more(judged):
 def test_points_less_than_two_pixels_inside_their_region_carry_no_label():
     places = jnp.array([[30, 60], [31, 60], [89, 60], [60, 60], [-1, -1]], jnp.float32)
     labels = jnp.asarray(scene(0)[1])
-    assert voting.carried(places, labels).tolist() == [-1, 1, -1, 1, -1]
+    assert fusion.carried(places, labels).tolist() == [-1, 1, -1, 1, -1]
 
 
 def test_boxes_are_those_of_opencv():
     labels = scene(7)[1]
     expected = [cv2.boundingRect((labels == key).astype(np.uint8)) for key in (1, 2)] + [[0] * 4]
-    np.testing.assert_array_equal(voting.boxes(jnp.asarray(labels), 3), expected)
+    np.testing.assert_array_equal(fusion.boxes(jnp.asarray(labels), 3), expected)
 
 
 def test_small_objects_are_looked_at_twice():
     grey, box = scene(0)[0], np.array([[30, 30, 60, 60], [0, 0, 0, 0]], np.int32)
-    once, twice = (part.places[part.places[:, 0] >= 0] for part in (detect(grey), detect(grey, box)))
+    once, twice = (
+        part.places[part.places[:, 0] >= 0] for part in (detect(grey), detect(grey, box))
+    )
     more = len(twice) - len(once)
     assert more > 0
     inside = (twice[:more] >= 14) & (twice[:more] <= 106)
@@ -132,7 +136,7 @@ class Videos(NamedTuple):
     """What frames of voting give: probabilities of each, and the last state."""
 
     probs: np.ndarray
-    state: voting.State
+    state: fusion.State
 
 
 PROBS = jax.nn.one_hot(masks(scene(0)[1]), 3, axis=1) * 0.8 + 0.2 / 3
@@ -140,7 +144,7 @@ PROBS = jax.nn.one_hot(masks(scene(0)[1]), 3, axis=1) * 0.8 + 0.2 / 3
 
 def play(frames, probs=PROBS, capacity=2):
     """The frames through voting, in one compiled step; the first one's truth is given."""
-    rule = voting.fusion()
+    rule = fusion.keypoint_fusion()
     truth = jax.nn.one_hot(scene(0)[1], 3, axis=0)
 
     @jax.jit
@@ -164,8 +168,9 @@ def test_the_first_frame_is_the_mean():
 
 
 def test_frames_without_matches_are_the_mean():
-    np.testing.assert_allclose(play([np.zeros(SIZE, np.uint8)] * 3).probs[-1], PROBS.mean(0),
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        play([np.zeros(SIZE, np.uint8)] * 3).probs[-1], PROBS.mean(0), atol=1e-6
+    )
 
 
 def test_the_network_that_is_right_wins_against_two():
@@ -178,16 +183,21 @@ def test_the_network_that_is_right_wins_against_two():
 
 def test_it_looks_back_to_annotated_frames_and_to_four_others():
     state = play([np.zeros(SIZE, np.uint8)] * 16).state
-    trust = np.asarray(voting.trusts(state.bank))
+    trust = np.asarray(fusion.trusts(state.bank))
     asked = {16 - int(state.bank.time[i]): trust[i] for i in np.flatnonzero(trust)}
     assert sorted(asked) == [1, 3, 6, 10, 16] and asked[16] == 1
-    np.testing.assert_allclose(asked[3], 0.9 ** 3, rtol=1e-6)
+    np.testing.assert_allclose(asked[3], 0.9**3, rtol=1e-6)
 
 
 def test_nothing_is_remembered_before_something_is_given():
-    rule = voting.fusion()
+    rule = fusion.keypoint_fusion()
     state = rule.init(Spec(*SIZE, 2, 1), 3)
     fused, aux = rule.fuse(state, jnp.asarray(scene(0)[0]), PROBS)
-    after = rule.remember(state, aux, fused, jnp.zeros(2, bool),
-                          When(jnp.asarray(False), jnp.asarray(True), jnp.int32(0)))
+    after = rule.remember(
+        state,
+        aux,
+        fused,
+        jnp.zeros(2, bool),
+        When(jnp.asarray(False), jnp.asarray(True), jnp.int32(0)),
+    )
     assert not after.bank.valid.any()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vosjax.errors import InputError
 from vosjax.eval import layout
-from vosjax.io.errors import InputError
 from vosjax.io.palette import write_label_png
 
 SIZE = (12, 16)
@@ -17,7 +17,7 @@ SIZE = (12, 16)
 def labels(*ids):
     found = np.zeros(SIZE, np.uint8)
     for row, key in enumerate(ids):
-        found[3 * row:3 * row + 2, 2:8] = key
+        found[3 * row : 3 * row + 2, 2:8] = key
     return found
 
 
@@ -59,8 +59,8 @@ def test_davis_split_lists_the_sequences(davis):
 def test_davis_2016_list_and_merged_mask(davis):
     (davis / "ImageSets/480p").mkdir()
     (davis / "ImageSets/480p/val.txt").write_text(
-        "".join(f"/JPEGImages/480p/cow/{i}.jpg /Annotations/480p/cow/{i}.png\n"
-                for i in numbers(4)))
+        "".join(f"/JPEGImages/480p/cow/{i}.jpg /Annotations/480p/cow/{i}.png\n" for i in numbers(4))
+    )
     (cow,) = layout.discover(davis, split="val", year=2016)
     assert cow.name == "cow" and cow.starts == {1: 0}
     assert np.unique(layout.read_given(cow, 0, year=2016)).tolist() == [0, 1]
@@ -92,11 +92,14 @@ def test_given_masks_hide_void(davis):
     assert np.unique(layout.read_given(cow, 0)).tolist() == [0, 1, 3]
 
 
-@pytest.mark.parametrize("lost,message", [
-    ("JPEGImages/480p/cow/00002.jpg", "no frame 00002"),
-    ("Annotations/480p/cow/00000.png", "no mask of the first frame 00000"),
-    ("Annotations/480p/cow/00002.png", "no mask 00002.png though 3 of 4"),
-])
+@pytest.mark.parametrize(
+    "lost,message",
+    [
+        ("JPEGImages/480p/cow/00002.jpg", "no frame 00002"),
+        ("Annotations/480p/cow/00000.png", "no mask of the first frame 00000"),
+        ("Annotations/480p/cow/00002.png", "no mask 00002.png though 3 of 4"),
+    ],
+)
 def test_a_lost_davis_file_is_named(davis, lost, message):
     (davis / lost).unlink()
     with pytest.raises(InputError, match=message):
@@ -117,10 +120,13 @@ def test_a_first_mask_needs_an_object(davis):
         layout.discover(davis, names=["dog"])
 
 
-@pytest.mark.parametrize("given,message", [
-    ({"names": ["cat"]}, "no sequence cat"),
-    ({"split": "test"}, "no list .*2017.test.txt"),
-])
+@pytest.mark.parametrize(
+    "given,message",
+    [
+        ({"names": ["cat"]}, "no sequence cat"),
+        ({"split": "test"}, "no list .*2017.test.txt"),
+    ],
+)
 def test_what_davis_lacks_is_named(davis, given, message):
     with pytest.raises(InputError, match=message):
         layout.discover(davis, **given)
@@ -139,9 +145,16 @@ def write_youtube(root, *, dense):
     shown = {"00000": (1,), "00005": (1,), "00010": (1, 2), "00015": (1, 2)}
     for stem, ids in (shown if dense else {"00000": (1,), "00005": (2,)}).items():
         write_label_png(root / f"Annotations/ab12/{stem}.png", labels(*ids))
-    meta = {"videos": {"ab12": {"objects": {
-        "1": {"category": "cow", "frames": numbers(4, step=5)},
-        "2": {"category": "yak", "frames": numbers(4, step=5)[1:]}}}}}
+    meta = {
+        "videos": {
+            "ab12": {
+                "objects": {
+                    "1": {"category": "cow", "frames": numbers(4, step=5)},
+                    "2": {"category": "yak", "frames": numbers(4, step=5)[1:]},
+                }
+            }
+        }
+    }
     (root / "meta.json").write_text(json.dumps(meta))
     return root
 
@@ -176,8 +189,9 @@ def test_a_dense_annotation_gives_only_the_objects_that_start(train):
 def test_all_frames_are_tracked_and_the_sparse_ones_scored(valid, ask):
     dense = pathlib.Path(f"{valid}_all_frames")
     write_frames(dense / "JPEGImages/ab12", numbers(18))
-    found = layout.discover(valid, all_frames=True) if ask == "neighbour" else \
-        layout.discover(dense)
+    found = (
+        layout.discover(valid, all_frames=True) if ask == "neighbour" else layout.discover(dense)
+    )
     (video,) = found
     assert len(video.frames) == 18 and video.starts == {1: 0, 2: 5}
     assert video.scored == (5, 10, 15) and video.written == (0, 5, 10, 15)
@@ -195,8 +209,10 @@ def test_an_object_that_no_mask_shows_is_an_error(valid):
         layout.discover(valid)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"videos": {"a": {"objects": {"1": {}}}}}',
-                                  '{"videos": {"a": {"objects": {}}}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"videos": {"a": {"objects": {"1": {}}}}}', '{"videos": {"a": {"objects": {}}}}'],
+)
 def test_a_broken_meta_json_is_refused(valid, text):
     (valid / "meta.json").write_text(text)
     with pytest.raises(InputError, match="is no YouTube-VOS meta.json"):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vosjax.bench.scoring import plain_frame_scores
 from vosjax.eval import metrics
-from vosjax.eval.bench_metrics import plain_frame_scores
 
 FEW = settings(max_examples=40, deadline=None)
 
@@ -15,13 +15,13 @@ FEW = settings(max_examples=40, deadline=None)
 def label_maps(draw, ids=3):
     """Two label maps of one size, uint8 [H, W]: overlapping boxes, the second one disturbed."""
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     maps = np.zeros((2, height, width), np.uint8)
     for key in range(1, draw(st.integers(0, ids)) + 1):
         for labels in maps:
             y, x = rng.integers(-5, height), rng.integers(-5, width)
             h, w = rng.integers(1, 25, size=2)
-            labels[max(y, 0):max(y + h, 0), max(x, 0):max(x + w, 0)] = key
+            labels[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = key
     if draw(st.booleans()):
         maps[1] = maps[0]
     speckle = rng.random(maps[1].shape) < draw(st.sampled_from([0, 0.01, 0.3]))
@@ -59,8 +59,11 @@ def test_background_around_the_objects_changes_nothing(maps, margin):
     # A rim of background first, since an object that touches the border has no boundary there.
     inner = [np.pad(labels, 1) for labels in maps]
     outer = [np.pad(labels, margin) for labels in inner]
-    for a, b in zip(metrics.frame_scores(*inner, objects=(1, 2, 3), bound=2),
-                    metrics.frame_scores(*outer, objects=(1, 2, 3), bound=2), strict=True):
+    for a, b in zip(
+        metrics.frame_scores(*inner, objects=(1, 2, 3), bound=2),
+        metrics.frame_scores(*outer, objects=(1, 2, 3), bound=2),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a, b)
 
 
@@ -119,13 +122,16 @@ def test_a_boundary_matches_up_to_the_tolerance():
         assert (f == 1) == (expected == 1)
 
 
-@pytest.mark.parametrize("truth,prediction,objects,message", [
-    (np.zeros((4, 5), np.uint8), np.zeros((5, 4), np.uint8), (1,), "4 x 5 .* 5 x 4"),
-    (np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), (1,), "truth is int32"),
-    (np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.uint8), (1,), "prediction is uint8"),
-    (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), (0, 1), "ids in 1..255"),
-    (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), (2, 2), "each id once"),
-])
+@pytest.mark.parametrize(
+    "truth,prediction,objects,message",
+    [
+        (np.zeros((4, 5), np.uint8), np.zeros((5, 4), np.uint8), (1,), "4 x 5 .* 5 x 4"),
+        (np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), (1,), "truth is int32"),
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.uint8), (1,), "prediction is uint8"),
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), (0, 1), "ids in 1..255"),
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), (2, 2), "each id once"),
+    ],
+)
 def test_bad_maps_are_refused(truth, prediction, objects, message):
     with pytest.raises(ValueError, match=message):
         metrics.frame_scores(truth, prediction, objects=objects)

@@ -4,25 +4,26 @@ import functools
 
 import numpy as np
 import pytest
-import toy
-from clips import textured_clip
+from support import toy
+from support.clips import textured_clip
 
-from vosjax import compose, voting
-from vosjax.ensembles import Part
+from vosjax.compose import combinators
 from vosjax.eval.engine import Engine, Video
 from vosjax.eval.plan import Plan
-from vosjax.tracker import Tracker
+from vosjax.loading.ensembles import Part
+from vosjax.tracking.tracker import Tracker
+from vosjax.voting import fusion
 
 SIZE = (96, 128)
 FRAMES, LABELS = textured_clip()
 
 
 @functools.lru_cache  # so that tests share compiled programs
-def together(*, slots=4, feedback="own", fusion=voting.fusion()):
+def together(*, slots=4, feedback="own", fusion=fusion.keypoint_fusion()):
     """Two toys as one `Loaded`; the second hardly tells patches apart."""
     one = toy.model(slots=slots)
     blind = one.params | {"key": one.params["key"] * 0.1}
-    vos = compose.ensemble([one.model.vos] * 2, feedback=feedback, fusion=fusion)
+    vos = combinators.ensemble([one.model.vos] * 2, feedback=feedback, fusion=fusion)
     return one._replace(model=one.model._replace(vos=vos), params=(one.params, blind))
 
 
@@ -52,8 +53,10 @@ def test_one_compilation_and_constant_state(model):
 
 def test_voting_tells_which_network_is_right(model):
     """The mean of one that tells objects apart and one that does not is worse than voting."""
-    right = [(follow(Tracker(each, objects=2, capacity=8))[3:] == LABELS[3:]).mean()
-             for each in (model, together(fusion=compose.plain(compose.mean)))]
+    right = [
+        (follow(Tracker(each, objects=2, capacity=8))[3:] == LABELS[3:]).mean()
+        for each in (model, together(fusion=combinators.plain(combinators.mean)))
+    ]
     assert right[0] > right[1]
 
 
@@ -68,8 +71,10 @@ def test_a_saved_tracker_goes_on_bit_by_bit(model, tmp_path):
 
 
 def test_memory_that_grows_changes_no_mask():
-    np.testing.assert_array_equal(follow(Tracker(together(), objects=2, capacity=2, limit=8)),
-                                  follow(Tracker(together(), objects=2, capacity=8)))
+    np.testing.assert_array_equal(
+        follow(Tracker(together(), objects=2, capacity=2, limit=8)),
+        follow(Tracker(together(), objects=2, capacity=8)),
+    )
 
 
 def test_objects_beyond_the_slots_get_a_group_whose_votes_are_its_own():
@@ -83,14 +88,19 @@ def test_objects_beyond_the_slots_get_a_group_whose_votes_are_its_own():
 
 def test_videos_side_by_side_are_videos_one_by_one():
     both = [(FRAMES, LABELS), textured_clip(seed=1)]
-    videos = [Video([lambda frame=frame: frame for frame in frames],
-                    {i: each.astype(np.uint8) for i, each in late(labels).items()}, (1, 2))
-              for frames, labels in both]
+    videos = [
+        Video(
+            [lambda frame=frame: frame for frame in frames],
+            {i: each.astype(np.uint8) for i, each in late(labels).items()},
+            (1, 2),
+        )
+        for frames, labels in both
+    ]
     loaded, plan = together(), Plan(SIZE, (0, 2), 2, 1, 4, 2)
     engine = Engine([Part(loaded.model.vos, loaded.params, 0)], chunk=2)
     pair = list(engine.follow(plan, videos))
     for number, (video, (frames, labels)) in enumerate(zip(videos, both)):
-        alone = [outcome for outcome, in engine.follow(plan, [video])]
+        alone = [outcome for (outcome,) in engine.follow(plan, [video])]
         mine = np.stack([outcomes[number].labels for outcomes in pair])
         np.testing.assert_array_equal(mine, np.stack([outcome.labels for outcome in alone]))
         tracked = follow(Tracker(loaded, objects=2, capacity=4), frames, late(labels))
@@ -99,7 +109,7 @@ def test_videos_side_by_side_are_videos_one_by_one():
 
 def test_equal_networks_are_the_network():
     one = toy.model()
-    vos = compose.ensemble([one.model.vos] * 2, fusion=voting.fusion("orb"))
+    vos = combinators.ensemble([one.model.vos] * 2, fusion=fusion.keypoint_fusion("orb"))
     two = one._replace(model=one.model._replace(vos=vos), params=(one.params,) * 2)
     alone = follow(Tracker(one, objects=2, capacity=8))
     assert (follow(Tracker(two, objects=2, capacity=8)) == alone).mean() > 0.999

@@ -54,8 +54,12 @@ def test_only_videos_of_one_plan_and_like_length_share_a_batch():
         each = sequence(name, frames)
         return plan.Plan(size, (0,), 2, 1, 8, 5), each
 
-    found = plan.batches([planned("a", 20), planned("b", 19), planned("c", 8),
-                          planned("d", 20, (16, 8))], 4)
+    found = plan.batches(
+        [planned("a", 20), planned("b", 19), planned("c", 8), planned("d", 20, (16, 8))], 4
+    )
     assert sorted(sorted(each.name for _, each in batch) for batch in found) == [
-        ["a", "b"], ["c"], ["d"]]
+        ["a", "b"],
+        ["c"],
+        ["d"],
+    ]
     assert all(len({pair[0] for pair in batch}) == 1 for batch in found)

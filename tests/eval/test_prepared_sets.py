@@ -6,13 +6,13 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from clips import clip
+from support.clips import clip
 
 from data_prep import shards
+from vosjax.errors import InputError
 from vosjax.eval import layout, protocols, scoring, source
 from vosjax.eval.folder import mask_file
 from vosjax.eval.stored import opened
-from vosjax.io.errors import InputError
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.io.video import read_image
 from vosjax.modes.eval import OPTIONS
@@ -50,8 +50,9 @@ def test_sequences_are_those_of_the_plain_folder(davis):
         assert [frame.stem for frame in one.frames] == [frame.stem for frame in other.frames]
         assert (one.starts, one.scored, one.written) == (other.starts, other.scored, other.written)
         assert sorted(one.truths) == sorted(other.truths)
-        np.testing.assert_array_equal(read_image(one.frames[2]),
-                                      read_image(opened(other.frames[2])))
+        np.testing.assert_array_equal(
+            read_image(one.frames[2]), read_image(opened(other.frames[2]))
+        )
         np.testing.assert_array_equal(layout.read_given(one, 0), layout.read_given(other, 0))
 
 
@@ -63,8 +64,9 @@ def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
             for index in each.truths:
                 late = read_label_png(opened(each.truths[max(index - 1, 0)]))
                 write_label_png(mask_file(tmp_path, each, index), late)
-        tables.append(scoring.score(layout.truths(sequences), tmp_path / "masks",
-                                    protocol=protocols.davis()))
+        tables.append(
+            scoring.score(layout.truths(sequences), tmp_path / "masks", protocol=protocols.davis())
+        )
     assert tables[0] == tables[1] and tables[0]["global"]["J-Mean"] < 1
 
 
@@ -72,11 +74,14 @@ def test_categories_bring_the_rules_of_youtube_vos(tmp_path):
     root = tmp_path / "raw" / "train"
     written(root, ("v1",))
     frames = [f"{index:05d}" for index in range(4)]
-    objects = {"1": {"category": "cow", "frames": frames},
-               "2": {"category": "newt", "frames": frames}}
+    objects = {
+        "1": {"category": "cow", "frames": frames},
+        "2": {"category": "newt", "frames": frames},
+    }
     (root / "meta.json").write_text(json.dumps({"videos": {"v1": {"objects": objects}}}))
-    shards.prepare("youtube_vos", source=tmp_path / "raw", output=tmp_path / "tfds",
-                   splits=["train"])
+    shards.prepare(
+        "youtube_vos", source=tmp_path / "raw", output=tmp_path / "tfds", splits=["train"]
+    )
     meta = source.meta(tmp_path / "tfds", OPTIONS)
     assert meta["videos"]["v1"]["objects"]["2"]["category"] == "newt"
     (sequence,) = source.discover(tmp_path / "tfds", OPTIONS)

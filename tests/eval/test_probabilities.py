@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vosjax.errors import InputError
 from vosjax.eval import probabilities
-from vosjax.io.errors import InputError
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])

@@ -11,7 +11,7 @@ def boxes(*ids):
     """A label map with a 4 x 4 box for each id, at a place of its own."""
     labels = np.zeros((12, 80), np.uint8)
     for column, key in enumerate(ids):
-        labels[4:8, 2 + 6 * column:6 + 6 * column] = key
+        labels[4:8, 2 + 6 * column : 6 + 6 * column] = key
     return labels
 
 
@@ -26,17 +26,26 @@ def forbidden():
 
 def test_davis_leaves_out_the_first_and_the_last_frame():
     truth = boxes(1)
-    result = protocols.davis().sequence("cow", [
-        Frame("00000", truth, forbidden), Frame("00001", truth, truth),
-        Frame("00002", truth, truth), Frame("00003", forbidden, forbidden)])
+    result = protocols.davis().sequence(
+        "cow",
+        [
+            Frame("00000", truth, forbidden),
+            Frame("00001", truth, truth),
+            Frame("00002", truth, truth),
+            Frame("00003", forbidden, forbidden),
+        ],
+    )
     assert result["objects"]["1"]["frames"] == ["00001", "00002"]
 
 
 def test_davis_objects_are_those_up_to_the_first_truths_largest_id():
     truths = [boxes(1, 3), boxes(1, 3, 4), boxes(1, 3, 4)]
     result = protocols.davis().sequence("cow", frames(truths, [boxes(1, 3)] * 3))
-    assert {key: row["J-Mean"] for key, row in result["objects"].items()} == \
-        {"1": 1, "2": 1, "3": 1}
+    assert {key: row["J-Mean"] for key, row in result["objects"].items()} == {
+        "1": 1,
+        "2": 1,
+        "3": 1,
+    }
 
 
 def test_davis_void_is_background():
@@ -51,7 +60,8 @@ def test_davis_refuses_an_id_that_the_first_truth_lacks():
 
 def test_davis_2016_merges_all_ids():
     result = protocols.davis(year=2016).sequence(
-        "cow", frames([boxes(255, 255)] * 3, [boxes(1, 2)] * 3))
+        "cow", frames([boxes(255, 255)] * 3, [boxes(1, 2)] * 3)
+    )
     assert list(result["objects"]) == ["1"] and result["J-Mean"] == 1
 
 
@@ -73,16 +83,25 @@ def test_sizes_must_agree_and_the_error_says_where():
 
 def test_every_object_weighs_the_same_in_the_global_table():
     protocol = protocols.davis()
-    results = {"two": protocol.sequence("two", frames([boxes(1, 2)] * 3, [boxes(1, 2)] * 3)),
-               "one": protocol.sequence("one", frames([boxes(1)] * 3, [boxes()] * 3))}
+    results = {
+        "two": protocol.sequence("two", frames([boxes(1, 2)] * 3, [boxes(1, 2)] * 3)),
+        "one": protocol.sequence("one", frames([boxes(1)] * 3, [boxes()] * 3)),
+    }
     total = protocol.total(results)
     assert total["J-Mean"] == pytest.approx(2 / 3) and total["J&F-Mean"] == pytest.approx(2 / 3)
 
 
-META = {"videos": {"cow": {"objects": {
-    "1": {"category": "cow", "frames": ["00000"]},
-    "2": {"category": "yak", "frames": ["00001"]},
-    "5": {"category": "gnu", "frames": ["00003"]}}}}}
+META = {
+    "videos": {
+        "cow": {
+            "objects": {
+                "1": {"category": "cow", "frames": ["00000"]},
+                "2": {"category": "yak", "frames": ["00001"]},
+                "5": {"category": "gnu", "frames": ["00003"]},
+            }
+        }
+    }
+}
 
 
 def late_video():
@@ -110,14 +129,16 @@ def test_youtube_says_which_objects_it_could_not_score():
 
 def test_youtube_says_which_ids_of_the_truth_meta_lacks():
     result = protocols.youtube_vos(META).sequence(
-        "cow", frames([boxes(1), boxes(1, 9, 255)], [boxes(1)] * 2))
+        "cow", frames([boxes(1), boxes(1, 9, 255)], [boxes(1)] * 2)
+    )
     assert result["unscored"]["9"] == "not in meta.json, met in frame 00001"
     assert "0" not in result["unscored"] and "255" not in result["unscored"]
 
 
 def test_youtube_says_which_predicted_ids_it_ignored():
     result = protocols.youtube_vos(META).sequence(
-        "cow", frames([boxes(1)] * 2, [boxes(1), boxes(1, 9)]))
+        "cow", frames([boxes(1)] * 2, [boxes(1), boxes(1, 9)])
+    )
     assert result["ignored_ids"] == [9] and result["objects"]["1"]["J-Mean"] == 1
 
 
@@ -148,5 +169,6 @@ def test_vos_benchmark_counts_from_the_first_meeting_in_truth_or_prediction():
 
 def test_vos_benchmark_takes_255_for_an_object_and_drops_what_truth_never_shows():
     result = protocols.vos_benchmark(skip_first_last=False).sequence(
-        "cow", frames([boxes(1, 255)] * 3, [boxes(1, 255, 7)] * 3))
+        "cow", frames([boxes(1, 255)] * 3, [boxes(1, 255, 7)] * 3)
+    )
     assert list(result["objects"]) == ["1", "255"] and result["ignored_ids"] == [7]

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from vosjax.eval import bench_metrics, protocols, scoring
-from vosjax.io.errors import InputError
+from vosjax.bench import scoring as bench
+from vosjax.errors import InputError
+from vosjax.eval import protocols, scoring
 from vosjax.io.palette import write_label_png
 
 
@@ -19,8 +20,8 @@ def moving_box(count, *, late=0, size=(24, 40)):
     maps = np.zeros((count, *size), np.uint8)
     for i, labels in enumerate(maps):
         x = max(i - late, 0)
-        labels[4:14, 2 + x:14 + x] = 1
-        labels[16:21, 20 - x:28 - x] = 2
+        labels[4:14, 2 + x : 14 + x] = 1
+        labels[16:21, 20 - x : 28 - x] = 2
     return maps
 
 
@@ -108,8 +109,20 @@ def test_csv_files_look_like_the_official_ones(folders, tmp_path):
     table = result["global"]
     assert total.read_text() == (
         "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay\n"
-        + ",".join(f"{table[name]:.3f}" for name in (
-            "J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")) + "\n")
+        + ",".join(
+            f"{table[name]:.3f}"
+            for name in (
+                "J&F-Mean",
+                "J-Mean",
+                "J-Recall",
+                "J-Decay",
+                "F-Mean",
+                "F-Recall",
+                "F-Decay",
+            )
+        )
+        + "\n"
+    )
     lines = rows.read_text().splitlines()
     assert lines[0] == "Sequence,J-Mean,F-Mean"
     assert [line.split(",")[0] for line in lines[1:]] == ["cow_1", "cow_2", "dog_1", "dog_2"]
@@ -124,6 +137,6 @@ def test_undefined_values_are_empty_in_csv(folders, tmp_path):
 
 
 def test_the_benchmark_compares_ways_that_agree(folders, tmp_path):
-    truth, prediction = bench_metrics.delayed_truth(folders[0], tmp_path / "scratch")
-    seconds = bench_metrics.measure(truth, prediction, processes=(1,), rounds=2)
+    truth, prediction = bench.delayed_truth(folders[0], tmp_path / "scratch")
+    seconds = bench.measure(truth, prediction, processes=(1,), rounds=2)
     assert [len(values) for values in seconds.values()] == [2, 2]

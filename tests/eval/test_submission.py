@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vosjax.errors import InputError
 from vosjax.eval import submission
 from vosjax.eval.layout import Sequence
-from vosjax.io.errors import InputError
 from vosjax.io.palette import write_label_png
 
 SIZE = (10, 14)
@@ -23,7 +23,7 @@ def make_sequence(root, name, count, *, written=None):
         Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(frame)
         frames.append(frame)
         mask = np.zeros(SIZE, np.uint8)
-        mask[i:i + 3, 2:9] = 1 + i % 2
+        mask[i : i + 3, 2:9] = 1 + i % 2
         write_label_png(root / "masks" / name / f"{i:05d}.png", mask)
     every = tuple(range(count))
     return Sequence(name, tuple(frames), {}, {1: 0, 2: 0}, (), None, written or every)
@@ -38,8 +38,13 @@ def masks(tmp_path):
 def test_davis_zip_layout(tmp_path, masks):
     submission.davis_zip(tmp_path / "out.zip", *masks)
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-        assert archive.namelist() == ["cow/00000.png", "cow/00001.png", "cow/00002.png",
-                                      "dog/00000.png", "dog/00001.png"]
+        assert archive.namelist() == [
+            "cow/00000.png",
+            "cow/00001.png",
+            "cow/00002.png",
+            "dog/00000.png",
+            "dog/00001.png",
+        ]
         assert archive.read("dog/00001.png") == (masks[0] / "dog/00001.png").read_bytes()
 
 
@@ -57,14 +62,38 @@ def test_zip_bytes(tmp_path):
     png = (tmp_path / "masks/cow/00000.png").read_bytes()
     name, crc = b"cow/00000.png", zipfile.crc32(png).to_bytes(4, "little")
     size = len(png).to_bytes(4, "little")
-    shared = (b"\x14\x00" + b"\x00\x00" + b"\x00\x00"  # version 2.0, no flags, stored
-              + b"\x00\x00" + b"\x21\x00" + crc + size + size  # 1980-01-01 00:00
-              + len(name).to_bytes(2, "little") + b"\x00\x00")
+    shared = (
+        b"\x14\x00"
+        + b"\x00\x00"
+        + b"\x00\x00"  # version 2.0, no flags, stored
+        + b"\x00\x00"
+        + b"\x21\x00"
+        + crc
+        + size
+        + size  # 1980-01-01 00:00
+        + len(name).to_bytes(2, "little")
+        + b"\x00\x00"
+    )
     local = b"PK\x03\x04" + shared + name + png
-    central = (b"PK\x01\x02" + b"\x14\x03" + shared + b"\x00\x00" + b"\x00\x00" + b"\x00\x00"
-               + b"\x00\x00\xa4\x81" + b"\x00\x00\x00\x00" + name)  # -rw-r--r--, at offset 0
-    end = (b"PK\x05\x06" + b"\x00" * 4 + b"\x01\x00" * 2 + len(central).to_bytes(4, "little")
-           + len(local).to_bytes(4, "little") + b"\x00\x00")
+    central = (
+        b"PK\x01\x02"
+        + b"\x14\x03"
+        + shared
+        + b"\x00\x00"
+        + b"\x00\x00"
+        + b"\x00\x00"
+        + b"\x00\x00\xa4\x81"
+        + b"\x00\x00\x00\x00"
+        + name
+    )  # -rw-r--r--, at offset 0
+    end = (
+        b"PK\x05\x06"
+        + b"\x00" * 4
+        + b"\x01\x00" * 2
+        + len(central).to_bytes(4, "little")
+        + len(local).to_bytes(4, "little")
+        + b"\x00\x00"
+    )
     assert found == local + central + end
 
 
@@ -103,10 +132,16 @@ def spoil_bytes(file):
     file.write_bytes(file.read_bytes()[:50])
 
 
-@pytest.mark.parametrize("spoil,message", [
-    (spoil_missing, "dog has no mask"), (spoil_grey, "mode L"),
-    (spoil_size, "7 x 5 pixels.* 14 x 10"), (spoil_id, r"ids \[7\].* objects \[1, 2\]"),
-    (spoil_bytes, "damaged")])
+@pytest.mark.parametrize(
+    "spoil,message",
+    [
+        (spoil_missing, "dog has no mask"),
+        (spoil_grey, "mode L"),
+        (spoil_size, "7 x 5 pixels.* 14 x 10"),
+        (spoil_id, r"ids \[7\].* objects \[1, 2\]"),
+        (spoil_bytes, "damaged"),
+    ],
+)
 def test_a_bad_mask_stops_the_zip(tmp_path, masks, spoil, message):
     spoil(masks[0] / "dog" / "00001.png")
     with pytest.raises(InputError, match=message):

@@ -1,19 +1,19 @@
 """`configs/ensemble.py` for real: AOT, STCN and FAMNet in one compiled step; takes minutes.
 
-    python -m pytest -m slow tests/eval/test_three_families.py
+python -m pytest -m slow tests/eval/test_three_families.py
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from clips import textured_clip
+from support.clips import textured_clip
 
 from configs import ensemble
-from vosjax import ensembles, pretrained
-from vosjax.io.weights import save_weights
-from vosjax.track import Clock, step
-from vosjax.tracker import Tracker
+from vosjax.checkpoints.weights import save_weights
+from vosjax.loading import ensembles, pretrained
+from vosjax.tracking.step import Clock, step
+from vosjax.tracking.tracker import Tracker
 from vosjax.types import Prompt, Spec
 
 pytestmark = pytest.mark.slow
@@ -30,9 +30,16 @@ def recipe(tmp_path_factory):
             member.update(family="", weights="default")
             continue
         settings = {"family": member.family, "model": member.model.to_dict()}
-        save_weights(root / name, pretrained.fresh(settings).params, card={
-            "family": member.family, "config": {"model": settings["model"]}, "source": "a test",
-            "licence": "none"})
+        save_weights(
+            root / name,
+            pretrained.fresh(settings).params,
+            card={
+                "family": member.family,
+                "config": {"model": settings["model"]},
+                "source": "a test",
+                "licence": "none",
+            },
+        )
         member.weights = str(root / name)
     return config
 
@@ -41,14 +48,20 @@ def play(loaded):
     """Probabilities [T, N+1, H, W]; object 2 is given in frame 1."""
     vos = loaded.model.vos
     spec = Spec(*vos.size(*LABELS.shape[1:]), 2, 4)
-    go = jax.jit(lambda params, state, frame, prompt, clock: step(vos, params, state, frame, prompt,
-                                                                  clock))
+    go = jax.jit(
+        lambda params, state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock)
+    )
     state, clock, found = vos.init(loaded.params, spec), Clock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(FRAMES):
         given = np.array([index == 0, index == 1])
         marks = LABELS[index] * np.isin(LABELS[index], np.flatnonzero(given) + 1)
-        answer = go(loaded.params, state, jnp.asarray(frame, jnp.float32) / 255,
-                    Prompt(jnp.asarray(marks, jnp.int32), given), clock)
+        answer = go(
+            loaded.params,
+            state,
+            jnp.asarray(frame, jnp.float32) / 255,
+            Prompt(jnp.asarray(marks, jnp.int32), given),
+            clock,
+        )
         state, clock = answer.state, answer.clock
         found.append(answer.probs)
     return np.stack(found)
@@ -74,8 +87,9 @@ def test_every_fusion_and_feedback_is_one_compilation(recipe, fuse, feedback):
     recipe.fuse, recipe.feedback = "mean", "own"
     for index, frame in enumerate(FRAMES):
         marks = {0: 1, 1: 2}.get(index)
-        labels = tracker.step(frame, None if marks is None else
-                              LABELS[index] * (LABELS[index] == marks)).labels
+        labels = tracker.step(
+            frame, None if marks is None else LABELS[index] * (LABELS[index] == marks)
+        ).labels
         size = tracker.state_bytes if index == 0 else size
         if marks is not None:
             assert (labels[LABELS[index] == marks] == marks).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.masks import read_mask, read_masks, slots, to_ids, to_slots
 from vosjax.io.palette import DAVIS, write_label_png
 
@@ -19,7 +19,7 @@ def squares(*ids, size=SIZE):
     """Labels with one 6x6 square for each id."""
     labels = np.zeros(size, np.uint8)
     for i, value in enumerate(ids):
-        labels[2 + 8 * (i // 3):, :][:6, 2 + 9 * (i % 3):][:, :6] = value
+        labels[2 + 8 * (i // 3) :, :][:6, 2 + 9 * (i % 3) :][:, :6] = value
     return labels
 
 
@@ -153,10 +153,19 @@ def test_wide_integers_hold_as_many_ids_as_they_like():
     np.testing.assert_array_equal(read_mask(array).labels, array)
 
 
-@pytest.mark.parametrize("array", [
-    np.zeros(SIZE, np.float32), np.zeros((1, *SIZE), np.uint8), np.zeros((*SIZE, 2), np.uint8),
-    np.zeros((*SIZE, 3), np.int32), np.zeros(5, np.uint8), np.zeros((0, 5), np.uint8),
-    np.full(SIZE, -1), np.full(SIZE, 70000)])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(SIZE, np.float32),
+        np.zeros((1, *SIZE), np.uint8),
+        np.zeros((*SIZE, 2), np.uint8),
+        np.zeros((*SIZE, 3), np.int32),
+        np.zeros(5, np.uint8),
+        np.zeros((0, 5), np.uint8),
+        np.full(SIZE, -1),
+        np.full(SIZE, 70000),
+    ],
+)
 def test_arrays_of_wrong_type_or_shape_are_refused(tmp_path, array):
     np.save(tmp_path / "m.npy", array)
     with pytest.raises(InputError, match="m.npy.*expected"):

@@ -13,11 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_files import (BF16, MAGIC, Metadata, Parameter, Storage, Tensor, tensor, write_stream,
-                         write_zip)
+from support.torch_files import (
+    BF16,
+    MAGIC,
+    Metadata,
+    Parameter,
+    Storage,
+    Tensor,
+    tensor,
+    write_stream,
+    write_zip,
+)
 
-from vosjax.io.errors import InputError
-from vosjax.io.pth import read_pth, state_dict
+from vosjax.checkpoints.pth import read_pth, state_dict
+from vosjax.errors import InputError
 
 WRITERS = pytest.mark.parametrize("write", [write_zip, write_stream])
 VALUES = np.arange(12)
@@ -40,9 +49,14 @@ def test_every_dtype_comes_back_exactly(path, write, dtype):
 @WRITERS
 def test_strides_and_offsets_are_followed(path, write):
     storage = Storage("0", VALUES.astype(np.float32))
-    write(path, {"transposed": Tensor(storage, 0, (4, 3), (1, 4)),
-                 "part": Tensor(storage, 5, (2, 2), (4, 1)),
-                 "expanded": Tensor(storage, 2, (3,), (0,))})
+    write(
+        path,
+        {
+            "transposed": Tensor(storage, 0, (4, 3), (1, 4)),
+            "part": Tensor(storage, 5, (2, 2), (4, 1)),
+            "expanded": Tensor(storage, 2, (3,), (0,)),
+        },
+    )
     found = read_pth(path)
     np.testing.assert_array_equal(found["transposed"], VALUES.reshape(3, 4).T)
     np.testing.assert_array_equal(found["part"], [[5, 6], [9, 10]])
@@ -59,8 +73,14 @@ def test_scalars_and_empty_tensors_keep_their_shape(path, write):
 
 @WRITERS
 def test_nested_containers_come_back(path, write):
-    given = {"epoch": 3, "best": 0.5, "names": ["a", None, True], "sizes": (1, (2, 3), -1 << 40),
-             "state": collections.OrderedDict(a=1), "text": "ä"}
+    given = {
+        "epoch": 3,
+        "best": 0.5,
+        "names": ["a", None, True],
+        "sizes": (1, (2, 3), -1 << 40),
+        "state": collections.OrderedDict(a=1),
+        "text": "ä",
+    }
     assert read_pth(write(path, given)) == given
 
 
@@ -87,8 +107,13 @@ def test_shared_storages_are_read_once(path):
 
 def test_state_dict_is_found_in_every_wrapping():
     w = np.zeros(2)
-    for obj in ({"w": w}, {"state_dict": {"w": w}, "optimizer": {}}, {"model": {"w": w}},
-                {"network": {"module.w": w}}, {"module.w": w}):
+    for obj in (
+        {"w": w},
+        {"state_dict": {"w": w}, "optimizer": {}},
+        {"model": {"w": w}},
+        {"network": {"module.w": w}},
+        {"module.w": w},
+    ):
         assert list(state_dict(obj)) == ["w"]
 
 
@@ -97,8 +122,9 @@ def test_state_dict_goes_before_model():
     assert list(found) == ["b"]
 
 
-@pytest.mark.parametrize("obj", [[1], {}, {"epoch": 3}, {1: np.zeros(1)},
-                                 {"w": np.zeros(1), "module.w": np.zeros(1)}])
+@pytest.mark.parametrize(
+    "obj", [[1], {}, {"epoch": 3}, {1: np.zeros(1)}, {"w": np.zeros(1), "module.w": np.zeros(1)}]
+)
 def test_what_is_no_state_dict_is_refused(obj):
     with pytest.raises(InputError):
         state_dict(obj)
@@ -117,11 +143,13 @@ class Reduces:
 def attacks(trace):
     command = f"touch {trace}"
     eval_ = f"__import__('os').system({command!r})"
-    return (Reduces(os.system, command),
-            Reduces(builtins.eval, eval_),
-            {"state_dict": {"a": [Reduces(builtins.exec, eval_)]}},
-            Reduces(functools.partial(os.system, command)),
-            collections.OrderedDict(a=Reduces(map, os.system, [command])))
+    return (
+        Reduces(os.system, command),
+        Reduces(builtins.eval, eval_),
+        {"state_dict": {"a": [Reduces(builtins.exec, eval_)]}},
+        Reduces(functools.partial(os.system, command)),
+        collections.OrderedDict(a=Reduces(map, os.system, [command])),
+    )
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
@@ -197,9 +225,20 @@ def test_a_whole_module_is_refused_with_a_hint(path):
         read_pth(raw_zip(path, b"\x80\x02ctorch.nn.modules.conv\nConv2d\n)\x81}b."))
 
 
-@pytest.mark.parametrize("view", [(0, (13,), (1,)), (12, (1,), (1,)), (0, (2, 2), (11, 1)),
-                                  (-1, (2,), (1,)), (0, (2,), (-1,)), (0, (10**15,), (0,)),
-                                  (0, (3,), (1, 1)), (13, (0,), (1,)), (0, (1.0,), (1,))])
+@pytest.mark.parametrize(
+    "view",
+    [
+        (0, (13,), (1,)),
+        (12, (1,), (1,)),
+        (0, (2, 2), (11, 1)),
+        (-1, (2,), (1,)),
+        (0, (2,), (-1,)),
+        (0, (10**15,), (0,)),
+        (0, (3,), (1, 1)),
+        (13, (0,), (1,)),
+        (0, (1.0,), (1,)),
+    ],
+)
 @WRITERS
 def test_tensors_beyond_their_storage_are_refused(path, write, view):
     write(path, {"w": Tensor(Storage("0", VALUES.astype(np.float32)), *view)})
@@ -211,7 +250,7 @@ def test_tensors_beyond_their_storage_are_refused(path, write, view):
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9, 0.99])
 def test_truncated_files_are_refused(path, write, share):
     data = write(path, {"w": tensor(np.zeros(5000, np.float32), "0")}).read_bytes()
-    path.write_bytes(data[:int(len(data) * share)])
+    path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(InputError, match="x.pth"):
         read_pth(path)
 
@@ -224,13 +263,16 @@ def test_a_flipped_byte_in_the_data_of_an_archive_is_noticed(path):
         read_pth(path)
 
 
-@pytest.mark.parametrize("options, words", [
-    (dict(leave_out=["data/0"]), "data/0 is missing"),
-    (dict(leave_out=["data.pkl"]), "no data.pkl"),
-    (dict(change=lambda name, data: data[:-4] if name == "data/0" else data), "44 bytes"),
-    (dict(change=lambda name, data: b"big" if name == "byteorder" else data), "big-endian"),
-    (dict(compression=zipfile.ZIP_DEFLATED), "compressed"),
-])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (dict(leave_out=["data/0"]), "data/0 is missing"),
+        (dict(leave_out=["data.pkl"]), "no data.pkl"),
+        (dict(change=lambda name, data: data[:-4] if name == "data/0" else data), "44 bytes"),
+        (dict(change=lambda name, data: b"big" if name == "byteorder" else data), "big-endian"),
+        (dict(compression=zipfile.ZIP_DEFLATED), "compressed"),
+    ],
+)
 def test_archives_with_wrong_entries_are_refused(path, options, words):
     write_zip(path, {"w": tensor(VALUES.astype(np.float32), "0")}, **options)
     with pytest.raises(InputError, match=words):
@@ -243,8 +285,10 @@ def test_a_stream_of_another_byte_order_is_refused(path):
 
 
 def test_a_storage_larger_than_the_file_is_not_allocated(path):
-    huge = (b"\x80\x02((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
-            b"X\x03\x00\x00\x00cpu\x8a\x06" + struct.pack("<Q", 1 << 40)[:6] + b"Nt" + b"Qt.")
+    huge = (
+        b"\x80\x02((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
+        b"X\x03\x00\x00\x00cpu\x8a\x06" + struct.pack("<Q", 1 << 40)[:6] + b"Nt" + b"Qt."
+    )
     stream = io.BytesIO()
     for value in (MAGIC, 1001, {"little_endian": True}):
         pickle.dump(value, stream, protocol=2)
@@ -254,8 +298,11 @@ def test_a_storage_larger_than_the_file_is_not_allocated(path):
 
 
 @WRITERS
-@given(damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)),
-                       min_size=1, max_size=6))
+@given(
+    damage=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6
+    )
+)
 @settings(max_examples=150, deadline=None)
 def test_damage_anywhere_gives_an_array_or_a_clear_error(tmp_path_factory, write, damage):
     path = tmp_path_factory.mktemp("fuzz") / "x.pth"

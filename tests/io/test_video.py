@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vosjax.errors import InputError
 from vosjax.io import video as video_module
-from vosjax.io.errors import InputError
 from vosjax.io.video import natural, open_video, prefetch
 
 SIZE = (32, 48)
@@ -102,8 +102,11 @@ def test_every_image_format_is_read(tmp_path, suffix):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16"])
 def test_images_of_any_mode_become_rgb(tmp_path, mode):
     grey = np.full(SIZE, 100, np.uint8)
-    image = (Image.fromarray(grey.astype(np.uint16) * 256) if mode == "I;16"
-             else Image.fromarray(grey).convert(mode))
+    image = (
+        Image.fromarray(grey.astype(np.uint16) * 256)
+        if mode == "I;16"
+        else Image.fromarray(grey).convert(mode)
+    )
     image.save(tmp_path / "0.png")
     (found,) = open_video(tmp_path).frames()
     assert (found == 100).all() and found.shape == (*SIZE, 3)
@@ -200,7 +203,7 @@ def test_files_that_are_no_video_are_refused(tmp_path, content, capfd):
 
 def test_a_truncated_file_is_refused_or_warned_of(tmp_path, file):
     data = file.read_bytes()
-    (tmp_path / "v.mp4").write_bytes(data[:len(data) // 2])
+    (tmp_path / "v.mp4").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="v.mp4"):
         open_video(tmp_path / "v.mp4")
 
@@ -211,7 +214,7 @@ def test_fewer_frames_than_announced_are_warned_of(tmp_path):
     for level in LEVELS:
         writer.write(np.random.default_rng(level).integers(0, 255, (*SIZE, 3), np.uint8))
     writer.release()
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     video = open_video(path)
     if video.count is None or video.count < 10:
         pytest.skip("this OpenCV counts the frames that are there")
@@ -244,7 +247,7 @@ def test_a_damaged_image_in_the_middle_is_named(tmp_path, suffix):
         noise = np.random.default_rng(i).integers(0, 255, (*SIZE, 3), np.uint8)
         Image.fromarray(noise).save(tmp_path / f"{i}.{suffix}")
     damaged = tmp_path / f"2.{suffix}"
-    damaged.write_bytes(damaged.read_bytes()[:damaged.stat().st_size // 2])
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
     frames = open_video(tmp_path).frames()
     assert len([next(frames), next(frames)]) == 2
     with pytest.raises(InputError, match=f"frame 2: .*2.{suffix}"):
@@ -263,8 +266,15 @@ def test_two_images_of_one_name_are_refused(folder):
         open_video(folder)
 
 
-@pytest.mark.parametrize("wrong", [frame(1).astype(np.float32), frame(1)[..., 0],
-                                   np.zeros((*SIZE, 4), np.uint8), np.zeros((0, 5, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        frame(1).astype(np.float32),
+        frame(1)[..., 0],
+        np.zeros((*SIZE, 4), np.uint8),
+        np.zeros((0, 5, 3), np.uint8),
+    ],
+)
 def test_frames_of_wrong_type_or_shape_are_refused(wrong):
     with pytest.raises(InputError, match=r"frame 1 of .*uint8 \[H, W, 3\]"):
         list(open_video([frame(1), wrong]).frames())

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosjax.io import weights
-from vosjax.io.convert import convert
-from vosjax.io.errors import InputError
-from vosjax.io.weights import check_params, flatten, load_weights, nest, save_weights
+from vosjax.checkpoints import weights
+from vosjax.checkpoints.convert import convert
+from vosjax.checkpoints.weights import (
+    check_params,
+    flatten,
+    load_weights,
+    nest,
+    save_weights,
+)
+from vosjax.errors import InputError
 from vosjax.names import Name, Names, conv, conv_kernel, linear_kernel, same
 
 CARD = {"family": "aot", "config": {"layers": 2}, "source": "test", "licence": "BSD-3-Clause"}
@@ -20,8 +26,10 @@ DTYPES = [np.float32, np.float16, ml_dtypes.bfloat16, np.int32, np.bool_]
 
 def params():
     kernel = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    return {"encoder": {"conv": {"kernel": kernel, "bias": np.float32([1, 2])}},
-            "scale": np.array(2.5, np.float16)}
+    return {
+        "encoder": {"conv": {"kernel": kernel, "bias": np.float32([1, 2])}},
+        "scale": np.array(2.5, np.float16),
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -66,8 +74,10 @@ def test_nest_and_flatten_are_inverse(names):
     assert flatten(nest(flat)) == flat
 
 
-@pytest.mark.parametrize("wrong", [{"a/b": np.zeros(1)}, {1: np.zeros(1)}, {"a": {}},
-                                   {"a": np.array("text")}, {"a": None}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"a/b": np.zeros(1)}, {1: np.zeros(1)}, {"a": {}}, {"a": np.array("text")}, {"a": None}],
+)
 def test_params_that_cannot_be_stored_are_refused(tmp_path, wrong):
     with pytest.raises(ValueError):
         save_weights(tmp_path, wrong, card=CARD)
@@ -147,8 +157,11 @@ def test_an_interrupted_save_leaves_the_old_weights(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-EXPECTED = {"encoder/conv/kernel": ((2, 3, 4), np.float32),
-            "encoder/conv/bias": ((2,), np.float32), "scale": ((), np.float32)}
+EXPECTED = {
+    "encoder/conv/kernel": ((2, 3, 4), np.float32),
+    "encoder/conv/bias": ((2,), np.float32),
+    "scale": ((), np.float32),
+}
 
 
 def test_params_that_fit_pass_in_any_floating_dtype():
@@ -157,8 +170,11 @@ def test_params_that_fit_pass_in_any_floating_dtype():
 
 
 def test_every_misfit_is_named_in_one_error():
-    wrong = {"encoder": {"conv": {"kernel": np.zeros((2, 3, 5), np.float32)}},
-             "scale": np.array(1, np.int32), "more": np.zeros(1)}
+    wrong = {
+        "encoder": {"conv": {"kernel": np.zeros((2, 3, 5), np.float32)}},
+        "scale": np.array(1, np.int32),
+        "more": np.zeros(1),
+    }
     with pytest.raises(InputError) as error:
         check_params(wrong, EXPECTED)
     assert "1 missing: encoder/conv/bias" in str(error.value)
@@ -180,8 +196,12 @@ NAMES = Names((*conv("stem", "encoder.conv1"), HEAD), (r".*num_batches_tracked",
 
 def state():
     rng = np.random.default_rng(0)
-    return {"encoder.conv1.weight": rng.normal(size=(4, 3, 2, 2)), "encoder.conv1.bias": np.ones(4),
-            "decoder.weight": rng.normal(size=(5, 4)), "bn.num_batches_tracked": np.array(3)}
+    return {
+        "encoder.conv1.weight": rng.normal(size=(4, 3, 2, 2)),
+        "encoder.conv1.bias": np.ones(4),
+        "decoder.weight": rng.normal(size=(5, 4)),
+        "bn.num_batches_tracked": np.array(3),
+    }
 
 
 def test_convert_renames_and_lays_out():
@@ -197,14 +217,20 @@ def test_convert_names_every_misfit_in_one_error():
     del wrong["encoder.conv1.bias"]
     with pytest.raises(InputError) as error:
         convert(wrong, NAMES)
-    for words in ("1 missing: encoder.conv1.bias", "1 not expected: surplus",
-                  "1 of a wrong rank: encoder.conv1.weight [4, 3]"):
+    for words in (
+        "1 missing: encoder.conv1.bias",
+        "1 not expected: surplus",
+        "1 of a wrong rank: encoder.conv1.weight [4, 3]",
+    ):
         assert words in str(error.value)
 
 
 def test_convert_checks_the_shapes_of_the_network():
-    expected = {"stem/kernel": ((2, 2, 3, 4), np.float32), "stem/bias": ((4,), np.float32),
-                "head/kernel": ((4, 6), np.float32)}
+    expected = {
+        "stem/kernel": ((2, 2, 3, 4), np.float32),
+        "stem/bias": ((4,), np.float32),
+        "head/kernel": ((4, 6), np.float32),
+    }
     with pytest.raises(InputError, match=r"1 of another .*decoder.weight as head/kernel") as error:
         convert(state(), NAMES, expected=expected)
     assert "stem" not in str(error.value)
@@ -214,8 +240,11 @@ def test_convert_checks_the_shapes_of_the_network():
 
 def test_convert_names_weights_that_no_name_leads_to():
     with pytest.raises(InputError, match="without a name in the checkpoint: tail"):
-        convert({"a": np.zeros(1)}, Names((Name("a", "a", same),)),
-                expected={"a": ((1,), np.float32), "tail": ((1,), np.float32)})
+        convert(
+            {"a": np.zeros(1)},
+            Names((Name("a", "a", same),)),
+            expected={"a": ((1,), np.float32), "tail": ((1,), np.float32)},
+        )
 
 
 def test_ignored_patterns_have_to_match_the_whole_key():

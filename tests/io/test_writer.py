@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
+from vosjax.errors import DiskFull, InputError
 from vosjax.io import files, writer
-from vosjax.io.errors import DiskFull, InputError
 from vosjax.io.files import atomic, disk_full, write_json
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import open_video
@@ -22,8 +22,16 @@ NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_the_davis_palette_starts_as_published():
-    assert DAVIS[:8].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128],
-                                  [128, 0, 128], [0, 128, 128], [128, 128, 128]]
+    assert DAVIS[:8].tolist() == [
+        [0, 0, 0],
+        [128, 0, 0],
+        [0, 128, 0],
+        [128, 128, 0],
+        [0, 0, 128],
+        [128, 0, 128],
+        [0, 128, 128],
+        [128, 128, 128],
+    ]
     assert DAVIS[255].tolist() == [224, 224, 192]
     assert len({tuple(c) for c in DAVIS.tolist()}) == 256
 
@@ -44,8 +52,9 @@ def test_label_maps_show_their_palette(tmp_path):
     np.testing.assert_array_equal(Image.open(tmp_path / "x.png").convert("RGB"), DAVIS[labels])
 
 
-@pytest.mark.parametrize("labels", [np.zeros((2, 2)), np.zeros((2, 2), np.uint16),
-                                    np.zeros((2, 2, 1), np.uint8)])
+@pytest.mark.parametrize(
+    "labels", [np.zeros((2, 2)), np.zeros((2, 2), np.uint16), np.zeros((2, 2, 1), np.uint8)]
+)
 def test_label_maps_of_another_type_are_refused(tmp_path, labels):
     with pytest.raises(ValueError, match="uint8"):
         write_label_png(tmp_path / "x.png", labels)
@@ -146,7 +155,8 @@ def test_scores_are_written_a_frame_at_a_time(tmp_path):
         ["frame", "name", "object", "mean_probability", "margin", "area", "absent"],
         ["0", "a", "3", "0.9123", "0.5000", "12", "0"],
         ["0", "a", "7", "0.9123", "0.5000", "12", "0"],
-        ["1", 'b,"c"', "3", "0.0000", "0.0000", "0", "1"]]
+        ["1", 'b,"c"', "3", "0.0000", "0.0000", "0", "1"],
+    ]
     table.close()
 
 
@@ -195,7 +205,7 @@ class FullFile:
     def write(self, data):
         if not self.room:
             raise NO_SPACE
-        n, self.room = self.file.write(data[:self.room]), 0
+        n, self.room = self.file.write(data[: self.room]), 0
         return n
 
 
@@ -270,7 +280,8 @@ def test_a_missing_codec_is_said(tmp_path, monkeypatch):
 
 def test_an_overlay_on_a_full_disk_stops(tmp_path, monkeypatch):
     with OverlayWriter(tmp_path / "overlay.mp4", fps=25, size=(32, 32)) as video:
-        monkeypatch.setattr(files.shutil, "disk_usage", lambda path:
-                            type("Usage", (), {"free": writer._ROOM - 1}))
+        monkeypatch.setattr(
+            files.shutil, "disk_usage", lambda path: type("Usage", (), {"free": writer._ROOM - 1})
+        )
         with pytest.raises(DiskFull, match="overlay.mp4"):
             video.write(np.zeros((32, 32, 3), np.uint8))

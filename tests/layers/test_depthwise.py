@@ -8,9 +8,10 @@ import pytest
 from vosjax.layers.conv import depthwise
 
 
-@pytest.mark.parametrize("height, width, size, stride, dilation",
-                         [(7, 9, 3, 1, 1), (7, 9, 3, 2, 1), (6, 8, 3, 2, 1), (7, 9, 3, 1, 2),
-                          (5, 7, 5, 1, 1)])
+@pytest.mark.parametrize(
+    "height, width, size, stride, dilation",
+    [(7, 9, 3, 1, 1), (7, 9, 3, 2, 1), (6, 8, 3, 2, 1), (7, 9, 3, 1, 2), (5, 7, 5, 1, 1)],
+)
 def test_value_and_gradients(monkeypatch, height, width, size, stride, dilation):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, height, width, 4)).astype(np.float32)
@@ -19,8 +20,12 @@ def test_value_and_gradients(monkeypatch, height, width, size, stride, dilation)
     def both(form):
         with monkeypatch.context() as patch:
             patch.setattr(jax.lax, "platform_dependent", lambda *args, **forms: forms[form](*args))
-            return jax.value_and_grad(lambda x, kernel: jnp.sum(jnp.sin(
-                depthwise(x, kernel, stride=stride, dilation=dilation))), (0, 1))(x, kernel)
+            return jax.value_and_grad(
+                lambda x, kernel: jnp.sum(
+                    jnp.sin(depthwise(x, kernel, stride=stride, dilation=dilation))
+                ),
+                (0, 1),
+            )(x, kernel)
 
     for one, other in zip(jax.tree.leaves(both("cpu")), jax.tree.leaves(both("default"))):
         np.testing.assert_allclose(one, other, atol=2e-5)

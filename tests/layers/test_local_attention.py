@@ -18,8 +18,13 @@ def draw(height, width, radius, *, offset=True):
 
     side = 2 * radius + 1
     query, key = one(height, width, HEADS, 4), one(height, width, HEADS, 4)
-    return (query, key, one(height, width, HEADS, DEPTH), one(height, width, HEADS, side, side),
-            one(HEADS, DEPTH, side, side) if offset else None)
+    return (
+        query,
+        key,
+        one(height, width, HEADS, DEPTH),
+        one(height, width, HEADS, side, side),
+        one(HEADS, DEPTH, side, side) if offset else None,
+    )
 
 
 def definition(query, key, value, bias, offsets, radius):
@@ -45,8 +50,9 @@ def attend(query, key, value, bias, offsets, radius):
 @pytest.fixture(params=["cpu", "default"])
 def platform(request, monkeypatch):
     """Each of the forms between which the platform chooses."""
-    monkeypatch.setattr(jax.lax, "platform_dependent",
-                        lambda *args, **forms: forms[request.param](*args))
+    monkeypatch.setattr(
+        jax.lax, "platform_dependent", lambda *args, **forms: forms[request.param](*args)
+    )
 
 
 @pytest.mark.parametrize("height, width, radius", [(5, 6, 1), (4, 3, 3), (1, 7, 2)])
@@ -75,5 +81,6 @@ def test_gradients_are_the_same_on_every_platform(monkeypatch):
 def test_a_batch_changes_nothing():
     arrays = draw(4, 5, 2)
     batched = jax.jit(jax.vmap(lambda *arrays: attend(*arrays, 2)))(
-        *(np.stack([x, 2 * x]) for x in arrays))
+        *(np.stack([x, 2 * x]) for x in arrays)
+    )
     np.testing.assert_allclose(batched[0], attend(*arrays, 2), atol=1e-6)

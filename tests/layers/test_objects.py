@@ -10,16 +10,18 @@ from vosjax.layers.objects import each
 from vosjax.layers.residual import BRANCH, orthogonal, random_encoder
 
 LIVE = jnp.array([True, False, True])
-MASKS = jnp.arange(12.).reshape(3, 4) / 12
+MASKS = jnp.arange(12.0).reshape(3, 4) / 12
 
 
 def squares(mask):
-    return {"value": mask ** 2, "sum": mask.sum()}
+    return {"value": mask**2, "sum": mask.sum()}
 
 
 def test_objects_together_give_what_they_give_one_by_one():
-    apart, together = (jax.jit(lambda masks, t=t: each(squares, LIVE, masks, together=t))(MASKS)
-                       for t in (False, True))
+    apart, together = (
+        jax.jit(lambda masks, t=t: each(squares, LIVE, masks, together=t))(MASKS)
+        for t in (False, True)
+    )
     jax.tree.map(np.testing.assert_array_equal, apart, together)
     assert not together["value"][1].any() and together["sum"][1] == 0
 
@@ -38,21 +40,23 @@ def test_a_branch_known_while_tracing_leaves_no_conditional(predicate):
     def chosen(x):
         return branch(predicate, jnp.sin, jnp.cos, x)
 
-    assert [str(e.primitive) for e in jax.make_jaxpr(chosen)(1.).eqns] == ["sin"]
+    assert [str(e.primitive) for e in jax.make_jaxpr(chosen)(1.0).eqns] == ["sin"]
 
 
 def test_a_traced_branch_stays_one():
     def chosen(flag, x):
         return branch(flag, jnp.sin, jnp.cos, x)
 
-    assert jax.jit(chosen)(False, 0.) == 1 and jax.jit(chosen)(True, 0.) == 0
-    assert "cond" in str(jax.make_jaxpr(chosen)(True, 0.))
+    assert jax.jit(chosen)(False, 0.0) == 1 and jax.jit(chosen)(True, 0.0) == 0
+    assert "cond" in str(jax.make_jaxpr(chosen)(True, 0.0))
 
 
 def test_fresh_residual_branches_start_small():
-    shapes = {"conv1": {"kernel": jnp.zeros((7, 7, 3, 64))},
-              "bn1": {"scale": jnp.zeros(64), "var": jnp.zeros(64), "bias": jnp.zeros(64)},
-              "layer1_0": {"bn1": {"scale": jnp.zeros(64)}, "bn2": {"scale": jnp.zeros(64)}}}
+    shapes = {
+        "conv1": {"kernel": jnp.zeros((7, 7, 3, 64))},
+        "bn1": {"scale": jnp.zeros(64), "var": jnp.zeros(64), "bias": jnp.zeros(64)},
+        "layer1_0": {"bn1": {"scale": jnp.zeros(64)}, "bn2": {"scale": jnp.zeros(64)}},
+    }
     found = random_encoder(jax.random.key(0), shapes)
     assert (found["layer1_0"]["bn2"]["scale"] == np.float32(BRANCH)).all()
     assert (found["layer1_0"]["bn1"]["scale"] == 1).all() and (found["bn1"]["scale"] == 1).all()

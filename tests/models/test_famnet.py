@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax.io.weights import flatten, nest
+from vosjax.checkpoints.weights import flatten, nest
 from vosjax.layers.residual import upsample
 from vosjax.models import build
 from vosjax.models.famnet.blocks import VALUE, Align, Decoder, warp
@@ -27,7 +27,8 @@ def run(decoder):
 def params(maps):
     decoder = Decoder(align=True, aspp=True)
     return jax.jit(lambda key: decoder.init(key, *maps, method="whole")["params"])(
-        jax.random.PRNGKey(1))
+        jax.random.PRNGKey(1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,14 @@ def without(params, *names):
     return {name: params[name] for name in params if name not in names}
 
 
-@pytest.mark.parametrize("settings, lacks", [
-    (dict(align=True, aspp=True), ()), (dict(align=True, aspp=False), ("context",)),
-    (dict(align=False, aspp=True), ("align8", "align4"))])
+@pytest.mark.parametrize(
+    "settings, lacks",
+    [
+        (dict(align=True, aspp=True), ()),
+        (dict(align=True, aspp=False), ("context",)),
+        (dict(align=False, aspp=True), ("align8", "align4")),
+    ],
+)
 def test_additions_start_as_the_identity(maps, params, stm, settings, lacks):
     found = run(Decoder(**settings))(without(params, *lacks), maps)
     np.testing.assert_allclose(found, stm, atol=2e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vosjax import models
-from vosjax.read import affinity
+from vosjax.memory.read import affinity
 from vosjax.types import Spec, When
 
 SIZE = 64
@@ -29,8 +29,10 @@ def seen(request):
         features = vos.encode(params, picture)
         state = vos.init(params, Spec(SIZE, SIZE, 1, 1))
         _, aux = vos.predict(params, state, features)
-        banks = [vos.commit(params, state, aux, probs, jnp.array([True]), when).bank.data
-                 for probs in (masks, jnp.zeros_like(masks).at[0].set(1))]
+        banks = [
+            vos.commit(params, state, aux, probs, jnp.array([True]), when).bank.data
+            for probs in (masks, jnp.zeros_like(masks).at[0].set(1))
+        ]
         return features, banks
 
     return (request.param, *look())

@@ -23,6 +23,7 @@ def pooled(maps):
 
 def family(**changes):
     """Matches mean colours of 16x16 patches; an object's value is its share of the patch."""
+
     def encode(params, frame):
         key = pooled(pad(frame).transpose(2, 0, 1)).reshape(3, -1).T
         return Frame(params * key[:, None], None, Size(*frame.shape[:2]))
@@ -39,8 +40,9 @@ def family(**changes):
 
 @functools.lru_cache
 def network(*, last_frame=False, top_k=2, kernel=None, short_side=480, **changes):
-    return matching.build(family(**changes), top_k=top_k, kernel=kernel, last_frame=last_frame,
-                          short_side=short_side)
+    return matching.build(
+        family(**changes), top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+    )
 
 
 PARAMS = jnp.float32(20)
@@ -54,7 +56,7 @@ def masks(*objects, slots=OBJECTS):
     """One-hot probabilities [N+1, H, W]: object n fills the n-th band of columns."""
     labels = np.zeros((HEIGHT, WIDTH), int)
     for slot in objects:
-        labels[:, 15 * slot - 15:15 * slot] = slot
+        labels[:, 15 * slot - 15 : 15 * slot] = slot
     return jnp.asarray(labels == np.arange(slots + 1)[:, None, None], jnp.float32)
 
 
@@ -65,6 +67,7 @@ def given(*objects, slots=OBJECTS):
 @functools.lru_cache
 def program(vos):
     """One frame; its probabilities are given where it is annotated, predicted elsewhere."""
+
     @jax.jit
     def step(state, frame, probs, slots, when):
         logits, aux = vos.predict(PARAMS, state, vos.encode(PARAMS, frame))
@@ -83,8 +86,9 @@ def run(vos, clip, prompts, *, gap=1, capacity=4, slots=OBJECTS):
         remember = annotated or time - last >= gap
         last = time if remember else last
         when = When(jnp.array(annotated), jnp.array(remember), jnp.int32(time))
-        state, logits = program(vos)(state, clip[time], masks(*marked, slots=slots),
-                                     given(*marked, slots=slots), when)
+        state, logits = program(vos)(
+            state, clip[time], masks(*marked, slots=slots), given(*marked, slots=slots), when
+        )
         states.append(state)
         answers.append(np.asarray(logits))
     return states, answers
@@ -125,8 +129,7 @@ def test_remembered_frames_stay_and_others_do_not():
 
 def test_the_last_frame_stays_until_the_next_is_committed():
     states, _ = run(network(last_frame=True), frames(6), {0: (1,)}, gap=3)
-    assert [held(state) for state in states] == [
-        [0], [0, 1], [0, 2], [0, 3], [0, 3, 4], [0, 3, 5]]
+    assert [held(state) for state in states] == [[0], [0, 1], [0, 2], [0, 3], [0, 3, 4], [0, 3, 5]]
 
 
 def test_the_last_frame_takes_no_room_of_remembered_ones():
@@ -151,8 +154,9 @@ def test_given_masks_are_aggregated_only_where_the_family_says_so():
         vos = network(soft_given=soft)
         state = vos.init(PARAMS, Spec(HEIGHT, WIDTH, OBJECTS, 1))
         _, aux = vos.predict(PARAMS, state, vos.encode(PARAMS, frames(1)[0]))
-        state = vos.commit(PARAMS, state, aux, overlapping, given(1, 2, 3),
-                           When(yes, yes, jnp.int32(0)))
+        state = vos.commit(
+            PARAMS, state, aux, overlapping, given(1, 2, 3), When(yes, yes, jnp.int32(0))
+        )
         value = float(state.bank.data.value[0, 1, 0, 0])
         inside = float(jax.nn.softmax(aggregate(jnp.full(3, 0.4), jnp.ones(3, bool)))[1])
         assert value == pytest.approx(inside if soft else 0.4 * 15 / 16, abs=0.05)
@@ -172,9 +176,17 @@ def test_a_kernel_keeps_reads_near_their_own_place():
     assert np.ptp(near) > 1 > np.ptp(everywhere[3:-3, 3:-3])
 
 
-@pytest.mark.parametrize("sides, scale, expected", [
-    ((480, 854), 1.0, (480, 854)), ((1080, 1920), 1.0, (480, 853)), ((1920, 1080), 1.0, (853, 480)),
-    ((100, 150), 1.0, (100, 150)), ((480, 854), 1.25, (600, 1067)), ((720, 720), 1.0, (480, 480))])
+@pytest.mark.parametrize(
+    "sides, scale, expected",
+    [
+        ((480, 854), 1.0, (480, 854)),
+        ((1080, 1920), 1.0, (480, 853)),
+        ((1920, 1080), 1.0, (853, 480)),
+        ((100, 150), 1.0, (100, 150)),
+        ((480, 854), 1.25, (600, 1067)),
+        ((720, 720), 1.0, (480, 480)),
+    ],
+)
 def test_size_limits_the_short_side(sides, scale, expected):
     assert network().size(*sides, scale) == expected
     assert network(short_side=None).size(*sides) == sides
@@ -188,7 +200,7 @@ def test_specs_without_room_are_refused(objects, capacity):
 
 @pytest.mark.parametrize("height, width", [(30, 45), (32, 48), (17, 31)])
 def test_padding_is_shared_between_both_sides_and_crop_undoes_it(height, width):
-    maps = np.arange(2. * height * width).reshape(2, height, width)
+    maps = np.arange(2.0 * height * width).reshape(2, height, width)
     padded = pad(jnp.asarray(maps), first=1)
     assert padded.shape[1:] == tuple(16 * side for side in grid(height, width))
     np.testing.assert_array_equal(crop(padded, height, width), maps)

@@ -1,15 +1,27 @@
 """AOST at every depth, with and without masked slots, and AOTv2 over whole clips."""
 
-import aost_goldens as aost
-import clip_checks
 import pytest
-import tolerances
+from support import aost_goldens as aost
+from support import clip_checks, tolerances
 
-FAST = ("aost_d1_97x129", "aost_d1_obj3_97x129", "aost_d2_97x129", "aost_d2_obj3_97x129",
-        "aost_d3_97x129", "aost_d3_obj3_97x129", "r50_aotv2l_97x129")
-SLOW = ("r50_aost_d1_97x129", "r50_aost_d1_obj3_97x129", "r50_aost_d2_97x129",
-        "r50_aost_d2_obj3_97x129", "r50_aost_d3_97x129", "r50_aost_d3_obj3_97x129",
-        "swinb_aotv2l_96x128")
+FAST = (
+    "aost_d1_97x129",
+    "aost_d1_obj3_97x129",
+    "aost_d2_97x129",
+    "aost_d2_obj3_97x129",
+    "aost_d3_97x129",
+    "aost_d3_obj3_97x129",
+    "r50_aotv2l_97x129",
+)
+SLOW = (
+    "r50_aost_d1_97x129",
+    "r50_aost_d1_obj3_97x129",
+    "r50_aost_d2_97x129",
+    "r50_aost_d2_obj3_97x129",
+    "r50_aost_d3_97x129",
+    "r50_aost_d3_obj3_97x129",
+    "swinb_aotv2l_96x128",
+)
 EVERY = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 SLOTS = 10
 
@@ -18,12 +30,12 @@ SLOTS = 10
 def case(request):
     _, meta = aost.load(request.param)
     masked = meta["highest_live_identity"] == meta["objects"]
-    return clip_checks.Case(request.param, aost.of(request.param, meta), aost.FOLDER,
-                            objects=None if masked else SLOTS)
+    return clip_checks.Case(
+        request.param, aost.of(request.param, meta), aost.FOLDER, objects=None if masked else SLOTS
+    )
 
 
 class TestAost(clip_checks.Checks):
-
     def test_memory_has_the_depths_layers(self, case):
         assert case.states[0].long.data["k"].shape[1] == case.layers
 

@@ -1,16 +1,16 @@
 """What AOST's depths promise each other, and its parts: fusion, identity embedding, its norm."""
 
-import aost_goldens as aost
-import aot_goldens as aot
-import backbone_goldens as goldens
 import jax
 import numpy as np
 import pytest
-import tolerances
+from support import aost_goldens as aost
+from support import aot_goldens as aot
+from support import backbone_goldens as goldens
+from support import tolerances
 
 from vosjax import models
-from vosjax.io.convert import convert
-from vosjax.io.errors import InputError
+from vosjax.checkpoints.convert import convert
+from vosjax.errors import InputError
 from vosjax.layers.norm import layer_norm
 from vosjax.models.aot.identity import CHANNELS, IdentityBank
 from vosjax.models.aot.lstt import Block
@@ -26,10 +26,18 @@ def first_frames():
     for depth in (1, 2, 3):
         net = aost.network(MODEL, depth=depth, mask_unused=False)
         state = aot.empty(net, frames.shape[1:3], 10)
-        state, _ = aot.advance(net, state, frames[0], masks[0], given=np.ones(10, bool),
-                               when=aot.when(0, annotated=True))
-        before, (_, found[depth]) = state, aot.advance(
-            net, state, frames[1], None, given=np.zeros(10, bool), when=aot.when(1))
+        state, _ = aot.advance(
+            net,
+            state,
+            frames[0],
+            masks[0],
+            given=np.ones(10, bool),
+            when=aot.when(0, annotated=True),
+        )
+        before, (_, found[depth]) = (
+            state,
+            aot.advance(net, state, frames[1], None, given=np.zeros(10, bool), when=aot.when(1)),
+        )
 
     def decodes(state, frame):
         vos = net.model.vos
@@ -61,8 +69,10 @@ def test_decodes_of_the_deep_run_are_the_references(first_frames):
 
 
 def test_state_holds_the_run_layers_only():
-    state = {depth: aot.empty(aost.network(MODEL, depth=depth, mask_unused=False), (97, 129), 2)
-             for depth in (1, 3)}
+    state = {
+        depth: aot.empty(aost.network(MODEL, depth=depth, mask_unused=False), (97, 129), 2)
+        for depth in (1, 3)
+    }
     assert state[1].long.data["k"].nbytes * 3 == state[3].long.data["k"].nbytes
 
 
@@ -73,8 +83,11 @@ def test_depth_changes_no_weight_and_no_name():
 
 
 def test_file_of_a_shallower_network_is_refused():
-    state = {key: array for key, array in aot.rebuilt(MODEL, aost.FOLDER).items()
-             if not key.startswith("LSTT.layers.2.")}
+    state = {
+        key: array
+        for key, array in aot.rebuilt(MODEL, aost.FOLDER).items()
+        if not key.startswith("LSTT.layers.2.")
+    }
     with pytest.raises(InputError, match=r"LSTT\.layers\.2\."):
         convert(state, aost.build(MODEL, depth=2).names)
 

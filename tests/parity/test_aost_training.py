@@ -3,14 +3,14 @@
 import csv
 import functools
 
-import aost_goldens as aost
-import aot_goldens as aot
-import backbone_goldens as goldens
-import golden_root
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support import aost_goldens as aost
+from support import aot_goldens as aot
+from support import backbone_goldens as goldens
+from support import golden_root
 
 from vosjax.train import defaults, losses, schedule, step
 from vosjax.types import Spec
@@ -45,8 +45,9 @@ def recorded():
     found = {run: np.zeros((5, 3, 2)) for run in RUNS}
     with open(golden_root.path("aost/train_scalable_losses.csv"), newline="") as file:
         for row in csv.DictReader(file):
-            found[row["run"]][int(row["frame"]), int(row["depth"]) - 1, int(row["sample"])] = (
-                row["loss"])
+            found[row["run"]][int(row["frame"]), int(row["depth"]) - 1, int(row["sample"])] = row[
+                "loss"
+            ]
     return found
 
 
@@ -57,8 +58,9 @@ def one_frame():
 
     def run(state, frame, labels, fed, given, live, when, count):
         logits, aux = model.vos.predict(params, state, model.vos.encode(params, frame))
-        told = jnp.stack([losses.frame_loss(x, labels, live, count).total
-                          for x in model.depths(params, aux)])
+        told = jnp.stack(
+            [losses.frame_loss(x, labels, live, count).total for x in model.depths(params, aux)]
+        )
         own = jnp.argmax(logits, 0)
         fed = jnp.where(fed < 0, own, fed)
         probs = jax.nn.one_hot(fed, SLOTS + 1, axis=0)
@@ -75,12 +77,21 @@ def losses_of(run, sample):
     none, nothing = np.full(SIZE, -1, np.int32), np.zeros(SLOTS, bool)
     truth = labels.astype(np.int32)
     state = model.vos.init(params, Spec(*SIZE, SLOTS, 3))
-    state, _, _ = seen(state, frames[0] / 255, truth[0], truth[0], live, live,
-                       aot.when(0, annotated=True), count)
+    state, _, _ = seen(
+        state, frames[0] / 255, truth[0], truth[0], live, live, aot.when(0, annotated=True), count
+    )
     found = []
     for t, frame in enumerate(frames / 255):
-        after, told, _ = seen(state, frame, truth[t], none if own else truth[t], nothing, live,
-                              aot.when(t, remember=t > 0 and t % GAP == 0), count)
+        after, told, _ = seen(
+            state,
+            frame,
+            truth[t],
+            none if own else truth[t],
+            nothing,
+            live,
+            aot.when(t, remember=t > 0 and t % GAP == 0),
+            count,
+        )
         state = after if t else state
         found.append(told)
     return np.stack(found)
@@ -110,20 +121,24 @@ def differentiated():
             return model.vos.commit(params, state, aux, probs, given, when)
 
         fed = model._replace(vos=model.vos._replace(commit=commit))
-        return jax.value_and_grad(lambda params: step.clip_loss(
-            fed, params, clip, knobs, settings), has_aux=True)(params)
+        return jax.value_and_grad(
+            lambda params: step.clip_loss(fed, params, clip, knobs, settings), has_aux=True
+        )(params)
 
     def both(run):
         found = []
         for sample in (0, 1):
-            clip = step.Clips(*(x[sample:sample + 1] for x in clips()))
+            clip = step.Clips(*(x[sample : sample + 1] for x in clips()))
             own = PERMS[sample][golden[f"{run}/pred_masks"][:, sample].astype(int)]
             stored = np.where(np.arange(5)[:, None, None] > 0, own, clip.labels[0])
             stored = stored if knobs(run).own else clip.labels[0]
             found.append(differentiate(clip, stored.astype(np.int32), knobs(run)))
         (totals, parts), grads = jax.tree.map(lambda *both: jnp.stack(both), *found)
-        return (totals.mean(), np.asarray(parts["frames"])[..., 0].T,
-                jax.tree.map(lambda both: both.mean(0), grads))
+        return (
+            totals.mean(),
+            np.asarray(parts["frames"])[..., 0].T,
+            jax.tree.map(lambda both: both.mean(0), grads),
+        )
 
     return model, both
 
@@ -137,8 +152,10 @@ def test_total_loss_and_gradient_norms(run):
     assert np.abs(per_frame - frames).max() <= LOSS
     fade = max(1e5 + 1e-5 - RUNS[run], 0) / (1e5 + 1e-5)
     assert abs(total - (fade * frames[0].mean() + frames[1:].mean())) <= LOSS
-    flat = {"/".join(part.key for part in path): np.linalg.norm(np.asarray(leaf, np.float64))
-            for path, leaf in jax.tree_util.tree_leaves_with_path(grads)}
+    flat = {
+        "/".join(part.key for part in path): np.linalg.norm(np.asarray(leaf, np.float64))
+        for path, leaf in jax.tree_util.tree_leaves_with_path(grads)
+    }
     paths = {name.key: name.path for name in model.names.entries}
     with open(golden_root.path("aost/train_scalable_gradnorms.csv"), newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["run"] == run]

@@ -1,14 +1,25 @@
 """AOT over whole clips: encoder, memory, LSTT outputs, logits and labels of the reference."""
 
-import aot_goldens as aot
-import clip_checks
 import pytest
-import tolerances
+from support import aot_goldens as aot
+from support import clip_checks, tolerances
 
-FAST = ("aott_97x129", "aotl_97x129", "aotl_topk32_gap1_97x129", "r50_aotl_97x129",
-        "r50_aotl_v2_97x129")
-SLOW = ("aott_129x161", "aotb_97x129", "aotb_129x161", "aotl_129x161", "r50_aotl_129x161",
-        "swinb_aotl_96x128", "swinb_aotl_128x160")
+FAST = (
+    "aott_97x129",
+    "aotl_97x129",
+    "aotl_topk32_gap1_97x129",
+    "r50_aotl_97x129",
+    "r50_aotl_v2_97x129",
+)
+SLOW = (
+    "aott_129x161",
+    "aotb_97x129",
+    "aotb_129x161",
+    "aotl_129x161",
+    "r50_aotl_129x161",
+    "swinb_aotl_96x128",
+    "swinb_aotl_128x160",
+)
 EVERY = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
@@ -19,7 +30,6 @@ def case(request):
 
 
 class TestAot(clip_checks.Checks):
-
     def test_labels_of_the_clip_on_own_predictions(self, case):
         for _, wrong in case.alone():
             assert wrong <= tolerances.FLIPPED

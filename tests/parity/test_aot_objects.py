@@ -1,13 +1,13 @@
 """AOT when objects come later, and when they are more than ten."""
 
-import aot_goldens as aot
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tolerances
+from support import aot_goldens as aot
+from support import tolerances
 
-from vosjax import compose
+from vosjax.compose import combinators
 from vosjax.types import Spec
 
 
@@ -20,21 +20,33 @@ def late():
     gap = meta["long_term_mem_gap"]
     two, three, none = np.array([1, 1, 0], bool), np.array([0, 0, 1], bool), np.zeros(3, bool)
     state = aot.empty(net, frames.shape[1:3], 3)
-    state, _ = aot.advance(net, state, frames[0], golden["mask0"], given=two,
-                           when=aot.when(0, annotated=True))
+    state, _ = aot.advance(
+        net, state, frames[0], golden["mask0"], given=two, when=aot.when(0, annotated=True)
+    )
     seen, states, last = {}, {0: state}, 0
     for t in range(1, len(frames)):
         arrives = t == 2
         remember = arrives or t - last >= gap
         last = t if remember else last
-        state, seen[t] = aot.advance(net, state, frames[t], golden[f"label/t{t}"],
-                                     given=three if arrives else none,
-                                     when=aot.when(t, annotated=arrives, remember=remember))
+        state, seen[t] = aot.advance(
+            net,
+            state,
+            frames[t],
+            golden[f"label/t{t}"],
+            given=three if arrives else none,
+            when=aot.when(t, annotated=arrives, remember=remember),
+        )
         states[t] = state
     alone = aot.empty(net, frames.shape[1:3], 3)
     for _ in range(2):  # a reference frame is decoded by predicting it from its own memory
-        alone, again = aot.advance(net, alone, frames[2], golden["label/t2"], given=two | three,
-                                   when=aot.when(2, annotated=True))
+        alone, again = aot.advance(
+            net,
+            alone,
+            frames[2],
+            golden["label/t2"],
+            given=two | three,
+            when=aot.when(2, annotated=True),
+        )
     return golden, seen, states, again
 
 
@@ -53,7 +65,7 @@ def test_logits_before_during_and_after(late):
     golden, seen, *_ = late
     for t, found in seen.items():
         want = golden[f"logits/t{t}"]
-        assert aot.difference(np.asarray(found.logits4)[:len(want)], want) <= limit("logits")
+        assert aot.difference(np.asarray(found.logits4)[: len(want)], want) <= limit("logits")
 
 
 def test_outputs_of_the_last_layer(late):
@@ -87,7 +99,7 @@ def many():
     """Twelve objects in two groups: (golden, [(group logits at stride 4, merged)] of frames 1..)."""
     golden, meta = aot.load("aott_12obj_97x129")
     net = aot.of(meta)
-    model = net.model._replace(vos=compose.groups(net.model.vos, meta["engines"]))
+    model = net.model._replace(vos=combinators.groups(net.model.vos, meta["engines"]))
     frames, _ = aot.clip(meta["clip"])
     objects = sum(meta["objects_per_engine"])
 
@@ -103,8 +115,14 @@ def many():
     labels = [golden["mask0"], *(golden[f"pred/t{t}"] for t in range(1, steps + 1))]
     seen = []
     for t in range(steps + 1):
-        state, found = step(net.params, state, frames[t], labels[t].astype(np.int32),
-                            np.full(objects, t == 0), aot.when(t, annotated=t == 0))
+        state, found = step(
+            net.params,
+            state,
+            frames[t],
+            labels[t].astype(np.int32),
+            np.full(objects, t == 0),
+            aot.when(t, annotated=t == 0),
+        )
         seen.append(found)
     return golden, seen[1:], meta["objects_per_engine"]
 
@@ -113,9 +131,10 @@ def test_each_group_has_its_engines_logits(many):
     golden, seen, sizes = many
     for t, (groups, _) in enumerate(seen, 1):
         for e, size in enumerate(sizes):
-            got = np.asarray(groups[e])[:size + 1]
+            got = np.asarray(groups[e])[: size + 1]
             assert aot.difference(got, golden[f"logits/t{t}/e{e}"]) <= (
-                tolerances.limit("aot", "aott_97x129", "logits"))
+                tolerances.limit("aot", "aott_97x129", "logits")
+            )
 
 
 def test_merged_logits_and_probabilities(many):

@@ -2,24 +2,23 @@
 
 import csv
 
-import aot_goldens as aot
-import backbone_goldens as goldens
 import flax.linen as nn
-import golden_root
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tolerances
+from support import aot_goldens as aot
+from support import backbone_goldens as goldens
+from support import golden_root, tolerances
 
 from vosjax.layers.attention import SelfAttention, join_heads, split_heads
 from vosjax.layers.local_attention import LocalAttention
 from vosjax.layers.norm import FrozenBatchNorm, group_norm, layer_norm
 from vosjax.layers.position import sine_position
+from vosjax.memory.read import read
 from vosjax.models.aot.identity import CHANNELS, IdentityBank
 from vosjax.models.aot.lstt import NORM_GROUPS, FeedForward
 from vosjax.models.aot.size import network_size
-from vosjax.read import read
 
 HEADS = 8
 
@@ -53,8 +52,9 @@ def dense(weights, x):
 def test_local_attention(block, size):
     golden = goldens.arrays("aot/local_attention.npz")
     grid = tuple(int(n) for n in size.split("x"))
-    query, key, value = (last(golden[f"{size}/{name}"]).reshape(-1, grid[0] * grid[1], 256)
-                         for name in "qkv")
+    query, key, value = (
+        last(golden[f"{size}/{name}"]).reshape(-1, grid[0] * grid[1], 256) for name in "qkv"
+    )
 
     def attend(query, key, value):
         mixed = LocalAttention(HEADS).apply({"params": block["short"]}, query, key, value, grid)
@@ -77,7 +77,7 @@ def test_long_term_attention(block, top_k, member):
 
 def test_self_attention(block):
     golden = goldens.arrays("aot/long_term_attention.npz")
-    query, value = golden["q"], golden["v"][:len(golden["q"])]
+    query, value = golden["q"], golden["v"][: len(golden["q"])]
     # With the value as tokens and q - v as position, queries and keys see q and values see v.
     got = SelfAttention(HEADS).apply({"params": block["self_attention"]}, value, query - value)
     assert aot.difference(got, golden["self_attn_out_q_q_v63"]) <= tolerances.PART
@@ -96,12 +96,17 @@ def test_feed_forward_activation(block):
 def test_identity_embedding(model, aligned, shuffled):
     golden = goldens.arrays("aot/id_embedding.npz")
     state = aot.rebuilt(model)
-    weights = {"bank": {"kernel": state["patch_wise_id_bank.weight"].transpose(2, 3, 1, 0),
-                        "bias": state["patch_wise_id_bank.bias"]}}
+    weights = {
+        "bank": {
+            "kernel": state["patch_wise_id_bank.weight"].transpose(2, 3, 1, 0),
+            "bias": state["patch_wise_id_bank.bias"],
+        }
+    }
     labels = golden[f"{model}/mask"].astype(int)
     labels = golden["perm"][labels] if shuffled else labels  # a shuffle is a choice of slots
-    got = IdentityBank(aligned, False).apply({"params": weights},
-                                             jax.nn.one_hot(jnp.asarray(labels), CHANNELS))
+    got = IdentityBank(aligned, False).apply(
+        {"params": weights}, jax.nn.one_hot(jnp.asarray(labels), CHANNELS)
+    )
     want = golden[f"{model}/{'shuffled' if shuffled else 'plain'}"]
     got = aot.maps(got, want.shape[1:], 1)
     assert aot.difference(got, want) <= tolerances.SUGGESTED["id_emb"]
@@ -121,10 +126,12 @@ def test_position_embedding(size):
 
 def test_norms_of_tiny_variance(params, block):
     golden = goldens.arrays("aot/norms.npz")
-    norms = {"ln": (layer_norm(), block["norm1"]),
-             "gn": (group_norm(8), params["decoder"]["conv_in"]["norm"]),
-             "act_gn": (group_norm(NORM_GROUPS), block["feed_forward"]["norm"]),
-             "bn": (FrozenBatchNorm(), params["encoder"]["stem_norm"])}
+    norms = {
+        "ln": (layer_norm(), block["norm1"]),
+        "gn": (group_norm(8), params["decoder"]["conv_in"]["norm"]),
+        "act_gn": (group_norm(NORM_GROUPS), block["feed_forward"]["norm"]),
+        "bn": (FrozenBatchNorm(), params["encoder"]["stem_norm"]),
+    }
     for name, (norm, weights) in norms.items():
         x = golden[f"{name}_in"]
         got = norm.apply({"params": weights}, x if x.ndim == 2 else last(x))
@@ -135,10 +142,17 @@ def test_norms_of_tiny_variance(params, block):
 def test_size_rule():
     with open(golden_root.path("aot/size_rule.csv"), newline="") as file:
         rows = list(csv.DictReader(file))
-    wrong = [row for row in rows if network_size(
-        int(row["in_h"]), int(row["in_w"]), float(row["scale"]),
-        aligned=row["align_corners"] == "1",
-        max_short_side=float(row["max_short_edge"]) if row["max_short_edge"] else None,
-        max_long_side=float(row["max_long_edge"]) if row["max_long_edge"] else None,
-    ) != (int(row["out_h"]), int(row["out_w"]))]
+    wrong = [
+        row
+        for row in rows
+        if network_size(
+            int(row["in_h"]),
+            int(row["in_w"]),
+            float(row["scale"]),
+            aligned=row["align_corners"] == "1",
+            max_short_side=float(row["max_short_edge"]) if row["max_short_edge"] else None,
+            max_long_side=float(row["max_long_edge"]) if row["max_long_edge"] else None,
+        )
+        != (int(row["out_h"]), int(row["out_w"]))
+    ]
     assert rows and not wrong

@@ -1,18 +1,21 @@
 """Encoders give torchvision's maps, within ten times the reference's own float32 noise."""
 
-import backbone_goldens as goldens
 import jax
 import numpy as np
 import pytest
+from support import backbone_goldens as goldens
 
 from vosjax import backbones
 
 SLOW = ("resnext101_32x8d", "efficientnet_b3", "efficientnet_b4")
 
 
-@pytest.fixture(scope="module",
-                params=[pytest.param(n, marks=pytest.mark.slow if n in SLOW else ())
-                        for n in goldens.PUBLISHED])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in goldens.PUBLISHED
+    ],
+)
 def case(request):
     """(maps of every size of the golden as we compute them, the golden's arrays)."""
     arrays = goldens.arrays(f"backbones/{request.param}.npz")
@@ -26,8 +29,9 @@ def case(request):
     return {size: apply(params, arrays[f"{size}/image"][None]) for size in sizes}, arrays
 
 
-@pytest.mark.parametrize("field, stride",
-                         [("f4", "f4"), ("f8", "f8"), ("f16", "f16"), ("deep", "f32")])
+@pytest.mark.parametrize(
+    "field, stride", [("f4", "f4"), ("f8", "f8"), ("f16", "f16"), ("deep", "f32")]
+)
 def test_maps_are_torchvisions(case, field, stride):
     ours, arrays = case
     for size, maps in ours.items():

@@ -1,20 +1,25 @@
 """DeAOT's layers alone on the goldens' inputs, and strict names for every published variant."""
 
-import aot_goldens as aot
-import backbone_goldens as goldens
 import jax
 import numpy as np
 import pytest
-import tolerances
+from support import aot_goldens as aot
+from support import backbone_goldens as goldens
+from support import tolerances
 
 from vosjax import models
-from vosjax.io.convert import convert
-from vosjax.io.weights import nest
+from vosjax.checkpoints.convert import convert
+from vosjax.checkpoints.weights import nest
 from vosjax.layers.local_attention import LocalAttention
 from vosjax.layers.norm import group_norm
 from vosjax.models.deaot.names import block
-from vosjax.models.deaot.propagation import (STREAMS, Gated, Propagation, SelfPropagation,
-                                             single_head)
+from vosjax.models.deaot.propagation import (
+    STREAMS,
+    Gated,
+    Propagation,
+    SelfPropagation,
+    single_head,
+)
 from vosjax.names import Names, norm
 
 RADIUS = 7
@@ -29,8 +34,10 @@ def golden():
 @pytest.fixture(scope="module")
 def weights():
     """The first block's weights and the last norm's, of the smallest model."""
-    entries = (*block("block", "LSTT.layers.0", first=True),
-               *norm("norm", "LSTT.decoder_norms.0.gn"))
+    entries = (
+        *block("block", "LSTT.layers.0", first=True),
+        *norm("norm", "LSTT.decoder_norms.0.gn"),
+    )
     state = aot.rebuilt("deaott")
     keys = {entry.key for entry in entries}
     return nest(convert({key: state[key] for key in keys}, Names(entries)))
@@ -43,7 +50,8 @@ def tokens(maps):
 
 def gated(weights, mixed, gate, grid):
     return Gated(weights["projection"]["kernel"].shape[1], 0.1).apply(
-        {"params": weights}, mixed, gate, grid)
+        {"params": weights}, mixed, gate, grid
+    )
 
 
 def test_long_term_propagation(golden, weights):
@@ -58,7 +66,8 @@ def test_long_term_propagation(golden, weights):
 def test_short_term_propagation(golden, weights):
     (query, grid), (key, _), (value, _) = (tokens(golden[f"{name}2d"]) for name in "qkv")
     mixed = LocalAttention(1, offset=False).apply(
-        {"params": weights["block"]["short"]}, query, key, value, grid)
+        {"params": weights["block"]["short"]}, query, key, value, grid
+    )
     got = gated(weights["block"]["short_out"], mixed, golden["u"], grid)
     assert aot.difference(got, golden["local_out"]) <= tolerances.PART
 
@@ -66,8 +75,11 @@ def test_short_term_propagation(golden, weights):
 def test_short_term_weights(golden, weights):
     (query, (height, width)), (key, _) = (tokens(golden[f"{name}2d"]) for name in "qk")
     everyone = np.eye(height * width, dtype=np.float32)  # as values: what comes out is the weights
-    got = np.asarray(LocalAttention(1, offset=False).apply(
-        {"params": weights["block"]["short"]}, query, key, everyone, (height, width)))
+    got = np.asarray(
+        LocalAttention(1, offset=False).apply(
+            {"params": weights["block"]["short"]}, query, key, everyone, (height, width)
+        )
+    )
     want = np.zeros_like(everyone)
     window = golden["local_attn"].reshape(2 * RADIUS + 1, 2 * RADIUS + 1, height, width)
     for y, x, row, col in np.ndindex(height, width, height, width):
@@ -103,8 +115,7 @@ def test_dropping_is_off_without_a_key():
     grid, module = (3, 4), Propagation(2, features=8, key_size=4, drop_path=0.5, dropout=0.5)
     draw = np.random.default_rng(0).standard_normal
     x, identity = (draw((12, 8)).astype(np.float32) for _ in range(2))
-    shapes = jax.eval_shape(
-        lambda: module.init(jax.random.key(0), x, grid, identity=identity))
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), x, grid, identity=identity))
     params = jax.tree.map(lambda leaf: draw(leaf.shape).astype(np.float32), shapes)
     apply = jax.jit(lambda rng: module.apply(params, x, grid, identity=identity, rng=rng)[0])
     still, moved = apply(None), apply(jax.random.key(1))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from golden_root import path
+from support.golden_root import path
 
 from vosjax.eval import metrics, protocols
 
@@ -20,8 +20,10 @@ def golden():
 
 def frames_of(arrays, name):
     pairs = zip(arrays[f"{name}__gt"], arrays[f"{name}__pred"], strict=True)
-    return [protocols.Frame(f"{i:05d}", truth, prediction) for i, (truth, prediction) in
-            enumerate(pairs)]
+    return [
+        protocols.Frame(f"{i:05d}", truth, prediction)
+        for i, (truth, prediction) in enumerate(pairs)
+    ]
 
 
 def score(protocol, arrays, names):
@@ -46,8 +48,11 @@ def test_davis_curves(golden, davis):
 
 
 def test_davis_objects(golden, davis):
-    ours = {f"{name}_{key}": row for name, result in davis[0].items()
-            for key, row in result["objects"].items()}
+    ours = {
+        f"{name}_{key}": row
+        for name, result in davis[0].items()
+        for key, row in result["objects"].items()
+    }
     assert set(ours) == set(golden[1]["davis_per_object"])
     for key, row in golden[1]["davis_per_object"].items():
         assert {column: ours[key][column] for column in row} == pytest.approx(row, abs=TIGHT)
@@ -57,23 +62,32 @@ def test_davis_global_table(golden, davis):
     assert davis[1] == pytest.approx(golden[1]["davis_global"], abs=TIGHT)
 
 
-@pytest.mark.parametrize("member,skip", [("vos_benchmark_skip_first_last", True),
-                                         ("vos_benchmark_all_frames", False)])
+@pytest.mark.parametrize(
+    "member,skip", [("vos_benchmark_skip_first_last", True), ("vos_benchmark_all_frames", False)]
+)
 def test_vos_benchmark(golden, member, skip):
     arrays, tables = golden
     objects = tables[member]["objects"]
     # The tool takes 255 for an object; the figures were made from truths whose void was cleared.
-    clear = {key: np.where(value == protocols.VOID, 0, value) if key.endswith("__gt") else value
-             for key, value in arrays.items()}
+    clear = {
+        key: np.where(value == protocols.VOID, 0, value) if key.endswith("__gt") else value
+        for key, value in arrays.items()
+    }
     results, total = score(protocols.vos_benchmark(skip_first_last=skip), clear, objects)
-    ours = {name: {key: [100 * row["J-Mean"], 100 * row["F-Mean"]]
-                   for key, row in result["objects"].items()} for name, result in results.items()}
-    assert {name: set(rows) for name, rows in ours.items()} == \
-        {name: set(rows) for name, rows in objects.items()}
+    ours = {
+        name: {
+            key: [100 * row["J-Mean"], 100 * row["F-Mean"]]
+            for key, row in result["objects"].items()
+        }
+        for name, result in results.items()
+    }
+    assert {name: set(rows) for name, rows in ours.items()} == {
+        name: set(rows) for name, rows in objects.items()
+    }
     for name, rows in objects.items():
         for key, row in rows.items():
             assert ours[name][key] == pytest.approx(row, abs=100 * TIGHT)
-    percent = {column[:-len("-Mean")]: 100 * value for column, value in total.items()}
+    percent = {column[: -len("-Mean")]: 100 * value for column, value in total.items()}
     assert percent == pytest.approx(tables[member]["global"], abs=100 * TIGHT)
 
 
@@ -82,13 +96,19 @@ def test_youtube_style(golden, variant, drop_last):
     arrays, tables = golden
     expected = tables["youtube_style"][variant]
     # The goldens' categories are "seen" and "unseen" themselves.
-    meta = {"videos": {name: {"objects": {key: {"category": category}
-                                          for key, category in objects.items()}}
-                       for name, objects in tables["categories"].items()}}
+    meta = {
+        "videos": {
+            name: {"objects": {key: {"category": category} for key, category in objects.items()}}
+            for name, objects in tables["categories"].items()
+        }
+    }
     protocol = protocols.youtube_vos(meta, seen=["seen"], drop_last=drop_last)
     results, total = score(protocol, arrays, tables["categories"])
-    ours = {f"{name}_{key}": row for name, result in results.items()
-            for key, row in result["objects"].items()}
+    ours = {
+        f"{name}_{key}": row
+        for name, result in results.items()
+        for key, row in result["objects"].items()
+    }
     assert set(ours) == set(expected["objects"])
     for key, row in expected["objects"].items():
         assert int(ours[key]["first_frame"]) == row["start"]

@@ -2,9 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-import matching_goldens as goldens
 import numpy as np
 import pytest
+from support import matching_goldens as goldens
 
 from vosjax.layers.objects import aggregate, crop
 
@@ -34,7 +34,7 @@ def shown(answer, annotated):
 def check(answer, aux, expected, annotated):
     """expected [K+1, H', W'], padded; the borders only where they were predicted."""
     count, size = len(expected) - 1, answer.probs.shape[1:]
-    inner = np.asarray(shown(answer, annotated))[:count + 1]
+    inner = np.asarray(shown(answer, annotated))[: count + 1]
     assert np.abs(inner - np.asarray(crop(expected, *size))).max() < PROBS
     if not annotated:
         assert np.abs(np.asarray(aux.probs[:count]) - expected[1:]).max() < PROBS
@@ -44,39 +44,63 @@ def check_masks(found, expected):
     assert np.mean(np.asarray(found) != expected) <= MASKS
 
 
-@pytest.mark.parametrize("name", [
-    "clip_100_one", "clip_100_top20", "clip_112_top20",
-    *(pytest.param(name, marks=pytest.mark.slow)
-      for name in ("clip_112_last", "clip_112_full", "clip_100_full"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clip_100_one",
+        "clip_100_top20",
+        "clip_112_top20",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("clip_112_last", "clip_112_full", "clip_100_full")
+        ),
+    ],
+)
 def test_objects_of_the_first_frame(params, name):
     golden = goldens.arrays(f"stcn/{name}.npz")
     count = golden["prob"].shape[0] - 1
     labels = golden["labels"][0] * (golden["labels"][0] <= count)
     prompts = {0: (labels, np.arange(OBJECTS) < count)}
     for time, answer, (_, aux) in goldens.run(
-            params, goldens.frames_of(golden), prompts, family="stcn", objects=OBJECTS,
-            gap=int(golden["mem_every"]), **settings_of(golden)):
+        params,
+        goldens.frames_of(golden),
+        prompts,
+        family="stcn",
+        objects=OBJECTS,
+        gap=int(golden["mem_every"]),
+        **settings_of(golden),
+    ):
         check(answer, aux, golden["prob"][:, time], time == 0)
         check_masks(jnp.argmax(shown(answer, time == 0), 0), golden["masks"][time])
 
 
-@pytest.mark.parametrize("name", [
-    "yv_100", "yv_112_req", pytest.param("yv_112_last", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["yv_100", "yv_112_req", pytest.param("yv_112_last", marks=pytest.mark.slow)]
+)
 def test_objects_that_appear_later(params, name):
     golden = goldens.arrays(f"stcn/{name}.npz")
     prompts = {}
     for time in np.unique(golden["seen"][:, 0]):
         ids = golden["seen"][golden["seen"][:, 0] == time, 1]
         labels = golden["labels"][time]
-        prompts[int(time)] = (labels * np.isin(labels, ids),
-                              np.isin(np.arange(1, OBJECTS + 1), ids))
+        prompts[int(time)] = (
+            labels * np.isin(labels, ids),
+            np.isin(np.arange(1, OBJECTS + 1), ids),
+        )
     wanted = set(golden["req_frames"].tolist()) or None
     sizes = [key for key in golden if key.startswith("masks_")]
     assert sizes
     seen = set()
     for time, answer, (_, aux) in goldens.run(
-            params, goldens.frames_of(golden), prompts, family="stcn", objects=OBJECTS,
-            gap=int(golden["mem_every"]), wanted=wanted, **settings_of(golden)):
+        params,
+        goldens.frames_of(golden),
+        prompts,
+        family="stcn",
+        objects=OBJECTS,
+        gap=int(golden["mem_every"]),
+        wanted=wanted,
+        **settings_of(golden),
+    ):
         check(answer, aux, golden["prob"][:, time], time in prompts)
         seen.add(time)
         for key in sizes:

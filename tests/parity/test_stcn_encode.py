@@ -2,14 +2,14 @@
 
 import jax
 import jax.numpy as jnp
-import matching_goldens as goldens
 import numpy as np
 import pytest
+from support import matching_goldens as goldens
 
-from vosjax.io.convert import convert
-from vosjax.io.errors import InputError
+from vosjax.checkpoints.convert import convert
+from vosjax.errors import InputError
 from vosjax.layers.objects import aggregate
-from vosjax.read import Kernel, affinity, read
+from vosjax.memory.read import Kernel, affinity, read
 from vosjax.types import Spec, When
 
 FEATURES, VALUES, READ = 1e-4, 2e-4, 1e-5  # the limits of the goldens' README, and the reads'
@@ -92,8 +92,7 @@ def test_value_of_one_object_sees_no_others(golden, params, frames, commit):
 
 
 def test_slots_that_nobody_has_given_hold_nothing(golden, params, frames, commit):
-    state = commit(params, frames[0], one_hot(golden["labels"][0]),
-                   jnp.array([True, True, False]))
+    state = commit(params, frames[0], one_hot(golden["labels"][0]), jnp.array([True, True, False]))
     assert not np.any(values(state, 7, 10)[2])
 
 
@@ -115,17 +114,25 @@ def test_weights_of_the_memory(top_k, name):
     np.testing.assert_allclose(np.asarray(found)[:, 0].T, golden[name], atol=READ)
 
 
-@pytest.mark.parametrize("settings, name", [
-    (dict(top_k=None, metric="l2"), "stcn_full"),
-    (dict(top_k=1, metric="l2"), "stcn_top1"), (dict(top_k=5, metric="l2"), "stcn_top5"),
-    (dict(top_k=20, metric="l2"), "stcn_top20"), (dict(top_k=50, metric="l2"), "stcn_top50"),
-    (dict(top_k=126, metric="l2"), "stcn_top126"),
-    (dict(top_k=20, metric="l2"), "stcn_ms_top20_sigma0"),
-    (dict(top_k=20, metric="l2", sigma=2), "stcn_ms_top20_sigma2"),
-    (dict(top_k=20, metric="l2", sigma=7), "stcn_ms_top20_sigma7"),
-    (dict(top_k=None), "mivos_top0"), (dict(top_k=20), "mivos_top20"),
-    (dict(top_k=50), "mivos_top50"), (dict(top_k=20, sigma=5.6), "mivos_top20_sigma5.6"),
-    (dict(top_k=None), "stm_read")])
+@pytest.mark.parametrize(
+    "settings, name",
+    [
+        (dict(top_k=None, metric="l2"), "stcn_full"),
+        (dict(top_k=1, metric="l2"), "stcn_top1"),
+        (dict(top_k=5, metric="l2"), "stcn_top5"),
+        (dict(top_k=20, metric="l2"), "stcn_top20"),
+        (dict(top_k=50, metric="l2"), "stcn_top50"),
+        (dict(top_k=126, metric="l2"), "stcn_top126"),
+        (dict(top_k=20, metric="l2"), "stcn_ms_top20_sigma0"),
+        (dict(top_k=20, metric="l2", sigma=2), "stcn_ms_top20_sigma2"),
+        (dict(top_k=20, metric="l2", sigma=7), "stcn_ms_top20_sigma7"),
+        (dict(top_k=None), "mivos_top0"),
+        (dict(top_k=20), "mivos_top20"),
+        (dict(top_k=50), "mivos_top50"),
+        (dict(top_k=20, sigma=5.6), "mivos_top20_sigma5.6"),
+        (dict(top_k=None), "stm_read"),
+    ],
+)
 def test_read_variants(settings, name):
     golden = goldens.arrays("stcn/read_variants.npz")
     width = "64" if name.startswith("stcn") else "128"
@@ -133,10 +140,17 @@ def test_read_variants(settings, name):
     height, columns = query.shape[2:]
     sigma = settings.pop("sigma", None) if "sigma" in settings else None
     query = query[0].reshape(1, query.shape[1], -1).transpose(2, 0, 1)
-    key, value = (jnp.asarray(x.reshape(*x.shape[:3], -1).transpose(2, 3, 0, 1))
-                  for x in (key, value))
-    found = read(query, key, value, jnp.ones(len(key), bool), **settings,
-                 kernel=sigma and Kernel(sigma, columns))
+    key, value = (
+        jnp.asarray(x.reshape(*x.shape[:3], -1).transpose(2, 3, 0, 1)) for x in (key, value)
+    )
+    found = read(
+        query,
+        key,
+        value,
+        jnp.ones(len(key), bool),
+        **settings,
+        kernel=sigma and Kernel(sigma, columns),
+    )
     found = np.asarray(found).reshape(height, columns, *found.shape[1:]).transpose(2, 3, 0, 1)
     np.testing.assert_allclose(found, golden[name], atol=READ)
 
@@ -155,13 +169,15 @@ def test_files_of_stage_0_get_a_fifth_channel_of_zeros():
     weights, model = goldens.state_dict("stcn", "manifest_stage0.json"), goldens.build("stcn")
     flat = convert(weights, model.names, expected=goldens.shapes(model))
     stem = flat["value_encoder/conv1/kernel"]
-    np.testing.assert_array_equal(stem[:, :, :4].transpose(3, 2, 0, 1),
-                                  weights["value_encoder.conv1.weight"])
+    np.testing.assert_array_equal(
+        stem[:, :, :4].transpose(3, 2, 0, 1), weights["value_encoder.conv1.weight"]
+    )
     assert stem.shape[2] == 5 and not stem[:, :, 4].any()
 
 
 def test_models_without_attention_lack_its_keys():
-    weights = {key: value for key, value in goldens.state_dict("stcn").items()
-               if "attention" not in key}
+    weights = {
+        key: value for key, value in goldens.state_dict("stcn").items() if "attention" not in key
+    }
     model = goldens.build("stcn", cbam=False)
     convert(weights, model.names, expected=goldens.shapes(model))

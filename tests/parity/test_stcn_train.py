@@ -2,11 +2,11 @@
 
 import jax
 import jax.numpy as jnp
-import matching_goldens as goldens
 import numpy as np
 import pytest
+from support import matching_goldens as goldens
 
-from vosjax.io.weights import flatten, nest
+from vosjax.checkpoints.weights import flatten, nest
 from vosjax.layers.objects import aggregate
 from vosjax.names import conv_kernel
 from vosjax.train import losses, optimizer, schedule
@@ -37,8 +37,9 @@ def test_aggregation():
 @pytest.fixture(scope="module")
 def mean_loss():
     """The mean over samples."""
-    return jax.jit(lambda *args: jax.vmap(losses.bootstrapped_cross_entropy, (0, 0, 0, None))(
-        *args).mean())
+    return jax.jit(
+        lambda *args: jax.vmap(losses.bootstrapped_cross_entropy, (0, 0, 0, None))(*args).mean()
+    )
 
 
 def test_bootstrapped_cross_entropy_and_its_schedule(mean_loss):
@@ -96,31 +97,42 @@ def test_four_steps_of_training(name):
     @jax.jit
     def gradients(trainable, fixed, clips, knobs):
         def loss(trainable):
-            total, parts = clip_loss(model, nest(trainable | fixed), clips, knobs, SETTINGS,
-                                     jax.random.key(0))
+            total, parts = clip_loss(
+                model, nest(trainable | fixed), clips, knobs, SETTINGS, jax.random.key(0)
+            )
             return 2 * total, parts["frames"]  # the reference sums its two frames
 
         return jax.value_and_grad(loss, has_aux=True)(trainable)
 
-    chain = optimizer.build({path: w.ndim for path, w in weights.items()}, kind="adam", clip=0.0,
-                            weight_decay=1e-7)
+    chain = optimizer.build(
+        {path: w.ndim for path, w in weights.items()}, kind="adam", clip=0.0, weight_decay=1e-7
+    )
     now, moments, groups = weights, chain.init(weights), dict.fromkeys(weights, "head")
     for number, at in enumerate(golden["its"]):
         count = schedule.kept(share(int(at)), pixels)
         rate = jnp.float32(golden["lr"]) * (0.1 if number >= MILESTONE else 1)
-        knobs = schedule.Knobs(rate, rate, np.int32(count), np.float32(0), np.bool_(True),
-                               np.float32(0))
+        knobs = schedule.Knobs(
+            rate, rate, np.int32(count), np.float32(0), np.bool_(True), np.float32(0)
+        )
         (total, frames), grads = gradients(now, fixed, clips, knobs)
         found, expected = [*frames.mean(1)[1:], total], golden["loss1_loss2_total_p"][number, :3]
         np.testing.assert_allclose(found, expected, atol=LATER if number else LOSS)
-        check_norms({keys[path]: grads[path] for path in grads}, order,
-                    golden["grad_norm"][number], rtol=DRIFT if number else NORM)
+        check_norms(
+            {keys[path]: grads[path] for path in grads},
+            order,
+            golden["grad_norm"][number],
+            rtol=DRIFT if number else NORM,
+        )
         if number == 0:
             check_gradients(golden, {keys[path]: grads[path] for path in grads})
         updates, moments = chain.update(grads, moments, now)
         now = optimizer.apply(now, updates, groups, rate=rate, encoder_rate=rate, held={})
-    check_norms({keys[path]: now[path] - weights[path] for path in now}, order,
-                golden["delta_norm_after_all"], rtol=MOVED)
+    check_norms(
+        {keys[path]: now[path] - weights[path] for path in now},
+        order,
+        golden["delta_norm_after_all"],
+        rtol=MOVED,
+    )
 
 
 def check_norms(found, order, expected, *, rtol):
@@ -151,8 +163,9 @@ def test_logits_of_the_training_pass(name):
         live = np.asarray(clips.live[sample])
         prompts = {0: (np.asarray(clips.labels[sample, 0]), live)}
         frames = goldens.frames_of({"frames": golden["frames"][sample]})
-        for time, _, (logits, _) in goldens.run(params, frames, prompts, family="stcn",
-                                                objects=objects, gap=1, **KINDS[name][1]):
+        for time, _, (logits, _) in goldens.run(
+            params, frames, prompts, family="stcn", objects=objects, gap=1, **KINDS[name][1]
+        ):
             if time:
                 shown = np.concatenate([[True], live])
                 expected = golden[f"logits_{time}"][sample][shown]

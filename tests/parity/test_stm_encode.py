@@ -2,14 +2,14 @@
 
 import jax
 import jax.numpy as jnp
-import matching_goldens as goldens
 import numpy as np
 import pytest
+from support import matching_goldens as goldens
 
 from vosjax.backbones.resnet import VARIANTS, ResNet
-from vosjax.io.convert import convert
+from vosjax.checkpoints.convert import convert
 from vosjax.layers.objects import aggregate
-from vosjax.read import affinity
+from vosjax.memory.read import affinity
 from vosjax.types import Spec, When
 
 LIMIT, WEIGHTS, PROBS = 1e-4, 1e-5, 5e-5  # the goldens' README; weights and probabilities
@@ -58,8 +58,9 @@ def channels_first(x, h=None, w=None):
 def test_query_encoder(golden, frames):
     h, w = golden["q_k"].shape[1:]
     maps = frames[1].maps
-    np.testing.assert_allclose(np.asarray(maps.image[0, ::4, ::4]).transpose(2, 0, 1),
-                               golden["q_norm"], atol=LIMIT)
+    np.testing.assert_allclose(
+        np.asarray(maps.image[0, ::4, ::4]).transpose(2, 0, 1), golden["q_norm"], atol=LIMIT
+    )
     np.testing.assert_allclose(channels_first(maps.f4)[::16], golden["q_r2"], atol=LIMIT)
     np.testing.assert_allclose(channels_first(maps.f8)[::8], golden["q_r3"], atol=LIMIT)
     np.testing.assert_allclose(channels_first(frames[1].query, h, w), golden["q_k"], atol=LIMIT)
@@ -68,11 +69,11 @@ def test_query_encoder(golden, frames):
 
 def test_memory_encoder_sums_three_stems(golden, params, frames):
     labels = golden["labels"][0]
-    masks = [jnp.asarray(mask, jnp.float32)[None, ..., None]
-             for mask in (labels == 1, labels > 1)]
+    masks = [jnp.asarray(mask, jnp.float32)[None, ..., None] for mask in (labels == 1, labels > 1)]
     network = ResNet(VARIANTS["50"], extra_stems=("conv1_m", "conv1_o"))
-    maps = jax.jit(network.apply)({"params": params["memory_encoder"]}, frames[0].maps.image,
-                                  extras=tuple(masks))
+    maps = jax.jit(network.apply)(
+        {"params": params["memory_encoder"]}, frames[0].maps.image, extras=tuple(masks)
+    )
     np.testing.assert_allclose(channels_first(maps.f16)[::8], golden["m_r4"], atol=LIMIT)
 
 
@@ -81,8 +82,9 @@ def test_memory_keys_and_values(golden, steps):
     h, w = golden["mem_k"].shape[2:]
     for found, name, every in ((entry.key, "mem_k", 1), (entry.value, "mem_v", 2)):
         for index, expected in enumerate(golden[name]):
-            np.testing.assert_allclose(channels_first(found[0, :, index], h, w)[::every], expected,
-                                       atol=LIMIT)
+            np.testing.assert_allclose(
+                channels_first(found[0, :, index], h, w)[::every], expected, atol=LIMIT
+            )
 
 
 def test_affinity(golden, steps, frames):
@@ -93,7 +95,7 @@ def test_affinity(golden, steps, frames):
 
 def test_aggregated_logits(golden, steps):
     found = np.asarray(steps[1])[:, ::4, ::4]
-    np.testing.assert_allclose(found, golden["aggregated"][:len(found)], atol=LIMIT)
+    np.testing.assert_allclose(found, golden["aggregated"][: len(found)], atol=LIMIT)
 
 
 def test_object_probabilities(golden, steps):
@@ -104,7 +106,7 @@ def test_object_probabilities(golden, steps):
 def test_aggregation():
     golden = goldens.arrays("stm/aggregate.npz")
     found = aggregate(jnp.asarray(golden["ps"]), jnp.ones(len(golden["ps"]), bool))
-    np.testing.assert_allclose(found, golden["logit"][0, :len(found)], atol=2e-5)
+    np.testing.assert_allclose(found, golden["logit"][0, : len(found)], atol=2e-5)
 
 
 def test_slots_that_nobody_has_given_weigh_nothing():
@@ -112,8 +114,8 @@ def test_slots_that_nobody_has_given_weigh_nothing():
     probs = jnp.asarray(golden["ps"])
     live = jnp.arange(len(probs) + 2) < len(probs)
     more = aggregate(jnp.concatenate([probs, jnp.ones((2, *probs.shape[1:]))]), live)
-    np.testing.assert_array_equal(more[:len(probs) + 1], aggregate(probs, live[:len(probs)]))
-    assert np.all(np.asarray(jax.nn.softmax(more, 0))[len(probs) + 1:] == 0)
+    np.testing.assert_array_equal(more[: len(probs) + 1], aggregate(probs, live[: len(probs)]))
+    assert np.all(np.asarray(jax.nn.softmax(more, 0))[len(probs) + 1 :] == 0)
 
 
 def test_names_are_exactly_those_of_the_reference():

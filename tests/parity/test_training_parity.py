@@ -2,13 +2,13 @@
 
 import csv
 
-import aot_goldens as aot
-import backbone_goldens as goldens
-import golden_root
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support import aot_goldens as aot
+from support import backbone_goldens as goldens
+from support import golden_root
 
 from vosjax.train import defaults, ema, losses, schedule, state, step
 
@@ -61,15 +61,19 @@ def test_gradients_of_the_loss(case, at, frame_gradient):
     logits, labels, live = padded(golden, case)
     found = np.asarray(frame_gradient(logits, labels, live, count(at, 100_000, labels.size)))
     wanted = golden[f"{case}/grad_step{at}"]
-    np.testing.assert_allclose(found[:len(wanted)], wanted, atol=1e-8, rtol=1e-4)
-    assert not found[len(wanted):].any()
+    np.testing.assert_allclose(found[: len(wanted)], wanted, atol=1e-8, rtol=1e-4)
+    assert not found[len(wanted) :].any()
 
 
 def test_learning_rates():
     for row in rows("lr_schedule.csv"):
         train = defaults.train()
-        train.update(lr=float(row["base_lr"]), lr_min=float(row["min_lr"]),
-                     steps=int(row["total_steps"]), power=float(row["power"]))
+        train.update(
+            lr=float(row["base_lr"]),
+            lr_min=float(row["min_lr"]),
+            steps=int(row["total_steps"]),
+            power=float(row["power"]),
+        )
         knobs = schedule.knobs(int(row["step"]), train, pixels=1)
         wanted = float(row["lr_main"]), float(row["lr_encoder"])
         np.testing.assert_allclose((knobs.rate, knobs.encoder_rate), wanted, rtol=1e-6)
@@ -100,7 +104,7 @@ class Pass:
         labels = np.stack([perms[i][m] for i, m in enumerate((masks, mirrored))]).astype(np.uint8)
         live = np.zeros((2, 10), bool)
         for i, objects in enumerate(self.meta["obj_nums"]):
-            live[i, perms[i][1:objects + 1] - 1] = True
+            live[i, perms[i][1 : objects + 1] - 1] = True
         both = 255 * np.stack([frames, frames[:, :, ::-1]])
         self.clips = step.Clips(both, labels, live)
         self.trainable, self.frozen = state.split(self.net.params, self.net.model.group)
@@ -155,8 +159,11 @@ def test_gradients_of_a_training_pass(run, forward, gradients):
     names = {name.path: name.key for name in forward.net.model.names.entries}
     (total, parts), grads = gradients(forward.trainable, forward.knobs(run))
     forward.check(run, total, parts)
-    norms = {row["key"]: row["grad_l2_norm"] for row in rows("train_forward_gradnorms.csv")
-             if row["run"] == run}
+    norms = {
+        row["key"]: row["grad_l2_norm"]
+        for row in rows("train_forward_gradnorms.csv")
+        if row["run"] == run
+    }
     moving = {key for key, norm in norms.items() if norm}
     unmoved = {names[p] for p in step.held_paths(grads, "^identity/")} if run == "pred" else set()
     assert moving - {"LSTT.mask_token"} == {names[path] for path in grads} - unmoved

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vosjax import backbones, models
-from vosjax.track import Clock, step
+from vosjax.tracking.step import Clock, step
 from vosjax.types import Prompt, Spec
 
 OBJECTS = 2
@@ -21,14 +21,18 @@ def variants(module):
     return [f"{module}:{variant}" for variant in getattr(found, "VARIANTS", ())] or [module]
 
 
-EVERY = [name for found in pkgutil.iter_modules(backbones.__path__) for name in variants(found.name)]
+EVERY = [
+    name for found in pkgutil.iter_modules(backbones.__path__) for name in variants(found.name)
+]
 SMALL = ("resnet:18", "swin:t")
 KINDS = (*SMALL, "resnet:resnext50_32x4d", "resnest:101", "efficientnet:b0", "mobilenet_v2")
 
 
 def marked(fast):
-    return [*fast, *(pytest.param(name, marks=pytest.mark.slow) for name in EVERY
-                     if name not in fast)]
+    return [
+        *fast,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in EVERY if name not in fast),
+    ]
 
 
 FAMILIES = {"aot": dict(layers=1), "aost": dict(layers=2, depth=1), "deaot": dict(layers=1)}
@@ -52,11 +56,19 @@ def test_every_encoder_stands_in_aot(encoder):
     model, spec, one = setting("aot", encoder)
     params = jax.eval_shape(model.fresh, jax.random.key(0))
     state = jax.eval_shape(lambda params: model.vos.init(params, spec), params)
-    answer = jax.eval_shape(one, params, state, jnp.zeros((spec.height, spec.width, 3)),
-                            jnp.zeros((spec.height, spec.width), jnp.int32), jnp.ones(2, bool))
+    answer = jax.eval_shape(
+        one,
+        params,
+        state,
+        jnp.zeros((spec.height, spec.width, 3)),
+        jnp.zeros((spec.height, spec.width), jnp.int32),
+        jnp.ones(2, bool),
+    )
     assert answer.probs.shape == (OBJECTS + 1, spec.height, spec.width)
-    paths = {"/".join(part.key for part in path)
-             for path, _ in jax.tree_util.tree_leaves_with_path(params)}
+    paths = {
+        "/".join(part.key for part in path)
+        for path, _ in jax.tree_util.tree_leaves_with_path(params)
+    }
     assert paths == {name.path for name in model.names.entries}
     assert {model.group(path) for path in paths} == {"frozen", "encoder", "head"}
 
@@ -67,8 +79,14 @@ def test_the_other_families_take_encoders_as_well(family, encoder):
     model, spec, one = setting(family, encoder)
     params = jax.eval_shape(model.fresh, jax.random.key(0))
     state = jax.eval_shape(lambda params: model.vos.init(params, spec), params)
-    answer = jax.eval_shape(one, params, state, jnp.zeros((spec.height, spec.width, 3)),
-                            jnp.zeros((spec.height, spec.width), jnp.int32), jnp.ones(2, bool))
+    answer = jax.eval_shape(
+        one,
+        params,
+        state,
+        jnp.zeros((spec.height, spec.width, 3)),
+        jnp.zeros((spec.height, spec.width), jnp.int32),
+        jnp.ones(2, bool),
+    )
     assert answer.probs.shape == (OBJECTS + 1, spec.height, spec.width)
 
 

@@ -7,17 +7,29 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import cost, models
+from vosjax import models
+from vosjax.bench import cost
 from vosjax.layers.precision import cast
-from vosjax.track import Clock, step
+from vosjax.tracking.step import Clock, step
 from vosjax.types import Prompt, Spec, When
 
-FAST = {"aot": dict(), "aost": dict(depth=2), "deaot": dict(layers=2), "stcn": dict(),
-        "famnet": dict()}
-SLOW = {"aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"), "aot_top_k": dict(top_k=8),
-        "aot_resnest": dict(encoder="resnest:101"), "aot_effnet": dict(encoder="efficientnet:b0"),
-        "aot_resnext": dict(encoder="resnet:resnext50_32x4d"),
-        "deaot_r50": dict(encoder="resnet:50"), "stcn_all": dict(top_k=None), "famnet_kernel": dict(kernel=7.0)}
+FAST = {
+    "aot": dict(),
+    "aost": dict(depth=2),
+    "deaot": dict(layers=2),
+    "stcn": dict(),
+    "famnet": dict(),
+}
+SLOW = {
+    "aot_v2_swin": dict(layers=2, block="v2", encoder="swin:t"),
+    "aot_top_k": dict(top_k=8),
+    "aot_resnest": dict(encoder="resnest:101"),
+    "aot_effnet": dict(encoder="efficientnet:b0"),
+    "aot_resnext": dict(encoder="resnet:resnext50_32x4d"),
+    "deaot_r50": dict(encoder="resnet:50"),
+    "stcn_all": dict(top_k=None),
+    "famnet_kernel": dict(kernel=7.0),
+}
 FAMILIES = FAST | SLOW
 EVERY = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 OBJECTS = 2
@@ -29,8 +41,9 @@ class Shapes:
     def __init__(self, name, dtype):
         self.model = models.build(name.split("_")[0], **FAMILIES[name])
         vos = self.model.vos
-        self.params = jax.eval_shape(lambda rng: cast(self.model.fresh(rng), dtype),
-                                     jax.random.key(0))
+        self.params = jax.eval_shape(
+            lambda rng: cast(self.model.fresh(rng), dtype), jax.random.key(0)
+        )
         spec = Spec(*vos.size(64, 80), OBJECTS, 2)
         frame = jax.ShapeDtypeStruct((spec.height, spec.width, 3), jnp.float32)
         probs = jax.ShapeDtypeStruct((OBJECTS + 1, spec.height, spec.width), jnp.float32)
@@ -40,9 +53,11 @@ class Shapes:
         self.logits, self.aux = jax.eval_shape(vos.predict, self.params, self.state, self.features)
         later = functools.partial(vos.commit, given=given, when=when)
         self.after = jax.eval_shape(later, self.params, self.state, self.aux, probs)
-        self.cost = cost.count(vos.encode, self.params, frame).plus(
-            cost.count(vos.predict, self.params, self.state, self.features)).plus(
-            cost.count(later, self.params, self.state, self.aux, probs))
+        self.cost = (
+            cost.count(vos.encode, self.params, frame)
+            .plus(cost.count(vos.predict, self.params, self.state, self.features))
+            .plus(cost.count(later, self.params, self.state, self.aux, probs))
+        )
 
 
 @pytest.fixture(scope="module", params=EVERY)
@@ -51,8 +66,11 @@ def shapes(request):
 
 
 def dtypes(tree):
-    return {leaf.dtype.name for leaf in jax.tree.leaves(tree)
-            if jnp.issubdtype(leaf.dtype, jnp.floating)}
+    return {
+        leaf.dtype.name
+        for leaf in jax.tree.leaves(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    }
 
 
 def test_features_and_memory_are_bfloat16(shapes):
@@ -62,7 +80,8 @@ def test_features_and_memory_are_bfloat16(shapes):
 
 def test_state_keeps_its_form(shapes):
     assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes.after) == (
-        jax.tree.map(lambda x: (x.shape, x.dtype), shapes.state))
+        jax.tree.map(lambda x: (x.shape, x.dtype), shapes.state)
+    )
 
 
 def test_logits_are_float32(shapes):
@@ -75,8 +94,11 @@ def test_products_are_bfloat16_but_for_the_last_layers(shapes):
 
 
 def test_only_statistics_stay_float32(shapes):
-    wide = [path for path, leaf in jax.tree_util.tree_leaves_with_path(shapes.params)
-            if leaf.dtype == jnp.float32]
+    wide = [
+        path
+        for path, leaf in jax.tree_util.tree_leaves_with_path(shapes.params)
+        if leaf.dtype == jnp.float32
+    ]
     assert all(path[-1].key in ("scale", "bias", "mean", "var") for path in wide)
 
 
@@ -91,10 +113,16 @@ def test_two_frames_run(name):
     labels[:20, :20], labels[30:, 30:] = 1, 2
     frame = np.random.default_rng(0).random((spec.height, spec.width, 3), np.float32)
     run = jax.jit(functools.partial(step, model.vos))
-    first = run(params, state, frame, Prompt(labels, np.ones(OBJECTS, bool)),
-                Clock(np.int32(0), np.int32(0), np.int32(1)))
-    second = run(params, first.state, frame, Prompt(0 * labels, np.zeros(OBJECTS, bool)),
-                 first.clock)
+    first = run(
+        params,
+        state,
+        frame,
+        Prompt(labels, np.ones(OBJECTS, bool)),
+        Clock(np.int32(0), np.int32(0), np.int32(1)),
+    )
+    second = run(
+        params, first.state, frame, Prompt(0 * labels, np.zeros(OBJECTS, bool)), first.clock
+    )
     assert np.array_equal(np.argmax(first.probs, 0), labels)
     assert bool(jnp.isfinite(second.probs).all())
     assert np.allclose(second.probs.sum(0), 1, atol=1e-5)

@@ -13,23 +13,33 @@ Annotations; without it, over the goldens' clips.
 import os
 import pathlib
 
-import aost_goldens as aost
-import aot_goldens as aot
 import numpy as np
 import pytest
+from support import aost_goldens as aost
+from support import aot_goldens as aot
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.masks import read_masks
 from vosjax.io.video import open_video
 from vosjax.layers.precision import cast
-from vosjax.pretrained import load
-from vosjax.tracker import Tracker
+from vosjax.loading.pretrained import load
+from vosjax.tracking.tracker import Tracker
 
 AGREE = 0.995
 CLIP_AGREES = 0.99  # of a single clip: one of 44 small objects side by side has 99.3 %
 SURE = 1.0  # distance of the best two logits, whose deviation is 2 to 3
-NAMES = ["aott_97x129", *(pytest.param(name, marks=pytest.mark.slow) for name in (
-    "r50_aotl_97x129", "swinb_aotl_96x128", "aost_d2_obj3_97x129", "r50_aotv2l_97x129"))]
+NAMES = [
+    "aott_97x129",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            "r50_aotl_97x129",
+            "swinb_aotl_96x128",
+            "aost_d2_obj3_97x129",
+            "r50_aotv2l_97x129",
+        )
+    ),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,8 +51,9 @@ def test_random_weights_agree_where_float32_is_sure(name):
     fed = [None, *(golden[f"pred/t{t}"] for t in range(1, len(frames)))]
     low = net._replace(params=cast(net.params, "bfloat16"))
     agree, every = [], []
-    for t, _, seen in aot.run(low, frames, masks[0], fed, objects=meta["objects"],
-                              gap=meta["long_term_mem_gap"]):
+    for t, _, seen in aot.run(
+        low, frames, masks[0], fed, objects=meta["objects"], gap=meta["long_term_mem_gap"]
+    ):
         if t:
             want, got = golden[f"logits/t{t}"], np.asarray(seen.logits4)
             second, best = np.sort(want, 0)[-2:]

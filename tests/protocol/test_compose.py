@@ -4,13 +4,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
-from clips import clip
+from support import toy
+from support.clips import clip
 
-from vosjax import compose
-from vosjax.compose import enlarge, ensemble, flip, groups, mean, merge, scale, split
+from vosjax.compose import combinators
+from vosjax.compose.combinators import (
+    enlarge,
+    ensemble,
+    flip,
+    groups,
+    mean,
+    merge,
+    scale,
+    split,
+)
 from vosjax.prompt import lay, recover
-from vosjax.track import Clock, step
+from vosjax.tracking.step import Clock, step
 from vosjax.types import UNUSED_LOGIT, Prompt, Spec
 
 FRAMES, LABELS = clip(frames=6, height=48, width=64, objects=2)
@@ -83,20 +92,23 @@ def test_an_ensemble_gives_the_mean_of_its_members():
 
 
 def test_fused_feedback_makes_members_remember_the_same():
-    _, state, _ = follow(ensemble([NETWORK, NETWORK], feedback="fused"),
-                         (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
+    _, state, _ = follow(
+        ensemble([NETWORK, NETWORK], feedback="fused"), (PARAMS, toy.fresh(jax.random.PRNGKey(1)))
+    )
     np.testing.assert_array_equal(state.members[0].bank.data["v"], state.members[1].bank.data["v"])
 
 
 def test_own_feedback_remembers_the_users_marks():
     _, state, _ = follow(ensemble([NETWORK, NETWORK]), (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
     for member in state.members:
-        np.testing.assert_array_equal(member.bank.data["v"][0], follow(
-            NETWORK, PARAMS, frames=FRAMES[:1])[1].bank.data["v"][0])
+        np.testing.assert_array_equal(
+            member.bank.data["v"][0],
+            follow(NETWORK, PARAMS, frames=FRAMES[:1])[1].bank.data["v"][0],
+        )
 
 
 def test_any_fusion_of_probabilities_can_be_given():
-    first = ensemble([NETWORK, NETWORK], fusion=compose.plain(lambda probs: probs[0]))
+    first = ensemble([NETWORK, NETWORK], fusion=combinators.plain(lambda probs: probs[0]))
     probs, _, _ = follow(first, (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
     np.testing.assert_allclose(probs, follow(NETWORK, PARAMS)[0], atol=1e-5)
 
@@ -104,9 +116,12 @@ def test_any_fusion_of_probabilities_can_be_given():
 def test_all_of_them_nest_and_compile_once():
     vos = groups(ensemble([NETWORK, flip(scale(NETWORK, 1.3))], feedback="fused"), 2)
     params = PARAMS, PARAMS
-    before = sum(leaf.nbytes for leaf in jax.tree.leaves(vos.init(params, SPEC._replace(objects=4))))
-    probs, state, traces = follow(vos, params, SPEC._replace(objects=4),
-                                  late={3: np.where(LABELS[3] == 2, 3, 0)})
+    before = sum(
+        leaf.nbytes for leaf in jax.tree.leaves(vos.init(params, SPEC._replace(objects=4)))
+    )
+    probs, state, traces = follow(
+        vos, params, SPEC._replace(objects=4), late={3: np.where(LABELS[3] == 2, 3, 0)}
+    )
     assert traces == 1 and np.isfinite(probs).all()
     assert sum(leaf.nbytes for leaf in jax.tree.leaves(state)) == before
 
@@ -154,8 +169,14 @@ def test_a_group_made_early_is_one_made_late():
     _, state, _ = follow(NETWORK, PARAMS, SPEC, FRAMES[:2])
     state = enlarge(NETWORK, PARAMS, state, spec, from_count=1, to_count=2)
     clock = Clock(jnp.int32(2), jnp.int32(0), jnp.int32(2))
-    answer = step(groups(NETWORK, 2), PARAMS, state, jnp.asarray(FRAMES[2], jnp.float32) / 255,
-                  Prompt(jnp.asarray(late[2], jnp.int32), jnp.arange(1, 5) == 3), clock)
+    answer = step(
+        groups(NETWORK, 2),
+        PARAMS,
+        state,
+        jnp.asarray(FRAMES[2], jnp.float32) / 255,
+        Prompt(jnp.asarray(late[2], jnp.int32), jnp.arange(1, 5) == 3),
+        clock,
+    )
     np.testing.assert_allclose(answer.probs, early[2], atol=1e-4)
 
 
@@ -203,7 +224,7 @@ MARKS = jnp.zeros((5, 6), jnp.int32).at[1:3, 1:4].set(2)
 def test_marks_become_certain_and_the_object_has_no_other_pixel():
     laid = lay(PROBS, Prompt(MARKS, jnp.array([False, True, False])))
     np.testing.assert_array_equal(laid[2], (MARKS == 2).astype(np.float32))
-    np.testing.assert_array_equal(laid[:, 1:3, 1:4].sum((0)), 1)
+    np.testing.assert_array_equal(laid[:, 1:3, 1:4].sum(0), 1)
 
 
 def test_the_rest_is_renormalised():

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
-from clips import clip
+from support import toy
+from support.clips import clip
 
 from vosjax import models
-from vosjax.pretrained import Loaded
-from vosjax.tracker import Tracker
+from vosjax.loading.pretrained import Loaded
+from vosjax.tracking.tracker import Tracker
 from vosjax.types import UNUSED_LOGIT, Model, Spec, When
 
 SETTINGS = {"aost": dict(layers=1)}  # where the family's own defaults are not its smallest
@@ -84,8 +84,10 @@ def run(network):
 
 
 def same(one, other):
-    return all(np.array_equal(a.labels, b.labels) and a.scores == b.scores
-               for a, b in zip(one, other, strict=True))
+    return all(
+        np.array_equal(a.labels, b.labels) and a.scores == b.scores
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def test_one_trace_does_for_a_late_object_and_another_gap(run):
@@ -116,7 +118,7 @@ def test_scores_are_probabilities(run):
 def test_a_restored_state_goes_on_bit_by_bit(network, run, tmp_path):
     Tracker.resume(run.saved, network).save(tmp_path / "state.npz")
     tracker = Tracker.restore(tmp_path / "state.npz", network)
-    assert same(follow(tracker, range(LATE + 1, len(FRAMES))), run.results[LATE + 1:])
+    assert same(follow(tracker, range(LATE + 1, len(FRAMES))), run.results[LATE + 1 :])
 
 
 def test_a_memory_that_doubles_is_a_large_one(network, run):

@@ -3,14 +3,15 @@
 import jax
 import numpy as np
 import pytest
-import toy
-from clips import clip
-from command import FAMILIES
+from support import toy
+from support.clips import clip
+from support.command import FAMILIES
 
-from vosjax import Tracker, load, models, pretrained
+from vosjax import Tracker, load, models
+from vosjax.checkpoints.weights import save_weights
+from vosjax.errors import InputError
 from vosjax.eval.plan import plan
-from vosjax.io.errors import InputError
-from vosjax.io.weights import save_weights
+from vosjax.loading import pretrained
 
 FRAMES, LABELS = clip(frames=3, height=48, width=64, objects=4)
 
@@ -21,8 +22,12 @@ def weights(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(FAMILIES)])
 
     def write(objects):
-        card = {"family": "toynet", "config": {"model": {"slots": 4}}, "source": "a test",
-                "licence": "none"}
+        card = {
+            "family": "toynet",
+            "config": {"model": {"slots": 4}},
+            "source": "a test",
+            "licence": "none",
+        }
         if objects is not None:
             card["objects"] = objects
         save_weights(tmp_path / f"{objects}", toy.fresh(jax.random.PRNGKey(0)), card=card)

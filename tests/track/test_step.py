@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
-from clips import clip
+from support import toy
+from support.clips import clip
 
-from vosjax.track import Clock, advance, remembers, step
+from vosjax.tracking.step import Clock, advance, remembers, step
 from vosjax.types import Prompt, Spec
 
 FRAMES, LABELS = clip(frames=7, height=48, width=64, objects=2)
@@ -52,8 +52,9 @@ def test_the_rule_is_the_same_for_plain_numbers():
 def test_frames_can_be_encoded_ahead_in_a_batch():
     features = jax.vmap(lambda image: VOS.encode(PARAMS, image))(IMAGES)
     clock, state = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
-    ahead = advance(VOS, PARAMS, state, jax.tree.map(lambda x: x[0], features),
-                    prompt_at(0, (0,)), clock)
+    ahead = advance(
+        VOS, PARAMS, state, jax.tree.map(lambda x: x[0], features), prompt_at(0, (0,)), clock
+    )
     at_once = one(state, IMAGES[0], prompt_at(0, (0,)), clock)
     np.testing.assert_allclose(ahead.probs, at_once.probs, atol=1e-6)
     np.testing.assert_allclose(ahead.state.bank.data["k"], at_once.state.bank.data["k"], atol=1e-5)
@@ -62,8 +63,15 @@ def test_frames_can_be_encoded_ahead_in_a_batch():
 def test_slots_that_are_not_allowed_win_no_pixel():
     clock, state = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
     after = one(state, IMAGES[0], prompt_at(0, (0,)), clock)
-    shut = step(VOS, PARAMS, after.state, IMAGES[1], prompt_at(1, ()), after.clock,
-                allowed=jnp.array([False, True]))
+    shut = step(
+        VOS,
+        PARAMS,
+        after.state,
+        IMAGES[1],
+        prompt_at(1, ()),
+        after.clock,
+        allowed=jnp.array([False, True]),
+    )
     assert (shut.probs[1] == 0).all() and (shut.probs[2] > 0.5).any()
 
 

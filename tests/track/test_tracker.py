@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
-from clips import clip
+from support import toy
+from support.clips import clip
 
-from vosjax.io.errors import InputError
-from vosjax.tracker import Tracker, judge
+from vosjax.errors import InputError
+from vosjax.tracking.tracker import Tracker, judge
 
 FRAMES, LABELS = clip(frames=10, height=48, width=64, objects=2)
 IDS = np.array([0, 7, 200], np.uint8)
@@ -97,8 +97,9 @@ def test_when_all_are_removed_the_memory_is_new():
     used.remove(200)
     assert not used.step(FRAMES[4]).labels.any()
     for frame, labels in zip(FRAMES[:3], (FIRST, None, None)):
-        np.testing.assert_array_equal(used.step(frame, labels).labels,
-                                      fresh.step(frame, labels).labels)
+        np.testing.assert_array_equal(
+            used.step(frame, labels).labels, fresh.step(frame, labels).labels
+        )
 
 
 def test_an_unknown_object_cannot_be_removed():
@@ -151,7 +152,8 @@ def test_results_can_be_fetched_later():
     pending = [ahead.submit(f, FIRST if t == 0 else None) for t, f in enumerate(FRAMES)]
     for t, (fetch, frame) in enumerate(zip(pending, FRAMES)):
         np.testing.assert_array_equal(
-            fetch().labels, direct.step(frame, FIRST if t == 0 else None).labels)
+            fetch().labels, direct.step(frame, FIRST if t == 0 else None).labels
+        )
 
 
 def test_a_frame_buffer_may_be_used_again():
@@ -206,16 +208,19 @@ def test_a_state_of_other_weights_is_refused(tmp_path):
 def test_a_damaged_state_is_refused(tmp_path):
     tracker().save(tmp_path / "state.npz")
     data = (tmp_path / "state.npz").read_bytes()
-    (tmp_path / "state.npz").write_bytes(data[:len(data) // 2])
+    (tmp_path / "state.npz").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="no saved tracker"):
         Tracker.restore(tmp_path / "state.npz", MODEL)
 
 
-@pytest.mark.parametrize("frame, words", [
-    (np.zeros((48, 64, 3), np.float32), "uint8"),
-    (np.zeros((48, 64), np.uint8), r"\[48, 64\]"),
-    (np.zeros((40, 64, 3), np.uint8), "40x64, those before are 48x64"),
-])
+@pytest.mark.parametrize(
+    "frame, words",
+    [
+        (np.zeros((48, 64, 3), np.float32), "uint8"),
+        (np.zeros((48, 64), np.uint8), r"\[48, 64\]"),
+        (np.zeros((40, 64, 3), np.uint8), "40x64, those before are 48x64"),
+    ],
+)
 def test_other_frames_are_refused(frame, words):
     followed = tracker()
     followed.step(FRAMES[0])
@@ -223,12 +228,15 @@ def test_other_frames_are_refused(frame, words):
         followed.step(frame)
 
 
-@pytest.mark.parametrize("labels, words", [
-    (np.zeros((48, 64), np.uint8), "at least one object"),
-    (np.full((48, 64), 300), "ids up to 255"),
-    (np.ones((48, 60), np.uint8), r"integers \[?\(?48, 64"),
-    (np.ones((48, 64), np.float32), "float32"),
-])
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        (np.zeros((48, 64), np.uint8), "at least one object"),
+        (np.full((48, 64), 300), "ids up to 255"),
+        (np.ones((48, 60), np.uint8), r"integers \[?\(?48, 64"),
+        (np.ones((48, 64), np.float32), "float32"),
+    ],
+)
 def test_other_labels_are_refused(labels, words):
     with pytest.raises(ValueError, match=words):
         tracker().step(FRAMES[0], labels)

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-import small
+from support import small
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.train import checkpoint, optimizer, state
 
 CONFIG = {"family": "toy", "train": {"lr": 0.1, "log": {"every": 1}}}

@@ -4,10 +4,10 @@ import json
 import types
 
 import pytest
-import small
+from support import small
 
+from vosjax.bench import training
 from vosjax.modes import bench as mode
-from vosjax.train import bench
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,17 @@ def figures(tmp_path_factory):
 
 def test_input_and_step_take_turns(figures):
     assert figures["fed"] == pytest.approx(
-        [made / used for made, used in zip(figures["made"], figures["used"])])
+        [made / used for made, used in zip(figures["made"], figures["used"])]
+    )
     assert len(figures["fed"]) == 3 and min(figures["fed"]) > 0
     assert figures["size"] == [32, 32] and figures["frames"] == 3
 
 
 def test_nothing_stored_is_nothing_decoded(figures):
     assert figures["decoded"] == []
-    assert not any("decoded" in line for line in bench.lines(figures))
+    assert not any("decoded" in line for line in training.lines(figures))
 
 
 def test_the_table_has_median_and_range(figures):
     figures = figures | {"fed": [3.0, 1.0, 2.0], "decoded": [0.5]}
-    assert "      2.00  (1.00-3.00)  input / step" in bench.lines(figures)
+    assert "      2.00  (1.00-3.00)  input / step" in training.lines(figures)

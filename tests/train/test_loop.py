@@ -10,10 +10,10 @@ import types
 import jax
 import numpy as np
 import pytest
-import small
+from support import small
 
-from vosjax.io.errors import InputError
-from vosjax.io.weights import load_weights
+from vosjax.checkpoints.weights import load_weights
+from vosjax.errors import InputError
 from vosjax.modes import export as export_mode
 from vosjax.modes import train as train_mode
 from vosjax.train import log, loop, recipe, state
@@ -65,15 +65,21 @@ def test_signals_are_given_back(tmp_path):
 
 def test_two_devices_give_the_figures_of_one(tmp_path):
     alone = loop.train(small.config(steps=2, batch=4), output=tmp_path / "one").state
-    code = ("import sys; sys.path[:0] = sys.argv[1:3]; import jax, numpy as np, pytest, small; "
-            "assert len(jax.devices()) == 2; from vosjax.train import loop; "
-            "small.install(pytest.MonkeyPatch()); "
-            "s = loop.train(small.config(steps=2, batch=4), output=sys.argv[3]).state; "
-            "np.savez(sys.argv[4], **s.trainable)")
-    here = pathlib.Path(__file__).parent
-    subprocess.run([sys.executable, "-c", code, here, here.parent, tmp_path / "two",
-                    tmp_path / "two.npz"], check=True, cwd=here.parents[1],
-                   env=os.environ | {"JAX_NUM_CPU_DEVICES": "2", "PYTHONPATH": str(here.parents[1])})
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import jax, numpy as np, pytest; "
+        "from support import small; "
+        "assert len(jax.devices()) == 2; from vosjax.train import loop; "
+        "small.install(pytest.MonkeyPatch()); "
+        "s = loop.train(small.config(steps=2, batch=4), output=sys.argv[2]).state; "
+        "np.savez(sys.argv[3], **s.trainable)"
+    )
+    tests = pathlib.Path(__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-c", code, tests, tmp_path / "two", tmp_path / "two.npz"],
+        check=True,
+        cwd=tests.parent,
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "2", "PYTHONPATH": str(tests.parent)},
+    )
     with np.load(tmp_path / "two.npz") as two:
         for path, weight in alone.trainable.items():
             np.testing.assert_allclose(two[path], weight, atol=1e-5)
@@ -91,8 +97,9 @@ def test_training_learns(tmp_path):
 def test_stages_start_from_the_average_of_the_one_before(tmp_path, monkeypatch):
     begun = []
     fresh = state.fresh
-    monkeypatch.setattr(state, "fresh", lambda params, *rest: begun.append(params) or fresh(
-        params, *rest))
+    monkeypatch.setattr(
+        state, "fresh", lambda params, *rest: begun.append(params) or fresh(params, *rest)
+    )
     config = small.config(steps=2)
     config.stages = ({"name": "a"}, {"name": "b", "train": {"lr": 1e-3}})
     ended = loop.train(config, output=tmp_path)
@@ -122,14 +129,17 @@ def test_a_run_that_is_no_number_stops_and_names_the_steps(tmp_path):
         loop.train(small.config(lr=float("inf"), lr_min=1.0, warmup=0.0), output=tmp_path)
 
 
-@pytest.mark.parametrize("room, changes, said", [
-    ("data", dict(height=30), "data.height and data.width are 30 and 32"),
-    ("data", dict(frames=1), "data.frames is 1"),
-    ("data", dict(max_objects=9), "data.max_objects is 9: the network holds 4"),
-    ("train", dict(feedback="loud"), "train.feedback is 'loud'"),
-    ("train", dict(steps=0), "train.steps is 0"),
-    ("train", dict(init="nowhere.npz"), "train.init names nowhere.npz, which does not exist"),
-])
+@pytest.mark.parametrize(
+    "room, changes, said",
+    [
+        ("data", dict(height=30), "data.height and data.width are 30 and 32"),
+        ("data", dict(frames=1), "data.frames is 1"),
+        ("data", dict(max_objects=9), "data.max_objects is 9: the network holds 4"),
+        ("train", dict(feedback="loud"), "train.feedback is 'loud'"),
+        ("train", dict(steps=0), "train.steps is 0"),
+        ("train", dict(init="nowhere.npz"), "train.init names nowhere.npz, which does not exist"),
+    ],
+)
 def test_configs_that_cannot_work_are_refused(tmp_path, room, changes, said):
     config = small.config()
     config[room].update(changes)
@@ -168,8 +178,9 @@ def test_paths_of_this_machine_do_not_reach_the_card(tmp_path):
     assert "/some/where" not in (tmp_path / "weights" / "card.json").read_text()
 
 
-@pytest.mark.parametrize("given, said", [
-    (dict(), "--output"), (dict(output="x"), "has no training part")])
+@pytest.mark.parametrize(
+    "given, said", [(dict(), "--output"), (dict(output="x"), "has no training part")]
+)
 def test_the_mode_says_what_is_missing(given, said):
     config = small.config()
     if given:

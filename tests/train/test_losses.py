@@ -35,7 +35,8 @@ def test_ignored_pixels_count_as_pixels_without_loss():
     half[:6] = losses.IGNORED
     whole = losses.bootstrapped_cross_entropy(LOGITS[:, 6:], LABELS[6:], LIVE, 84)
     assert losses.bootstrapped_cross_entropy(LOGITS, half, LIVE, 168) == pytest.approx(
-        float(whole) / 2)
+        float(whole) / 2
+    )
 
 
 def test_jaccard_does_not_see_ignored_pixels():

@@ -7,8 +7,12 @@ import pytest
 
 from vosjax.train import optimizer
 
-PARAMS = {"encoder/kernel": jnp.full((2, 2), 2.0), "head/out/kernel": jnp.full((2, 2), 2.0),
-          "head/kernel": jnp.full((2, 2), 2.0), "head/bias": jnp.full((2,), 2.0)}
+PARAMS = {
+    "encoder/kernel": jnp.full((2, 2), 2.0),
+    "head/out/kernel": jnp.full((2, 2), 2.0),
+    "head/kernel": jnp.full((2, 2), 2.0),
+    "head/bias": jnp.full((2,), 2.0),
+}
 GROUPS = {path: path.split("/")[0] for path in PARAMS}
 NDIMS = {path: w.ndim for path, w in PARAMS.items()}
 

@@ -6,9 +6,16 @@ import pytest
 
 from vosjax.train import loop, recipe, step
 
-RECIPES = ["default", "train_rendered", "train_aot_static", "train_aot_static:r50",
-           "train_aot_static:swin", "train_aot_video:r50", "train_stcn",
-           "train_famnet"]
+RECIPES = [
+    "train_default",
+    "train_rendered",
+    "train_aot_static",
+    "train_aot_static:r50",
+    "train_aot_static:swin",
+    "train_aot_video:r50",
+    "train_stcn",
+    "train_famnet",
+]
 
 
 def stages(asked):
@@ -25,7 +32,7 @@ def test_every_stage_fits_its_network(asked):
         assert config.mode == "train"
 
 
-@pytest.mark.parametrize("asked", ["default", "train_aot_static:r50", "train_stcn"])
+@pytest.mark.parametrize("asked", ["train_default", "train_aot_static:r50", "train_stcn"])
 def test_patterns_find_the_weights_they_speak_of(asked):
     for _, config in stages(asked):
         paths = recipe.weight_shapes(recipe.configured(config))

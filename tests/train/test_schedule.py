@@ -6,7 +6,9 @@ from vosjax.train import defaults, schedule
 
 
 def polynomial(step, **changes):
-    return schedule.polynomial(step, **{**dict(base=1.0, floor=0.1, total=100, warmup=0.1), **changes})
+    return schedule.polynomial(
+        step, **{**dict(base=1.0, floor=0.1, total=100, warmup=0.1), **changes}
+    )
 
 
 def test_the_rate_rises_from_its_floor_to_its_base_and_falls_back():
@@ -59,4 +61,6 @@ def test_knobs_by_milestones():
     train = defaults.train()
     train.update(lr=1.0, lr_min=0.0, encoder_lr=1.0)
     train.milestones = (3,)
-    assert [float(schedule.knobs(s, train, pixels=9).rate) for s in (2, 3)] == pytest.approx([1, .1])
+    assert [float(schedule.knobs(s, train, pixels=9).rate) for s in (2, 3)] == pytest.approx(
+        [1, 0.1]
+    )

@@ -6,12 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small
-import torch_files
+from support import small, torch_files
 
 from vosjax import backbones, models, names
-from vosjax.io.errors import InputError
-from vosjax.io.weights import flatten, save_weights
+from vosjax.checkpoints.weights import flatten, save_weights
+from vosjax.errors import InputError
 from vosjax.names import Names
 from vosjax.train import export, optimizer, start, state, validate
 
@@ -50,20 +49,27 @@ def test_weights_of_another_network_are_refused(tmp_path, fresh):
 def eyes(rng):
     """Weights with two encoders: one that sees the image, and one, with a bias, that sees masks too."""
     first, second = jax.random.split(rng)
-    return {"plain": {"stem": {"kernel": jax.random.normal(first, (3, 3, 3, 4))}},
-            "masked": {"stem": {"kernel": jax.random.normal(second, (3, 3, 5, 4)),
-                                "bias": jnp.full(4, 7.0)}}}
+    return {
+        "plain": {"stem": {"kernel": jax.random.normal(first, (3, 3, 3, 4))}},
+        "masked": {
+            "stem": {"kernel": jax.random.normal(second, (3, 3, 5, 4)), "bias": jnp.full(4, 7.0)}
+        },
+    }
 
 
 STEM = Names(tuple(names.conv("stem", "conv1", bias=False)), (r"fc\..*",))
-EYES = MODEL._replace(fresh=eyes, starts=(
-    ("plain", backbones.Start(STEM)), ("masked", backbones.Start(STEM, ("stem/kernel",)))))
+EYES = MODEL._replace(
+    fresh=eyes,
+    starts=(("plain", backbones.Start(STEM)), ("masked", backbones.Start(STEM, ("stem/kernel",)))),
+)
 
 
 def checkpoint(path, **tensors):
     """A `.pth`; keys have '_' for '.'."""
-    named = {key.replace("_", "."): torch_files.tensor(array.astype(np.float32), str(i))
-             for i, (key, array) in enumerate(tensors.items())}
+    named = {
+        key.replace("_", "."): torch_files.tensor(array.astype(np.float32), str(i))
+        for i, (key, array) in enumerate(tensors.items())
+    }
     return str(torch_files.write_zip(path, named))
 
 
@@ -71,36 +77,50 @@ KERNEL = np.arange(108, dtype=np.float32).reshape(4, 3, 3, 3)  # [O, I, k, k]
 
 
 def test_every_encoder_starts_from_its_own_file(tmp_path):
-    files = [checkpoint(tmp_path / f"{i}.pth", conv1_weight=KERNEL + i, fc_weight=np.zeros((2, 2)))
-             for i in range(2)]
+    files = [
+        checkpoint(tmp_path / f"{i}.pth", conv1_weight=KERNEL + i, fc_weight=np.zeros((2, 2)))
+        for i in range(2)
+    ]
     found = start.params(EYES, seed=0, init=f"plain={files[0]}, masked={files[1]}")
     np.testing.assert_array_equal(found["plain"]["stem"]["kernel"], KERNEL.transpose(2, 3, 1, 0))
-    np.testing.assert_array_equal(found["masked"]["stem"]["kernel"][:, :, :3],
-                                  KERNEL.transpose(2, 3, 1, 0) + 1)
+    np.testing.assert_array_equal(
+        found["masked"]["stem"]["kernel"][:, :, :3], KERNEL.transpose(2, 3, 1, 0) + 1
+    )
 
 
 def test_masks_and_biases_that_a_file_lacks_stay_fresh(tmp_path):
     file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
     fresh = start.params(EYES, seed=3, init="")
     found = start.params(EYES, seed=3, init=f"masked={file}")
-    np.testing.assert_array_equal(found["masked"]["stem"]["kernel"][:, :, 3:],
-                                  fresh["masked"]["stem"]["kernel"][:, :, 3:])
+    np.testing.assert_array_equal(
+        found["masked"]["stem"]["kernel"][:, :, 3:], fresh["masked"]["stem"]["kernel"][:, :, 3:]
+    )
     np.testing.assert_array_equal(found["masked"]["stem"]["bias"], np.full(4, 7))
-    np.testing.assert_array_equal(found["plain"]["stem"]["kernel"], fresh["plain"]["stem"]["kernel"])
+    np.testing.assert_array_equal(
+        found["plain"]["stem"]["kernel"], fresh["plain"]["stem"]["kernel"]
+    )
 
 
 def test_a_network_with_one_encoder_needs_no_name_for_it(tmp_path):
     file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
     one = EYES._replace(starts=EYES.starts[:1])
-    np.testing.assert_array_equal(start.params(one, seed=0, init=file)["plain"]["stem"]["kernel"],
-                                  KERNEL.transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(
+        start.params(one, seed=0, init=file)["plain"]["stem"]["kernel"],
+        KERNEL.transpose(2, 3, 1, 0),
+    )
 
 
-@pytest.mark.parametrize("tensors, told", [
-    (dict(conv1_weight=KERNEL[:2]), r"plain: .*conv1.weight as stem/kernel .*\[3, 3, 3, 2\] instead"),
-    (dict(fc_weight=KERNEL), "1 missing: conv1.weight"),
-    (dict(conv1_weight=KERNEL, conv2_weight=KERNEL), "1 not expected: conv2.weight"),
-])
+@pytest.mark.parametrize(
+    "tensors, told",
+    [
+        (
+            dict(conv1_weight=KERNEL[:2]),
+            r"plain: .*conv1.weight as stem/kernel .*\[3, 3, 3, 2\] instead",
+        ),
+        (dict(fc_weight=KERNEL), "1 missing: conv1.weight"),
+        (dict(conv1_weight=KERNEL, conv2_weight=KERNEL), "1 not expected: conv2.weight"),
+    ],
+)
 def test_files_of_another_encoder_are_refused(tmp_path, tensors, told):
     file = checkpoint(tmp_path / "other.pth", **tensors)
     with pytest.raises(InputError, match=told):
@@ -125,9 +145,16 @@ def test_an_encoder_without_a_reader_of_its_file_is_refused(tmp_path):
         start.params(EYES, seed=0, init=f"plain={tmp_path / 'encoder.npz'}")
 
 
-@pytest.mark.parametrize("family, settings, rest", [
-    ("stcn", {}, r".*conv\d?/bias"), ("stcn", dict(use_others=False), r".*conv\d?/bias"),
-    ("famnet", {}, r"conv1_[mo]/kernel"), ("aot", {}, "none"), ("deaot", {}, "none")])
+@pytest.mark.parametrize(
+    "family, settings, rest",
+    [
+        ("stcn", {}, r".*conv\d?/bias"),
+        ("stcn", dict(use_others=False), r".*conv\d?/bias"),
+        ("famnet", {}, r"conv1_[mo]/kernel"),
+        ("aot", {}, "none"),
+        ("deaot", {}, "none"),
+    ],
+)
 def test_published_files_give_all_but_biases_and_masks(family, settings, rest):
     model = models.build(family, **settings)
     shapes = jax.eval_shape(model.fresh, jax.random.key(0))
@@ -137,7 +164,9 @@ def test_published_files_give_all_but_biases_and_masks(family, settings, rest):
         assert given <= held.keys()
         assert all(re.fullmatch(rest, path) for path in held.keys() - given)
         assert all(held[kernel].shape[2] > start.IMAGE for kernel in begin.wider)
-    assert {room for room in shapes if room.endswith("encoder")} == {room for room, _ in model.starts}
+    assert {room for room in shapes if room.endswith("encoder")} == {
+        room for room, _ in model.starts
+    }
 
 
 def test_validation_compares_with_the_truth_of_later_frames(fresh):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small
+from support import small
 
 from vosjax.train import losses, optimizer, schedule, state, step
 from vosjax.types import Spec, When
@@ -16,11 +16,17 @@ PARAMS = small.model().fresh(jax.random.PRNGKey(1))
 
 
 def knobs(*, own=False, aux=0.5, count=256):
-    return schedule.Knobs(np.float32(0.1), np.float32(0.01), np.int32(count), np.float32(aux),
-                          np.bool_(own), np.float32(0.5))
+    return schedule.Knobs(
+        np.float32(0.1),
+        np.float32(0.01),
+        np.int32(count),
+        np.float32(aux),
+        np.bool_(own),
+        np.float32(0.5),
+    )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def compiled(settings):
     return jax.jit(lambda p, k: step.clip_loss(small.model(), p, CLIPS, k, settings))
 
@@ -41,8 +47,14 @@ def by_hand(frames, labels, live, own):
         logits, aux = vos.predict(PARAMS, memory, features)
         fed = logits.argmax(0) if own and t else labels[t]
         probs = jnp.float32(fed[None] == jnp.arange(small.SLOTS + 1)[:, None, None])
-        memory = vos.commit(PARAMS, memory, aux, probs, live if t == 0 else jnp.zeros_like(live),
-                            When(jnp.array(t == 0), jnp.array(t == 0), jnp.array(t)))
+        memory = vos.commit(
+            PARAMS,
+            memory,
+            aux,
+            probs,
+            live if t == 0 else jnp.zeros_like(live),
+            When(jnp.array(t == 0), jnp.array(t == 0), jnp.array(t)),
+        )
         if t == 0:
             logits, _ = vos.predict(PARAMS, memory, features)
         found.append(losses.frame_loss(logits, labels[t], live, 256).total)
@@ -71,8 +83,11 @@ def test_own_predictions_change_what_later_frames_remember():
 def gradient(feedback):
     """d(loss) / d(bank), which reaches the loss through committed frames alone."""
     fixed = step.Settings(feedback=feedback, reference=False)
-    return jax.jit(jax.grad(lambda p: step.clip_loss(
-        small.model(hard=False), p, CLIPS, knobs(own=True), fixed)[0]))(PARAMS)
+    return jax.jit(
+        jax.grad(
+            lambda p: step.clip_loss(small.model(hard=False), p, CLIPS, knobs(own=True), fixed)[0]
+        )
+    )(PARAMS)
 
 
 def test_soft_feedback_keeps_its_gradient_and_hard_feedback_cuts_it():
@@ -89,11 +104,13 @@ def test_a_coarser_loss_sees_fewer_pixels():
 def test_frames_computed_twice_give_the_same_gradient():
     def grad(remat):
         fixed = step.Settings(remat=remat, reference=False)
-        return jax.jit(jax.grad(lambda p: step.clip_loss(
-            small.model(), p, CLIPS, knobs(), fixed)[0]))(PARAMS)
+        return jax.jit(
+            jax.grad(lambda p: step.clip_loss(small.model(), p, CLIPS, knobs(), fixed)[0])
+        )(PARAMS)
 
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-8),
-                 grad(True), grad(False))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-8), grad(True), grad(False)
+    )
 
 
 @pytest.mark.parametrize("frames, gap, expected", [(5, 2, 2), (5, 9999, 1), (3, 1, 2), (2, 1, 1)])
@@ -118,8 +135,9 @@ def test_depths_are_weighed_by_powers_of_two():
 
     def total(model):
         clips = small.batch(frames=2)
-        _, parts = jax.jit(lambda p: step.clip_loss(model, p, clips, knobs(),
-                                                    step.Settings(reference=False)))(PARAMS)
+        _, parts = jax.jit(
+            lambda p: step.clip_loss(model, p, clips, knobs(), step.Settings(reference=False))
+        )(PARAMS)
         return float(parts["frames"][1, 0])
 
     def halved(params, memory, features, rng=None):

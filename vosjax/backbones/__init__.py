@@ -3,7 +3,8 @@
 import importlib
 import pkgutil
 import re
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 
@@ -84,6 +85,9 @@ def start(encoder: str | Backbone, *, wider: tuple[str, ...] = ()) -> Start:
 
 def imagenet_names(backbone: Backbone) -> Names:
     """The weights that a published ImageNet file gives; our paths count from the encoder's root."""
-    entries = tuple(name for name in backbone.names("", "")
-                    if not any(re.fullmatch(rule, name.path) for rule in backbone.absent))
+    entries = tuple(
+        name
+        for name in backbone.names("", "")
+        if not any(re.fullmatch(rule, name.path) for rule in backbone.absent)
+    )
     return Names(entries, backbone.ignored)

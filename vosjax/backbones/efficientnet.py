@@ -18,9 +18,8 @@ from vosjax.backbones.resnet import pointwise
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.drop_path import drop_path
 from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
-from vosjax.names import Name
+from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
-from vosjax.names import frozen_norm, linear
 
 DROP_RATE = 0.2  # of the deepest block, stochastic depth
 
@@ -53,9 +52,15 @@ def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
 
     Lite keeps the stem, and the depth of the first and the last stage, as they are.
     """
-    base = (Stage(1, 3, 1, 16, 1), Stage(6, 3, 2, 24, 2), Stage(6, 5, 2, 40, 2),
-            Stage(6, 3, 2, 80, 3), Stage(6, 5, 1, 112, 3), Stage(6, 5, 2, 192, 4),
-            Stage(6, 3, 1, 320, 1))
+    base = (
+        Stage(1, 3, 1, 16, 1),
+        Stage(6, 3, 2, 24, 2),
+        Stage(6, 5, 2, 40, 2),
+        Stage(6, 3, 2, 80, 3),
+        Stage(6, 5, 1, 112, 3),
+        Stage(6, 5, 2, 192, 4),
+        Stage(6, 3, 1, 320, 1),
+    )
 
     def channels(features):
         wanted = features * width
@@ -66,8 +71,9 @@ def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
         fixed = lite and stage in (base[0], base[-1])
         return stage.depth if fixed else math.ceil(stage.depth * depth)
 
-    stages = tuple(stage._replace(features=channels(stage.features), depth=repeats(stage))
-                   for stage in base)
+    stages = tuple(
+        stage._replace(features=channels(stage.features), depth=repeats(stage)) for stage in base
+    )
     return Variant(32, stages, 1e-3, True) if lite else Variant(channels(32), stages)
 
 
@@ -77,9 +83,18 @@ VARIANTS = {
     "b2": _scaled(1.1, 1.2),
     "b3": _scaled(1.2, 1.4),
     "b4": _scaled(1.4, 1.8),
-    "v2_s": Variant(24, (
-        Stage(1, 3, 1, 24, 2, True), Stage(4, 3, 2, 48, 4, True), Stage(4, 3, 2, 64, 4, True),
-        Stage(4, 3, 2, 128, 6), Stage(6, 3, 1, 160, 9), Stage(6, 3, 2, 256, 15)), 1e-3),
+    "v2_s": Variant(
+        24,
+        (
+            Stage(1, 3, 1, 24, 2, True),
+            Stage(4, 3, 2, 48, 4, True),
+            Stage(4, 3, 2, 64, 4, True),
+            Stage(4, 3, 2, 128, 6),
+            Stage(6, 3, 1, 160, 9),
+            Stage(6, 3, 2, 256, 15),
+        ),
+        1e-3,
+    ),
     "lite0": _scaled(1.0, 1.0, lite=True),
     "lite1": _scaled(1.0, 1.1, lite=True),
     "lite2": _scaled(1.1, 1.2, lite=True),
@@ -148,8 +163,15 @@ class EfficientNet(nn.Module):
                 step = stage.stride if block == 0 else 1
                 cut = self.dilate and stride * step > 16
                 key = None if rng is None else jax.random.fold_in(rng, index)
-                x = Block(stage, 1 if cut else step, dilation, epsilon, DROP_RATE * index / total,
-                          lite, name=f"stage{number}_{block}")(x, key)
+                x = Block(
+                    stage,
+                    1 if cut else step,
+                    dilation,
+                    epsilon,
+                    DROP_RATE * index / total,
+                    lite,
+                    name=f"stage{number}_{block}",
+                )(x, key)
                 stride, dilation = (stride, dilation * step) if cut else (stride * step, dilation)
                 index += 1
             maps[number] = x
@@ -172,9 +194,11 @@ def _lite_names(variant: str, path: str, key: str) -> list[Name]:
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}stem", f"{key}_conv_stem", bias=False)
     entries += frozen_norm(f"{root}stem_bn", f"{key}_bn0")
-    blocks = [(stage, f"{root}stage{number}_{block}")
-              for number, stage in enumerate(VARIANTS[variant].stages, start=1)
-              for block in range(stage.depth)]
+    blocks = [
+        (stage, f"{root}stage{number}_{block}")
+        for number, stage in enumerate(VARIANTS[variant].stages, start=1)
+        for block in range(stage.depth)
+    ]
     for index, (stage, ours) in enumerate(blocks):
         for part, norm in (("expand", 0), ("depthwise", 1), ("project", 2)):
             if part != "expand" or stage.expand > 1:
@@ -191,8 +215,9 @@ def _torchvision_names(variant: str, path: str, key: str) -> list[Name]:
     entries += frozen_norm(f"{root}stem_bn", f"{key}features.0.1")
     for number, stage in enumerate(VARIANTS[variant].stages, start=1):
         for block in range(stage.depth):
-            entries += _block_names(stage, f"{root}stage{number}_{block}",
-                                    f"{key}features.{number}.{block}.block")
+            entries += _block_names(
+                stage, f"{root}stage{number}_{block}", f"{key}features.{number}.{block}.block"
+            )
     return entries
 
 
@@ -233,6 +258,14 @@ def build(variant: str) -> Backbone:
         module=EfficientNet(VARIANTS[variant]),
         channels=tuple(stages[i].features for i in (1, 2, 4, -1)),
         names=lambda path, key: names(variant, path, key),
-        ignored=(r"(.*\.)?num_batches_tracked", rf"features\.{head}\..*", r"classifier\..*",
-                 r"_conv_head\..*", r"_bn1\..*", r"_fc\..*"),
-        early=early, aligned=True)
+        ignored=(
+            r"(.*\.)?num_batches_tracked",
+            rf"features\.{head}\..*",
+            r"classifier\..*",
+            r"_conv_head\..*",
+            r"_bn1\..*",
+            r"_fc\..*",
+        ),
+        early=early,
+        aligned=True,
+    )

@@ -10,15 +10,25 @@ import numpy as np
 from vosjax.backbones import Backbone, Maps
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
-from vosjax.names import Name, conv as conv_name, frozen_norm, linear
+from vosjax.names import Name, frozen_norm, linear
+from vosjax.names import conv as conv_name
 
 # expansion t, channels c, repeats n, stride of the first, dilations of the depthwise convolutions;
 # the stage that would leave stride 16 dilates in place of striding
-STAGES = ((1, 16, 1, 1, (1,)), (6, 24, 2, 2, (1, 1)), (6, 32, 3, 2, (1, 1, 1)),
-          (6, 64, 4, 2, (1, 1, 1, 1)), (6, 96, 3, 1, (1, 1, 1)), (6, 160, 3, 1, (1, 2, 2)),
-          (6, 320, 1, 1, (2,)))
-BLOCKS = tuple((t, c, stride if i == 0 else 1, dilations[i])
-               for t, c, n, stride, dilations in STAGES for i in range(n))
+STAGES = (
+    (1, 16, 1, 1, (1,)),
+    (6, 24, 2, 2, (1, 1)),
+    (6, 32, 3, 2, (1, 1, 1)),
+    (6, 64, 4, 2, (1, 1, 1, 1)),
+    (6, 96, 3, 1, (1, 1, 1)),
+    (6, 160, 3, 1, (1, 2, 2)),
+    (6, 320, 1, 1, (2,)),
+)
+BLOCKS = tuple(
+    (t, c, stride if i == 0 else 1, dilations[i])
+    for t, c, n, stride, dilations in STAGES
+    for i in range(n)
+)
 STEM, LAST = 32, 1280
 TAPS = (3, 6, 13)  # blocks whose outputs are f4, f8 and f16; torchvision counts the stem as 0
 EARLY = 3  # features 0..3 are frozen in training
@@ -97,9 +107,15 @@ def build(variant: str = "") -> Backbone:
     """
     if variant:
         raise ValueError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
-    return Backbone(module=MobileNetV2(), channels=(24, 32, 96, LAST), names=names,
-                    ignored=(r"classifier\..*", r".*\.num_batches_tracked"), early=early,
-                    aligned=True, folded=from_folded)
+    return Backbone(
+        module=MobileNetV2(),
+        channels=(24, 32, 96, LAST),
+        names=names,
+        ignored=(r"classifier\..*", r".*\.num_batches_tracked"),
+        early=early,
+        aligned=True,
+        folded=from_folded,
+    )
 
 
 def from_folded(arrays: dict[str, np.ndarray]) -> dict:
@@ -120,25 +136,34 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
     Raises:
       ValueError: an array is missing.
     """
+
     def take(key):
         if key not in arrays:
-            raise ValueError(f"no array {key!r} among the folded MobileNetV2 weights; expected "
-                             "features.0, features.1..17.{expand,depthwise,project}, features.18, "
-                             "each with .w and .b")
+            raise ValueError(
+                f"no array {key!r} among the folded MobileNetV2 weights; expected "
+                "features.0, features.1..17.{expand,depthwise,project}, features.18, "
+                "each with .w and .b"
+            )
         return np.asarray(arrays[key], np.float32)
 
     def norm(bias):
-        return {"scale": np.ones_like(bias), "bias": bias, "mean": np.zeros_like(bias),
-                "var": np.full_like(bias, 1 - EPSILON)}
+        return {
+            "scale": np.ones_like(bias),
+            "bias": bias,
+            "mean": np.zeros_like(bias),
+            "var": np.full_like(bias, 1 - EPSILON),
+        }
 
     std, mean = np.float32(IMAGENET_STD), np.float32(IMAGENET_MEAN)
     kernel = take("features.0.w")
     shift = np.einsum("hwio,i->o", kernel, 2 * mean - 1)
-    params = {"stem": {"kernel": kernel * (2 * std)[:, None]},
-              "stem_norm": norm(take("features.0.b") + shift)}
+    params = {
+        "stem": {"kernel": kernel * (2 * std)[:, None]},
+        "stem_norm": norm(take("features.0.b") + shift),
+    }
     for index, (expansion, *_) in enumerate(BLOCKS, 1):
         block = {}
-        for part in ("expand", "depthwise", "project")[0 if expansion != 1 else 1:]:
+        for part in ("expand", "depthwise", "project")[0 if expansion != 1 else 1 :]:
             kernel = take(f"features.{index}.{part}.w")
             block[part] = {"kernel": kernel if part == "depthwise" else kernel[0, 0]}
             block[f"{part}_norm"] = norm(take(f"features.{index}.{part}.b"))

@@ -12,9 +12,8 @@ from vosjax.backbones.resnet import IGNORED, STAGES, pointwise
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
-from vosjax.names import Name
+from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
-from vosjax.names import frozen_norm, linear
 
 VARIANTS = {"101": (3, 4, 23)}  # blocks of each stage
 STEM = (("conv0", 64, 2), ("conv1", 64, 1), ("conv2", 128, 1))
@@ -117,6 +116,10 @@ def build(variant: str) -> Backbone:
     if variant not in VARIANTS:
         raise ValueError(f"unknown ResNeSt {variant!r}; there are: {', '.join(VARIANTS)}")
     return Backbone(
-        module=ResNeSt(VARIANTS[variant]), channels=(256, 512, 1024, 1024),
-        names=lambda path, key: names(variant, path, key), ignored=IGNORED, early=early,
-        aligned=True)
+        module=ResNeSt(VARIANTS[variant]),
+        channels=(256, 512, 1024, 1024),
+        names=lambda path, key: names(variant, path, key),
+        ignored=IGNORED,
+        early=early,
+        aligned=True,
+    )

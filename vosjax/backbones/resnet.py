@@ -14,9 +14,8 @@ from vosjax.backbones import Backbone, Maps
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
-from vosjax.names import Name
+from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
-from vosjax.names import frozen_norm, linear
 
 STAGES = ("layer1", "layer2", "layer3")
 IGNORED = (r"(.*\.)?num_batches_tracked", r"layer4\..*", r"fc\..*")
@@ -40,8 +39,9 @@ VARIANTS = {
 }
 
 
-def pointwise(x: jax.Array, features: int, *, stride: int = 1, bias: bool = False,
-              name: str | None = None) -> jax.Array:
+def pointwise(
+    x: jax.Array, features: int, *, stride: int = 1, bias: bool = False, name: str | None = None
+) -> jax.Array:
     """A 1x1 convolution as a matrix product, which the CPU likes better; kernel [I, O]."""
     return nn.Dense(features, use_bias=bias, name=name)(x[:, ::stride, ::stride])
 
@@ -121,8 +121,9 @@ class ResNet(nn.Module):
     norms_train: bool = False  # scale and bias of the norms; their statistics never do
 
     @nn.compact
-    def __call__(self, images: jax.Array, rng: jax.Array | None = None,
-                 extras: tuple[jax.Array, ...] = ()) -> Maps:
+    def __call__(
+        self, images: jax.Array, rng: jax.Array | None = None, extras: tuple[jax.Array, ...] = ()
+    ) -> Maps:
         x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
         for name, extra in zip(self.extra_stems, extras, strict=True):
             x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
@@ -133,16 +134,30 @@ class ResNet(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 name = f"{STAGES[stage]}_{block}"
                 if self.variant.bottleneck:
-                    x = Bottleneck(64 << stage, stride, self.variant.groups, self.variant.width,
-                                   self.bias, self.norms_train, name=name)(x)
+                    x = Bottleneck(
+                        64 << stage,
+                        stride,
+                        self.variant.groups,
+                        self.variant.width,
+                        self.bias,
+                        self.norms_train,
+                        name=name,
+                    )(x)
                 else:
                     x = BasicBlock(64 << stage, stride, self.bias, self.norms_train, name=name)(x)
             maps.append(x)
         return Maps(*maps, deep=maps[-1])
 
 
-def names(variant: str, path: str, key: str, *, stages: tuple[str, str, str] = STAGES,
-          bias: bool = False, extra_stems: tuple[str, ...] = ()) -> list[Name]:
+def names(
+    variant: str,
+    path: str,
+    key: str,
+    *,
+    stages: tuple[str, str, str] = STAGES,
+    bias: bool = False,
+    extra_stems: tuple[str, ...] = (),
+) -> list[Name]:
     """Where the weights of a `ResNet` stand.
 
     Args:
@@ -193,6 +208,10 @@ def build(variant: str) -> Backbone:
     if variant not in VARIANTS:
         raise ValueError(f"unknown ResNet {variant!r}; there are: {', '.join(VARIANTS)}")
     return Backbone(
-        module=ResNet(VARIANTS[variant]), channels=channels(variant),
-        names=lambda path, key: names(variant, path, key), ignored=IGNORED, early=early,
-        aligned=True)
+        module=ResNet(VARIANTS[variant]),
+        channels=channels(variant),
+        names=lambda path, key: names(variant, path, key),
+        ignored=IGNORED,
+        early=early,
+        aligned=True,
+    )

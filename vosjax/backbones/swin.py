@@ -23,8 +23,14 @@ from vosjax.names import conv as conv_name
 WINDOW = 7
 SHIFT = WINDOW // 2
 HEAD_SIZE = 32
-IGNORED = (r"layers\.3\..*", r"layers\.2\.downsample\..*", r"norm\..*", r"head\..*",
-           r".*\.attn_mask", r".*\.relative_position_index")
+IGNORED = (
+    r"layers\.3\..*",
+    r"layers\.2\.downsample\..*",
+    r"norm\..*",
+    r"head\..*",
+    r".*\.attn_mask",
+    r".*\.relative_position_index",
+)
 
 
 class Variant(NamedTuple):
@@ -57,6 +63,7 @@ def shift_mask(height: int, width: int) -> np.ndarray:
 
     height and width are multiples of the window.
     """
+
     def regions(size):
         return np.searchsorted([size - WINDOW, size - SHIFT], np.arange(size), side="right")
 
@@ -73,14 +80,25 @@ class WindowAttention(nn.Module):
     def __call__(self, x: jax.Array, mask: np.ndarray | None) -> jax.Array:
         batch, windows, tokens, size = x.shape
         heads = size // HEAD_SIZE
-        table = self.param("relative_position_bias_table", nn.initializers.truncated_normal(0.02),
-                           ((2 * WINDOW - 1) ** 2, heads))
+        table = self.param(
+            "relative_position_bias_table",
+            nn.initializers.truncated_normal(0.02),
+            ((2 * WINDOW - 1) ** 2, heads),
+        )
         bias = table[position_index()].transpose(2, 0, 1)
         qkv = nn.Dense(3 * size, name="qkv")(x)
         query, key, value = jnp.moveaxis(
-            qkv.reshape(batch, windows, tokens, 3, heads, HEAD_SIZE), 3, 0)
-        logits = jnp.einsum("bwqhd,bwkhd->bwhqk", query * HEAD_SIZE ** -0.5, key,
-                            preferred_element_type=jnp.float32) + bias
+            qkv.reshape(batch, windows, tokens, 3, heads, HEAD_SIZE), 3, 0
+        )
+        logits = (
+            jnp.einsum(
+                "bwqhd,bwkhd->bwhqk",
+                query * HEAD_SIZE**-0.5,
+                key,
+                preferred_element_type=jnp.float32,
+            )
+            + bias
+        )
         if mask is not None:
             logits = logits + jnp.asarray(mask)
         out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
@@ -113,8 +131,7 @@ class Block(nn.Module):
         if self.shifted:
             y = jnp.roll(y, (-SHIFT, -SHIFT), (1, 2))
         y = y.reshape(batch, rows, WINDOW, cols, WINDOW, size).swapaxes(2, 3)
-        y = WindowAttention(name="attn")(
-            y.reshape(batch, rows * cols, WINDOW * WINDOW, size), mask)
+        y = WindowAttention(name="attn")(y.reshape(batch, rows * cols, WINDOW * WINDOW, size), mask)
         y = y.reshape(batch, rows, cols, WINDOW, WINDOW, size).swapaxes(2, 3)
         y = y.reshape(batch, rows * WINDOW, cols * WINDOW, size)
         if self.shifted:
@@ -145,7 +162,7 @@ class Swin(nn.Module):
     def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
         embed, depths, dropped_depth, drop_rate = self.variant
         rates = np.linspace(0.0, drop_rate, sum(depths) + dropped_depth)
-        rates[:depths[0]] = 0.0  # the first stage is frozen in training, so it drops nothing
+        rates[: depths[0]] = 0.0  # the first stage is frozen in training, so it drops nothing
         x = jnp.pad(images, ((0, 0), (0, -images.shape[1] % 4), (0, -images.shape[2] % 4), (0, 0)))
         x = nn.Conv(embed, (4, 4), strides=(4, 4), padding="VALID", name="patch_embed_proj")(x)
         x = layer_norm(name="patch_embed_norm")(x)
@@ -154,8 +171,9 @@ class Swin(nn.Module):
             for block in range(depth):
                 index = next(count)
                 key = None if rng is None else jax.random.fold_in(rng, index)
-                x = Block(block % 2 == 1, float(rates[index]),
-                          name=f"layers{stage}_{block}")(x, key)
+                x = Block(block % 2 == 1, float(rates[index]), name=f"layers{stage}_{block}")(
+                    x, key
+                )
             maps.append(layer_norm(name=f"norm{stage}")(x))
             if stage < 2:
                 x = Merging(name=f"merge{stage}")(x)
@@ -199,6 +217,11 @@ def build(variant: str) -> Backbone:
         raise ValueError(f"unknown Swin {variant!r}; there are: {', '.join(VARIANTS)}")
     embed = VARIANTS[variant].embed
     return Backbone(
-        module=Swin(VARIANTS[variant]), channels=(embed, 2 * embed, 4 * embed, 4 * embed),
-        names=lambda path, key: names(variant, path, key), ignored=IGNORED, early=early,
-        aligned=False, absent=(r"norm[012]/.*",))
+        module=Swin(VARIANTS[variant]),
+        channels=(embed, 2 * embed, 4 * embed, 4 * embed),
+        names=lambda path, key: names(variant, path, key),
+        ignored=IGNORED,
+        early=early,
+        aligned=False,
+        absent=(r"norm[012]/.*",),
+    )

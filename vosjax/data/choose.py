@@ -63,5 +63,6 @@ def skip_curriculum(steps, *, last=0.9):
         last: the share of them after which the skip falls back (0.9; 0.8 on BL30K).
     """
     shares = (0.0, 0.1, 0.2, 0.3, 0.4, last)
-    return tuple((round(steps * share), skip)
-                 for share, skip in zip(shares, (5, 10, 15, 20, 25, 5)))
+    return tuple(
+        (round(steps * share), skip) for share, skip in zip(shares, (5, 10, 15, 20, 25, 5))
+    )

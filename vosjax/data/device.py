@@ -23,8 +23,11 @@ def to_device(batches, sharding, *, ahead=2):
     waiting = collections.deque()
     with contextlib.closing(batches):
         for batch in batches:
-            waiting.append(jax.tree.map(
-                lambda rows: jax.make_array_from_process_local_data(sharding, rows), batch))
+            waiting.append(
+                jax.tree.map(
+                    lambda rows: jax.make_array_from_process_local_data(sharding, rows), batch
+                )
+            )
             if len(waiting) > ahead:
                 yield waiting.popleft()
         while waiting:

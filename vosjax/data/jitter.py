@@ -41,7 +41,9 @@ def draw(rng, strength):
     if rng.random() < strength.jitter:
         changes = tuple(
             (kind, float((kind != 3) + rng.uniform(-1, 1) * strength[kind]))
-            for kind in rng.permutation(4).tolist() if strength[kind])
+            for kind in rng.permutation(4).tolist()
+            if strength[kind]
+        )
     grey = rng.random() < strength.grey
     sigma = float(rng.uniform(0.1, 2.0)) if rng.random() < strength.blur else 0.0
     return Drawn(changes, bool(grey), sigma)

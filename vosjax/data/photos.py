@@ -7,7 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vosjax.data import decode, layers, types
+from vosjax.data import types
+from vosjax.data.synthetic import sprites
+from vosjax.datasets import decode
 
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
 
@@ -64,7 +66,7 @@ def load(image_path, mask_path, *, short_side, least_area):
     """
     image, ids = read(image_path, mask_path, short_side=short_side)
     cutouts = tuple(
-        (int(i), *layers.cut(image, ids == i))
+        (int(i), *sprites.cut(image, ids == i))
         for i in types.visible_ids(ids, max(least_area * ids.size, 30))
     )
     return Photo(image, ids, fill(image, ids > 0), cutouts)

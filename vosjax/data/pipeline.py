@@ -9,11 +9,10 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
-from vosjax.data import scene as scenes
-from vosjax.data.rendered import Rendered, RenderedSettings
 from vosjax.data.stills import Stills, StillsSettings
-from vosjax.io.errors import InputError
-
+from vosjax.data.synthetic import scene as scenes
+from vosjax.data.synthetic.rendered import Rendered, RenderedSettings
+from vosjax.errors import InputError
 
 _ENDLESS = 2**48  # clips of a source; grain's own endless length overflows when streams are mixed
 
@@ -91,9 +90,7 @@ def clips(config, *, seed, batch, start_step=0, host=0, hosts=1, workers=0, thre
     the iterator when it is no longer needed. Raises ValueError for settings that do not fit
     together.
     """
-    options = dict(
-        seed=seed, batch=batch, host=host, hosts=hosts, workers=workers, threads=threads
-    )
+    options = dict(seed=seed, batch=batch, host=host, hosts=hosts, workers=workers, threads=threads)
     _check(batch, host, hosts)
     parts = [(start, sources(part), spec_of(part)) for start, part in phased(config)]
     if len(parts) == 1:
@@ -118,7 +115,7 @@ def phased(config):
         unknown = sorted(set(changes) - known)
         if not isinstance(start, int) or start <= out[-1][0] or unknown:
             raise InputError(
-                f'phase {start} of the clips ({", ".join(unknown) or "start"}): expected a whole '
+                f"phase {start} of the clips ({', '.join(unknown) or 'start'}): expected a whole "
                 f"number `start` above {out[-1][0]} and fields of ClipsConfig"
             )
         out.append((start, dataclasses.replace(out[0][1], **changes)))

@@ -6,8 +6,9 @@ import pathlib
 import pkgutil
 import re
 
-from vosjax.data import folders, photos, recipes
-from vosjax.io.errors import InputError
+from vosjax.data import photos, recipes
+from vosjax.datasets import folders
+from vosjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +48,9 @@ def opened(each, root=""):
     """
     folder = pathlib.Path(root) / each.folder
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}: correct the set's folder, or the root of "
-                         "the sets")
+        raise InputError(
+            f"there is no folder {folder}: correct the set's folder, or the root of the sets"
+        )
     if folders.is_layout(folder):
         source = folders.Folder(str(folder), split=each.split, resolution=each.resolution)
         if each.only:
@@ -61,13 +63,18 @@ def opened(each, root=""):
             chosen = set(_chosen(each, [pathlib.Path(image).stem for image, _ in pairs]))
             pairs = tuple(pair for pair in pairs if pathlib.Path(pair[0]).stem in chosen)
         return pairs, True
-    from vosjax.data import prepared  # imports TFDS, which takes a second
+    from vosjax.datasets import prepared  # imports TFDS, which takes a second
+
     if not prepared.is_prepared(folder):
-        raise InputError(f"{folder} is no data set: expected a prepared one (dataset_info.json), "
-                         "JPEGImages and Annotations, or images and masks")
+        raise InputError(
+            f"{folder} is no data set: expected a prepared one (dataset_info.json), "
+            "JPEGImages and Annotations, or images and masks"
+        )
     if each.only:
-        raise InputError(f"the set {folder} is prepared, and its videos cannot be chosen by name: "
-                         "leave `only` away, or prepare the ones that are wanted")
+        raise InputError(
+            f"the set {folder} is prepared, and its videos cannot be chosen by name: "
+            "leave `only` away, or prepare the ones that are wanted"
+        )
     source = prepared.opened(folder, each.split or "train")
     return source, isinstance(source, prepared.Photos)
 
@@ -82,11 +89,15 @@ def _chosen(each, names):
     try:
         found = [name for name in names if re.search(each.only, name)]
     except re.error as error:
-        raise InputError(f"the set {each.folder} takes only {each.only!r}, which is no regular "
-                         f"expression: {error}") from error
+        raise InputError(
+            f"the set {each.folder} takes only {each.only!r}, which is no regular "
+            f"expression: {error}"
+        ) from error
     if not found:
-        raise InputError(f"the set {each.folder} takes only {each.only!r}, which is found in no "
-                         f"name; names look like {names[0]!r}")
+        raise InputError(
+            f"the set {each.folder} takes only {each.only!r}, which is found in no "
+            f"name; names look like {names[0]!r}"
+        )
     return found
 
 
@@ -100,15 +111,18 @@ def weighted(config):
     """
     names = sorted(found.name for found in pkgutil.iter_modules(recipes.__path__))
     if config.recipe not in names:
-        raise InputError(f"there is no recipe {config.recipe!r} for clips: there are "
-                         f"{', '.join(names)}")
+        raise InputError(
+            f"there is no recipe {config.recipe!r} for clips: there are {', '.join(names)}"
+        )
     recipe = importlib.import_module(f"vosjax.data.recipes.{config.recipe}")
     out = []
     for each in of_config(config):
         source, of_photos = opened(each, config.root)
         if isinstance(source, folders.Folder) and not source.annotated():
-            raise InputError(f"{source.root} has no mask at all: training needs Annotations/VIDEO/"
-                             "FRAME.png of the frames' names")
+            raise InputError(
+                f"{source.root} has no mask at all: training needs Annotations/VIDEO/"
+                "FRAME.png of the frames' names"
+            )
         weight = len(source) * each.repeat if each.weight is None else each.weight
         if weight > 0:
             make = recipe.of_photos if of_photos else recipe.of_videos

@@ -26,12 +26,20 @@ def contact_sheet(clips, *, width=240, titles=None):
     sheet = np.full((len(clips) * row, count * (width + _GAP), 3), 32, np.uint8)
     for y, clip in enumerate(clips):
         title = titles[y] if titles else f"objects: {int(clip['objects'])}"
-        cv2.putText(sheet, title, (2, y * row + _LINE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45,
-                    (230, 230, 230), 1, cv2.LINE_AA)
+        cv2.putText(
+            sheet,
+            title,
+            (2, y * row + _LINE - 5),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            (230, 230, 230),
+            1,
+            cv2.LINE_AA,
+        )
         for x in range(count):
             tile = _tile(clip["frames"][x], clip["labels"][x], (height, width))
             top, left = y * row + _LINE, x * (width + _GAP)
-            sheet[top:top + height, left:left + width] = tile
+            sheet[top : top + height, left : left + width] = tile
     return sheet
 
 
@@ -47,6 +55,14 @@ def _tile(frame, labels, size):
         depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
         y, x = np.unravel_index(depth.argmax(), depth.shape)
         for colour, thick in (((0, 0, 0), 3), (tuple(map(int, DAVIS[i] // 2 + 127)), 1)):
-            cv2.putText(tile, str(i), (int(x) - 5, int(y) + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
-                        colour, thick, cv2.LINE_AA)
+            cv2.putText(
+                tile,
+                str(i),
+                (int(x) - 5, int(y) + 5),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.5,
+                colour,
+                thick,
+                cv2.LINE_AA,
+            )
     return tile

@@ -39,8 +39,11 @@ class StaticClips:
         return types.seal(*clip, spec=spec, rng=rng)
 
     def _raw(self, index, rng, spec):
-        photo = photos.read(*self.photos[int(index)], enlarge=False,
-                            short_side=round(1.2 * max(spec.height, spec.width)))
+        photo = photos.read(
+            *self.photos[int(index)],
+            enlarge=False,
+            short_side=round(1.2 * max(spec.height, spec.width)),
+        )
         frames, labels = warps.warped(photo, rng, spec, self.settings.warp)
         for t, frame in enumerate(frames):
             frames[t] = jitter.apply(frame, jitter.draw(rng, self.settings.colour))

@@ -10,9 +10,11 @@ import dataclasses
 import cv2
 import numpy as np
 
-from vosjax.data import choose, decode, jitter, motion, photos, types, warp
-from vosjax.data import videos as protocol
+from vosjax.data import choose, jitter, photos, types, warp
+from vosjax.data.synthetic import motion
 from vosjax.data.warp import FILL
+from vosjax.datasets import decode
+from vosjax.datasets import protocol as protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class SkipSettings:
 
 @dataclasses.dataclass(frozen=True)
 class SkipClips:
-    """Source of clips from a source of videos (see `videos`)."""
+    """Source of clips from a source of videos (see `datasets.protocol`)."""
 
     source: object
     settings: SkipSettings = SkipSettings()
@@ -51,8 +53,11 @@ class SkipClips:
         usable = protocol.annotated(header)
         usable = usable if len(usable) else np.arange(len(header.areas))
         for _ in range(settings.attempts):
-            places = usable[choose.by_skip(len(usable), spec.frames, skip=settings.skip, rng=rng,
-                                           reverse=settings.reverse)]
+            places = usable[
+                choose.by_skip(
+                    len(usable), spec.frames, skip=settings.skip, rng=rng, reverse=settings.reverse
+                )
+            ]
             frames, labels = self._warped(index, places, header, rng, spec)
             if len(types.visible_ids(labels[0], 0)):
                 break
@@ -60,8 +65,9 @@ class SkipClips:
 
     def _warped(self, index, places, header, rng, spec):
         settings, size = self.settings, (spec.height, spec.width)
-        whole = warp.resized_crop(rng, header.size, size, area=settings.crop_area,
-                                  aspect=settings.crop_aspect)
+        whole = warp.resized_crop(
+            rng, header.size, size, area=settings.crop_area, aspect=settings.crop_aspect
+        )
         if rng.random() < settings.flip:
             whole = motion.shift(spec.width, 0) @ np.diag([-1.0, 1.0, 1.0]) @ whole
         shared = jitter.draw(rng, settings.sequence_colour)
@@ -69,14 +75,19 @@ class SkipClips:
         frames = np.empty((len(places), *size, 3), np.uint8)
         labels = np.zeros((len(places), *size), np.uint8)
         for t, encoded in enumerate(self.source.read(index, places)):
-            image = decode.image(encoded.image, reduce=reduce,
-                                 name=f"frame {encoded.name} of {header.name}")
+            image = decode.image(
+                encoded.image, reduce=reduce, name=f"frame {encoded.name} of {header.name}"
+            )
             frame = _affine(image, whole @ _enlarged(reduce), size)
             frame = jitter.apply(frame, shared)
             turn = motion.about(
                 (spec.width / 2, spec.height / 2),
-                motion.linear(rng.uniform(-1, 1) * settings.angle, 1.0,
-                              shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear))))
+                motion.linear(
+                    rng.uniform(-1, 1) * settings.angle,
+                    1.0,
+                    shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)),
+                ),
+            )
             frame = _affine(frame, turn, size, FILL)
             frames[t] = jitter.apply(frame, jitter.draw(rng, settings.pair_colour))
             if encoded.mask:
@@ -117,8 +128,9 @@ class TripleClips:
         All affine changes of a frame make one warp.
         """
         settings, size = self.settings, (spec.height, spec.width)
-        image, ids = photos.read(*self.photos[int(index)], enlarge=False,
-                                 short_side=round(1.2 * max(size)))
+        image, ids = photos.read(
+            *self.photos[int(index)], enlarge=False, short_side=round(1.2 * max(size))
+        )
         ids = np.where(ids == types.IGNORE, ids, (ids > 0).astype(np.uint8))
         height, width = ids.shape
         centre = (width / 2, height / 2)
@@ -130,9 +142,11 @@ class TripleClips:
         frames = np.empty((spec.frames, *size, 3), np.uint8)
         labels = np.empty((spec.frames, *size), np.uint8)
         for t in range(spec.frames):
-            moved = motion.linear(rng.uniform(-1, 1) * settings.angle,
-                                  rng.uniform(*settings.scale),
-                                  shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)))
+            moved = motion.linear(
+                rng.uniform(-1, 1) * settings.angle,
+                rng.uniform(*settings.scale),
+                shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * settings.shear)),
+            )
             spare_y, spare_x = height * fit - size[0], width * fit - size[1]
             crop = motion.shift(-rng.uniform(0, 1) * spare_x, -rng.uniform(0, 1) * spare_y)
             place = crop @ np.diag([fit, fit, 1.0]) @ motion.about(centre, moved) @ whole
@@ -160,7 +174,7 @@ def spline(points, values, at):
     right[:count] = values
     weights = np.linalg.lstsq(system, right, rcond=None)[0]  # points may coincide
     bent = _kernel(at, points) @ weights[:count]
-    return bent + weights[count] + at @ weights[count + 1:]
+    return bent + weights[count] + at @ weights[count + 1 :]
 
 
 def _kernel(at, points):
@@ -177,12 +191,18 @@ def _bent(frame, label, rng, settings):
     x, y = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
     coarse = spline(points, pushed, np.stack([x, y], -1)).astype(np.float32)
     matrix = np.array([[(columns - 1) / (width - 1), 0, 0], [0, (rows - 1) / (height - 1), 0]])
-    fine = cv2.warpAffine(coarse, matrix, (width, height),
-                          flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_REPLICATE)
+    fine = cv2.warpAffine(
+        coarse,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     fine *= np.float32([width - 1, height - 1])
-    return (cv2.remap(frame, fine, None, cv2.INTER_LINEAR, borderValue=FILL),
-            cv2.remap(label, fine, None, cv2.INTER_NEAREST, borderValue=0))
+    return (
+        cv2.remap(frame, fine, None, cv2.INTER_LINEAR, borderValue=FILL),
+        cv2.remap(label, fine, None, cv2.INTER_NEAREST, borderValue=0),
+    )
 
 
 def _enlarged(factor):
@@ -196,10 +216,12 @@ def _pixels(place):
 
 
 def _affine(image, place, size, fill=FILL):
-    return cv2.warpAffine(image, _pixels(place), size[::-1], flags=cv2.INTER_CUBIC,
-                          borderValue=fill)
+    return cv2.warpAffine(
+        image, _pixels(place), size[::-1], flags=cv2.INTER_CUBIC, borderValue=fill
+    )
 
 
 def _nearest(labels, place, size):
-    return cv2.warpAffine(labels, _pixels(place), size[::-1], flags=cv2.INTER_NEAREST,
-                          borderValue=0)
+    return cv2.warpAffine(
+        labels, _pixels(place), size[::-1], flags=cv2.INTER_NEAREST, borderValue=0
+    )

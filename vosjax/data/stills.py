@@ -11,10 +11,11 @@ import dataclasses
 import cv2
 import numpy as np
 
-from vosjax.data import colour as colours
-from vosjax.data import motion, photos, rendered, shapes, types
-from vosjax.data import scene as scenes
+from vosjax.data import photos, types
 from vosjax.data import warp as warps
+from vosjax.data.synthetic import colour as colours
+from vosjax.data.synthetic import motion, rendered, shapes
+from vosjax.data.synthetic import scene as scenes
 
 
 @dataclasses.dataclass(frozen=True)

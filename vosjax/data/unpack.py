@@ -14,7 +14,7 @@ _STEP = 64  # frames read at a time
 
 
 def unpack(source, folder, *, names=None):
-    """Writes the videos of a source (see `videos`) into a folder and returns their names.
+    """Writes the videos of a source (see `datasets.protocol`) into a folder and returns their names.
 
     Args:
         source: `folders.Folder` or `prepared.Videos`.
@@ -35,18 +35,25 @@ def unpack(source, folder, *, names=None):
             for frame in source.read(index, range(start, stop)):
                 stems.append(frame.name)
                 ending = ".png" if frame.image.startswith(b"\x89PNG") else ".jpg"
-                write_bytes(folder / "JPEGImages" / header.name / f"{frame.name}{ending}",
-                            frame.image)
+                write_bytes(
+                    folder / "JPEGImages" / header.name / f"{frame.name}{ending}", frame.image
+                )
                 if frame.mask:
-                    write_bytes(folder / "Annotations" / header.name / f"{frame.name}.png",
-                                frame.mask)
+                    write_bytes(
+                        folder / "Annotations" / header.name / f"{frame.name}.png", frame.mask
+                    )
         done.append(header.name)
         if header.listed and len(header.ids):
             first = (header.areas > 0).argmax(0)
-            meta[header.name] = {"objects": {str(i): {
-                "category": category,
-                "frames": [stems[t] for t in header.listed if t >= start]}
-                for i, category, start in zip(header.ids, header.categories, first)}}
+            meta[header.name] = {
+                "objects": {
+                    str(i): {
+                        "category": category,
+                        "frames": [stems[t] for t in header.listed if t >= start],
+                    }
+                    for i, category, start in zip(header.ids, header.categories, first)
+                }
+            }
     if meta:
         write_json(folder / "meta.json", {"videos": meta})
     return done

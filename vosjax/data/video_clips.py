@@ -9,10 +9,11 @@ import dataclasses
 import cv2
 import numpy as np
 
-from vosjax.data import choose, decode, jitter, types
-from vosjax.data import videos as protocol
+from vosjax.data import choose, jitter, types
 from vosjax.data.warp import FILL
-from vosjax.io.errors import InputError
+from vosjax.datasets import decode
+from vosjax.datasets import protocol as protocol
+from vosjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +36,14 @@ class VideoSettings:
     def plain(self):
         """Random crops and nothing else (gaps remain, they are sampling): the last phase of
         arXiv 2206.09585."""
-        return dataclasses.replace(self, reverse=0.0, scale=(1.0, 1.0), flip=0.0, merge=0.0,
-                                   guests=0.0, colour=jitter.NONE)
+        return dataclasses.replace(
+            self, reverse=0.0, scale=(1.0, 1.0), flip=0.0, merge=0.0, guests=0.0, colour=jitter.NONE
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoClips:
-    """Source of clips from a source of videos (see `videos`).
+    """Source of clips from a source of videos (see `datasets.protocol`).
 
     `guests` is a `stills.Stills`, or None, whose objects cross the videos.
     """
@@ -57,8 +59,10 @@ class VideoClips:
         """A sealed clip (see `types`) of video `index`."""
         frames, labels = self._raw(index, rng, spec)
         for _ in range(self.settings.merges):
-            if not (rng.random() < self.settings.merge or (
-                    self.settings.merge and not len(types.visible_ids(labels[0], 0)))):
+            if not (
+                rng.random() < self.settings.merge
+                or (self.settings.merge and not len(types.visible_ids(labels[0], 0)))
+            ):
                 break
             other = self._raw(rng.integers(len(self)), rng, spec)
             frames, labels = types.merge((frames, labels), other)
@@ -75,9 +79,15 @@ class VideoClips:
             usable, areas = np.arange(len(header.areas)), np.zeros((len(header.areas), 0), int)
         else:
             areas = header.areas[usable]
-        places = choose.by_gaps(areas, spec.frames, gap=settings.gap, rng=rng,
-                                reverse=settings.reverse, attempts=settings.attempts,
-                                least=settings.least_reference)
+        places = choose.by_gaps(
+            areas,
+            spec.frames,
+            gap=settings.gap,
+            rng=rng,
+            reverse=settings.reverse,
+            attempts=settings.attempts,
+            least=settings.least_reference,
+        )
         indices = usable[places]
         scale = rng.uniform(*settings.scale) * settings.short_side / min(header.size)
         flip = rng.random() < settings.flip
@@ -114,11 +124,13 @@ class View:
         image = decode.image(encoded.image, reduce=reduce, name=name)
         expected = tuple(-(-side // reduce) for side in header.size)
         if image.shape[:2] != expected:
-            raise InputError(f"{name} is {image.shape[1] * reduce}x{image.shape[0] * reduce},"
-                                   f" the video {header.size[1]}x{header.size[0]}: all frames of "
-                                   "a video must have one size")
+            raise InputError(
+                f"{name} is {image.shape[1] * reduce}x{image.shape[0] * reduce},"
+                f" the video {header.size[1]}x{header.size[0]}: all frames of "
+                "a video must have one size"
+            )
         bottom, right = -(-(y + height) // reduce), -(-(x + width) // reduce)
-        window = image[y // reduce:bottom, x // reduce:right]
+        window = image[y // reduce : bottom, x // reduce : right]
         if window.shape[:2] == self.size:
             return np.ascontiguousarray(window)
         return cv2.resize(window, self.size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -126,7 +138,7 @@ class View:
     def labels(self, mask):
         """The window of a label map, padded with background: uint8 [*full]."""
         y, x, height, width = self.source
-        window = mask[y:y + height, x:x + width]
+        window = mask[y : y + height, x : x + width]
         if window.shape != self.size:
             window = cv2.resize(window, self.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return self.padded(window, 0)
@@ -180,7 +192,9 @@ def _mask(encoded, header):
         return np.zeros(header.size, np.uint8)
     labels = decode.mask(encoded.mask, name=name)
     if labels.shape != tuple(header.size):
-        raise InputError(f"{name} is {labels.shape[1]}x{labels.shape[0]}, the video "
-                               f"{header.size[1]}x{header.size[0]}: masks must have the size of "
-                               "the frames")
+        raise InputError(
+            f"{name} is {labels.shape[1]}x{labels.shape[0]}, the video "
+            f"{header.size[1]}x{header.size[0]}: masks must have the size of "
+            "the frames"
+        )
     return labels

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from vosjax.data import motion
+from vosjax.data.synthetic import motion
 
 FILL = (124, 116, 104)  # the mean colour, which AOT puts where a picture shows nothing
 
@@ -48,8 +48,7 @@ def warped(photo, rng, spec, warp):
             x, y = rng.uniform(-1, 1, 2) * warp.shift * (width, height)
             place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
         crop = resized_crop(
-            rng, ids.shape, (spec.height, spec.width), area=warp.crop_area,
-            aspect=warp.crop_aspect
+            rng, ids.shape, (spec.height, spec.width), area=warp.crop_area, aspect=warp.crop_aspect
         )
         place = (crop @ place)[:2]
         out = (spec.width, spec.height)

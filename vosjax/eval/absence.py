@@ -11,14 +11,15 @@ the dataset never gives.
 import argparse
 import csv
 import pathlib
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, source
 from vosjax.eval.stored import opened
-from vosjax.io.errors import InputError
 from vosjax.io.palette import read_label_png
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
@@ -56,14 +57,23 @@ def gather(run, sequences: Sequence[layout.Sequence]) -> Verdicts:
             continue
         if not path.is_file():
             raise InputError(f"{path} is missing: name the folder of a complete run of --mode eval")
-        shown = {index: set(np.unique(read_label_png(opened(file))).tolist())
-                 for index, file in sequence.truths.items()}
+        shown = {
+            index: set(np.unique(read_label_png(opened(file))).tolist())
+            for index, file in sequence.truths.items()
+        }
         with open(path, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 index, key = int(row["frame"]), int(row["object"])
                 if index in shown and index > sequence.starts[key]:
-                    rows.append((float(row["mean_probability"]), float(row["margin"]),
-                                 int(row["area"]), int(row["absent"]), key not in shown[index]))
+                    rows.append(
+                        (
+                            float(row["mean_probability"]),
+                            float(row["margin"]),
+                            int(row["area"]),
+                            int(row["absent"]),
+                            key not in shown[index],
+                        )
+                    )
     columns = np.array(rows, float).reshape(-1, 5).T
     return Verdicts(*columns[:3], columns[3] > 0, columns[4] > 0)
 
@@ -89,8 +99,9 @@ def rules(verdicts: Verdicts) -> dict[str, Quality]:
         name = f"empty, or mean probability below {low}" if low else "empty"
         found[name] = quality(empty | (verdicts.probability < low), verdicts.absent)
     for low in MARGINS:
-        found[f"empty, or margin below {low}"] = quality(empty | (verdicts.margin < low),
-                                                         verdicts.absent)
+        found[f"empty, or margin below {low}"] = quality(
+            empty | (verdicts.margin < low), verdicts.absent
+        )
     return found
 
 
@@ -102,8 +113,9 @@ def main():
     found = []
     for run in options.runs:
         settings = files.results(run)["settings"]
-        found.append(gather(run, source.discover(
-            options.data or settings["data"], settings["eval"])))
+        found.append(
+            gather(run, source.discover(options.data or settings["data"], settings["eval"]))
+        )
     verdicts = together(found)
     print(f"{len(verdicts.absent)} objects in frames, {int(verdicts.absent.sum())} of them absent")
     print(f"{'rule':<40} precision  recall    both")

@@ -4,7 +4,7 @@ import os
 
 import jax
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 

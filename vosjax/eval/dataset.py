@@ -9,18 +9,20 @@ import pathlib
 import queue
 import threading
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from vosjax import record
+from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
-from vosjax.eval import layout, plan as plans
+from vosjax.eval import layout
+from vosjax.eval import plan as plans
 from vosjax.eval.engine import Engine, Video
 from vosjax.eval.stored import opened
-from vosjax.io.errors import DiskFull, InputError
 from vosjax.io.video import read_image
+from vosjax.runs import record
 
 
 class Memory(NamedTuple):
@@ -55,9 +57,15 @@ class Settings(NamedTuple):
     year: int
 
 
-def run(sequences: Sequence[layout.Sequence], engines: Sequence[Engine], settings: Settings, *,
-        slots: int | None, stop: list,
-        progress: Callable[[int], Any] = lambda frames: None) -> None:
+def run(
+    sequences: Sequence[layout.Sequence],
+    engines: Sequence[Engine],
+    settings: Settings,
+    *,
+    slots: int | None,
+    stop: list,
+    progress: Callable[[int], Any] = lambda frames: None,
+) -> None:
     """Runs the sequences that are not complete yet, with one thread for each engine.
 
     A video that cannot be read is recorded in `failed/` and the others go on.
@@ -98,8 +106,10 @@ def run(sequences: Sequence[layout.Sequence], engines: Sequence[Engine], setting
             except BaseException as error:
                 errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(engine,), name=f"device{i}")
-               for i, engine in enumerate(engines[1:], 1)]
+    threads = [
+        threading.Thread(target=work, args=(engine,), name=f"device{i}")
+        for i, engine in enumerate(engines[1:], 1)
+    ]
     for thread in threads:
         thread.start()
     work(engines[0])
@@ -137,8 +147,10 @@ def _try_batch(engine, batch, settings, stop, progress):
 def _run_batch(engine, batch, settings, stop, progress):
     plan = batch[0][0]
     videos = [_video(sequence, plan, settings.year) for _, sequence in batch]
-    writers = [files.Writer(settings.folder, sequence, video.ids)
-               for (_, sequence), video in zip(batch, videos)]
+    writers = [
+        files.Writer(settings.folder, sequence, video.ids)
+        for (_, sequence), video in zip(batch, videos)
+    ]
     counts, before = [0] * len(batch), engine.compile_seconds
     start = began = time.perf_counter()
     try:
@@ -158,9 +170,11 @@ def _run_batch(engine, batch, settings, stop, progress):
         progress(sum(len(video.frames) for video in videos) - sum(counts))
         compiled = engine.compile_seconds - before
         for writer, (_, sequence), count in zip(writers, batch, counts):
-            seconds = {"seconds": round((end - began - compiled) / len(batch), 4),
-                       "seconds_after_first": round((end - start) / len(batch), 4),
-                       "compile_seconds": round(compiled / len(batch), 3)}
+            seconds = {
+                "seconds": round((end - began - compiled) / len(batch), 4),
+                "seconds_after_first": round((end - start) / len(batch), 4),
+                "compile_seconds": round(compiled / len(batch), 3),
+            }
             writer.finish(_facts(sequence, plan, count, len(batch)) | seconds)
     finally:
         for writer in writers:
@@ -168,10 +182,17 @@ def _run_batch(engine, batch, settings, stop, progress):
 
 
 def _facts(sequence, plan, count, together):
-    return {"name": sequence.name, "frames": len(sequence.frames), "computed": count,
-            "objects": len(sequence.starts), "gap": plan.gap, "capacity": plan.capacity,
-            "together": together, "size": list(plan.size),
-            "peak_memory_bytes": record.peak_memory()}
+    return {
+        "name": sequence.name,
+        "frames": len(sequence.frames),
+        "computed": count,
+        "objects": len(sequence.starts),
+        "gap": plan.gap,
+        "capacity": plan.capacity,
+        "together": together,
+        "size": list(plan.size),
+        "peak_memory_bytes": record.peak_memory(),
+    }
 
 
 def _video(sequence, plan, year) -> Video:
@@ -184,18 +205,22 @@ def _video(sequence, plan, year) -> Video:
     marks = {index: layout.read_given(sequence, index, year=year) for index in plan.given}
     for index, labels in marks.items():
         if labels.shape != plan.size:
-            raise InputError("{} is {} x {}, its frames are {} x {} (width x height): unpack the "
-                             "dataset again".format(sequence.masks[index], *labels.shape[::-1],
-                                                    *plan.size[::-1]))
-    frames = [functools.partial(_read, path, index, plan.size)
-              for index, path in enumerate(sequence.frames)]
+            raise InputError(
+                "{} is {} x {}, its frames are {} x {} (width x height): unpack the "
+                "dataset again".format(sequence.masks[index], *labels.shape[::-1], *plan.size[::-1])
+            )
+    frames = [
+        functools.partial(_read, path, index, plan.size)
+        for index, path in enumerate(sequence.frames)
+    ]
     return Video(frames, marks, ids)
 
 
 def _read(path, index, size) -> np.ndarray:
     image = read_image(opened(path))
     if image.shape[:2] != size:
-        raise InputError("frame {} ({}) is {} x {}, the first is {} x {} (width x height): all "
-                         "frames of a video have one size".format(
-                             index, path, *image.shape[1::-1], *size[::-1]))
+        raise InputError(
+            "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all "
+            "frames of a video have one size".format(index, path, *image.shape[1::-1], *size[::-1])
+        )
     return image

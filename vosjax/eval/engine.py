@@ -10,21 +10,22 @@ import concurrent.futures
 import contextlib
 import functools
 import time
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax import compose
-from vosjax.compose import groups
-from vosjax.ensembles import Part
+from vosjax.compose import combinators
+from vosjax.compose.combinators import groups
 from vosjax.eval.plan import Plan
 from vosjax.io.video import prefetch
 from vosjax.layers.resize import resize, resize_maps, resize_nearest
+from vosjax.loading.ensembles import Part
 from vosjax.prompt import lay
-from vosjax.track import Clock, advance, remembers
-from vosjax.tracker import judge
+from vosjax.tracking.step import Clock, advance, remembers
+from vosjax.tracking.tracker import judge
 from vosjax.types import Prompt, Spec, Vos
 
 AHEAD = 3  # frames whose results may be under way
@@ -72,21 +73,30 @@ class Engine:
     compile_seconds  spent so far on compiling
     """
 
-    def __init__(self, parts: Sequence[Part], *, fuse: Callable = compose.mean,
-                 devices: Sequence[Any] | None = None, chunk: int = 1, cap: int | None = None,
-                 packing: Packing | None = None):
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        fuse: Callable = combinators.mean,
+        devices: Sequence[Any] | None = None,
+        chunk: int = 1,
+        cap: int | None = None,
+        packing: Packing | None = None,
+    ):
         """Args:
-          parts: of `ensembles.parts`, or one `Part`, the whole network.
-          fuse: of the parts' members.
-          devices: the parts are dealt out over them; None takes the first there is.
-          chunk: frames that are encoded in one batch.
-          cap: most pixels of the short side that the network sees, as `size` of `Tracker`.
-          packing: of the probabilities that are given back, if any.
+        parts: of `ensembles.parts`, or one `Part`, the whole network.
+        fuse: of the parts' members.
+        devices: the parts are dealt out over them; None takes the first there is.
+        chunk: frames that are encoded in one batch.
+        cap: most pixels of the short side that the network sees, as `size` of `Tracker`.
+        packing: of the probabilities that are given back, if any.
         """
         devices = list(devices or jax.local_devices()[:1])
         self._devices = [devices[i % len(devices)] for i in range(len(parts))]
-        self._parts = [part._replace(params=jax.device_put(part.params, device))
-                       for part, device in zip(parts, self._devices)]
+        self._parts = [
+            part._replace(params=jax.device_put(part.params, device))
+            for part, device in zip(parts, self._devices)
+        ]
         self._fuse, self._chunk, self._cap, self._packing = fuse, chunk, cap, packing
         self._programs = {}
         self.compile_seconds = 0.0
@@ -102,19 +112,19 @@ class Engine:
           InputError: a frame that cannot be read.
         """
         programs = self._compiled(plan, len(videos))
-        states = [program.start(part.params)
-                  for part, program in zip(self._parts, programs.parts)]
+        states = [program.start(part.params) for part, program in zip(self._parts, programs.parts)]
         slots = plan.slots * plan.groups
         ids = np.zeros((len(videos), slots + 1), np.uint8)
         for row, video in zip(ids, videos):
-            row[1:len(video.ids) + 1] = video.ids
+            row[1 : len(video.ids) + 1] = video.ids
         first, last = min(plan.given), min(plan.given)
         waiting = collections.deque()
         with contextlib.closing(prefetch(_chunks(videos, first, self._chunk), 2)) as chunks:
             for begin, frames, count in chunks:
-                features = [program.encode(part.params, jax.device_put(frames, device))
-                            for part, program, device in zip(self._parts, programs.parts,
-                                                             self._devices)]
+                features = [
+                    program.encode(part.params, jax.device_put(frames, device))
+                    for part, program, device in zip(self._parts, programs.parts, self._devices)
+                ]
                 for index in range(begin, begin + count):
                     clock = Clock(*(np.int32(x) for x in (index, last, plan.gap)))
                     if remembers(index in plan.given, index, last, plan.gap):
@@ -123,8 +133,14 @@ class Engine:
                     probs = []
                     for i, (part, program) in enumerate(zip(self._parts, programs.parts)):
                         go = program.advance if prompt is None else program.mark
-                        states[i], mine = go(part.params, states[i], features[i],
-                                             np.int32(index - begin), clock, *(prompt or ()))
+                        states[i], mine = go(
+                            part.params,
+                            states[i],
+                            features[i],
+                            np.int32(index - begin),
+                            clock,
+                            *(prompt or ()),
+                        )
                         probs.append(jax.device_put(mine, self._devices[0]))
                     settle = programs.settle if prompt is None else programs.settle_marked
                     waiting.append((index, settle(probs, ids, *(prompt or ()))))
@@ -143,17 +159,24 @@ class Engine:
 
     def _compile(self, plan, batch) -> "_Programs":
         slots, (height, width) = plan.slots * plan.groups, plan.size
-        each = [_compile_part(part, plan, batch, self._chunk, self._cap, device)
-                for part, device in zip(self._parts, self._devices)]
+        each = [
+            _compile_part(part, plan, batch, self._chunk, self._cap, device)
+            for part, device in zip(self._parts, self._devices)
+        ]
         near = jax.sharding.SingleDeviceSharding(self._devices[0])
-        probs = [jax.ShapeDtypeStruct((batch, slots + 1, height, width), jnp.float32,
-                                      sharding=near)] * len(each)
+        probs = [
+            jax.ShapeDtypeStruct((batch, slots + 1, height, width), jnp.float32, sharding=near)
+        ] * len(each)
         ids = jax.ShapeDtypeStruct((batch, slots + 1), jnp.uint8)
         marks = _mark_shapes(plan, batch)
-        settle = functools.partial(_settle, tuple(part.member for part in self._parts), self._fuse,
-                                   self._packing)
-        return _Programs(each, jax.jit(settle).lower(probs, ids).compile(),
-                         jax.jit(settle).lower(probs, ids, *marks).compile())
+        settle = functools.partial(
+            _settle, tuple(part.member for part in self._parts), self._fuse, self._packing
+        )
+        return _Programs(
+            each,
+            jax.jit(settle).lower(probs, ids).compile(),
+            jax.jit(settle).lower(probs, ids, *marks).compile(),
+        )
 
 
 class _Programs(NamedTuple):
@@ -185,15 +208,17 @@ def network_size(vos: Vos, size: tuple[int, int], cap: int | None) -> tuple[int,
     return vos.size(*(max(round(side * ratio), 1) for side in size))
 
 
-def _compile_part(part: Part, plan: Plan, batch: int, chunk: int, cap: int | None,
-                  device: Any) -> _PartPrograms:
+def _compile_part(
+    part: Part, plan: Plan, batch: int, chunk: int, cap: int | None, device: Any
+) -> _PartPrograms:
     vos = groups(part.vos._replace(slots=plan.slots), plan.groups)
     spec = Spec(*network_size(vos, plan.size, cap), plan.slots * plan.groups, plan.capacity)
     here = jax.sharding.SingleDeviceSharding(device)
 
     def placed(shapes):
         return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), shapes)
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), shapes
+        )
 
     def start(params):
         one = vos.init(params, spec)
@@ -206,12 +231,18 @@ def _compile_part(part: Part, plan: Plan, batch: int, chunk: int, cap: int | Non
         return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), features)
 
     def one(params, state, features, clock, prompt):
-        answer = advance(vos, params, state, features, prompt, clock,
-                         annotated=jnp.asarray(prompt is not nothing))
+        answer = advance(
+            vos,
+            params,
+            state,
+            features,
+            prompt,
+            clock,
+            annotated=jnp.asarray(prompt is not nothing),
+        )
         return answer.state, resize_maps(answer.predicted, *plan.size)
 
-    nothing = Prompt(jnp.zeros((spec.height, spec.width), jnp.int32),
-                     jnp.zeros(spec.objects, bool))
+    nothing = Prompt(jnp.zeros((spec.height, spec.width), jnp.int32), jnp.zeros(spec.objects, bool))
 
     def step(params, state, features, number, clock):
         now = jax.tree.map(lambda leaf: leaf[number], features)
@@ -220,8 +251,9 @@ def _compile_part(part: Part, plan: Plan, batch: int, chunk: int, cap: int | Non
     def mark(params, state, features, number, clock, labels, given):
         now = jax.tree.map(lambda leaf: leaf[number], features)
         small = resize_nearest(labels.astype(jnp.int32), spec.height, spec.width)
-        return jax.vmap(lambda state, now, labels, given: one(
-            params, state, now, clock, Prompt(labels, given)))(state, now, small, given)
+        return jax.vmap(
+            lambda state, now, labels, given: one(params, state, now, clock, Prompt(labels, given))
+        )(state, now, small, given)
 
     params = placed(part.params)
     frames = placed(jax.ShapeDtypeStruct((batch, chunk, *plan.size, 3), jnp.uint8))
@@ -232,19 +264,26 @@ def _compile_part(part: Part, plan: Plan, batch: int, chunk: int, cap: int | Non
     number = jax.ShapeDtypeStruct((), jnp.int32)
     common = params, state, features, number, Clock(number, number, number)
     return _PartPrograms(
-        begun, encoded, jax.jit(step, donate_argnums=1).lower(*common).compile(),
-        jax.jit(mark, donate_argnums=1).lower(*common, *_mark_shapes(plan, batch)).compile())
+        begun,
+        encoded,
+        jax.jit(step, donate_argnums=1).lower(*common).compile(),
+        jax.jit(mark, donate_argnums=1).lower(*common, *_mark_shapes(plan, batch)).compile(),
+    )
 
 
 def _mark_shapes(plan, batch):
-    return (jax.ShapeDtypeStruct((batch, *plan.size), jnp.uint8),
-            jax.ShapeDtypeStruct((batch, plan.slots * plan.groups), jnp.bool_))
+    return (
+        jax.ShapeDtypeStruct((batch, *plan.size), jnp.uint8),
+        jax.ShapeDtypeStruct((batch, plan.slots * plan.groups), jnp.bool_),
+    )
 
 
 def _settle(members, fuse, packing, probs, ids, labels=None, given=None):
     """Labels, verdicts and packed probabilities of the parts' probabilities [B, N+1, H, W]."""
-    own = [[mine for member, mine in zip(members, probs) if member == number]
-           for number in sorted(set(members))]
+    own = [
+        [mine for member, mine in zip(members, probs) if member == number]
+        for number in sorted(set(members))
+    ]
     means = jnp.stack([sum(views) / len(views) for views in own], 1)
 
     def one(means, ids, labels, given):
@@ -262,7 +301,7 @@ def pack(probs: jax.Array, packing: Packing) -> jax.Array:
     height, width = (max(round(side * packing.scale), 1) for side in probs.shape[1:])
     small = resize_maps(probs[1:], height, width)
     kind = {8: jnp.uint8, 16: jnp.uint16}[packing.bits]
-    return jnp.round(small * (2 ** packing.bits - 1)).astype(kind)
+    return jnp.round(small * (2**packing.bits - 1)).astype(kind)
 
 
 def _prompt(videos, index, slots):
@@ -281,14 +320,24 @@ def _chunks(videos, first, size) -> Iterator[tuple[int, np.ndarray, int]]:
     longest = max(len(video.frames) for video in videos)
     with concurrent.futures.ThreadPoolExecutor(READERS, "read") as pool:
         for begin in range(first, longest, size):
-            wanted = [video.frames[min(index, len(video.frames) - 1)]
-                      for video in videos for index in range(begin, begin + size)]
+            wanted = [
+                video.frames[min(index, len(video.frames) - 1)]
+                for video in videos
+                for index in range(begin, begin + size)
+            ]
             images = np.stack(list(pool.map(lambda read: read(), wanted)))
-            yield (begin, images.reshape(len(videos), size, *images.shape[1:]),
-                   min(size, longest - begin))
+            yield (
+                begin,
+                images.reshape(len(videos), size, *images.shape[1:]),
+                min(size, longest - begin),
+            )
 
 
 def _fetched(videos, index, results):
     labels, verdicts, packed = (None if part is None else np.asarray(part) for part in results)
-    return [Outcome(index, labels[i], verdicts[i], None if packed is None else packed[i])
-            if index < len(video.frames) else None for i, video in enumerate(videos)]
+    return [
+        Outcome(index, labels[i], verdicts[i], None if packed is None else packed[i])
+        if index < len(video.frames)
+        else None
+        for i, video in enumerate(videos)
+    ]

@@ -1,12 +1,12 @@
 """A run's folder: the files of every video, what tells that they are complete, and what failed.
 
-    run.json                          settings, versions, status
-    videos/NAME.json                  written last: the video is complete; which files it has
-    failed/NAME.json                  why a video could not be run
-    masks/NAME/FRAME.png              palette PNGs
-    scores/NAME.csv                   a verdict on every object in every frame
-    probabilities/NAME/FRAME.npz      if they are kept
-    results.json                      scores, tables and speed, once all videos are through
+run.json                          settings, versions, status
+videos/NAME.json                  written last: the video is complete; which files it has
+failed/NAME.json                  why a video could not be run
+masks/NAME/FRAME.png              palette PNGs
+scores/NAME.csv                   a verdict on every object in every frame
+probabilities/NAME/FRAME.npz      if they are kept
+results.json                      scores, tables and speed, once all videos are through
 """
 
 import concurrent.futures
@@ -15,14 +15,14 @@ import pathlib
 
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval import probabilities
 from vosjax.eval.engine import Outcome
 from vosjax.eval.layout import Sequence
-from vosjax.io.errors import InputError
 from vosjax.io.files import is_temporary, sweep, write_json
 from vosjax.io.palette import write_label_png
 from vosjax.io.writer import ScoreWriter
-from vosjax.tracker import scores
+from vosjax.tracking.tracker import scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them
@@ -50,25 +50,36 @@ class Writer:
     def write(self, outcome: Outcome) -> None:
         """Takes the next frame; raises what went wrong with an earlier one."""
         frame, name = self._sequence.frames[outcome.index], self._sequence.name
-        known = {key: slot for slot, key in enumerate(self._ids, 1)
-                 if self._sequence.starts[key] <= outcome.index}
+        known = {
+            key: slot
+            for slot, key in enumerate(self._ids, 1)
+            if self._sequence.starts[key] <= outcome.index
+        }
         self._scores.write(outcome.index, frame.stem, scores(outcome.verdict, known).values())
         if outcome.index not in self._wanted:
             return
-        self._submit(write_label_png, self._folder / "masks" / name / f"{frame.stem}.png",
-                     outcome.labels)
+        self._submit(
+            write_label_png, self._folder / "masks" / name / f"{frame.stem}.png", outcome.labels
+        )
         if outcome.packed is not None:
             self._kinds[2:] = ["probabilities"]
-            self._submit(probabilities.write,
-                         self._folder / "probabilities" / name / f"{frame.stem}.npz",
-                         outcome.packed[:len(self._ids)], self._ids, outcome.labels.shape)
+            self._submit(
+                probabilities.write,
+                self._folder / "probabilities" / name / f"{frame.stem}.npz",
+                outcome.packed[: len(self._ids)],
+                self._ids,
+                outcome.labels.shape,
+            )
 
     def empty(self, size: tuple[int, int]) -> None:
         """Writes the frames before the first object."""
         for index in range(min(self._sequence.starts.values())):
             if index in self._wanted:
-                self._submit(write_label_png, mask_file(self._folder, self._sequence, index),
-                             np.zeros(size, np.uint8))
+                self._submit(
+                    write_label_png,
+                    mask_file(self._folder, self._sequence, index),
+                    np.zeros(size, np.uint8),
+                )
 
     def finish(self, facts: dict) -> None:
         """Waits for the files and writes the record."""
@@ -98,8 +109,7 @@ def kept(sequence: Sequence) -> set[int]:
 
 def mask_file(folder, sequence: Sequence, index: int) -> pathlib.Path:
     """Where the mask of a frame lies in a run's folder."""
-    return (pathlib.Path(folder) / "masks" / sequence.name
-            / f"{sequence.frames[index].stem}.png")
+    return pathlib.Path(folder) / "masks" / sequence.name / f"{sequence.frames[index].stem}.png"
 
 
 def done(folder, sequence: Sequence) -> dict | None:
@@ -117,8 +127,7 @@ def _files(folder, sequence, kinds):
     for index in kept(sequence):
         yield mask_file(folder, sequence, index)
         if "probabilities" in kinds and index >= first:
-            yield (folder / "probabilities" / sequence.name
-                   / f"{sequence.frames[index].stem}.npz")
+            yield (folder / "probabilities" / sequence.name / f"{sequence.frames[index].stem}.npz")
     if "scores" in kinds:
         yield folder / "scores" / f"{sequence.name}.csv"
 
@@ -136,14 +145,16 @@ def finish(folder, sequence: Sequence, facts: dict, *, kinds=("masks",)) -> None
 
 def fail(folder, name: str, error: Exception) -> None:
     """Records why a video could not be run; it is tried again by the next run."""
-    write_json(pathlib.Path(folder) / "failed" / f"{name}.json", {"name": name,
-                                                                  "error": str(error)})
+    write_json(
+        pathlib.Path(folder) / "failed" / f"{name}.json", {"name": name, "error": str(error)}
+    )
 
 
 def failures(folder) -> dict[str, str]:
     """{video: why}."""
-    found = sorted(path for path in (pathlib.Path(folder) / "failed").glob("*.json")
-                   if not is_temporary(path))
+    found = sorted(
+        path for path in (pathlib.Path(folder) / "failed").glob("*.json") if not is_temporary(path)
+    )
     return {facts["name"]: facts["error"] for facts in map(_json, found)}
 
 
@@ -155,8 +166,10 @@ def results(folder) -> dict:
     """
     path = pathlib.Path(folder) / "results.json"
     if not path.is_file():
-        raise InputError(f"{folder} holds no results.json: name the folder of a complete run of "
-                         "--mode eval or --mode fuse")
+        raise InputError(
+            f"{folder} holds no results.json: name the folder of a complete run of "
+            "--mode eval or --mode fuse"
+        )
     return _json(path)
 
 
@@ -164,5 +177,6 @@ def _json(path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}): run again, or name another folder"
-                         ) from error
+        raise InputError(
+            f"{path} is damaged ({error}): run again, or name another folder"
+        ) from error

@@ -1,20 +1,21 @@
 """Fuses runs that kept their probabilities, one frame of every run at a time."""
 
 import pathlib
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax import ensembles
-from vosjax.compose import Fusion, plain
+from vosjax.compose.combinators import Fusion, plain
+from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, probabilities
 from vosjax.eval.stored import opened
-from vosjax.io.errors import InputError
 from vosjax.io.palette import write_label_png
 from vosjax.io.video import read_image
+from vosjax.loading import ensembles
 from vosjax.prompt import lay
 from vosjax.types import Prompt, Spec, When
 
@@ -32,8 +33,9 @@ class Way(NamedTuple):
     method: str = "sift"
 
 
-def fuse_sequence(runs: Sequence[pathlib.Path], sequence: layout.Sequence, folder, way: Way, *,
-                  year: int) -> dict:
+def fuse_sequence(
+    runs: Sequence[pathlib.Path], sequence: layout.Sequence, folder, way: Way, *, year: int
+) -> dict:
     """Writes the fused masks of one video, its record last.
 
     Args:
@@ -69,8 +71,12 @@ def fuse_sequence(runs: Sequence[pathlib.Path], sequence: layout.Sequence, folde
         when = When(jnp.asarray(index in given_at), jnp.asarray(True), jnp.int32(time))
         state = remember(state, aux, decided, given, when)
         write_label_png(path, np.array([0, *ids], np.uint8)[np.asarray(decided.argmax(0))])
-    facts = {"name": sequence.name, "frames": len(sequence.frames), "computed": len(wanted),
-             "objects": len(sequence.starts)}
+    facts = {
+        "name": sequence.name,
+        "frames": len(sequence.frames),
+        "computed": len(wanted),
+        "objects": len(sequence.starts),
+    }
     files.finish(folder, sequence, facts)
     return facts
 
@@ -81,8 +87,10 @@ def _read(runs, sequence, index):
     found = [probabilities.read(run / "probabilities" / name) for run in runs]
     shapes = {(probs.shape, ids) for probs, ids in found}
     if len(shapes) > 1:
-        told = "; ".join(f"{run}: ids {ids}, {probs.shape[1]}x{probs.shape[2]}"
-                         for run, (probs, ids) in zip(runs, found))
+        told = "; ".join(
+            f"{run}: ids {ids}, {probs.shape[1]}x{probs.shape[2]}"
+            for run, (probs, ids) in zip(runs, found)
+        )
         raise InputError(f"{name} differs between the runs ({told}): fuse runs of one dataset")
     return np.stack([probs for probs, _ in found]), found[0][1]
 
@@ -111,11 +119,15 @@ def check(runs: Sequence[pathlib.Path], way: Way) -> None:
     if not runs:
         raise InputError("--input is missing; fusing takes --input RUN RUN ... --output DIR")
     ensembles.fusion(way.name, method=way.method)
-    if way.weights and (way.name != "mean" or len(way.weights) != len(runs)
-                        or min(way.weights) <= 0):
-        raise InputError(f"config.fuse_weights is {way.weights} for {len(runs)} runs fused by "
-                         f"{way.name}; one weight above 0 a run is expected, with 'mean' only")
+    if way.weights and (
+        way.name != "mean" or len(way.weights) != len(runs) or min(way.weights) <= 0
+    ):
+        raise InputError(
+            f"config.fuse_weights is {way.weights} for {len(runs)} runs fused by "
+            f"{way.name}; one weight above 0 a run is expected, with 'mean' only"
+        )
     for run in runs:
         if not (run / "probabilities").is_dir():
-            raise InputError(f"{run} holds no probabilities: run it with "
-                             "--config.eval.probabilities=8 (or 16)")
+            raise InputError(
+                f"{run} holds no probabilities: run it with --config.eval.probabilities=8 (or 16)"
+            )

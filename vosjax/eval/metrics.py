@@ -87,22 +87,27 @@ def frame_scores(truth, prediction, *, objects, bound=0.008):
         return np.ones(len(objects)), np.ones(len(objects))
     # One pixel more on every side: a boundary map reaches one pixel up and left of its object, and
     # the background to its right and below must be seen where the image goes on there.
-    crop = np.s_[max(y - 1, 0):y + h + 1, max(x - 1, 0):x + w + 1]
+    crop = np.s_[max(y - 1, 0) : y + h + 1, max(x - 1, 0) : x + w + 1]
     truth, prediction = truth[crop], prediction[crop]
-    return (_similarities(truth, prediction, objects),
-            _accuracies(truth, prediction, objects, radius))
+    return (
+        _similarities(truth, prediction, objects),
+        _accuracies(truth, prediction, objects, radius),
+    )
 
 
 def _checked(truth, prediction, objects):
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     for name, labels in (("truth", truth), ("prediction", prediction)):
         if labels.dtype != np.uint8 or labels.ndim != 2:
-            raise ValueError(f"the {name} is {labels.dtype} {list(labels.shape)}; "
-                             "expected a label map uint8 [H, W]")
+            raise ValueError(
+                f"the {name} is {labels.dtype} {list(labels.shape)}; "
+                "expected a label map uint8 [H, W]"
+            )
     if truth.shape != prediction.shape:
-        raise ValueError("the truth has {} x {} pixels (height x width), the prediction {} x {}; "
-                         "expected are maps of one size"
-                         .format(*truth.shape, *prediction.shape))
+        raise ValueError(
+            "the truth has {} x {} pixels (height x width), the prediction {} x {}; "
+            "expected are maps of one size".format(*truth.shape, *prediction.shape)
+        )
     objects = np.asarray(objects, dtype=np.int64).reshape(-1)
     if len(objects) and not (0 < objects.min() <= objects.max() < 256):
         raise ValueError(f"object ids {objects.tolist()}; expected ids in 1..255")
@@ -194,9 +199,14 @@ def statistics(values):
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"values of shape {list(values.shape)}; "
-                         "expected one number per scored frame and at least one frame")
+        raise ValueError(
+            f"values of shape {list(values.shape)}; "
+            "expected one number per scored frame and at least one frame"
+        )
     edges = [round(1 + (len(values) - 1) * quarter / 4 + 1e-10) - 1 for quarter in range(5)]
-    first, last = values[edges[0]:edges[1] + 1], values[edges[3]:edges[4] + 1]
-    return Statistics(mean=float(np.nanmean(values)), recall=float(np.mean(values > 0.5)),
-                      decay=float(np.nanmean(first) - np.nanmean(last)))
+    first, last = values[edges[0] : edges[1] + 1], values[edges[3] : edges[4] + 1]
+    return Statistics(
+        mean=float(np.nanmean(values)),
+        recall=float(np.mean(values > 0.5)),
+        decay=float(np.nanmean(first) - np.nanmean(last)),
+    )

@@ -1,9 +1,10 @@
 """What is known of a video before it runs: its memory, its shapes, who runs it and with whom."""
 
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from vosjax.eval import layout
-from vosjax.track import remembers
+from vosjax.tracking.step import remembers
 
 OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # slots that programs are compiled for
 SLOTS = 10  # of networks that take any number of objects
@@ -52,8 +53,9 @@ def remembered(length: int, given: Sequence[int], gap: int) -> int:
     return count
 
 
-def plan(sequence: layout.Sequence, size: tuple[int, int], *, slots: int | None, gap: int,
-         limit: int) -> Plan:
+def plan(
+    sequence: layout.Sequence, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
+) -> Plan:
     """The plan of a sequence.
 
     Capacities are powers of two and slots come in a few sizes, so that a dataset's many videos need
@@ -108,8 +110,12 @@ def batches(planned: Sequence[tuple], most: int, *, waste: float = 0.25) -> list
     found = []
     for pair in sorted(planned, key=lambda pair: (pair[0], -len(pair[1].frames), pair[1].name)):
         batch = found[-1] if found else None
-        if (batch and len(batch) < most and batch[0][0] == pair[0]
-                and len(pair[1].frames) >= (1 - waste) * len(batch[0][1].frames)):
+        if (
+            batch
+            and len(batch) < most
+            and batch[0][0] == pair[0]
+            and len(pair[1].frames) >= (1 - waste) * len(batch[0][1].frames)
+        ):
             batch.append(pair)
         else:
             found.append([pair])

@@ -5,10 +5,10 @@ A set whose objects have categories is run by the rules of YouTube-VOS, any othe
 
 import tensorflow_datasets as tfds
 
-from vosjax.data import prepared, videos
+from vosjax.datasets import prepared, protocol
+from vosjax.errors import InputError
 from vosjax.eval.layout import Sequence
 from vosjax.eval.stored import Stored
-from vosjax.io.errors import InputError
 
 
 def sequences(folder, *, split=None, names=None) -> list[Sequence]:
@@ -36,9 +36,17 @@ def meta(folder, *, split=None) -> dict | None:
     headers = [source.header(i) for i in range(len(source))]
     if not any(name for header in headers for name in header.categories):
         return None
-    return {"videos": {header.name: {"objects": {
-        str(key): {"category": category} for key, category in zip(header.ids, header.categories)}}
-        for header in headers}}
+    return {
+        "videos": {
+            header.name: {
+                "objects": {
+                    str(key): {"category": category}
+                    for key, category in zip(header.ids, header.categories)
+                }
+            }
+            for header in headers
+        }
+    }
 
 
 def _source(folder, split):
@@ -46,8 +54,9 @@ def _source(folder, split):
     if split is None:
         known = list(tfds.builder_from_directory(place).info.splits)
         if len(known) > 1:
-            raise InputError(f"{place} has the splits {', '.join(known)}: name one by "
-                             "--config.eval.split")
+            raise InputError(
+                f"{place} has the splits {', '.join(known)}: name one by --config.eval.split"
+            )
         split = known[0]
     source = prepared.opened(place, split)
     if not isinstance(source, prepared.Videos):
@@ -58,14 +67,17 @@ def _source(folder, split):
 def _sequence(source, number):
     header = source.header(number)
     names = [frame.name for frame in source.read(number, range(len(header.areas)))]
-    annotated = videos.annotated(header).tolist()
+    annotated = protocol.annotated(header).tolist()
     if not annotated:
         raise InputError(f"video {header.name} has no objects")
-    frames, masks = ([Stored(source, number, i, name, kind) for i, name in enumerate(names)]
-                     for kind in ("image", "mask"))
+    frames, masks = (
+        [Stored(source, number, i, name, kind) for i, name in enumerate(names)]
+        for kind in ("image", "mask")
+    )
     shown = header.areas > 0
-    starts = {int(key): int(column.argmax()) for key, column in zip(header.ids, shown.T)
-              if column.any()}
+    starts = {
+        int(key): int(column.argmax()) for key, column in zip(header.ids, shown.T) if column.any()
+    }
     if not any(header.categories):
         starts = {key: start for key, start in starts.items() if start == 0}
         scored = tuple(annotated[1:-1])
@@ -77,6 +89,12 @@ def _sequence(source, number):
     written = tuple(header.listed) or tuple(range(len(names)))
     if len(annotated) == len(set(starts.values())):
         truths = None  # only the given masks are public
-    return Sequence(header.name, tuple(frames), {i: masks[i] for i in sorted(set(starts.values()))},
-                    starts, scored, truths, written)
-
+    return Sequence(
+        header.name,
+        tuple(frames),
+        {i: masks[i] for i in sorted(set(starts.values()))},
+        starts,
+        scored,
+        truths,
+        written,
+    )

@@ -12,7 +12,7 @@ import zipfile
 import cv2
 import numpy as np
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.files import write_bytes
 
 
@@ -26,8 +26,9 @@ def write(path, packed, ids, size) -> None:
         size: (H, W) of the frame.
     """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, probs=packed, ids=np.asarray(ids, np.uint8),
-                        size=np.asarray(size, np.int32))
+    np.savez_compressed(
+        buffer, probs=packed, ids=np.asarray(ids, np.uint8), size=np.asarray(size, np.int32)
+    )
     write_bytes(path, buffer.getbuffer())
 
 
@@ -45,13 +46,17 @@ def read(path) -> tuple[np.ndarray, tuple[int, ...]]:
         if packed.ndim != 3 or len(packed) != len(ids):
             raise ValueError(f"{list(packed.shape)} for {len(ids)} objects")
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"probabilities {path} cannot be read ({error}): they are missing or "
-                         "damaged, run the sequence again with config.eval.probabilities"
-                         ) from error
+        raise InputError(
+            f"probabilities {path} cannot be read ({error}): they are missing or "
+            "damaged, run the sequence again with config.eval.probabilities"
+        ) from error
     objects = np.zeros((len(ids), height, width), np.float32)
     for plane, small in zip(objects, packed):
-        plane[:] = cv2.resize(small.astype(np.float32) / top, (int(width), int(height)),
-                              interpolation=cv2.INTER_LINEAR)
+        plane[:] = cv2.resize(
+            small.astype(np.float32) / top,
+            (int(width), int(height)),
+            interpolation=cv2.INTER_LINEAR,
+        )
     rest = np.maximum(1 - objects.sum(0, keepdims=True), 0)
     probs = np.concatenate([rest, objects])
     return probs / probs.sum(0), tuple(ids.tolist())

@@ -12,7 +12,8 @@ throughout. The results are plain dicts (ready for JSON):
 """
 
 import functools
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,12 +60,19 @@ def youtube_vos(meta, *, seen=None, drop_last=False, bound=0.008):
     annotated frame (the convention of DAVIS and pytracking; the server's is not published).
     """
     seen = None if seen is None else sorted(seen)
-    videos = {name: {int(key): entry["category"] for key, entry in video["objects"].items()}
-              for name, video in meta["videos"].items()}
-    sequence = functools.partial(_youtube_sequence, videos=videos, seen=seen, drop_last=drop_last,
-                                 bound=bound)
-    return Protocol("youtube-vos", {"seen": seen, "drop_last": drop_last, "bound": bound}, sequence,
-                    _youtube_total)
+    videos = {
+        name: {int(key): entry["category"] for key, entry in video["objects"].items()}
+        for name, video in meta["videos"].items()
+    }
+    sequence = functools.partial(
+        _youtube_sequence, videos=videos, seen=seen, drop_last=drop_last, bound=bound
+    )
+    return Protocol(
+        "youtube-vos",
+        {"seen": seen, "drop_last": drop_last, "bound": bound},
+        sequence,
+        _youtube_total,
+    )
 
 
 def vos_benchmark(*, skip_first_last=True, bound=0.008):
@@ -74,8 +82,12 @@ def vos_benchmark(*, skip_first_last=True, bound=0.008):
     or prediction; only objects met in the truth of a scored frame count.
     """
     sequence = functools.partial(_benchmark_sequence, skip=skip_first_last, bound=bound)
-    return Protocol("vos-benchmark", {"skip_first_last": skip_first_last, "bound": bound}, sequence,
-                    _plain_total)
+    return Protocol(
+        "vos-benchmark",
+        {"skip_first_last": skip_first_last, "bound": bound},
+        sequence,
+        _plain_total,
+    )
 
 
 class _Curves:
@@ -103,11 +115,21 @@ class _Curves:
             j, f = metrics.statistics(curve["J"]), metrics.statistics(curve["F"])
             objects[str(key)] = {
                 "J&F-Mean": (j.mean + f.mean) / 2,
-                "J-Mean": j.mean, "J-Recall": j.recall, "J-Decay": j.decay,
-                "F-Mean": f.mean, "F-Recall": f.recall, "F-Decay": f.decay,
-                **(extra or {}).get(key, {}), **curve}
-        return {"objects": objects, **_means(objects.values(), ("J&F-Mean", "J-Mean", "F-Mean")),
-                "ignored_ids": sorted(int(key) for key in ignored), "unscored": unscored or {}}
+                "J-Mean": j.mean,
+                "J-Recall": j.recall,
+                "J-Decay": j.decay,
+                "F-Mean": f.mean,
+                "F-Recall": f.recall,
+                "F-Decay": f.decay,
+                **(extra or {}).get(key, {}),
+                **curve,
+            }
+        return {
+            "objects": objects,
+            **_means(objects.values(), ("J&F-Mean", "J-Mean", "F-Mean")),
+            "ignored_ids": sorted(int(key) for key in ignored),
+            "unscored": unscored or {},
+        }
 
 
 def _means(rows, names):
@@ -121,8 +143,10 @@ def _read(labels):
 
 def _davis_sequence(name, frames, *, merge, bound):
     if len(frames) < 3:
-        raise ValueError(f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
-                         "the first and the last, so at least 3 are needed")
+        raise ValueError(
+            f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
+            "the first and the last, so at least 3 are needed"
+        )
 
     def objects_of(labels):
         if merge:
@@ -142,7 +166,8 @@ def _davis_sequence(name, frames, *, merge, bound):
         if not merge and prediction.size and prediction.max() > count:
             raise ValueError(
                 f"sequence {name}, frame {frame.name}: the prediction has id {prediction.max()}, "
-                f"the first truth has ids up to {count}; remove the other ids")
+                f"the first truth has ids up to {count}; remove the other ids"
+            )
         if merge:
             prediction = objects_of(prediction)
         curves.add(frame.name, truth, prediction, range(1, count + 1))
@@ -173,8 +198,10 @@ def _total(rows, columns):
 
 def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
     if name not in videos:
-        raise ValueError(f"video {name} is not among the {len(videos)} of meta.json; pass the "
-                         "meta.json that belongs to the truth")
+        raise ValueError(
+            f"video {name} is not among the {len(videos)} of meta.json; pass the "
+            "meta.json that belongs to the truth"
+        )
     categories = videos[name]
     curves, shown, met, strange = _Curves(name, bound), {}, set(), {}
     for index, frame in enumerate(frames):
@@ -186,13 +213,25 @@ def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
             curves.add(frame.name, truth, prediction, active)
         for key in np.unique(truth).tolist():
             (shown if key in categories else strange).setdefault(key, frame.name)
-    extra = {key: {"category": categories[key], "first_frame": shown[key],
-                   "seen": seen is None or categories[key] in seen} for key in shown}
-    unscored = {str(key): f"no scored frame after its first, {shown[key]}" if key in shown
-                else "no annotated frame shows it"
-                for key in sorted(set(categories) - set(curves.objects))}
-    unscored |= {str(key): f"not in meta.json, met in frame {where}"
-                 for key, where in strange.items() if key not in (0, VOID)}
+    extra = {
+        key: {
+            "category": categories[key],
+            "first_frame": shown[key],
+            "seen": seen is None or categories[key] in seen,
+        }
+        for key in shown
+    }
+    unscored = {
+        str(key): f"no scored frame after its first, {shown[key]}"
+        if key in shown
+        else "no annotated frame shows it"
+        for key in sorted(set(categories) - set(curves.objects))
+    }
+    unscored |= {
+        str(key): f"not in meta.json, met in frame {where}"
+        for key, where in strange.items()
+        if key not in (0, VOID)
+    }
     return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
 
 

@@ -11,9 +11,9 @@ import pathlib
 
 import cv2
 
-from vosjax.data.motion import Motion
-from vosjax.data.rendered import RenderedSettings, render_clip
-from vosjax.data.scene import Scene
+from vosjax.data.synthetic.motion import Motion
+from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
+from vosjax.data.synthetic.scene import Scene
 from vosjax.io.files import atomic
 from vosjax.io.palette import write_label_png
 
@@ -32,8 +32,14 @@ def write(output, *, clips: int, frames: int, size: tuple[int, int], objects: in
     """Writes `clips` clips of up to `objects` objects below the folder `output`, losslessly."""
     output = pathlib.Path(output)
     for number in range(clips):
-        clip = render_clip(SEED + number, size=size, frames=frames, objects=1 + number % objects,
-                           settings=settings(frames), shuffle=False)
+        clip = render_clip(
+            SEED + number,
+            size=size,
+            frames=frames,
+            objects=1 + number % objects,
+            settings=settings(frames),
+            shuffle=False,
+        )
         name = f"rendered{number:03d}"
         for index, (frame, labels) in enumerate(zip(clip["frames"], clip["labels"])):
             with atomic(output / "JPEGImages" / name / f"{index:05d}.png") as temp:
@@ -51,8 +57,13 @@ def main():
     parser.add_argument("--objects", type=int, default=3, help="most in a clip")
     options = parser.parse_args()
     height, width = (int(side) for side in options.size.split("x"))
-    write(options.output, clips=options.clips, frames=options.frames, size=(height, width),
-          objects=options.objects)
+    write(
+        options.output,
+        clips=options.clips,
+        frames=options.frames,
+        size=(height, width),
+        objects=options.objects,
+    )
 
 
 if __name__ == "__main__":

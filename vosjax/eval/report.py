@@ -8,15 +8,16 @@ import base64
 import html
 import json
 import pathlib
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval import layout
 from vosjax.eval.folder import results
 from vosjax.eval.stored import Stored, opened
-from vosjax.io.errors import InputError
 from vosjax.io.palette import DAVIS, overlay, read_label_png
 from vosjax.io.video import read_image
 
@@ -66,9 +67,13 @@ def load(folders: Sequence[pathlib.Path]) -> list[Run]:
     found = [results(folder) for folder in folders]
     rules = [(each["protocol"], each["rules"]) for each in found]
     if any(rule != rules[0] for rule in rules):
-        raise InputError("the runs were scored by different rules ("
-                         + "; ".join(f"{folder}: {name} {settings}" for folder, (name, settings)
-                                     in zip(folders, rules)) + "): compare runs of one kind")
+        raise InputError(
+            "the runs were scored by different rules ("
+            + "; ".join(
+                f"{folder}: {name} {settings}" for folder, (name, settings) in zip(folders, rules)
+            )
+            + "): compare runs of one kind"
+        )
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
@@ -83,53 +88,80 @@ def page(runs: Sequence[Run], sequences: Sequence[layout.Sequence]) -> str:
       sequences: of the dataset, for the pictures; () leaves these out.
     """
     title = " · ".join(run.name for run in runs)
-    parts = [f"<h1>{html.escape(title)}</h1>", _about(runs), _failures(runs), _totals(runs),
-             _sequences(runs), _curves(runs), _worst(runs, sequences), _differences(runs)]
-    return ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>"
-            + "\n".join(part for part in parts if part) + "</body></html>\n")
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        _about(runs),
+        _failures(runs),
+        _totals(runs),
+        _sequences(runs),
+        _curves(runs),
+        _worst(runs, sequences),
+        _differences(runs),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>"
+        + "\n".join(part for part in parts if part)
+        + "</body></html>\n"
+    )
 
 
 def _about(runs):
     first = runs[0].found
     count = sum(len(each["objects"]) for each in first["sequences"].values())
-    return (f"<p>{len(first['sequences'])} sequences, {count} objects, scored by "
-            f"{html.escape(first['protocol'])}. J is region similarity, F boundary accuracy, "
-            "both 0 to 100.</p>")
+    return (
+        f"<p>{len(first['sequences'])} sequences, {count} objects, scored by "
+        f"{html.escape(first['protocol'])}. J is region similarity, F boundary accuracy, "
+        "both 0 to 100.</p>"
+    )
 
 
 def _failures(runs):
-    lines = [f"{run.name}: {name} failed: {why}" for run in runs
-             for name, why in run.found["failed"].items()]
-    return "".join(f"<p class=\"warn\">{html.escape(line)}</p>" for line in lines)
+    lines = [
+        f"{run.name}: {name} failed: {why}"
+        for run in runs
+        for name, why in run.found["failed"].items()
+    ]
+    return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in lines)
 
 
 def _table(head, rows, *, kind=""):
     """Rows of cells: HTML, or (HTML, class); `kind` is the class of all but the first of a row."""
-    body = "".join("<tr>" + "".join(_cell(cell, kind if i else "") for i, cell in enumerate(row))
-                   + "</tr>" for row in rows)
-    cells = "".join(f"<th scope=\"col\">{name}</th>" for name in head)
-    return (f"<div class=\"scroll\"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody>"
-            "</table></div>")
+    body = "".join(
+        "<tr>" + "".join(_cell(cell, kind if i else "") for i, cell in enumerate(row)) + "</tr>"
+        for row in rows
+    )
+    cells = "".join(f'<th scope="col">{name}</th>' for name in head)
+    return (
+        f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
 
 
 def _cell(cell, kind):
     text, kind = cell if isinstance(cell, tuple) else (cell, kind)
-    return f"<td class=\"{kind}\">{text}</td>" if kind else f"<td>{text}</td>"
+    return f'<td class="{kind}">{text}</td>' if kind else f"<td>{text}</td>"
 
 
 def _numbers(values, *, best=max):
     """Cells of numbers 0..1 as percent, the best marked where there are several."""
     known = [value for value in values if value is not None]
     top = best(known) if len(known) > 1 else None
-    return [("–" if value is None else f"{100 * value:.1f}",
-             "best" if value is not None and value == top else "") for value in values]
+    return [
+        (
+            "–" if value is None else f"{100 * value:.1f}",
+            "best" if value is not None and value == top else "",
+        )
+        for value in values
+    ]
 
 
 def _labels(runs):
-    return [f"<span class=\"dot\" style=\"background:{_colour(i)}\"></span>{html.escape(run.name)}"
-            for i, run in enumerate(runs)]
+    return [
+        f'<span class="dot" style="background:{_colour(i)}"></span>{html.escape(run.name)}'
+        for i, run in enumerate(runs)
+    ]
 
 
 def _colour(number):
@@ -139,9 +171,15 @@ def _colour(number):
 def _totals(runs):
     tables = [run.found["global"] or run.found.get("global_of_finished") or {} for run in runs]
     names = list(dict.fromkeys(name for table in tables for name in table))
-    rows = [[html.escape(name), *_numbers([table.get(name) for table in tables],
-                                          best=min if name.endswith("Decay") else max)]
-            for name in names]
+    rows = [
+        [
+            html.escape(name),
+            *_numbers(
+                [table.get(name) for table in tables], best=min if name.endswith("Decay") else max
+            ),
+        ]
+        for name in names
+    ]
     speeds = [(run.found.get("speed") or {}).get("frames_per_second") for run in runs]
     if any(speeds):
         rows.append(["frames/s", *("–" if speed is None else f"{speed:.2f}" for speed in speeds)])
@@ -154,17 +192,22 @@ def _sequences(runs):
     if not names:
         return "<h2>Sequences</h2><p>No truth, so no scores.</p>"
     found = [[run.found["sequences"].get(name, {}) for run in runs] for name in names]
-    order = sorted(range(len(names)), key=lambda i: min(
-        (one.get("J&F-Mean") if one.get("J&F-Mean") is not None else 2) for one in found[i]))
+    order = sorted(
+        range(len(names)),
+        key=lambda i: min(
+            (one.get("J&F-Mean") if one.get("J&F-Mean") is not None else 2) for one in found[i]
+        ),
+    )
     rows = []
     for i in order:
         cells = [html.escape(names[i])]
         for column in ("J&F-Mean", "J-Mean", "F-Mean"):
             cells += _numbers([one.get(column) for one in found[i]])
         rows.append(cells)
-    head = [""] + [f"{label} {column}" for column in ("J&amp;F", "J", "F")
-                   for label in _labels(runs)]
-    return ("<h2>Sequences</h2><p>Hardest first.</p>" + _table(head, rows))
+    head = [""] + [
+        f"{label} {column}" for column in ("J&amp;F", "J", "F") for label in _labels(runs)
+    ]
+    return "<h2>Sequences</h2><p>Hardest first.</p>" + _table(head, rows)
 
 
 def _curves(runs):
@@ -177,38 +220,55 @@ def _curves(runs):
                 lines.append((i, curve["frames"], curve["J"]))
         if lines:
             charts.append(f"<div><h3>{html.escape(name)}</h3>{_chart(name, lines)}</div>")
-    return (f"<h2>J over time</h2><p>One line an object.</p><div class=\"curves\">"
-            f"{''.join(charts)}</div>") if charts else ""
+    return (
+        (
+            f'<h2>J over time</h2><p>One line an object.</p><div class="curves">'
+            f"{''.join(charts)}</div>"
+        )
+        if charts
+        else ""
+    )
 
 
 def _chart(name, lines, *, width=360, height=130):
     """Lines (run, frame names, values 0..1) as SVG."""
     frames = sorted({frame for _, names, _ in lines for frame in names})
-    place = {frame: 30 + (width - 40) * i / max(len(frames) - 1, 1)
-             for i, frame in enumerate(frames)}
+    place = {
+        frame: 30 + (width - 40) * i / max(len(frames) - 1, 1) for i, frame in enumerate(frames)
+    }
 
     def y(value):
         return height - 20 - (height - 30) * value
 
-    grid = "".join(f"<line x1=\"30\" x2=\"{width - 10}\" y1=\"{y(v):.1f}\" y2=\"{y(v):.1f}\" "
-                   f"stroke=\"currentColor\" stroke-opacity=\".15\"/><text x=\"24\" "
-                   f"y=\"{y(v) + 4:.1f}\" text-anchor=\"end\">{100 * v:.0f}</text>"
-                   for v in (0, 0.5, 1))
-    ends = "".join(f"<text x=\"{place[frame]:.1f}\" y=\"{height - 5}\" text-anchor=\"{anchor}\">"
-                   f"{html.escape(frame)}</text>"
-                   for frame, anchor in ((frames[0], "start"), (frames[-1], "end")))
+    grid = "".join(
+        f'<line x1="30" x2="{width - 10}" y1="{y(v):.1f}" y2="{y(v):.1f}" '
+        f'stroke="currentColor" stroke-opacity=".15"/><text x="24" '
+        f'y="{y(v) + 4:.1f}" text-anchor="end">{100 * v:.0f}</text>'
+        for v in (0, 0.5, 1)
+    )
+    ends = "".join(
+        f'<text x="{place[frame]:.1f}" y="{height - 5}" text-anchor="{anchor}">'
+        f"{html.escape(frame)}</text>"
+        for frame, anchor in ((frames[0], "start"), (frames[-1], "end"))
+    )
     paths = "".join(
-        f"<polyline fill=\"none\" stroke=\"{_colour(run)}\" stroke-width=\"1.6\" points=\""
+        f'<polyline fill="none" stroke="{_colour(run)}" stroke-width="1.6" points="'
         + " ".join(f"{place[frame]:.1f},{y(value):.1f}" for frame, value in zip(names, values))
-        + "\"/>" for run, names, values in lines)
-    return (f"<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"J of "
-            f"{html.escape(name)} over time\">{grid}{ends}{paths}</svg>")
+        + '"/>'
+        for run, names, values in lines
+    )
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="J of '
+        f'{html.escape(name)} over time">{grid}{ends}{paths}</svg>'
+    )
 
 
 def _worst(runs, sequences):
     """Frames with the lowest mean J over objects and runs, two of a sequence at most."""
-    there = {sequence.name: {file.stem: index for index, file in enumerate(sequence.frames)}
-             for sequence in sequences}
+    there = {
+        sequence.name: {file.stem: index for index, file in enumerate(sequence.frames)}
+        for sequence in sequences
+    }
     chosen, taken = [], {}
     for value, name, frame in sorted(_frame_means(runs)):
         if name not in there or len(chosen) == WORST:
@@ -221,8 +281,10 @@ def _worst(runs, sequences):
         return ""
     known = {sequence.name: sequence for sequence in sequences}
     shown = "".join(_frame_row(runs, known[name], frame, value) for value, name, frame in chosen)
-    return ("<h2>Worst frames</h2><p>The truth, then every run; mean J over objects and runs in "
-            f"the title.</p>{shown}")
+    return (
+        "<h2>Worst frames</h2><p>The truth, then every run; mean J over objects and runs in "
+        f"the title.</p>{shown}"
+    )
 
 
 def _frame_means(runs):
@@ -239,12 +301,17 @@ def _frame_row(runs, sequence, frame, value):
     index = next(i for i, file in enumerate(sequence.frames) if file.stem == frame)
     image = read_image(opened(sequence.frames[index]))
     labels = [("truth", sequence.truths[index])] + [
-        (run.name, run.folder / "masks" / sequence.name / f"{frame}.png") for run in runs]
-    figures = "".join(_figure(image, read_label_png(opened(file)), caption)
-                      for caption, file in labels
-                      if isinstance(file, Stored) or file.is_file())
-    return (f"<h3>{html.escape(sequence.name)} {html.escape(frame)}: J {100 * value:.1f}</h3>"
-            f"<div class=\"grid\">{figures}</div>")
+        (run.name, run.folder / "masks" / sequence.name / f"{frame}.png") for run in runs
+    ]
+    figures = "".join(
+        _figure(image, read_label_png(opened(file)), caption)
+        for caption, file in labels
+        if isinstance(file, Stored) or file.is_file()
+    )
+    return (
+        f"<h3>{html.escape(sequence.name)} {html.escape(frame)}: J {100 * value:.1f}</h3>"
+        f'<div class="grid">{figures}</div>'
+    )
 
 
 def _figure(image, labels, caption):
@@ -256,22 +323,27 @@ def _figure(image, labels, caption):
     if not ok:
         raise InputError(f"OpenCV {cv2.__version__} could not encode a JPEG")
     text = base64.b64encode(data.tobytes()).decode()
-    return (f"<figure><img width=\"{small.shape[1]}\" height=\"{small.shape[0]}\" "
-            f"alt=\"{html.escape(caption)}\" src=\"data:image/jpeg;base64,{text}\"><figcaption>"
-            f"{html.escape(caption)}</figcaption></figure>")
+    return (
+        f'<figure><img width="{small.shape[1]}" height="{small.shape[0]}" '
+        f'alt="{html.escape(caption)}" src="data:image/jpeg;base64,{text}"><figcaption>'
+        f"{html.escape(caption)}</figcaption></figure>"
+    )
 
 
 def _differences(runs):
     """Settings that differ between the runs; of one run all of them."""
-    flat = [dict(_flat({"settings": run.found["settings"], "versions": run.found["versions"]}))
-            for run in runs]
+    flat = [
+        dict(_flat({"settings": run.found["settings"], "versions": run.found["versions"]}))
+        for run in runs
+    ]
     names = sorted({name for one in flat for name in one})
     kept = [name for name in names if len(runs) == 1 or len({one.get(name) for one in flat}) > 1]
     title = "Settings" if len(runs) == 1 else "Settings that differ"
     if not kept:
         return f"<h2>{title}</h2><p>None.</p>"
-    rows = [[html.escape(name), *(html.escape(one.get(name, "–")) for one in flat)]
-            for name in kept]
+    rows = [
+        [html.escape(name), *(html.escape(one.get(name, "–")) for one in flat)] for name in kept
+    ]
     return f"<h2>{title}</h2>" + _table(["", *_labels(runs)], rows, kind="text")
 
 

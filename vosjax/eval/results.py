@@ -1,13 +1,14 @@
 """results.json: what a run scored, with which settings, weights and machine, and how fast."""
 
 import pathlib
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from vosjax import record
+from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, protocols, scoring, source, submission
-from vosjax.io.errors import InputError
 from vosjax.io.files import write_json
+from vosjax.runs import record
 
 
 class Judging(NamedTuple):
@@ -40,17 +41,21 @@ def judging(data, options: dict) -> Judging:
         name = "youtube" if meta else "davis"
     if name == "youtube":
         if not meta:
-            raise InputError(f"{data} has no meta.json, which YouTube-VOS's rules need: set "
-                             "config.eval.protocol to davis or vos_benchmark")
-        protocol = protocols.youtube_vos(meta, seen=_seen(options["seen"]),
-                                         drop_last=options["drop_last"])
+            raise InputError(
+                f"{data} has no meta.json, which YouTube-VOS's rules need: set "
+                "config.eval.protocol to davis or vos_benchmark"
+            )
+        protocol = protocols.youtube_vos(
+            meta, seen=_seen(options["seen"]), drop_last=options["drop_last"]
+        )
     elif name == "davis":
         protocol = protocols.davis(year=options["year"])
     elif name == "vos_benchmark":
         protocol = protocols.vos_benchmark()
     else:
-        raise InputError(f"config.eval.protocol is {name!r}; there are auto, davis, youtube and "
-                         "vos_benchmark")
+        raise InputError(
+            f"config.eval.protocol is {name!r}; there are auto, davis, youtube and vos_benchmark"
+        )
     server = {"davis": "davis", "youtube": "youtube"}.get(name) if options["zip"] else None
     return Judging(protocol, server, options["split"] or "all", options["processes"])
 
@@ -66,8 +71,14 @@ def _seen(given):
     return {entry["category"] for video in videos.values() for entry in video["objects"].values()}
 
 
-def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, settings: dict,
-          facts: dict[str, Any]) -> dict:
+def write(
+    folder,
+    sequences: Sequence[layout.Sequence],
+    how: Judging,
+    *,
+    settings: dict,
+    facts: dict[str, Any],
+) -> dict:
     """Scores a run whose videos are all complete or failed; writes results.json and the rest.
 
     Where videos failed there is no global table and no zip, as they would be those of other data:
@@ -95,21 +106,34 @@ def write(folder, sequences: Sequence[layout.Sequence], how: Judging, *, setting
     scores = scored = None
     if truths:
         try:
-            scores = scoring.score(truths, folder / "masks", protocol=how.protocol,
-                                   sequences=list(truths), processes=how.processes)
+            scores = scoring.score(
+                truths,
+                folder / "masks",
+                protocol=how.protocol,
+                sequences=list(truths),
+                processes=how.processes,
+            )
         except ValueError as error:
-            raise InputError(f"{error}. The run's masks are complete; once this is mended, the same "
-                             "command only scores them") from error
+            raise InputError(
+                f"{error}. The run's masks are complete; once this is mended, the same "
+                "command only scores them"
+            ) from error
         scored = scores.pop("global")
         if not failed:
             scoring.write_csv(scores | {"global": scored}, folder, subset=how.subset)
-    found = {"complete": not failed, "failed": failed,
-             "global": None if failed else scored,
-             **({"global_of_finished": scored} if failed else {}),
-             "without_truth": sorted({each.name for each in finished} - set(truths)),
-             **(scores or {"protocol": how.protocol.name, "sequences": {}}),
-             "rules": how.protocol.settings, "settings": settings,
-             "versions": record.versions(), "speed": speed(folder, finished), **facts}
+    found = {
+        "complete": not failed,
+        "failed": failed,
+        "global": None if failed else scored,
+        **({"global_of_finished": scored} if failed else {}),
+        "without_truth": sorted({each.name for each in finished} - set(truths)),
+        **(scores or {"protocol": how.protocol.name, "sequences": {}}),
+        "rules": how.protocol.settings,
+        "settings": settings,
+        "versions": record.versions(),
+        "speed": speed(folder, finished),
+        **facts,
+    }
     if how.zip and not failed:
         pack = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}[how.zip]
         pack(folder / "submission.zip", folder / "masks", finished)
@@ -131,11 +155,24 @@ def speed(folder, sequences: Sequence[layout.Sequence]) -> dict | None:
     frames = sum(facts["computed"] - 1 for facts in videos)
     seconds = sum(facts["seconds_after_first"] for facts in videos)
     peaks = [facts["peak_memory_bytes"] for facts in videos]
-    return {"frames": frames, "seconds": round(seconds, 3),
-            "frames_per_second": round(frames / seconds, 3) if seconds else None,
-            "compile_seconds": round(sum(facts["compile_seconds"] for facts in videos), 2),
-            "peak_memory_bytes": {name: max(peak.get(name, 0) for peak in peaks)
-                                  for name in peaks[0]},
-            "videos": {facts["name"]: {name: facts[name] for name in (
-                "computed", "seconds_after_first", "objects", "gap", "capacity", "together")}
-                for facts in videos}}
+    return {
+        "frames": frames,
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(frames / seconds, 3) if seconds else None,
+        "compile_seconds": round(sum(facts["compile_seconds"] for facts in videos), 2),
+        "peak_memory_bytes": {name: max(peak.get(name, 0) for peak in peaks) for name in peaks[0]},
+        "videos": {
+            facts["name"]: {
+                name: facts[name]
+                for name in (
+                    "computed",
+                    "seconds_after_first",
+                    "objects",
+                    "gap",
+                    "capacity",
+                    "together",
+                )
+            }
+            for facts in videos
+        },
+    }

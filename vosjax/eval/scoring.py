@@ -8,11 +8,12 @@ import concurrent.futures
 import functools
 import multiprocessing
 import pathlib
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
+from vosjax.errors import InputError
 from vosjax.eval.protocols import Frame, Protocol
 from vosjax.eval.stored import opened
-from vosjax.io.errors import InputError
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
 
@@ -25,8 +26,15 @@ class _Job(NamedTuple):
     prediction: pathlib.Path
 
 
-def score(truth, prediction, *, protocol: Protocol, sequences=None, processes=1,
-          progress: Callable | None = None) -> dict:
+def score(
+    truth,
+    prediction,
+    *,
+    protocol: Protocol,
+    sequences=None,
+    processes=1,
+    progress: Callable | None = None,
+) -> dict:
     """The scores of all sequences and their global table.
 
     Args:
@@ -55,9 +63,13 @@ def score(truth, prediction, *, protocol: Protocol, sequences=None, processes=1,
         if progress is not None:
             progress(name)
     results = {job.name: results[job.name] for job in jobs}
-    return {"protocol": protocol.name, "settings": protocol.settings,
-            "global": protocol.total(results), "sequences": results,
-            "extra_sequences": sorted(_folders(pathlib.Path(prediction)) - set(results))}
+    return {
+        "protocol": protocol.name,
+        "settings": protocol.settings,
+        "global": protocol.total(results),
+        "sequences": results,
+        "extra_sequences": sorted(_folders(pathlib.Path(prediction)) - set(results)),
+    }
 
 
 def _folders(root):
@@ -67,21 +79,29 @@ def _folders(root):
 def _jobs(truth, prediction, sequences):
     for root in [prediction] + ([] if isinstance(truth, dict) else [pathlib.Path(truth)]):
         if not root.is_dir():
-            raise InputError(f"there is no folder {root}: name one that holds a folder of label "
-                             "PNGs for each sequence")
+            raise InputError(
+                f"there is no folder {root}: name one that holds a folder of label "
+                "PNGs for each sequence"
+            )
     if not isinstance(truth, dict):
         root = pathlib.Path(truth)
-        truth = {name: {file.stem: file for file in root.joinpath(name).glob("*.png")}
-                 for name in (sorted(_folders(root)) if sequences is None else sequences)}
+        truth = {
+            name: {file.stem: file for file in root.joinpath(name).glob("*.png")}
+            for name in (sorted(_folders(root)) if sequences is None else sequences)
+        }
     names = list(truth if sequences is None else sequences)
     empty = [name for name in names if not truth.get(name)]
     if empty or not names:
-        raise InputError(f"no truth for {_some(empty) if empty else 'any sequence'}: expected "
-                         "label maps SEQUENCE/FRAME.png")
+        raise InputError(
+            f"no truth for {_some(empty) if empty else 'any sequence'}: expected "
+            "label maps SEQUENCE/FRAME.png"
+        )
     absent = sorted(set(names) - _folders(prediction))
     if absent:
-        raise InputError(f"{prediction} has no folder for {len(absent)} of {len(names)} sequences "
-                         f"({_some(absent)}): run these, or name the sequences to score")
+        raise InputError(
+            f"{prediction} has no folder for {len(absent)} of {len(names)} sequences "
+            f"({_some(absent)}): run these, or name the sequences to score"
+        )
     return [_Job(name, tuple(sorted(truth[name].items())), prediction / name) for name in names]
 
 
@@ -97,8 +117,9 @@ def _run(jobs, protocol, processes):
     # no process is left with a long one at the end.
     jobs = sorted(jobs, key=lambda job: len(job.truth), reverse=True)
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=_keep,
-                                                initargs=(protocol,)) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_keep, initargs=(protocol,)
+    ) as pool:
         running = {pool.submit(_score_kept, job): job.name for job in jobs}
         try:
             for done in concurrent.futures.as_completed(running):
@@ -120,8 +141,14 @@ def _score_kept(job):
 
 
 def _score_sequence(protocol, job):
-    frames = [Frame(name, functools.partial(_read_truth, file),
-                    functools.partial(_read_prediction, job, name)) for name, file in job.truth]
+    frames = [
+        Frame(
+            name,
+            functools.partial(_read_truth, file),
+            functools.partial(_read_prediction, job, name),
+        )
+        for name, file in job.truth
+    ]
     return protocol.sequence(job.name, frames)
 
 
@@ -132,8 +159,10 @@ def _read_truth(file):
 def _read_prediction(job, frame):
     file = job.prediction / f"{frame}.png"
     if not file.exists():
-        raise InputError(f"sequence {job.name} has no prediction for frame {frame} ({file}): every "
-                         "scored frame needs one, run the sequence again")
+        raise InputError(
+            f"sequence {job.name} has no prediction for frame {frame} ({file}): every "
+            "scored frame needs one, run the sequence again"
+        )
     return read_label_png(file)
 
 
@@ -150,7 +179,8 @@ def write_csv(result, folder, *, subset):
     rows = [["Sequence", "J-Mean", "F-Mean"]] + [
         [f"{name}_{key}", _digits(row["J-Mean"]), _digits(row["F-Mean"])]
         for name, sequence in result["sequences"].items()
-        for key, row in sequence["objects"].items()]
+        for key, row in sequence["objects"].items()
+    ]
     paths = (folder / f"global_results-{subset}.csv", folder / f"per-sequence_results-{subset}.csv")
     for path, lines in zip(paths, (total, rows)):
         write_bytes(path, "".join(",".join(line) + "\n" for line in lines).encode())

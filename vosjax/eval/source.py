@@ -3,8 +3,8 @@
 import os
 import pathlib
 
+from vosjax.errors import InputError
 from vosjax.eval import layout
-from vosjax.io.errors import InputError
 
 
 def find(data) -> pathlib.Path:
@@ -16,13 +16,16 @@ def find(data) -> pathlib.Path:
       InputError: neither is there.
     """
     place = pathlib.Path(data).expanduser()
-    named = pathlib.Path(os.environ.get("TFDS_DATA_DIR")
-                         or pathlib.Path.home() / "tensorflow_datasets") / str(data)
+    named = pathlib.Path(
+        os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
+    ) / str(data)
     for folder in (place, named):
         if folder.is_dir():
             return folder
-    raise InputError(f"there is no dataset {data}: name a folder with JPEGImages and Annotations, "
-                     f"a prepared dataset's folder, or the name of one in {named.parent}")
+    raise InputError(
+        f"there is no dataset {data}: name a folder with JPEGImages and Annotations, "
+        f"a prepared dataset's folder, or the name of one in {named.parent}"
+    )
 
 
 def is_prepared(place) -> bool:
@@ -30,7 +33,8 @@ def is_prepared(place) -> bool:
     place = pathlib.Path(place)
     return not (place / "JPEGImages").is_dir() and any(
         next(place.glob(f"{depth}dataset_info.json"), None)
-        for depth in ("", "*/", "*/*/", "*/*/*/"))
+        for depth in ("", "*/", "*/*/", "*/*/*/")
+    )
 
 
 def discover(data, wanted: dict) -> list[layout.Sequence]:
@@ -38,9 +42,16 @@ def discover(data, wanted: dict) -> list[layout.Sequence]:
     place, names = find(data), wanted["names"] or None
     if is_prepared(place):
         from vosjax.eval import prepared  # imports TFDS, which plain folders do without
+
         return prepared.sequences(place, split=wanted["split"], names=names)
-    return layout.discover(place, split=wanted["split"], year=wanted["year"], names=names,
-                           resolution=wanted["resolution"], all_frames=wanted["all_frames"])
+    return layout.discover(
+        place,
+        split=wanted["split"],
+        year=wanted["year"],
+        names=names,
+        resolution=wanted["resolution"],
+        all_frames=wanted["all_frames"],
+    )
 
 
 def meta(data, wanted: dict) -> dict | None:
@@ -48,6 +59,7 @@ def meta(data, wanted: dict) -> dict | None:
     place = find(data)
     if is_prepared(place):
         from vosjax.eval import prepared
+
         return prepared.meta(place, split=wanted["split"])
     if wanted["all_frames"] or place.name.endswith("_all_frames"):
         place = place.with_name(place.name.removesuffix("_all_frames"))

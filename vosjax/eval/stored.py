@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 class Stored(NamedTuple):
     """One frame's image or mask.
 
-    source  of `vosjax.data.videos`; can be sent to other processes
+    source  of `vosjax.datasets.protocol`; can be sent to other processes
     video   its number there
     index   of the frame
     stem    the frame's name

@@ -11,8 +11,8 @@ import zipfile
 import numpy as np
 from PIL import Image
 
+from vosjax.errors import InputError
 from vosjax.eval.stored import opened
-from vosjax.io.errors import InputError
 from vosjax.io.files import atomic
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -58,23 +58,32 @@ def _write(path, predictions, sequences, prefix):
 
 def _check(file, frame, sequence):
     if not file.is_file():
-        raise InputError(f"sequence {sequence.name} has no mask {file}: the server wants one for "
-                         "every frame, run the sequence again")
+        raise InputError(
+            f"sequence {sequence.name} has no mask {file}: the server wants one for "
+            "every frame, run the sequence again"
+        )
     try:
         with Image.open(file) as image:
             mode, size, labels = image.mode, image.size, np.asarray(image)
         with Image.open(opened(frame)) as image:
             expected = image.size
     except (OSError, SyntaxError) as error:
-        raise InputError(f"{file} or its frame {frame} cannot be read ({error}): one is damaged, "
-                         "write it again") from error
+        raise InputError(
+            f"{file} or its frame {frame} cannot be read ({error}): one is damaged, write it again"
+        ) from error
     if mode != "P":
-        raise InputError(f"{file} is a PNG of mode {mode}: the server wants palette PNGs, write "
-                         "masks with vosjax.io.palette.write_label_png")
+        raise InputError(
+            f"{file} is a PNG of mode {mode}: the server wants palette PNGs, write "
+            "masks with vosjax.io.palette.write_label_png"
+        )
     if size != expected:
-        raise InputError(f"{file} has {size[0]} x {size[1]} pixels (width x height), its frame "
-                         f"{expected[0]} x {expected[1]}: write masks at the frame's size")
+        raise InputError(
+            f"{file} has {size[0]} x {size[1]} pixels (width x height), its frame "
+            f"{expected[0]} x {expected[1]}: write masks at the frame's size"
+        )
     unknown = sorted(set(np.unique(labels).tolist()) - set(sequence.starts) - {0})
     if unknown:
-        raise InputError(f"{file} has ids {unknown}, but sequence {sequence.name} has the objects "
-                         f"{sorted(sequence.starts)}: remove the others")
+        raise InputError(
+            f"{file} has ids {unknown}, but sequence {sequence.name} has the objects "
+            f"{sorted(sequence.starts)}: remove the others"
+        )

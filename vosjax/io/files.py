@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 
-from vosjax.io.errors import DiskFull, InputError
+from vosjax.errors import DiskFull, InputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}\.tmp(\.[^.]+)?")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.palette import DAVIS
 from vosjax.io.smoothing import check_sharp, smoothed
 from vosjax.io.video import natural
@@ -65,8 +65,10 @@ def read_mask(source, *, size: tuple[int, int] | None = None) -> Mask:
     _check_size(raw, size)
     (labels,), palette = _ids([raw])
     if not labels.any():
-        raise InputError(f"{raw.name} holds no object: every pixel is background, mark at least "
-                         "one pixel by a non-zero id or a colour")
+        raise InputError(
+            f"{raw.name} holds no object: every pixel is background, mark at least "
+            "one pixel by a non-zero id or a colour"
+        )
     return Mask(labels, palette)
 
 
@@ -102,8 +104,10 @@ def read_masks(spec, names=None, *, size=None, count=None, first_only: bool = Fa
     labels, palette = _ids(raws)
     found = {frame: ids for (frame, _), ids in zip(sources, labels) if ids.any()}
     if not found:
-        raise InputError(f"{_name(spec)}: no object in {len(raws)} mask(s), every pixel is "
-                         "background: mark at least one pixel by a non-zero id or a colour")
+        raise InputError(
+            f"{_name(spec)}: no object in {len(raws)} mask(s), every pixel is "
+            "background: mark at least one pixel by a non-zero id or a colour"
+        )
     return Masks(found, palette)
 
 
@@ -166,26 +170,32 @@ def _sources(spec, names, count) -> dict:
     for item in spec:
         frame, equals, file = str(item).partition("=")
         if not equals or not file:
-            raise InputError(f"several masks are given as FRAME=FILE, got {item!r}: write for "
-                             "example 0=first.png 25=later.png")
+            raise InputError(
+                f"several masks are given as FRAME=FILE, got {item!r}: write for "
+                "example 0=first.png 25=later.png"
+            )
         pairs.append((_frame(frame, names, count, str(item)), pathlib.Path(file).expanduser()))
     return _collect(pairs, spec)
 
 
 def _folder(path: pathlib.Path, names, count) -> dict:
-    files = sorted((f for f in path.iterdir()
-                    if f.suffix.lower() in MASKS and not f.name.startswith(".")),
-                   key=lambda f: natural(f.name))
+    files = sorted(
+        (f for f in path.iterdir() if f.suffix.lower() in MASKS and not f.name.startswith(".")),
+        key=lambda f: natural(f.name),
+    )
     if not files:
-        raise InputError(f"folder {path} holds no mask: {', '.join(e[1:] for e in MASKS)} files "
-                         "are expected")
+        raise InputError(
+            f"folder {path} holds no mask: {', '.join(e[1:] for e in MASKS)} files are expected"
+        )
     if names is None:
         return _collect([(_frame(f.stem, None, count, str(f)), f) for f in files], path)
     index = {name: i for i, name in enumerate(names)}
     for file in files:
         if file.stem not in index:
-            raise InputError(f"mask {file} matches no frame: its stem must be the name of a frame, "
-                             f"they run from {names[0]} to {names[-1]}")
+            raise InputError(
+                f"mask {file} matches no frame: its stem must be the name of a frame, "
+                f"they run from {names[0]} to {names[-1]}"
+            )
     return _collect([(index[f.stem], f) for f in files], path)
 
 
@@ -207,19 +217,25 @@ def _frame(frame, names, count, given: str) -> int:
     count = len(names) if names is not None else count
     last = "" if count is None else f", 0 to {count - 1}"
     if not (isinstance(frame, (int, np.integer)) or str(frame).isdecimal()):
-        raise InputError(f"{given}: {frame!r} is no frame: its number{last} is expected"
-                         f"{'' if names is None else ', or its name'}")
+        raise InputError(
+            f"{given}: {frame!r} is no frame: its number{last} is expected"
+            f"{'' if names is None else ', or its name'}"
+        )
     if int(frame) < 0 or (count is not None and int(frame) >= count):
-        raise InputError(f"{given}: frame {frame} is outside of the video: its number{last} is "
-                         "expected, counted from 0")
+        raise InputError(
+            f"{given}: frame {frame} is outside of the video: its number{last} is "
+            "expected, counted from 0"
+        )
     return int(frame)
 
 
 def _check_size(raw: _Raw, size):
     if size is not None and raw.values.shape != tuple(size):
         (h, w), (height, width) = raw.values.shape, size
-        raise InputError(f"{raw.name} is {w}x{h}, the video is {width}x{height} (width x height): "
-                         "resize the mask with nearest neighbour")
+        raise InputError(
+            f"{raw.name} is {w}x{h}, the video is {width}x{height} (width x height): "
+            "resize the mask with nearest neighbour"
+        )
 
 
 def _raw(source) -> _Raw:
@@ -236,19 +252,23 @@ def _raw(source) -> _Raw:
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name} cannot be read ({error}): replace it, it is damaged or not a "
-                         "mask") from error
+        raise InputError(
+            f"{name} cannot be read ({error}): replace it, it is damaged or not a mask"
+        ) from error
 
 
 def _from_array(array: np.ndarray, name: str) -> _Raw:
     if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8:
         return _colours(array, name)
     if array.ndim != 2 or array.dtype.kind not in "bui" or not array.size:
-        raise InputError(f"{name} is {array.dtype} {list(array.shape)}: integers [H, W] of object "
-                         "ids, or uint8 [H, W, 3 or 4] of colours are expected")
+        raise InputError(
+            f"{name} is {array.dtype} {list(array.shape)}: integers [H, W] of object "
+            "ids, or uint8 [H, W, 3 or 4] of colours are expected"
+        )
     if array.dtype.kind != "b" and (array.min() < 0 or array.max() > 65535):
-        raise InputError(f"{name} holds ids from {array.min()} to {array.max()}: 0 to 65535 are "
-                         "expected")
+        raise InputError(
+            f"{name} holds ids from {array.min()} to {array.max()}: 0 to 65535 are expected"
+        )
     return _Raw(name, array.astype(np.int32), "grey" if array.dtype == np.uint8 else "ids")
 
 
@@ -256,7 +276,7 @@ def _from_image(image: Image.Image, name: str) -> _Raw:
     if image.mode == "P":
         stored = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
         palette = DAVIS.copy()
-        palette[:len(stored)] = stored
+        palette[: len(stored)] = stored
         return _Raw(name, np.array(image, np.int32), "ids", palette)
     if image.mode in ("1", "L") or image.mode.startswith("I"):
         kind = "grey" if image.mode == "L" else "ids"
@@ -285,8 +305,9 @@ def _ids(raws: list[_Raw]) -> tuple[list[np.ndarray], np.ndarray | None]:
     if colours is not None and palette is None:
         palette = colours
     distinct = [set(np.unique(raw.values).tolist()) - {0} for raw in raws]
-    void = (any(VOID in ids and len(ids) > 1 for ids in distinct)
-            and all(max(ids, default=0) <= 255 for ids in distinct))
+    void = any(VOID in ids and len(ids) > 1 for ids in distinct) and all(
+        max(ids, default=0) <= 255 for ids in distinct
+    )
     labels = []
     for raw, ids in zip(raws, distinct):
         values = raw.values
@@ -301,8 +322,10 @@ def _ids(raws: list[_Raw]) -> tuple[list[np.ndarray], np.ndarray | None]:
 
 def _map_colours(raws: list[_Raw]) -> tuple[list[_Raw], np.ndarray | None]:
     """Puts ids for colours, the same in all masks; also a palette that shows them."""
-    colours = sorted(set().union(*(np.unique(raw.values).tolist() for raw in raws
-                                   if raw.kind == "colours")) - {0})
+    colours = sorted(
+        set().union(*(np.unique(raw.values).tolist() for raw in raws if raw.kind == "colours"))
+        - {0}
+    )
     if not colours:
         return raws, None
     davis = {r << 16 | g << 8 | b: i for i, (r, g, b) in enumerate(DAVIS.tolist())}
@@ -316,6 +339,9 @@ def _map_colours(raws: list[_Raw]) -> tuple[list[_Raw], np.ndarray | None]:
         ids = list(range(1, len(colours) + 1))
         palette[ids] = [(c >> 16, c >> 8 & 255, c & 255) for c in colours]
     keys, values = np.array([0, *colours]), np.array([0, *ids], np.int32)
-    return [raw if raw.kind != "colours" else
-            raw._replace(values=values[np.searchsorted(keys, raw.values)], kind=kind)
-            for raw in raws], palette
+    return [
+        raw
+        if raw.kind != "colours"
+        else raw._replace(values=values[np.searchsorted(keys, raw.values)], kind=kind)
+        for raw in raws
+    ], palette

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.files import atomic
 
 
@@ -36,8 +36,9 @@ def write_label_png(path, labels, palette=DAVIS):
     """
     labels = np.asarray(labels)
     if labels.dtype != np.uint8 or labels.ndim != 2:
-        raise ValueError(f"a label map must be uint8 [H, W], got {labels.dtype} "
-                         f"{list(labels.shape)}")
+        raise ValueError(
+            f"a label map must be uint8 [H, W], got {labels.dtype} {list(labels.shape)}"
+        )
     image = Image.fromarray(labels)
     image.putpalette(np.asarray(palette, np.uint8).tobytes())
     with atomic(path) as temp:
@@ -53,12 +54,14 @@ def read_label_png(path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode not in ("P", "L"):
-                raise InputError(f"{path} holds {image.mode} colours: a palette PNG of object ids "
-                                 "is expected")
+                raise InputError(
+                    f"{path} holds {image.mode} colours: a palette PNG of object ids is expected"
+                )
             return np.array(image)
     except (OSError, SyntaxError) as error:
-        raise InputError(f"label map {path} cannot be read ({error}): it is missing or damaged, "
-                         "write it again") from error
+        raise InputError(
+            f"label map {path} cannot be read ({error}): it is missing or damaged, write it again"
+        ) from error
 
 
 def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
@@ -75,8 +78,9 @@ def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
     """
     frame, labels = np.asarray(frame), np.asarray(labels)
     if labels.shape != frame.shape[:2]:
-        raise ValueError(f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} "
-                         "differ in size")
+        raise ValueError(
+            f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} differ in size"
+        )
     colours = np.asarray(palette, np.uint8)[labels.astype(np.intp) % len(palette)]
     object_ = labels > 0
     tinted = cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0)

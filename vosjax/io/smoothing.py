@@ -6,7 +6,7 @@ Taken by its values such a mask would hold a new object in every shade of an edg
 import cv2
 import numpy as np
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 
 MAX_COLOURS = 64  # more distinct colours or greys than that are no objects but shades
 THIN = 0.05  # of a value's pixels, at most, have their 3x3 square filled by a smoothed edge
@@ -19,7 +19,8 @@ def smoothed(name: str, what: str) -> InputError:
     return InputError(
         f"{name} is anti-aliased or stored with loss: {what}, where every object should have one "
         "value; draw it without smoothing, resize it with nearest neighbour and store it as PNG "
-        f"(more than {MAX_COLOURS} objects: as palette PNG or as integer .npy of 16 bits)")
+        f"(more than {MAX_COLOURS} objects: as palette PNG or as integer .npy of 16 bits)"
+    )
 
 
 def check_sharp(labels: np.ndarray, *, name: str, colours: bool):
@@ -54,10 +55,16 @@ def _blends(labels, values, colours: bool, white: int) -> tuple[int, bool]:
     index = np.searchsorted(values, labels)
     square, window = np.ones((3, 3), np.uint8), np.ones((2 * NEAR + 1,) * 2, np.uint8)
     layers = [(index == i).astype(np.uint8) for i in range(len(values))]
-    solid = [cv2.erode(layer, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).sum()
-             > THIN * layer.sum() for layer in layers]
-    near = {i: cv2.dilate(layers[i], window) for i in range(len(values))
-            if solid[i] or values[i] == white}
+    solid = [
+        cv2.erode(layer, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).sum()
+        > THIN * layer.sum()
+        for layer in layers
+    ]
+    near = {
+        i: cv2.dilate(layers[i], window)
+        for i in range(len(values))
+        if solid[i] or values[i] == white
+    }
     pairs = [(a, b) for a in near for b in near if a < b]
     shifts = (16, 8, 0) if colours else (0,)
     points = np.stack([values >> shift & 255 for shift in shifts], 1).astype(float)
@@ -67,8 +74,7 @@ def _blends(labels, values, colours: bool, white: int) -> tuple[int, bool]:
             continue
         here = layers[i].astype(bool)
         for a, b in pairs:
-            if (_between(points[i], points[a], points[b])
-                    and (near[a] & near[b])[here].mean() > 0.5):
+            if _between(points[i], points[a], points[b]) and (near[a] & near[b])[here].mean() > 0.5:
                 found += 1
                 sure |= values[a] == 0 and values[b] == white and solid[a] and solid[b]
                 break

@@ -11,14 +11,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-# FFmpeg's own complaints would stand beside the one line that an error of ours prints.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
+
+# FFmpeg's own complaints would stand beside the one line that an error of ours prints.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 FPS = 25.0  # where the source names none: folders, iterables
@@ -57,8 +57,10 @@ def open_video(source) -> Video:
         InputError: nothing there, not a video, no frame in it, or a first frame of wrong type.
     """
     if isinstance(source, bool):
-        raise InputError(f"a video was expected, {source!r} was given: name a file, a folder, "
-                         "a camera index or an iterable of uint8 [H, W, 3] frames")
+        raise InputError(
+            f"a video was expected, {source!r} was given: name a file, a folder, "
+            "a camera index or an iterable of uint8 [H, W, 3] frames"
+        )
     if isinstance(source, (int, np.integer)):
         return _open_camera(int(source))
     if isinstance(source, (str, os.PathLike)):
@@ -69,12 +71,16 @@ def open_video(source) -> Video:
             return _open_file(path)
         if str(source).isdecimal():
             return _open_camera(int(source))
-        raise InputError(f"there is no video at {source}: name a video file, a folder of images "
-                         "or a camera index")
+        raise InputError(
+            f"there is no video at {source}: name a video file, a folder of images "
+            "or a camera index"
+        )
     if isinstance(source, Iterable):
         return _open_iterable(source)
-    raise InputError(f"a video was expected, {type(source).__name__} was given: name a file, a "
-                     "folder, a camera index or an iterable of uint8 [H, W, 3] frames")
+    raise InputError(
+        f"a video was expected, {type(source).__name__} was given: name a file, a "
+        "folder, a camera index or an iterable of uint8 [H, W, 3] frames"
+    )
 
 
 def prefetch(iterable: Iterable, depth: int = 4) -> Iterator:
@@ -149,17 +155,22 @@ def read_image(path) -> np.ndarray:
 
 
 def _open_folder(path: pathlib.Path) -> Video:
-    files = sorted((f for f in path.iterdir()
-                    if f.suffix.lower() in IMAGES and not f.name.startswith(".")),
-                   key=lambda f: natural(f.name))
+    files = sorted(
+        (f for f in path.iterdir() if f.suffix.lower() in IMAGES and not f.name.startswith(".")),
+        key=lambda f: natural(f.name),
+    )
     if not files:
-        raise InputError(f"folder {path} holds no image: frames are expected as "
-                         f"{', '.join(e[1:] for e in IMAGES)}")
+        raise InputError(
+            f"folder {path} holds no image: frames are expected as "
+            f"{', '.join(e[1:] for e in IMAGES)}"
+        )
     names = tuple(f.stem for f in files)
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"folder {path} holds two images named {name}: keep the masks of a video "
-                         "in another folder than its frames")
+        raise InputError(
+            f"folder {path} holds two images named {name}: keep the masks of a video "
+            "in another folder than its frames"
+        )
 
     def read(index):
         try:
@@ -197,12 +208,16 @@ def _open_file(path: pathlib.Path) -> Video:
         raise InputError(f"{path} is one image: a video file or a folder of images is expected")
     with _capture(str(path)) as capture:
         if not capture.isOpened():
-            raise InputError(f"video {path} cannot be opened: it is damaged, or of a kind that "
-                             "OpenCV does not read; convert it to mp4 or to a folder of images")
+            raise InputError(
+                f"video {path} cannot be opened: it is damaged, or of a kind that "
+                "OpenCV does not read; convert it to mp4 or to a folder of images"
+            )
         ok, first = capture.read()
         if not ok or first is None:
-            raise InputError(f"video {path} has no frame that can be decoded: convert it to mp4 or "
-                             "to a folder of images")
+            raise InputError(
+                f"video {path} has no frame that can be decoded: convert it to mp4 or "
+                "to a folder of images"
+            )
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         fps = capture.get(cv2.CAP_PROP_FPS)
     size = first.shape[:2]
@@ -221,8 +236,11 @@ def _open_file(path: pathlib.Path) -> Video:
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 index += 1
         if count is not None and index < 0.9 * count:
-            warnings.warn(f"video {path} announces {count} frames, only {index} could be decoded: "
-                          "it may be truncated", stacklevel=2)
+            warnings.warn(
+                f"video {path} announces {count} frames, only {index} could be decoded: "
+                "it may be truncated",
+                stacklevel=2,
+            )
 
     return Video(size, count, fps if 0 < fps < 1000 else FPS, None, frames)
 
@@ -231,8 +249,10 @@ def _open_camera(index: int) -> Video:
     def read():
         with _capture(index) as capture:
             if not capture.isOpened():
-                raise InputError(f"camera {index} cannot be opened: check that it is connected and "
-                                 "not in use, or name a video file")
+                raise InputError(
+                    f"camera {index} cannot be opened: check that it is connected and "
+                    "not in use, or name a video file"
+                )
             yield capture.get(cv2.CAP_PROP_FPS)
             while (answer := capture.read())[0]:
                 yield cv2.cvtColor(answer[1], cv2.COLOR_BGR2RGB)
@@ -245,8 +265,10 @@ def _open_camera(index: int) -> Video:
 
 def _open_iterable(source: Iterable) -> Video:
     if isinstance(source, np.ndarray) and source.ndim != 4:
-        raise InputError(f"an array of frames must be uint8 [T, H, W, 3], got {source.dtype} "
-                         f"{list(source.shape)}")
+        raise InputError(
+            f"an array of frames must be uint8 [T, H, W, 3], got {source.dtype} "
+            f"{list(source.shape)}"
+        )
     if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
         return _once(iter(source), "the iterable")
     if not len(source):
@@ -270,8 +292,10 @@ def _once(stream: Iterator, name) -> Video:
 
     def frames(start=0):
         if not rest:
-            raise InputError(f"{name} has been read already and cannot be rewound: open it again, "
-                             "or give a list, a file or a folder")
+            raise InputError(
+                f"{name} has been read already and cannot be rewound: open it again, "
+                "or give a list, a file or a folder"
+            )
         for index, frame in enumerate(rest.pop()):
             if index >= start:
                 yield _checked(frame, size, index, name)
@@ -283,10 +307,13 @@ def _checked(frame, size, index: int, name) -> np.ndarray:
     """`frame` as an array, if it is uint8 [H, W, 3] of the expected size (H, W)."""
     frame = np.asarray(frame)
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise InputError(f"frame {index} of {name} must be uint8 [H, W, 3] RGB, got {frame.dtype} "
-                         f"{list(frame.shape)}")
+        raise InputError(
+            f"frame {index} of {name} must be uint8 [H, W, 3] RGB, got {frame.dtype} "
+            f"{list(frame.shape)}"
+        )
     if size is not None and frame.shape[:2] != tuple(size):
         raise InputError(
             f"frame {index} of {name} is {frame.shape[1]}x{frame.shape[0]}, the first is "
-            f"{size[1]}x{size[0]} (width x height): all frames of a video must have one size")
+            f"{size[1]}x{size[0]} (width x height): all frames of a video must have one size"
+        )
     return frame

@@ -4,12 +4,13 @@ import csv
 import io
 import os
 import pathlib
-from typing import Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.files import atomic, check_space, disk_full
 
 COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "absent")
@@ -56,16 +57,20 @@ class OverlayWriter:
         self._video = cv2.VideoWriter(str(self._temp), cv2.VideoWriter_fourcc(*"mp4v"), fps, even)
         if not self._video.isOpened():
             self.discard()
-            raise InputError(f"overlay {path} cannot be written: OpenCV {cv2.__version__} has no "
-                             "mp4v encoder here; install opencv-python-headless, or do without "
-                             "the overlay")
+            raise InputError(
+                f"overlay {path} cannot be written: OpenCV {cv2.__version__} has no "
+                "mp4v encoder here; install opencv-python-headless, or do without "
+                "the overlay"
+            )
 
     def write(self, frame):
         """Appends uint8 [H, W, 3] RGB."""
         frame = np.asarray(frame)
         if frame.shape != (*self.size, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"overlay: a frame must be uint8 {[*self.size, 3]}, got {frame.dtype} "
-                             f"{list(frame.shape)}")
+            raise ValueError(
+                f"overlay: a frame must be uint8 {[*self.size, 3]}, got {frame.dtype} "
+                f"{list(frame.shape)}"
+            )
         if any(self._odd):
             frame = np.pad(frame, ((0, self._odd[0]), (0, self._odd[1]), (0, 0)), mode="edge")
         with disk_full(self.path):
@@ -123,13 +128,22 @@ class ScoreWriter:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         for score in scores:
-            rows.writerow((frame, name, score.object, f"{score.mean_probability:.4f}",
-                           f"{score.margin:.4f}", score.area, int(score.absent)))
+            rows.writerow(
+                (
+                    frame,
+                    name,
+                    score.object,
+                    f"{score.mean_probability:.4f}",
+                    f"{score.margin:.4f}",
+                    score.area,
+                    int(score.absent),
+                )
+            )
         data, end = text.getvalue().encode(), self._file.tell()
         with disk_full(self.path, frame=self._frame):
             try:
                 while data:
-                    data = data[self._file.write(data):]
+                    data = data[self._file.write(data) :]
             except OSError:
                 os.ftruncate(self._file.fileno(), end)
                 raise
@@ -157,12 +171,16 @@ def masks_done(folder) -> int:
 def _rows_before(path: pathlib.Path, frame: int) -> str:
     """The whole rows of frames below `frame`; a last row without its end is left out."""
     text = path.read_text(encoding="utf-8", errors="replace")
-    rows = list(csv.reader(io.StringIO(text[:text.rfind("\n") + 1])))
+    rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
     if rows and tuple(rows[0]) != COLUMNS:
-        raise InputError(f"{path} is no table of scores (its first line should be "
-                         f"{','.join(COLUMNS)}): choose another output folder or remove it")
+        raise InputError(
+            f"{path} is no table of scores (its first line should be "
+            f"{','.join(COLUMNS)}): choose another output folder or remove it"
+        )
     kept = io.StringIO()
     csv.writer(kept, lineterminator="\n").writerows(
-        row for row in rows[1:]
-        if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) < frame)
+        row
+        for row in rows[1:]
+        if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) < frame
+    )
     return kept.getvalue()

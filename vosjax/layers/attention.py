@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from vosjax.read import read
+from vosjax.memory.read import read
 
 
 def split_heads(x: jax.Array, heads: int) -> jax.Array:
@@ -28,6 +28,7 @@ class SelfAttention(nn.Module):
         placed = (x + position).astype(x.dtype)
         query, key, value = (
             split_heads(nn.Dense(self.features, name=name)(source), self.heads)
-            for name, source in (("query", placed), ("key", placed), ("value", x)))
+            for name, source in (("query", placed), ("key", placed), ("value", x))
+        )
         mixed = read(query, key[None], value[None], jax.numpy.ones(1, bool))
         return nn.Dense(self.features, name="projection")(join_heads(mixed))

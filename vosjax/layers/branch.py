@@ -1,6 +1,7 @@
 """A conditional that disappears where its predicate is known while tracing."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np

@@ -7,13 +7,28 @@ import jax
 import jax.numpy as jnp
 
 
-def conv(features: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1,
-         bias: bool = True, name: str | None = None) -> nn.Conv:
+def conv(
+    features: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = True,
+    name: str | None = None,
+) -> nn.Conv:
     """A square convolution padded by dilation * (kernel - 1) / 2 on every side, stride 2 included."""
     pad = dilation * (kernel - 1) // 2
-    return nn.Conv(features, (kernel, kernel), strides=(stride, stride),
-                   padding=((pad, pad), (pad, pad)), kernel_dilation=(dilation, dilation),
-                   feature_group_count=groups, use_bias=bias, name=name)
+    return nn.Conv(
+        features,
+        (kernel, kernel),
+        strides=(stride, stride),
+        padding=((pad, pad), (pad, pad)),
+        kernel_dilation=(dilation, dilation),
+        feature_group_count=groups,
+        use_bias=bias,
+        name=name,
+    )
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -31,8 +46,14 @@ def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int
 
     def grouped(x, kernel):
         return jax.lax.conv_general_dilated(
-            x, kernel, (stride, stride), ((pad, pad), (pad, pad)), rhs_dilation=(dilation, dilation),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=x.shape[-1])
+            x,
+            kernel,
+            (stride, stride),
+            ((pad, pad), (pad, pad)),
+            rhs_dilation=(dilation, dilation),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=x.shape[-1],
+        )
 
     def shifted(x, kernel):
         return _shifted(x, kernel, stride, dilation)
@@ -51,8 +72,14 @@ def _shifted(x, kernel, stride, dilation):
     for i in range(size):
         for j in range(size):
             top, left = i * dilation, j * dilation
-            part = padded[:, top:top + (rows - 1) * stride + 1:stride,
-                          left:left + (cols - 1) * stride + 1:stride] * kernel[i, j, 0]
+            part = (
+                padded[
+                    :,
+                    top : top + (rows - 1) * stride + 1 : stride,
+                    left : left + (cols - 1) * stride + 1 : stride,
+                ]
+                * kernel[i, j, 0]
+            )
             total = part if total is None else total + part
     return total.astype(x.dtype)
 
@@ -76,18 +103,26 @@ def _shifted_backward(stride, dilation, saved, change):
         out = jax.lax.dynamic_index_in_dim(change, y, 1, keepdims=False)
         sums = []
         for i in range(size):
-            line = jax.lax.dynamic_index_in_dim(padded, y * stride + i * dilation, 1,
-                                                keepdims=False)
-            products = [(line[:, j * dilation:j * dilation + (cols - 1) * stride + 1:stride]
-                         * out).astype(jnp.float32) for j in range(size)]
-            sums += jax.lax.reduce(products, [zero] * size,
-                                   lambda a, b: [p + q for p, q in zip(a, b)], (0, 1))
+            line = jax.lax.dynamic_index_in_dim(
+                padded, y * stride + i * dilation, 1, keepdims=False
+            )
+            products = [
+                (
+                    line[:, j * dilation : j * dilation + (cols - 1) * stride + 1 : stride] * out
+                ).astype(jnp.float32)
+                for j in range(size)
+            ]
+            sums += jax.lax.reduce(
+                products, [zero] * size, lambda a, b: [p + q for p, q in zip(a, b)], (0, 1)
+            )
         return [a + b for a, b in zip(totals, sums)], None
 
     start = [jnp.zeros(channels)] * (size * size)
     totals, _ = jax.lax.scan(row, start, jnp.arange(rows))
-    return (_shifted(spread, kernel[::-1, ::-1], 1, dilation),
-            jnp.stack(totals).reshape(kernel.shape).astype(kernel.dtype))
+    return (
+        _shifted(spread, kernel[::-1, ::-1], 1, dilation),
+        jnp.stack(totals).reshape(kernel.shape).astype(kernel.dtype),
+    )
 
 
 _shifted.defvjp(_shifted_forward, _shifted_backward)
@@ -102,6 +137,9 @@ class Depthwise(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.param("kernel", nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
-                            (self.kernel_size, self.kernel_size, 1, x.shape[-1]))
+        kernel = self.param(
+            "kernel",
+            nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+            (self.kernel_size, self.kernel_size, 1, x.shape[-1]),
+        )
         return depthwise(x, kernel.astype(x.dtype), stride=self.stride, dilation=self.dilation)

@@ -20,8 +20,13 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
 
     def convolve(x, kernel, groups=1):
         return jax.lax.conv_general_dilated(
-            x, kernel, (stride, stride), ((pad, pad), (pad, pad)),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups)
+            x,
+            kernel,
+            (stride, stride),
+            ((pad, pad), (pad, pad)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=groups,
+        )
 
     def bundled(x, kernel):
         rows, cols, inside, out = kernel.shape
@@ -33,7 +38,8 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
         return jnp.concatenate([convolve(p, k) for p, k in zip(parts, dense)], axis=-1)
 
     return jax.lax.platform_dependent(
-        x, kernel, cpu=bundled, default=lambda x, kernel: convolve(x, kernel, groups))
+        x, kernel, cpu=bundled, default=lambda x, kernel: convolve(x, kernel, groups)
+    )
 
 
 class GroupedConv(nn.Module):
@@ -47,6 +53,7 @@ class GroupedConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         size = (self.kernel_size, self.kernel_size, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
-                            size)
+        kernel = self.param(
+            "kernel", nn.initializers.variance_scaling(2.0, "fan_in", "normal"), size
+        )
         return grouped_conv(x, kernel.astype(x.dtype), groups=self.groups, stride=self.stride)

@@ -23,8 +23,8 @@ def _to_band(window: jax.Array, width: int) -> jax.Array:
     side = window.shape[-1]
     row = width + side - 1  # of padded columns
     flat = jnp.pad(window, [(0, 0)] * (window.ndim - 1) + [(0, row + 1 - side)])
-    flat = flat.reshape(*window.shape[:-2], -1)[..., :width * row]
-    return flat.reshape(*window.shape[:-2], width, row)[..., side // 2:side // 2 + width]
+    flat = flat.reshape(*window.shape[:-2], -1)[..., : width * row]
+    return flat.reshape(*window.shape[:-2], width, row)[..., side // 2 : side // 2 + width]
 
 
 def _to_window(band: jax.Array, side: int) -> jax.Array:
@@ -37,8 +37,15 @@ def _to_window(band: jax.Array, side: int) -> jax.Array:
     return flat.reshape(*band.shape[:-2], width, row + 1)[..., :side]
 
 
-def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: jax.Array, *,
-                    radius: int, offsets: jax.Array | None = None) -> jax.Array:
+def local_attention(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    bias: jax.Array,
+    *,
+    radius: int,
+    offsets: jax.Array | None = None,
+) -> jax.Array:
     """Softmax attention of every place to the window of (2 radius + 1)^2 places around it.
 
     Logits are q.k / sqrt(C) + bias; places outside of the map take no part.
@@ -67,10 +74,11 @@ def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: ja
 
     def attend(key, value, row):
         query, bias, inside, y = row  # [heads, W, C], [heads, K, W, K], [K]
-        key, value = (jax.lax.dynamic_slice_in_dim(x, y, side, 1).reshape(
-            heads, side * width, x.shape[-1]) for x in (key, value))
-        logits = jnp.einsum("nwc,nsc->nws", query, key,
-                            preferred_element_type=jnp.float32) * scale
+        key, value = (
+            jax.lax.dynamic_slice_in_dim(x, y, side, 1).reshape(heads, side * width, x.shape[-1])
+            for x in (key, value)
+        )
+        logits = jnp.einsum("nwc,nsc->nws", query, key, preferred_element_type=jnp.float32) * scale
         placed = _to_band(bias, width).transpose(0, 2, 1, 3)  # [heads, W, K, W]
         allowed = column_inside[:, None] & inside[:, None]  # [W, K, W]
         logits = jnp.where(allowed, logits.reshape(placed.shape) + placed, OUTSIDE)
@@ -81,8 +89,12 @@ def local_attention(query: jax.Array, key: jax.Array, value: jax.Array, bias: ja
             mixed += jnp.einsum("nkwj,ndkj->nwd", window, offsets)
         return mixed
 
-    rows = (query.transpose(0, 2, 1, 3), bias.transpose(0, 2, 3, 1, 4), jnp.asarray(row_inside),
-            jnp.arange(height))
+    rows = (
+        query.transpose(0, 2, 1, 3),
+        bias.transpose(0, 2, 3, 1, 4),
+        jnp.asarray(row_inside),
+        jnp.arange(height),
+    )
     key, value = bands(key), bands(value)
 
     def one_by_one(key, value, rows):
@@ -107,12 +119,14 @@ class LocalAttention(nn.Module):
     offset: bool = True
 
     @nn.compact
-    def __call__(self, query: jax.Array, key: jax.Array, value: jax.Array,
-                 grid: tuple[int, int]) -> jax.Array:
+    def __call__(
+        self, query: jax.Array, key: jax.Array, value: jax.Array, grid: tuple[int, int]
+    ) -> jax.Array:
         """Tokens [P, C], [P, C], [P, D] of a grid (h, w) -> [P, D]."""
         side = 2 * self.radius + 1
-        query, key, value = (split_heads(x, self.heads).reshape(*grid, self.heads, -1)
-                             for x in (query, key, value))
+        query, key, value = (
+            split_heads(x, self.heads).reshape(*grid, self.heads, -1) for x in (query, key, value)
+        )
         init = nn.initializers.xavier_uniform()
         relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
         constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
@@ -123,6 +137,12 @@ class LocalAttention(nn.Module):
         if self.offset:
             offsets = self.param("relative_value", init, (self.heads, value.shape[-1], side * side))
             offsets = offsets.reshape(*offsets.shape[:2], side, side)
-        mixed = local_attention(query, key, value, bias.reshape(*bias.shape[:3], side, side),
-                                radius=self.radius, offsets=offsets)
+        mixed = local_attention(
+            query,
+            key,
+            value,
+            bias.reshape(*bias.shape[:3], side, side),
+            radius=self.radius,
+            offsets=offsets,
+        )
         return join_heads(mixed).reshape(grid[0] * grid[1], -1)

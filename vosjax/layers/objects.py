@@ -1,6 +1,7 @@
 """What networks with one mask an object share: soft aggregation, the other objects, padding."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,24 +40,25 @@ def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
     """Zeros around axes `first` and `first + 1` of x, which are rows and columns."""
-    around = margins(*x.shape[first:first + 2])
+    around = margins(*x.shape[first : first + 2])
     return jnp.pad(x, [(0, 0)] * first + [*around] + [(0, 0)] * (x.ndim - first - 2))
 
 
 def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
     """The inverse of `pad` for maps [..., H', W']."""
     (top, _), (left, _) = margins(height, width)
-    return maps[..., top:top + height, left:left + width]
+    return maps[..., top : top + height, left : left + width]
 
 
 def place(maps: jax.Array, inner: jax.Array) -> jax.Array:
     """Padded maps [..., H', W'] with `inner` [..., H, W] where `crop` would take it from."""
     (top, _), (left, _) = margins(*inner.shape[-2:])
-    return maps.at[..., top:top + inner.shape[-2], left:left + inner.shape[-1]].set(inner)
+    return maps.at[..., top : top + inner.shape[-2], left : left + inner.shape[-1]].set(inner)
 
 
-def each(function: Callable[..., Any], live: jax.Array, *arrays: jax.Array,
-         together: bool = False) -> Any:
+def each(
+    function: Callable[..., Any], live: jax.Array, *arrays: jax.Array, together: bool = False
+) -> Any:
     """`function` of every live object's arrays (leading axis N), zeros for the others.
 
     One object after the other: the maps of one object at a time are in memory, and slots that
@@ -67,13 +69,16 @@ def each(function: Callable[..., Any], live: jax.Array, *arrays: jax.Array,
     if together:
         found = jax.vmap(function)(*arrays)
         return jax.tree.map(
-            lambda leaf: jnp.where(live.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0), found)
+            lambda leaf: jnp.where(live.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0), found
+        )
     shapes = jax.eval_shape(function, *(array[0] for array in arrays))
 
     def one(item):
         alive, own = item
         return jax.lax.cond(
-            alive, lambda: function(*own),
-            lambda: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
+            alive,
+            lambda: function(*own),
+            lambda: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes),
+        )
 
     return jax.lax.map(one, (live, arrays))

@@ -24,8 +24,10 @@ def cast(params: Any, dtype: str) -> Any:
 
     def walk(node):
         own = jnp.float32 if "var" in node else dtype
-        return {name: walk(child) if isinstance(child, dict) else _as(child, own)
-                for name, child in node.items()}
+        return {
+            name: walk(child) if isinstance(child, dict) else _as(child, own)
+            for name, child in node.items()
+        }
 
     return walk(params)
 
@@ -37,6 +39,7 @@ def _as(leaf: Any, dtype: Any) -> jax.Array:
 
 def compute_dtype(params: Any) -> Any:
     """What a network with these weights computes in: the narrowest floating dtype among them."""
-    floating = [leaf.dtype for leaf in jax.tree.leaves(params)
-                if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    floating = [
+        leaf.dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
     return min(floating, key=lambda dtype: dtype.itemsize, default=jnp.dtype("float32"))

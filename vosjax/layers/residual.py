@@ -27,8 +27,13 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
     """x [B, H, W, I] by kernel [k, k, I, O], padded by dilation * (k - 1) / 2 on every side."""
     pad = dilation * (kernel.shape[0] - 1) // 2
     return jax.lax.conv_general_dilated(
-        x, kernel.astype(x.dtype), (1, 1), ((pad, pad), (pad, pad)),
-        rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x,
+        kernel.astype(x.dtype),
+        (1, 1),
+        ((pad, pad), (pad, pad)),
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
 
 
 def upsample(x: jax.Array, factor: int) -> jax.Array:
@@ -73,10 +78,10 @@ class JointConv(nn.Module):
 
     def share(self, x: jax.Array) -> jax.Array:
         """The shared input's part of the output, bias included."""
-        return convolve(x, self.kernel[:, :, self.own:], dilation=self.dilation) + self.bias
+        return convolve(x, self.kernel[:, :, self.own :], dilation=self.dilation) + self.bias
 
     def __call__(self, x: jax.Array, shared: jax.Array) -> jax.Array:
-        return convolve(x, self.kernel[:, :, :self.own], dilation=self.dilation) + shared
+        return convolve(x, self.kernel[:, :, : self.own], dilation=self.dilation) + shared
 
 
 class ResBlock(nn.Module):

@@ -33,7 +33,12 @@ def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarra
         def far(d):
             return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
-        taps = {-1: lambda d: far(d + 1), 0: near, 1: lambda d: near(1 - d), 2: lambda d: far(2 - d)}
+        taps = {
+            -1: lambda d: far(d + 1),
+            0: near,
+            1: lambda d: near(1 - d),
+            2: lambda d: far(2 - d),
+        }
     base = np.floor(at)
     index = np.stack([np.clip(base + tap, 0, old - 1) for tap in taps]).astype(np.int32)
     weight = np.stack([weight(at - base) for weight in taps.values()]).astype(np.float32)
@@ -56,8 +61,10 @@ def _resize(x, height, width, kind, align_corners):
             continue
         shape = [1] * x.ndim
         shape[axis] = new
-        x = sum(jnp.take(x, index, axis) * weight.astype(x.dtype).reshape(shape)
-                for index, weight in zip(*_taps(old, new, kind, align_corners)))
+        x = sum(
+            jnp.take(x, index, axis) * weight.astype(x.dtype).reshape(shape)
+            for index, weight in zip(*_taps(old, new, kind, align_corners))
+        )
     return x
 
 
@@ -75,8 +82,9 @@ def _backward(height, width, kind, align_corners, size, cotangent):
 _resize.defvjp(_forward, _backward)
 
 
-def resize(x: jax.Array, height: int, width: int, *, kind: str = "bilinear",
-           align_corners: bool = False) -> jax.Array:
+def resize(
+    x: jax.Array, height: int, width: int, *, kind: str = "bilinear", align_corners: bool = False
+) -> jax.Array:
     """Resizes x [..., H, W, C] to [..., height, width, C].
 
     Args:
@@ -88,8 +96,9 @@ def resize(x: jax.Array, height: int, width: int, *, kind: str = "bilinear",
     return _resize(x, height, width, kind, align_corners)
 
 
-def resize_maps(maps: jax.Array, height: int, width: int, *,
-                align_corners: bool = False) -> jax.Array:
+def resize_maps(
+    maps: jax.Array, height: int, width: int, *, align_corners: bool = False
+) -> jax.Array:
     """Bilinear resizing of maps [..., H, W] that carry no channels behind."""
     return resize(maps[..., None], height, width, align_corners=align_corners)[..., 0]
 

@@ -28,5 +28,7 @@ def build(family: str, **settings) -> Model:
     known = inspect.signature(make).parameters
     for name in settings:
         if name not in known:
-            raise ValueError(f"family {family!r} has no setting {name!r}; it has: {', '.join(known)}")
+            raise ValueError(
+                f"family {family!r} has no setting {name!r}; it has: {', '.join(known)}"
+            )
     return make(**settings)

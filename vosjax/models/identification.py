@@ -7,7 +7,8 @@ frame's identities are only fused into what its prediction left behind. Encoder,
 identity bank, decoder and size rule are AOT's in all families.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -105,8 +106,15 @@ def fill_unused(logits: jax.Array, live: jax.Array) -> jax.Array:
     return jnp.where(shown.reshape(-1, *[1] * (logits.ndim - 1)), logits, UNUSED_LOGIT)
 
 
-def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: int | None,
-          max_short_side: int | None, mask_unused: bool = True) -> Model:
+def build(
+    family: Family,
+    backbone: Backbone,
+    *,
+    id_norm: bool,
+    max_long_side: int | None,
+    max_short_side: int | None,
+    mask_unused: bool = True,
+) -> Model:
     """The model of a family.
 
     Args:
@@ -123,11 +131,15 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
 
     def init(params, spec: Spec) -> State:
         if not 1 <= spec.objects <= SLOTS:
-            raise ValueError(f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
-                             "compose.groups makes room for more")
+            raise ValueError(
+                f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
+                "compose.groups makes room for more"
+            )
         if network_size(spec.height, spec.width, aligned=aligned) != (spec.height, spec.width):
-            raise ValueError(f"frames of {spec.height}x{spec.width}; both sides are to be "
-                             f"{'16k + 1' if aligned else '16k'}: take a size that Vos.size gives")
+            raise ValueError(
+                f"frames of {spec.height}x{spec.width}; both sides are to be "
+                f"{'16k + 1' if aligned else '16k'}: take a size that Vos.size gives"
+            )
         h, w = grid_of((spec.height, spec.width), aligned)
         short = family.entry(h * w, compute_dtype(params))
         return State(memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool))
@@ -141,8 +153,14 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
 
     def predict(params, state: State, features: Features, rng=None):
         outputs, kept = stack.apply(
-            {"params": params[root]}, features.tokens, grid_of(features.size, aligned),
-            long=state.long.data, valid=state.long.valid, short=state.short, rng=rng)
+            {"params": params[root]},
+            features.tokens,
+            grid_of(features.size, aligned),
+            long=state.long.data,
+            valid=state.long.valid,
+            short=state.short,
+            rng=rng,
+        )
         live = state.live if mask_unused else jnp.ones_like(state.live)
         logits4, logits = decode(params, outputs, features, live)
         return logits, Aux(kept, outputs, logits4, live, features)
@@ -157,13 +175,15 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
         tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
         maps = Maps(*(x[None] for x in features.maps))
         found = decoder(len(outputs)).apply({"params": params["decoder"]}, tokens, maps)
-        raw = found[0, ..., :live.shape[0] + 1].transpose(2, 0, 1)
+        raw = found[0, ..., : live.shape[0] + 1].transpose(2, 0, 1)
         logits = resize_maps(raw, *features.size, align_corners=aligned)
         return fill_unused(raw, live), fill_unused(logits, live)
 
     def depths(params, aux: Aux, rng=None):
-        return tuple(decode(params, aux.outputs[:count], aux.features, aux.live)[1]
-                     for count in range(1, len(aux.outputs) + 1))
+        return tuple(
+            decode(params, aux.outputs[:count], aux.features, aux.live)[1]
+            for count in range(1, len(aux.outputs) + 1)
+        )
 
     def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
         identities = one_hot(probs).astype(compute_dtype(params))
@@ -171,8 +191,9 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
 
         def reference(kept):
             grid = grid_of(aux.features.size, aligned)
-            return stack.apply({"params": params[root]}, aux.features.tokens, grid,
-                               identity=identity, rng=rng)[1]
+            return stack.apply(
+                {"params": params[root]}, aux.features.tokens, grid, identity=identity, rng=rng
+            )[1]
 
         def propagated(kept):
             return stack.apply({"params": params[root]}, kept, identity, method="fuse")
@@ -180,14 +201,25 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
         entry = branch(when.annotated, reference, propagated, aux.kept)
         live = state.live | given
         holds = jnp.any(live)  # a group without objects keeps no memory
-        long = memory.write(state.long, entry, time=when.time, pin=when.annotated,
-                            when=holds & (when.annotated | when.remember))
+        long = memory.write(
+            state.long,
+            entry,
+            time=when.time,
+            pin=when.annotated,
+            when=holds & (when.annotated | when.remember),
+        )
         short = jax.tree.map(lambda new, old: jnp.where(holds, new, old), entry, state.short)
         return State(long, short, live)
 
     def size(height, width, scale=1.0):
-        return network_size(height, width, scale, aligned=aligned, max_short_side=max_short_side,
-                            max_long_side=max_long_side)
+        return network_size(
+            height,
+            width,
+            scale,
+            aligned=aligned,
+            max_short_side=max_short_side,
+            max_long_side=max_long_side,
+        )
 
     def fresh(rng) -> dict:
         first, second = jax.random.split(rng)
@@ -208,22 +240,33 @@ def build(family: Family, backbone: Backbone, *, id_norm: bool, max_long_side: i
             decoders |= decoder(count).init(key, taken, maps)["params"]
         return {
             "encoder": encoded["params"],
-            "projector": {"kernel": jnp.zeros((backbone.channels[3], FEATURES)),
-                          "bias": jnp.zeros(FEATURES)},
+            "projector": {
+                "kernel": jnp.zeros((backbone.channels[3], FEATURES)),
+                "bias": jnp.zeros(FEATURES),
+            },
             root: stacked["params"],
             "decoder": decoders,
-            "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"]}
+            "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"],
+        }
 
     vos = Vos(init, encode, predict, commit, size, SLOTS)
-    return Model(vos, fresh, family.names, grouping(family.names, backbone),
-                 depths if family.scalable else None,
-                 starts=(("encoder", backbones.start(backbone)),))
+    return Model(
+        vos,
+        fresh,
+        family.names,
+        grouping(family.names, backbone),
+        depths if family.scalable else None,
+        starts=(("encoder", backbones.start(backbone)),),
+    )
 
 
 def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:
     """`Model.group`: the encoder's first blocks and what has a running variance are frozen."""
-    normed = {name.path.rpartition("/")[0] for name in names.entries
-              if name.path.startswith("encoder/") and name.path.endswith("/var")}
+    normed = {
+        name.path.rpartition("/")[0]
+        for name in names.entries
+        if name.path.startswith("encoder/") and name.path.endswith("/var")
+    }
 
     def group(path: str) -> str:
         root, _, rest = path.partition("/")

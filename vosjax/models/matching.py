@@ -7,7 +7,8 @@ it, and frames of any size are padded to multiples of 16 inside.
 """
 
 import math
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from vosjax import memory
 from vosjax.layers.branch import branch
 from vosjax.layers.objects import STRIDE, aggregate, crop, place
 from vosjax.layers.precision import compute_dtype
-from vosjax.read import Kernel, read
+from vosjax.memory.read import Kernel, read
 from vosjax.types import Size, Spec, Vos
 
 
@@ -86,8 +87,14 @@ class Family(NamedTuple):
     soft_given: bool
 
 
-def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame: bool,
-          short_side: int | None) -> Vos:
+def build(
+    family: Family,
+    *,
+    top_k: int | None,
+    kernel: float | None,
+    last_frame: bool,
+    short_side: int | None,
+) -> Vos:
     """The network of a family.
 
     Args:
@@ -98,15 +105,21 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
         capacity; else only remembered frames are.
       short_side: most pixels of a frame's short side before scaling; None for no limit.
     """
+
     def init(params, spec: Spec) -> State:
         if spec.objects < 1 or spec.capacity < 1:
-            raise ValueError(f"{spec.objects} objects and {spec.capacity} memory frames were asked "
-                             "for; at least one of each is expected")
+            raise ValueError(
+                f"{spec.objects} objects and {spec.capacity} memory frames were asked "
+                "for; at least one of each is expected"
+            )
         places = math.prod(grid(spec.height, spec.width))
         keys, dtype = spec.objects if family.own_keys else 1, compute_dtype(params)
-        entry = Entry(jnp.zeros((places, keys, family.key), dtype),
-                      jnp.zeros((places, spec.objects, family.value), dtype),
-                      jnp.zeros(spec.objects, bool), jnp.zeros((), bool))
+        entry = Entry(
+            jnp.zeros((places, keys, family.key), dtype),
+            jnp.zeros((places, spec.objects, family.value), dtype),
+            jnp.zeros(spec.objects, bool),
+            jnp.zeros((), bool),
+        )
         return State(memory.init(entry, spec.capacity + last_frame), jnp.zeros(spec.objects, bool))
 
     def encode(params, frame, rng=None) -> Frame:
@@ -117,8 +130,15 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
         # A slot that nobody has given agrees with all the others, so that one softmax serves them.
         valid = bank.valid[:, None] & (bank.data.live | ~live)
         spread = None if kernel is None else Kernel(kernel, grid(*frame.size)[1])
-        readout = read(frame.query, bank.data.key, bank.data.value, valid, top_k=top_k,
-                       metric=family.metric, kernel=spread)
+        readout = read(
+            frame.query,
+            bank.data.key,
+            bank.data.value,
+            valid,
+            top_k=top_k,
+            metric=family.metric,
+            kernel=spread,
+        )
         logits = aggregate(family.decode(params, frame, readout, live, rng is not None), live)
         return crop(logits, *frame.size), Aux(frame, jax.nn.softmax(logits, 0)[1:])
 
@@ -138,7 +158,8 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
 
         shapes = jax.eval_shape(memorise)
         key, value = branch(
-            stores, memorise, lambda: tuple(jnp.zeros(s.shape, s.dtype) for s in shapes))
+            stores, memorise, lambda: tuple(jnp.zeros(s.shape, s.dtype) for s in shapes)
+        )
         writes = stores & jnp.any(live)  # a group without objects keeps no memory
         bank = state.bank._replace(valid=state.bank.valid & ~(state.bank.data.temporary & writes))
         entry = Entry(key, value, live, jnp.logical_not(keep))
@@ -148,8 +169,10 @@ def build(family: Family, *, top_k: int | None, kernel: float | None, last_frame
     def size(height, width, scale=1.0):
         short = min(height, width)
         target = int(min(short, short_side or short) * scale)
-        sides = (max(target if side == short else int(target * side / short), 1)
-                 for side in (height, width))
+        sides = (
+            max(target if side == short else int(target * side / short), 1)
+            for side in (height, width)
+        )
         return tuple(sides)
 
     return Vos(init, encode, predict, commit, size, None)

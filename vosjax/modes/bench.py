@@ -1,6 +1,6 @@
 """`--mode bench`: time and memory of a frame, by model, size, objects, filled memory and top-k.
 
-With a training config: whether its input keeps the training step fed (`vosjax/train/bench.py`).
+With a training config: whether its input keeps the training step fed (`vosjax/bench/training.py`).
 
 Frames and weights are random. The first frames compile and fill the memory; then the rows take
 turns, `repeats` times, so that whatever else the machine does falls on all of them alike. A turn
@@ -18,17 +18,31 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from vosjax import pretrained, record
-from vosjax.io.errors import InputError
+from vosjax.bench import training as train_bench
+from vosjax.errors import InputError
 from vosjax.io.files import write_json
-from vosjax.tracker import Tracker
-from vosjax.train import bench as train_bench
+from vosjax.loading import pretrained
+from vosjax.runs import record
+from vosjax.tracking.tracker import Tracker
 
 FOLDER = "output/bench"
 REPEATS = 5  # of the rounds in which input and training step take turns
-NEVER = 2 ** 30  # a gap between remembered frames
-HEADS = ("model", "frame", "network", "objects", "memory", "top-k", "ms/frame", "(min-max)",
-         "remembered", "(min-max)", "compile s", "temporary MB", "state MB")
+NEVER = 2**30  # a gap between remembered frames
+HEADS = (
+    "model",
+    "frame",
+    "network",
+    "objects",
+    "memory",
+    "top-k",
+    "ms/frame",
+    "(min-max)",
+    "remembered",
+    "(min-max)",
+    "compile s",
+    "temporary MB",
+    "state MB",
+)
 
 
 class Row(NamedTuple):
@@ -61,25 +75,39 @@ def run(config, options) -> int:
     for name in wanted.models:
         model = network(name, config.get("dtype", "float32"))
         variants = [pretrained.configure(model, top_k=k or None) for k in wanted.top_k] or [model]
-        rows += [_row(name, variant, tuple(size), objects, memory, wanted.frames)
-                 for size, objects, memory, variant in itertools.product(
-                     wanted.sizes, wanted.objects, wanted.memory, variants)]
+        rows += [
+            _row(name, variant, tuple(size), objects, memory, wanted.frames)
+            for size, objects, memory, variant in itertools.product(
+                wanted.sizes, wanted.objects, wanted.memory, variants
+            )
+        ]
     if not rows or min(wanted.repeats, wanted.frames) < 1:
-        raise InputError("config.bench asks for nothing: models, sizes, objects and memory need an "
-                         "entry each, repeats and frames are at least 1")
+        raise InputError(
+            "config.bench asks for nothing: models, sizes, objects and memory need an "
+            "entry each, repeats and frames are at least 1"
+        )
     times = [[] for _ in rows]
     for _ in range(wanted.repeats):
         for row, milliseconds in zip(rows, times):
             milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
     table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
     versions = record.versions()
-    print(f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
-          f"{wanted.repeats} x {wanted.frames} frames, {model.config['dtype']}, random weights")
+    print(
+        f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
+        f"{wanted.repeats} x {wanted.frames} frames, {model.config['dtype']}, random weights"
+    )
     print(*_lines(table), sep="\n")
     folder = pathlib.Path(options.output or FOLDER)
-    write_json(folder / "bench.json", {
-        "versions": versions, "repeats": wanted.repeats, "frames": wanted.frames,
-        "process_peak_bytes": record.peak_memory(), "rows": table})
+    write_json(
+        folder / "bench.json",
+        {
+            "versions": versions,
+            "repeats": wanted.repeats,
+            "frames": wanted.frames,
+            "process_peak_bytes": record.peak_memory(),
+            "rows": table,
+        },
+    )
     print(f"{folder / 'bench.json'}: the same as json")
     return 0
 
@@ -99,8 +127,10 @@ def network(name: str, dtype: str) -> pretrained.Loaded:
     if name == "default":
         return pretrained.load(dtype=dtype)
     if name not in recipes():
-        raise InputError(f"config.bench.models names {name!r}; there are 'default' and the files "
-                         f"of configs/: {', '.join(recipes())}")
+        raise InputError(
+            f"config.bench.models names {name!r}; there are 'default' and the files "
+            f"of configs/: {', '.join(recipes())}"
+        )
     recipe = importlib.import_module(f"configs.{name}").get_config()
     if not recipe.get("family"):
         raise InputError(f"configs/{name}.py names no network; 'default' is the embedded one")
@@ -125,8 +155,18 @@ def _row(name, model, size, objects, memory, frames) -> Row:
         tracker.step(images[0])
     told = program.memory_analysis()
     held = told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
-    return Row(name, size, objects, memory, model.config["model"].get("top_k"), tracker, images,
-               seconds, held - told.alias_size_in_bytes, told.temp_size_in_bytes)
+    return Row(
+        name,
+        size,
+        objects,
+        memory,
+        model.config["model"].get("top_k"),
+        tracker,
+        images,
+        seconds,
+        held - told.alias_size_in_bytes,
+        told.temp_size_in_bytes,
+    )
 
 
 def _columns(size, objects):
@@ -151,25 +191,45 @@ def _timed(row: Row, gap: int) -> float:
 def _facts(row: Row, milliseconds: list[tuple[float, float]]) -> dict:
     spec, (plain, remembered) = row.tracker.spec, (list(times) for times in zip(*milliseconds))
     median = statistics.median(plain)
-    return {"model": row.name, "size": list(row.size), "network": [spec.height, spec.width],
-            "objects": row.objects, "memory": row.memory, "top_k": row.top_k,
-            "milliseconds": plain, "median": median, "frames_per_second": 1000 / median,
-            "remembered_milliseconds": remembered,
-            "remembered_median": statistics.median(remembered),
-            "compile_seconds": row.compile_seconds, "program_bytes": row.program_bytes,
-            "temporary_bytes": row.temporary_bytes, "state_bytes": row.tracker.state_bytes,
-            "traces": row.tracker.traces}
+    return {
+        "model": row.name,
+        "size": list(row.size),
+        "network": [spec.height, spec.width],
+        "objects": row.objects,
+        "memory": row.memory,
+        "top_k": row.top_k,
+        "milliseconds": plain,
+        "median": median,
+        "frames_per_second": 1000 / median,
+        "remembered_milliseconds": remembered,
+        "remembered_median": statistics.median(remembered),
+        "compile_seconds": row.compile_seconds,
+        "program_bytes": row.program_bytes,
+        "temporary_bytes": row.temporary_bytes,
+        "state_bytes": row.tracker.state_bytes,
+        "traces": row.tracker.traces,
+    }
 
 
 def _lines(table: list[dict]) -> list[str]:
-    cells = [HEADS] + [(
-        row["model"], "{}x{}".format(*row["size"]), "{}x{}".format(*row["network"]),
-        str(row["objects"]), str(row["memory"]), str(row["top_k"] or "all"),
-        f"{row['median']:.1f}", _spread(row["milliseconds"]),
-        f"{row['remembered_median']:.1f}", _spread(row["remembered_milliseconds"]),
-        f"{row['compile_seconds']:.1f}", f"{row['temporary_bytes'] / 1e6:.0f}",
-        f"{row['state_bytes'] / 1e6:.1f}",
-    ) for row in table]
+    cells = [HEADS] + [
+        (
+            row["model"],
+            "{}x{}".format(*row["size"]),
+            "{}x{}".format(*row["network"]),
+            str(row["objects"]),
+            str(row["memory"]),
+            str(row["top_k"] or "all"),
+            f"{row['median']:.1f}",
+            _spread(row["milliseconds"]),
+            f"{row['remembered_median']:.1f}",
+            _spread(row["remembered_milliseconds"]),
+            f"{row['compile_seconds']:.1f}",
+            f"{row['temporary_bytes'] / 1e6:.0f}",
+            f"{row['state_bytes'] / 1e6:.1f}",
+        )
+        for row in table
+    ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADS))]
     return ["  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in cells]
 

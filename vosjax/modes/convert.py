@@ -5,10 +5,10 @@ import pathlib
 import jax
 
 from vosjax import models
-from vosjax.io.convert import convert
-from vosjax.io.errors import InputError
-from vosjax.io.pth import read_pth, state_dict
-from vosjax.io.weights import flatten, nest, save_weights
+from vosjax.checkpoints.convert import convert
+from vosjax.checkpoints.pth import read_pth, state_dict
+from vosjax.checkpoints.weights import flatten, nest, save_weights
+from vosjax.errors import InputError
 
 
 def run(config, options) -> int:
@@ -20,11 +20,14 @@ def run(config, options) -> int:
     """
     for name in ("input", "output"):
         if getattr(options, name) is None:
-            raise InputError(f"--{name} is missing; converting takes --input FILE and --output "
-                             "FOLDER")
+            raise InputError(
+                f"--{name} is missing; converting takes --input FILE and --output FOLDER"
+            )
     if not config.get("family"):
-        raise InputError("this config names no network: take the one that the checkpoint is of, "
-                         "for example configs/aot_r50.py")
+        raise InputError(
+            "this config names no network: take the one that the checkpoint is of, "
+            "for example configs/aot_r50.py"
+        )
     model = models.build(config.family, **config.model)
     shapes = flatten(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
@@ -34,10 +37,19 @@ def run(config, options) -> int:
     for name in ("gap", "limit"):
         if config.get(name) is not None:
             settings[name] = config[name]
-    card = save_weights(options.output, nest(flat), card={
-        "family": config.family, "config": settings, "source": f"converted from {source.name}",
-        "licence": "that of the checkpoint"})
+    card = save_weights(
+        options.output,
+        nest(flat),
+        card={
+            "family": config.family,
+            "config": settings,
+            "source": f"converted from {source.name}",
+            "licence": "that of the checkpoint",
+        },
+    )
     count = sum(array.size for array in flat.values())
-    print(f"{source.name}: {len(flat)} tensors, {count:,} numbers, sha256 {card['sha256'][:12]}; "
-          f"weights in {options.output}")
+    print(
+        f"{source.name}: {len(flat)} tensors, {count:,} numbers, sha256 {card['sha256'][:12]}; "
+        f"weights in {options.output}"
+    )
     return 0

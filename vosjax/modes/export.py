@@ -1,6 +1,6 @@
 """`--mode export`: the averaged weights of a training run's newest checkpoint, ready to be used."""
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.train import export
 
 
@@ -13,10 +13,14 @@ def run(config, options) -> int:
       InputError: a folder was not named, holds no complete checkpoint, or one of another config.
     """
     if not options.input or not options.output:
-        raise InputError("export needs a run and a place for its weights: give --input RUN, the "
-                         "--output of a training, and --output FOLDER")
+        raise InputError(
+            "export needs a run and a place for its weights: give --input RUN, the "
+            "--output of a training, and --output FOLDER"
+        )
     if "train" not in config:
-        raise InputError("this config has no training part: take the one that the run was made with")
+        raise InputError(
+            "this config has no training part: take the one that the run was made with"
+        )
     card = export.from_checkpoint(config, options.input, options.output)
     print(f"weights of step {card['training']['steps']}: {options.output}")
     return 0

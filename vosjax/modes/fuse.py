@@ -9,11 +9,11 @@ import sys
 
 from tqdm import tqdm
 
-from vosjax import record
+from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
 from vosjax.eval import fusion, results, source
-from vosjax.io.errors import DiskFull, InputError
 from vosjax.modes import eval as evaluating
+from vosjax.runs import record
 
 
 def run(config, options) -> int:
@@ -29,8 +29,11 @@ def run(config, options) -> int:
       InputError: something that was given cannot be used.
     """
     runs = [pathlib.Path(run) for run in options.inputs]
-    way = fusion.Way(config.get("fuse", "mean"), tuple(config.get("fuse_weights", ())),
-                     config.get("keypoints", "sift"))
+    way = fusion.Way(
+        config.get("fuse", "mean"),
+        tuple(config.get("fuse_weights", ())),
+        config.get("keypoints", "sift"),
+    )
     fusion.check(runs, way)
     if options.output is None:
         raise InputError("--output is missing; fusing takes --input RUN RUN ... --output DIR")
@@ -38,10 +41,22 @@ def run(config, options) -> int:
     wanted = _options(runs, before)
     data = options.data or before[0]["settings"]["data"]
     sequences = source.discover(data, wanted)
-    settings = {"data": str(data), "videos": len(sequences), "fuse": way._asdict(),
-                "runs": [{"folder": str(run), **{name: there["settings"].get(name) for name in (
-                    "family", "weights", "weights_sha256")}} for run, there in zip(runs, before)],
-                "eval": before[0]["settings"]["eval"]}
+    settings = {
+        "data": str(data),
+        "videos": len(sequences),
+        "fuse": way._asdict(),
+        "runs": [
+            {
+                "folder": str(run),
+                **{
+                    name: there["settings"].get(name)
+                    for name in ("family", "weights", "weights_sha256")
+                },
+            }
+            for run, there in zip(runs, before)
+        ],
+        "eval": before[0]["settings"]["eval"],
+    }
     record.check(record.read(folder), settings, folder)
     record.write(folder, settings, status="running", frames=0, facts={})
     todo = [each for each in sequences if files.done(folder, each) is None]
@@ -55,13 +70,24 @@ def run(config, options) -> int:
             files.fail(folder, sequence.name, error)
 
     with concurrent.futures.ThreadPoolExecutor(wanted["processes"]) as pool:
-        for _ in tqdm(pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr,
-                      disable=None):
+        for _ in tqdm(
+            pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr, disable=None
+        ):
             pass
-    found = results.write(folder, sequences, results.judging(data, wanted), settings=settings,
-                          facts={"options": wanted})
-    record.write(folder, settings, status="complete" if found["complete"] else "incomplete",
-                 frames=sum(len(each.frames) for each in sequences), facts={})
+    found = results.write(
+        folder,
+        sequences,
+        results.judging(data, wanted),
+        settings=settings,
+        facts={"options": wanted},
+    )
+    record.write(
+        folder,
+        settings,
+        status="complete" if found["complete"] else "incomplete",
+        frames=sum(len(each.frames) for each in sequences),
+        facts={},
+    )
     return evaluating.tell(found, folder)
 
 
@@ -80,9 +106,13 @@ def _options(runs, before) -> dict:
     for run, there in zip(runs, before):
         for name, value in there["settings"]["eval"].items():
             if name not in ("probabilities", "scale") and value != first["eval"].get(name):
-                raise InputError(f"{run} ran with eval.{name} = {value!r}, {runs[0]} with "
-                                 f"{first['eval'].get(name)!r}: fuse runs of one selection")
+                raise InputError(
+                    f"{run} ran with eval.{name} = {value!r}, {runs[0]} with "
+                    f"{first['eval'].get(name)!r}: fuse runs of one selection"
+                )
         if there["settings"]["videos"] != first["videos"]:
-            raise InputError(f"{run} ran {there['settings']['videos']} videos, {runs[0]} "
-                             f"{first['videos']}: fuse runs of one dataset")
+            raise InputError(
+                f"{run} ran {there['settings']['videos']} videos, {runs[0]} "
+                f"{first['videos']}: fuse runs of one dataset"
+            )
     return evaluating.OPTIONS | first["eval"]

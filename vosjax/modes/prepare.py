@@ -5,7 +5,7 @@ import pathlib
 from data_prep import report, shards
 from data_prep.__main__ import names
 from data_prep.errors import SourceError
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 
 
 def run(config, options) -> int:
@@ -18,8 +18,10 @@ def run(config, options) -> int:
       InputError: a folder is missing, or a dataset cannot be read.
     """
     if not options.data or not options.output:
-        raise InputError("preparing takes --data FOLDER, where the datasets were unpacked, and "
-                         "--output FOLDER, where the prepared ones go")
+        raise InputError(
+            "preparing takes --data FOLDER, where the datasets were unpacked, and "
+            "--output FOLDER, where the prepared ones go"
+        )
     if not config.get("datasets"):
         raise InputError("this config names no datasets: take one of configs/prepare_*.py")
     root, done = pathlib.Path(options.data), 0
@@ -31,15 +33,21 @@ def run(config, options) -> int:
         exclude = each.get("exclude")
         try:
             reports = shards.prepare(
-                each["name"], source=source, output=options.output, workers=config.workers,
+                each["name"],
+                source=source,
+                output=options.output,
+                workers=config.workers,
                 splits=each.get("splits"),
-                exclude=names(str(root / exclude)) if exclude else ())
+                exclude=names(str(root / exclude)) if exclude else (),
+            )
         except SourceError as error:
             raise InputError(str(error)) from error
         for one in reports:
             print(report.table(one))
         done += 1
     if not done:
-        raise InputError(f"none of the datasets of this config lies in {root}: see the config's "
-                         "docstring for the folders that it looks for")
+        raise InputError(
+            f"none of the datasets of this config lies in {root}: see the config's "
+            "docstring for the folders that it looks for"
+        )
     return 0

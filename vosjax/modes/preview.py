@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vosjax.data import pipeline, sheet
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.io.files import atomic
 from vosjax.train import loop
 
@@ -26,8 +26,9 @@ def run(config, options) -> int:
     if not options.output:
         raise InputError("a preview needs a folder: give --output FOLDER")
     if "data" not in config or "train" not in config:
-        raise InputError("this config has no training data: take one of configs/data_*.py or a "
-                         "training recipe")
+        raise InputError(
+            "this config has no training data: take one of configs/data_*.py or a training recipe"
+        )
     folder = pathlib.Path(options.output)
     for name, part in loop.stages(config):
         clips_config = loop.clips_config(part.data)

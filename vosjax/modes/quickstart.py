@@ -6,7 +6,7 @@ import types
 import cv2
 import numpy as np
 
-from vosjax.data.sample import sample_clip
+from vosjax.data.synthetic.sample import sample_clip
 from vosjax.eval.metrics import frame_scores
 from vosjax.io.files import atomic
 from vosjax.io.palette import read_label_png, write_label_png
@@ -21,9 +21,15 @@ def run(config, options) -> int:
     clip = sample_clip()
     write_clip(folder, clip)
     print(f"a rendered clip of {len(clip['frames'])} frames lies in {folder / 'frames'}")
-    code = segment.run(config, types.SimpleNamespace(
-        video=str(folder / "frames"), masks=[str(folder / "first.png")],
-        output=str(folder / "result"), config_file=options.config_file))
+    code = segment.run(
+        config,
+        types.SimpleNamespace(
+            video=str(folder / "frames"),
+            masks=[str(folder / "first.png")],
+            output=str(folder / "result"),
+            config_file=options.config_file,
+        ),
+    )
     if code:
         return code
     report(folder / "result", clip["labels"])
@@ -42,16 +48,20 @@ def write_clip(folder: pathlib.Path, clip: dict) -> None:
 def report(result: pathlib.Path, truth: np.ndarray) -> None:
     """Prints J and F of each object, over all frames but the first, and where the files are."""
     objects = [int(id) for id in np.unique(truth[0]) if id]
-    pairs = [frame_scores(labels, read_label_png(result / "masks" / f"{index:05d}.png"),
-                          objects=objects)
-             for index, labels in enumerate(truth) if index]
+    pairs = [
+        frame_scores(labels, read_label_png(result / "masks" / f"{index:05d}.png"), objects=objects)
+        for index, labels in enumerate(truth)
+        if index
+    ]
     j, f = (100 * np.array(values).mean(0) for values in zip(*pairs))
     print("object      J      F    J&F")
     for row, id in enumerate(objects):
         print(f"{id:6d} {j[row]:6.1f} {f[row]:6.1f} {(j[row] + f[row]) / 2:6.1f}")
     print(f"  mean {j.mean():6.1f} {f.mean():6.1f} {(j.mean() + f.mean()) / 2:6.1f}")
-    for name, text in (("overlay.mp4", "the frames with their masks"),
-                       ("masks/", "a palette PNG for each frame"),
-                       ("scores.csv", "how sure it was of every object"),
-                       ("run.json", "settings, versions and speed")):
+    for name, text in (
+        ("overlay.mp4", "the frames with their masks"),
+        ("masks/", "a palette PNG for each frame"),
+        ("scores.csv", "how sure it was of every object"),
+        ("run.json", "settings, versions and speed"),
+    ):
         print(f"{result / name}: {text}")

@@ -3,8 +3,8 @@
 import pathlib
 import warnings
 
+from vosjax.errors import InputError
 from vosjax.eval import report, source
-from vosjax.io.errors import InputError
 from vosjax.io.files import write_bytes
 from vosjax.modes import eval as evaluating
 
@@ -19,16 +19,20 @@ def run(config, options) -> int:
       InputError: a folder that holds no results, or runs that cannot be compared.
     """
     if not options.inputs or options.output is None:
-        raise InputError("--input or --output is missing; a report takes --input RUN [RUN ...] "
-                         "--output FILE.html")
+        raise InputError(
+            "--input or --output is missing; a report takes --input RUN [RUN ...] "
+            "--output FILE.html"
+        )
     output = pathlib.Path(options.output)
     if output.suffix != ".html" or output.is_dir():
         raise InputError(f"--output is {output}; the name of an .html file is expected")
     runs = report.load([pathlib.Path(folder) for folder in options.inputs])
     first = runs[0].found
     try:
-        sequences = source.discover(options.data or first["settings"]["data"],
-                                        evaluating.OPTIONS | first["settings"]["eval"])
+        sequences = source.discover(
+            options.data or first["settings"]["data"],
+            evaluating.OPTIONS | first["settings"]["eval"],
+        )
     except InputError as error:
         if options.data is not None:
             raise

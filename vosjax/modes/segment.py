@@ -15,17 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from vosjax import record
-from vosjax.ensembles import of_config
-from vosjax.io.errors import DiskFull, InputError
+from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import Video, open_video
 from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
-from vosjax.pretrained import Loaded
-from vosjax.propagate import certain, name_of, prepare, walk
-from vosjax.tracker import Tracked, Tracker
+from vosjax.loading.ensembles import of_config
+from vosjax.loading.pretrained import Loaded
+from vosjax.runs import record
+from vosjax.tracking.tracker import Tracked, Tracker
+from vosjax.tracking.video import certain, name_of, prepare, walk
 
 SAVE_EVERY = 200
 AHEAD = 8  # frames whose files may be waiting to be written
@@ -62,9 +62,12 @@ def run(config, options) -> int:
     tracker, clock = _tracker(job, resumed=before is not None), record.Clock()
 
     def note(status):
-        facts = {"speed": clock.facts(), "state_bytes": tracker.state_bytes,
-                 "network": tracker.spec and tracker.spec._asdict(),
-                 "peak_memory_bytes": record.peak_memory()}
+        facts = {
+            "speed": clock.facts(),
+            "state_bytes": tracker.state_bytes,
+            "network": tracker.spec and tracker.spec._asdict(),
+            "peak_memory_bytes": record.peak_memory(),
+        }
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
 
     note("running")
@@ -78,8 +81,10 @@ def run(config, options) -> int:
     with contextlib.suppress(OSError):
         (job.folder / STATE).parent.rmdir()
     speed = clock.facts()["frames_per_second"]
-    print(f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
-          f"results in {job.folder}")
+    print(
+        f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
+        f"results in {job.folder}"
+    )
     return 0
 
 
@@ -89,8 +94,10 @@ def prepare_job(config, options) -> Job:
         if getattr(options, name) is None:
             raise InputError(f"--{name} is missing; segmenting takes --video, --masks and --output")
     if not options.masks:
-        raise InputError("--masks is missing: a mask of the first frame, a folder of masks, or "
-                         "FRAME=FILE, possibly several times")
+        raise InputError(
+            "--masks is missing: a mask of the first frame, a folder of masks, or "
+            "FRAME=FILE, possibly several times"
+        )
     folder = pathlib.Path(options.output)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
@@ -99,19 +106,28 @@ def prepare_job(config, options) -> Job:
     masks = read_masks(given, video.names, size=video.size, count=certain(options.video, video))
     highest = max(int(labels.max()) for labels in masks.labels.values())
     if highest > 255:
-        raise InputError(f"the masks hold object ids up to {highest}; mask files have room for 255: "
-                         "renumber the objects")
+        raise InputError(
+            f"the masks hold object ids up to {highest}; mask files have room for 255: "
+            "renumber the objects"
+        )
     model = of_config(config)
-    settings = {"video": str(options.video), "video_size": list(video.size),
-                "video_frames": video.count, "masks": list(options.masks),
-                "masks_sha256": record.digest(masks.labels), "family": model.config["family"],
-                "model": model.config["model"], "gap": config.get("gap") or model.config["gap"],
-                "limit": config.get("limit") or model.config["limit"], "size": config.get("size"),
-                "dtype": model.config["dtype"], "overlay": config.get("overlay", True),
-                "weights": str(config.weights),
-                "weights_sha256": model.card.get("sha256", "")}
-    return Job(video, masks, model, folder, settings,
-               config.get("save_every", SAVE_EVERY))
+    settings = {
+        "video": str(options.video),
+        "video_size": list(video.size),
+        "video_frames": video.count,
+        "masks": list(options.masks),
+        "masks_sha256": record.digest(masks.labels),
+        "family": model.config["family"],
+        "model": model.config["model"],
+        "gap": config.get("gap") or model.config["gap"],
+        "limit": config.get("limit") or model.config["limit"],
+        "size": config.get("size"),
+        "dtype": model.config["dtype"],
+        "overlay": config.get("overlay", True),
+        "weights": str(config.weights),
+        "weights_sha256": model.card.get("sha256", ""),
+    }
+    return Job(video, masks, model, folder, settings, config.get("save_every", SAVE_EVERY))
 
 
 def _tracker(job: Job, *, resumed: bool) -> Tracker:
@@ -122,8 +138,14 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         if masks_done(job.folder / "masks") >= tracker.time:
             return tracker
     settings = job.settings
-    return prepare(job.model, job.video, job.masks.labels, gap=settings["gap"],
-                   limit=settings["limit"], size=settings["size"])
+    return prepare(
+        job.model,
+        job.video,
+        job.masks.labels,
+        gap=settings["gap"],
+        limit=settings["limit"],
+        size=settings["size"],
+    )
 
 
 def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> None:
@@ -142,17 +164,26 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> No
 
     with contextlib.ExitStack() as stack:
         scores = stack.enter_context(ScoreWriter(job.folder / "scores.csv", resume=first))
-        film = stack.enter_context(OverlayWriter(
-            job.folder / "overlay.mp4", fps=job.video.fps, size=job.video.size,
-        )) if job.settings["overlay"] else None
+        film = (
+            stack.enter_context(
+                OverlayWriter(
+                    job.folder / "overlay.mp4",
+                    fps=job.video.fps,
+                    size=job.video.size,
+                )
+            )
+            if job.settings["overlay"]
+            else None
+        )
         files = _Files(job, scores, film)
         stack.callback(files.close)
         frames = job.video.frames()
         for index, frame in zip(range(first), frames):  # the film is made anew from the masks
             if film is not None:
                 film.write(overlay(frame, read_label_png(_mask(job, index)), palette=files.palette))
-        bar = stack.enter_context(tqdm(total=job.video.count, initial=first, unit="frame",
-                                       file=sys.stderr, disable=None))
+        bar = stack.enter_context(
+            tqdm(total=job.video.count, initial=first, unit="frame", file=sys.stderr, disable=None)
+        )
         try:
             for index, frame, tracked in walk(tracker, frames, job.masks.labels, pause=pause):
                 files.put(index, frame, tracked)
@@ -169,8 +200,10 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> No
         files.flush()
     late = [frame for frame in job.masks.labels if frame >= tracker.time]
     if late:
-        raise InputError(f"a mask was given for frame {late[0]}, the video ended after frame "
-                         f"{tracker.time - 1}: check the number, frames count from 0")
+        raise InputError(
+            f"a mask was given for frame {late[0]}, the video ended after frame "
+            f"{tracker.time - 1}: check the number, frames count from 0"
+        )
 
 
 def _save(job: Job, tracker: Tracker, files: "_Files"):

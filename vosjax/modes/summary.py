@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax import cost, models, pretrained
-from vosjax.io.errors import InputError
+from vosjax import models
+from vosjax.bench import cost
+from vosjax.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.layers.precision import cast
+from vosjax.loading import pretrained
 from vosjax.types import Model, Spec, When
 
 
@@ -46,12 +48,19 @@ def run(config, options) -> int:
     found = shapes(model, spec, dtype)
     groups = -(-wanted.objects // slots)
     facts = {
-        "family": config.get("family") or "that of the weights", "dtype": dtype,
-        "model": dict(config.get("model") or {}), "frame": [wanted.height, wanted.width],
-        "network": [spec.height, spec.width], "objects": wanted.objects, "memory": wanted.memory,
-        "groups": groups, "parameters": parameters(model, found.params),
-        "cost": costs(model, found, groups), "maps": maps(found.features),
-        "bytes": sizes(model, found, spec, dtype, groups)}
+        "family": config.get("family") or "that of the weights",
+        "dtype": dtype,
+        "model": dict(config.get("model") or {}),
+        "frame": [wanted.height, wanted.width],
+        "network": [spec.height, spec.width],
+        "objects": wanted.objects,
+        "memory": wanted.memory,
+        "groups": groups,
+        "parameters": parameters(model, found.params),
+        "cost": costs(model, found, groups),
+        "maps": maps(found.features),
+        "bytes": sizes(model, found, spec, dtype, groups),
+    }
     print(*lines(facts), sep="\n")
     if options.output:
         path = pathlib.Path(options.output) / "summary.json"
@@ -75,6 +84,7 @@ def network(config) -> tuple[Model, str]:
 
 def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
     """What goes into the functions of a network."""
+
     def fresh(rng):
         return cast(model.fresh(rng), dtype)
 
@@ -89,16 +99,21 @@ def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
 
 def flat(params: Any) -> dict:
     """{path: shape} of nested weights."""
-    return {"/".join(part.key for part in path): leaf.shape
-            for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    return {
+        "/".join(part.key for part in path): leaf.shape
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
 
 
 def published(params: Any) -> int:
     """Weights as PyTorch's references count them: frozen batch norms are buffers, not weights."""
     every = flat(params)
     frozen = {path.rpartition("/")[0] for path in every if path.endswith("/var")}
-    return sum(int(np.prod(shape)) for path, shape in every.items()
-               if path.rpartition("/")[0] not in frozen)
+    return sum(
+        int(np.prod(shape))
+        for path, shape in every.items()
+        if path.rpartition("/")[0] not in frozen
+    )
 
 
 def parameters(model: Model, params: Any) -> dict:
@@ -114,8 +129,12 @@ def parameters(model: Model, params: Any) -> dict:
             modules[name] = modules.get(name, 0) + size
         group = model.group(path)
         training[group] = training.get(group, 0) + size
-    return {"total": sum(training.values()), "published": published(params), "modules": modules,
-            "training": training}
+    return {
+        "total": sum(training.values()),
+        "published": published(params),
+        "modules": modules,
+        "training": training,
+    }
 
 
 def costs(model: Model, found: Shapes, groups: int) -> dict:
@@ -127,59 +146,93 @@ def costs(model: Model, found: Shapes, groups: int) -> dict:
         later = functools.partial(vos.commit, given=np.full(objects, annotated), when=when)
         return cost.count(later, found.params, found.state, found.aux, found.probs)
 
-    once = {"encode": cost.count(vos.encode, found.params, found.frame),
-            "predict": cost.count(vos.predict, found.params, found.state, found.features),
-            "commit": commit(False), "commit, annotated": commit(True)}
-    each = {name: one if name == "encode" else cost.Cost({}).plus(one, groups)
-            for name, one in once.items()}
+    once = {
+        "encode": cost.count(vos.encode, found.params, found.frame),
+        "predict": cost.count(vos.predict, found.params, found.state, found.features),
+        "commit": commit(False),
+        "commit, annotated": commit(True),
+    }
+    each = {
+        name: one if name == "encode" else cost.Cost({}).plus(one, groups)
+        for name, one in once.items()
+    }
     each["frame"] = each["encode"].plus(each["predict"]).plus(each["commit"])
     each["frame, annotated"] = each["encode"].plus(each["predict"]).plus(each["commit, annotated"])
-    return {name: {"flops": one.flops, "activations": one.activations, "unbounded": one.unbounded}
-            for name, one in each.items()}
+    return {
+        name: {"flops": one.flops, "activations": one.activations, "unbounded": one.unbounded}
+        for name, one in each.items()
+    }
 
 
 def maps(features: Any) -> list:
     """[name, shape, dtype] of every array that an encoding gives."""
-    return [[jax.tree_util.keystr(path, simple=True, separator="/"), list(leaf.shape),
-             leaf.dtype.name] for path, leaf in jax.tree_util.tree_leaves_with_path(features)]
+    return [
+        [jax.tree_util.keystr(path, simple=True, separator="/"), list(leaf.shape), leaf.dtype.name]
+        for path, leaf in jax.tree_util.tree_leaves_with_path(features)
+    ]
 
 
 def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
     """Bytes of weights, features, state, and of one more memory frame."""
+
     def size(tree):
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
-    larger = jax.eval_shape(lambda params: model.vos.init(
-        params, spec._replace(capacity=spec.capacity + 1)), found.params)
+    larger = jax.eval_shape(
+        lambda params: model.vos.init(params, spec._replace(capacity=spec.capacity + 1)),
+        found.params,
+    )
     state = size(found.state)
-    return {"weights": size(found.params), "features": size(found.features),
-            "state": groups * state, "memory frame": groups * (size(larger) - state)}
+    return {
+        "weights": size(found.params),
+        "features": size(found.features),
+        "state": groups * state,
+        "memory frame": groups * (size(larger) - state),
+    }
 
 
 def lines(facts: dict) -> list[str]:
     """The summary as text."""
     found = facts["parameters"]
     model = ", ".join(f"{name}={value}" for name, value in facts["model"].items())
-    text = [f"{facts['family']} ({model}), {facts['dtype']}" if model else facts["family"], "",
-            f"{'weights':<32}{'number':>14}"]
+    text = [
+        f"{facts['family']} ({model}), {facts['dtype']}" if model else facts["family"],
+        "",
+        f"{'weights':<32}{'number':>14}",
+    ]
     for name, size in found["modules"].items():
         root, _, child = name.partition("/")
         text.append(f"{'  ' + child if child else root:<32}{size:>14,}")
     text.append(f"{'total':<32}{found['total']:>14,}")
     training = ", ".join(f"{group} {size:,}" for group, size in found["training"].items())
-    text += [f"of these {training}",
-             f"{found['published'] / 1e6:.3f} M without frozen batch norms, as papers count", ""]
-    text.append("a frame of {}x{}, {}x{} for the network, {} objects{}, {} memory frames".format(
-        *facts["frame"], *facts["network"], facts["objects"],
-        f" in {facts['groups']} groups" if facts["groups"] > 1 else "", facts["memory"]))
-    text += [f"  {name:<30}{' x '.join(map(str, shape)):>20}  {dtype}"
-             for name, shape, dtype in facts["maps"]]
+    text += [
+        f"of these {training}",
+        f"{found['published'] / 1e6:.3f} M without frozen batch norms, as papers count",
+        "",
+    ]
+    text.append(
+        "a frame of {}x{}, {}x{} for the network, {} objects{}, {} memory frames".format(
+            *facts["frame"],
+            *facts["network"],
+            facts["objects"],
+            f" in {facts['groups']} groups" if facts["groups"] > 1 else "",
+            facts["memory"],
+        )
+    )
+    text += [
+        f"  {name:<30}{' x '.join(map(str, shape)):>20}  {dtype}"
+        for name, shape, dtype in facts["maps"]
+    ]
     text += ["", f"{'operations':<32}{'GFLOPs':>14}{'activations M':>16}"]
     for name, one in facts["cost"].items():
         note = f"  {one['unbounded']} loops counted once" if one["unbounded"] else ""
         text.append(f"{name:<32}{one['flops'] / 1e9:>14.2f}{one['activations'] / 1e6:>16.1f}{note}")
-    text += ["counted from the traced program, loops by their length (the compiler's own analysis "
-             "counts a", "loop's body once), the memory full; activations are what products and "
-             "convolutions put out", ""]
+    text += [
+        "counted from the traced program, loops by their length (the compiler's own analysis "
+        "counts a",
+        "loop's body once), the memory full; activations are what products and "
+        "convolutions put out",
+        "",
+    ]
     text += [f"{name:<32}{size / 2**20:>14.1f} MiB" for name, size in facts["bytes"].items()]
     return text

@@ -5,8 +5,8 @@ import pathlib
 
 import jax
 
-from vosjax.io.errors import InputError
-from vosjax.pretrained import compile_cache
+from vosjax.errors import InputError
+from vosjax.loading.pretrained import compile_cache
 from vosjax.train import export, log, loop
 
 
@@ -23,8 +23,10 @@ def run(config, options) -> int:
     if not options.output:
         raise InputError("training needs a folder for its run: give --output FOLDER")
     if "train" not in config:
-        raise InputError("this config has no training part: take one of configs/train_*.py or "
-                         "configs/train_default.py")
+        raise InputError(
+            "this config has no training part: take one of configs/train_*.py or "
+            "configs/train_default.py"
+        )
     if config.train.cpu_devices:
         jax.config.update("jax_num_cpu_devices", config.train.cpu_devices)
     compile_cache()

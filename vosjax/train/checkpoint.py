@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.train.state import TrainState
 
 # parts of `train` that may change between a run and its resumption
@@ -29,8 +29,9 @@ def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
 
 
-def save(checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *,
-         wait: bool = False):
+def save(
+    checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *, wait: bool = False
+):
     """Starts saving `state` with its config (plain JSON values) under its step number.
 
     Returns when the arrays are copied out, so that the state may be donated right after; with
@@ -38,15 +39,20 @@ def save(checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *,
     """
     step = int(state.step)
     if step not in checkpoints.all_steps():
-        checkpoints.save(step, args=ocp.args.Composite(
-            state=ocp.args.StandardSave(jax.tree.map(np.asarray, _plain(state))),
-            config=ocp.args.JsonSave(config)))
+        checkpoints.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(jax.tree.map(np.asarray, _plain(state))),
+                config=ocp.args.JsonSave(config),
+            ),
+        )
     if wait:
         checkpoints.wait_until_finished()
 
 
-def restore(checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, *,
-            step: int | None = None) -> TrainState | None:
+def restore(
+    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, *, step: int | None = None
+) -> TrainState | None:
     """The newest checkpoint's state (or that of `step`), None when there is none.
 
     Args:
@@ -62,16 +68,21 @@ def restore(checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, 
     if step is None:
         return None
     if step not in checkpoints.all_steps():
-        raise InputError(f"no checkpoint of step {step} in {checkpoints.directory}; there are: "
-                         f"{', '.join(map(str, sorted(checkpoints.all_steps()))) or 'none'}")
+        raise InputError(
+            f"no checkpoint of step {step} in {checkpoints.directory}; there are: "
+            f"{', '.join(map(str, sorted(checkpoints.all_steps()))) or 'none'}"
+        )
     made = checkpoints.restore(step, args=ocp.args.Composite(config=ocp.args.JsonRestore()))
     changed = differences(made["config"], config)
     if changed:
-        raise InputError(f"{checkpoints.directory}/{step} was made with another config "
-                         f"({'; '.join(changed)}): use its config, or another output folder")
+        raise InputError(
+            f"{checkpoints.directory}/{step} was made with another config "
+            f"({'; '.join(changed)}): use its config, or another output folder"
+        )
     plain = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), _plain(like))
-    found = checkpoints.restore(step, args=ocp.args.Composite(
-        state=ocp.args.StandardRestore(plain)))["state"]
+    found = checkpoints.restore(
+        step, args=ocp.args.Composite(state=ocp.args.StandardRestore(plain))
+    )["state"]
     return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(found))
 
 

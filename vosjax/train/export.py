@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from vosjax import models
-from vosjax.io import weights
-from vosjax.io.errors import InputError
+from vosjax.checkpoints import weights
+from vosjax.errors import InputError
 from vosjax.train import checkpoint, loop, optimizer, recipe, state
 
 
@@ -33,10 +33,16 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     card = dict(
         family=config.family,
         config=dict(model=plain["model"], gap=config.train.gap),
-        source=config.train.source, licence=config.train.licence,
+        source=config.train.source,
+        licence=config.train.licence,
         objects=max(part.data.max_objects for _, part in loop.stages(config)),
-        training=dict(steps=int(trained.step), train=plain["train"], data=plain["data"],
-                      stages=plain["stages"]))
+        training=dict(
+            steps=int(trained.step),
+            train=plain["train"],
+            data=plain["data"],
+            stages=plain["stages"],
+        ),
+    )
     return weights.save_weights(folder, params, card=card)
 
 
@@ -46,9 +52,12 @@ def _without_folders(config):
         return [_without_folders(part) for part in config]
     if not isinstance(config, dict):
         return config
-    return {key: ",".join(pathlib.Path(part).name for part in value.split(","))
-            if key in ("init", "stills") else _without_folders(value)
-            for key, value in config.items()}
+    return {
+        key: ",".join(pathlib.Path(part).name for part in value.split(","))
+        if key in ("init", "stills")
+        else _without_folders(value)
+        for key, value in config.items()
+    }
 
 
 def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
@@ -64,15 +73,17 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
       InputError: there is no checkpoint, or one of another config.
     """
     run = pathlib.Path(run)
-    begun = [(name, part) for name, part in loop.stages(config)
-             if (run / name / "checkpoints").is_dir()]
+    begun = [
+        (name, part) for name, part in loop.stages(config) if (run / name / "checkpoints").is_dir()
+    ]
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
     name, part = begun[-1]
     model = recipe.with_frozen(models.build(part.family, **part.model), part.train.freeze)
     chain = optimizer.build(recipe.weight_shapes(model))
-    like = jax.eval_shape(lambda key: state.fresh(model.fresh(key), model.group, chain),
-                          jax.random.key(0))
+    like = jax.eval_shape(
+        lambda key: state.fresh(model.fresh(key), model.group, chain), jax.random.key(0)
+    )
     with checkpoint.manager(run / name / "checkpoints") as saved:
         found = checkpoint.restore(saved, like, json.loads(part.to_json_best_effort()), step=step)
     if found is None:

@@ -10,8 +10,18 @@ import tensorboardX
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
 
-COLUMNS = ("step", "loss", "cross_entropy", "jaccard", "aux", "j", "gradient", "rate",
-           "clips_per_second", "validation_j")
+COLUMNS = (
+    "step",
+    "loss",
+    "cross_entropy",
+    "jaccard",
+    "aux",
+    "j",
+    "gradient",
+    "rate",
+    "clips_per_second",
+    "validation_j",
+)
 
 
 class NotFinite(ArithmeticError):
@@ -31,10 +41,12 @@ class Log:
         path = folder / "metrics.csv"
         _keep_rows(path, start)
         self._file = open(path, "a", newline="")
-        self._rows = csv.DictWriter(self._file, COLUMNS, restval="", extrasaction="ignore",
-                                    lineterminator="\n")
+        self._rows = csv.DictWriter(
+            self._file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n"
+        )
         self._board = tensorboardX.SummaryWriter(  # its file names hold no more than a second
-            str(folder / "tensorboard"), purge_step=start + 1, filename_suffix=f".{start}")
+            str(folder / "tensorboard"), purge_step=start + 1, filename_suffix=f".{start}"
+        )
 
     def scalars(self, step: int, values: dict[str, float]):
         """One row, the same to TensorBoard, and a line on stdout."""
@@ -42,8 +54,9 @@ class Log:
         self._file.flush()
         for name, value in values.items():
             self._board.add_scalar(f"train/{name}" if name != "validation_j" else name, value, step)
-        print(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()),
-              flush=True)
+        print(
+            f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True
+        )
 
     def pictures(self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray):
         """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""
@@ -74,9 +87,14 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def check_finite(first: int, losses: list[float], gradients: list[float]):
     """Raises NotFinite with the step range if any of the figures of steps first.. is not finite."""
-    bad = [i for i, (a, b) in enumerate(zip(losses, gradients))
-           if not (math.isfinite(a) and math.isfinite(b))]
+    bad = [
+        i
+        for i, (a, b) in enumerate(zip(losses, gradients))
+        if not (math.isfinite(a) and math.isfinite(b))
+    ]
     if bad:
-        raise NotFinite(f"the loss or its gradient was not finite in steps {first + bad[0]} to "
-                        f"{first + bad[-1]}: lower train.lr or lengthen train.warmup; the last "
-                        "checkpoint is from before these steps")
+        raise NotFinite(
+            f"the loss or its gradient was not finite in steps {first + bad[0]} to "
+            f"{first + bad[-1]}: lower train.lr or lengthen train.warmup; the last "
+            "checkpoint is from before these steps"
+        )

@@ -7,16 +7,18 @@ import json
 import pathlib
 import signal
 import time
-from typing import Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from vosjax.data import pipeline, rendered
+from vosjax.data import pipeline
 from vosjax.data.device import to_device
-from vosjax.io.errors import InputError
+from vosjax.data.synthetic import rendered
+from vosjax.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, validate
 from vosjax.types import Model
@@ -66,8 +68,10 @@ def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
         part = copy.deepcopy(config)
         part.stages = ()
         if set(changes) - {"train", "data"}:
-            raise InputError(f"stage {name} changes {', '.join(sorted(set(changes)))}: a stage has "
-                             "name, train and data")
+            raise InputError(
+                f"stage {name} changes {', '.join(sorted(set(changes)))}: a stage has "
+                "name, train and data"
+            )
         for room, values in changes.items():
             part[room].update(values)
         out.append((name, part))
@@ -90,8 +94,16 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(
-        pipeline.clips(clips_config(config.data), seed=train.seed, start_step=at,
-                       batch=train.batch, workers=train.workers, threads=train.threads), split)
+        pipeline.clips(
+            clips_config(config.data),
+            seed=train.seed,
+            start_step=at,
+            batch=train.batch,
+            workers=train.workers,
+            threads=train.threads,
+        ),
+        split,
+    )
     told = log.Log(folder, start=at)
     examine = validation(model, config)
     pending, since = [], time.monotonic()
@@ -100,8 +112,12 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
         fetched(pending, at)
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
-    with (contextlib.closing(checkpoints), contextlib.closing(batches), contextlib.closing(told),
-          stop_signals() as stopped):
+    with (
+        contextlib.closing(checkpoints),
+        contextlib.closing(batches),
+        contextlib.closing(told),
+        stop_signals() as stopped,
+    ):
         for done in steps(train, model, chain, now, batches, stopped):
             now, at = done.state, done.at
             pending.append(done.metrics._replace(prediction=None))
@@ -111,7 +127,8 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
                 pending.clear()
                 passed, since = time.monotonic() - since, time.monotonic()
                 values = means(found) | dict(
-                    rate=float(done.rate), clips_per_second=len(found) * train.batch / passed)
+                    rate=float(done.rate), clips_per_second=len(found) * train.batch / passed
+                )
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
@@ -120,8 +137,13 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
             if values:
                 told.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                told.pictures(at, *(np.asarray(x[0]) for x in (
-                    done.clips.frames, done.clips.labels, done.metrics.prediction)))
+                told.pictures(
+                    at,
+                    *(
+                        np.asarray(x[0])
+                        for x in (done.clips.frames, done.clips.labels, done.metrics.prediction)
+                    ),
+                )
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
@@ -150,12 +172,15 @@ class Done(NamedTuple):
     rate: float
 
 
-def steps(train, model: Model, chain, now: state.TrainState, batches,
-          stopped: Callable[[], bool]) -> Iterator[Done]:
+def steps(
+    train, model: Model, chain, now: state.TrainState, batches, stopped: Callable[[], bool]
+) -> Iterator[Done]:
     """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
     settings = recipe.step_settings(train)
-    advance = {reference: compile_step(model, chain, settings._replace(reference=reference))
-               for reference in (True, False)}
+    advance = {
+        reference: compile_step(model, chain, settings._replace(reference=reference))
+        for reference in (True, False)
+    }
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
         if stopped():
@@ -176,8 +201,11 @@ def fetched(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
 
 def means(found: list[step.Metrics]) -> dict[str, float]:
     """The mean of every number that the steps told."""
-    return {name: float(np.mean([getattr(m, name) for m in found]))
-            for name in step.Metrics._fields if name != "prediction"}
+    return {
+        name: float(np.mean([getattr(m, name) for m in found]))
+        for name in step.Metrics._fields
+        if name != "prediction"
+    }
 
 
 def due(at: int, every: int, last: int) -> bool:
@@ -198,9 +226,14 @@ def validation(model: Model, config):
 
     def examine(params):
         if not made:
-            made.extend(rendered.validation_clips(
-                told.clips, size=(data.height, data.width), frames=told.frames,
-                max_objects=data.max_objects))
+            made.extend(
+                rendered.validation_clips(
+                    told.clips,
+                    size=(data.height, data.width),
+                    frames=told.frames,
+                    max_objects=data.max_objects,
+                )
+            )
         one = jax.device_put(params, jax.devices()[0])  # copies on several would repeat the work
         return validate.mean_j(run, one, made)
 

@@ -49,14 +49,16 @@ def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
         return jnp.where(jnp.sum(bits >= trial) >= count, trial, found)
 
     bound = jax.lax.bitcast_convert_type(
-        jax.lax.fori_loop(0, 31, narrow, jnp.int32(0)), jnp.float32)
+        jax.lax.fori_loop(0, 31, narrow, jnp.int32(0)), jnp.float32
+    )
     above, ties = fixed > bound, fixed == bound
     share = (count - jnp.sum(above)) / jnp.maximum(jnp.sum(ties), 1)
     return jnp.sum(values * (above + ties * share)) / count
 
 
-def bootstrapped_cross_entropy(logits: jax.Array, labels: jax.Array, live: jax.Array,
-                               count: jax.Array) -> jax.Array:
+def bootstrapped_cross_entropy(
+    logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array
+) -> jax.Array:
     """Mean cross-entropy of the `count` hardest pixels; ignored ones count as pixels of loss 0.
 
     Args:
@@ -85,8 +87,14 @@ def soft_jaccard(logits: jax.Array, labels: jax.Array, live: jax.Array) -> jax.A
     return jnp.sum(loss) / jnp.maximum(jnp.sum(present), 1)
 
 
-def frame_loss(logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array, *,
-               jaccard_weight: float = 0.5) -> FrameLoss:
+def frame_loss(
+    logits: jax.Array,
+    labels: jax.Array,
+    live: jax.Array,
+    count: jax.Array,
+    *,
+    jaccard_weight: float = 0.5,
+) -> FrameLoss:
     """(1 - w) cross-entropy + w soft Jaccard; shapes as `bootstrapped_cross_entropy`.
 
     w is 0.5 for AOT; 0 gives STCN's loss.

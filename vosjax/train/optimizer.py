@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import optax
 
 
-def build(paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float = 5.0,
-          no_decay: str = "") -> optax.GradientTransformation:
+def build(
+    paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float = 5.0, no_decay: str = ""
+) -> optax.GradientTransformation:
     """Clipping of the global norm, Adam, weight decay; learning rates are applied by `apply`.
 
     Args:
@@ -24,8 +25,10 @@ def build(paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float 
     """
     if kind not in ("adamw", "adam"):
         raise ValueError(f"train.optimizer is {kind!r}: expected 'adamw' or 'adam'")
-    mask = {path: ndim > 1 and not (no_decay and re.search(no_decay, path))
-            for path, ndim in paths.items()}
+    mask = {
+        path: ndim > 1 and not (no_decay and re.search(no_decay, path))
+        for path, ndim in paths.items()
+    }
     if kind == "adam":
         mask = {path: True for path in paths}
     decay = optax.add_decayed_weights(weight_decay, mask)
@@ -34,8 +37,15 @@ def build(paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float 
     return optax.chain(*((optax.clip_by_global_norm(clip),) if clip else ()), *steps)
 
 
-def apply(params: dict, updates: dict, groups: dict, *, rate: jax.Array, encoder_rate: jax.Array,
-          held: dict) -> dict:
+def apply(
+    params: dict,
+    updates: dict,
+    groups: dict,
+    *,
+    rate: jax.Array,
+    encoder_rate: jax.Array,
+    held: dict,
+) -> dict:
     """params - rate * updates, with the encoder's own rate and `held` weights left alone.
 
     Args:
@@ -46,6 +56,7 @@ def apply(params: dict, updates: dict, groups: dict, *, rate: jax.Array, encoder
       encoder_rate: scalar.
       held: {path: bool scalar}, paths that may be missing; True keeps the weight as it is.
     """
+
     def moved(path):
         lr = encoder_rate if groups[path] == "encoder" else rate
         if path in held:

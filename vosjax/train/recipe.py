@@ -6,7 +6,7 @@ import jax
 import optax
 
 from vosjax import models
-from vosjax.io.errors import InputError
+from vosjax.errors import InputError
 from vosjax.train import optimizer, state, step
 from vosjax.types import Model
 
@@ -27,6 +27,7 @@ def configured(config) -> Model:
 
 def with_frozen(model: Model, pattern: str) -> Model:
     """The model with the weights in whose path the regular expression is found frozen as well."""
+
     def group(path):
         return "frozen" if re.search(pattern, path) else model.group(path)
 
@@ -38,13 +39,16 @@ def fits(model: Model, config):
     data, train = config.data, config.train
     wanted = model.vos.size(data.height, data.width)
     if tuple(wanted) != (data.height, data.width):
-        raise InputError(f"data.height and data.width are {data.height} and {data.width}: the "
-                         f"network takes {wanted[0]} and {wanted[1]} there")
+        raise InputError(
+            f"data.height and data.width are {data.height} and {data.width}: the "
+            f"network takes {wanted[0]} and {wanted[1]} there"
+        )
     if data.frames < 2:
         raise InputError(f"data.frames is {data.frames}: a clip needs at least 2")
     if model.vos.slots is not None and data.max_objects > model.vos.slots:
-        raise InputError(f"data.max_objects is {data.max_objects}: the network holds "
-                         f"{model.vos.slots}")
+        raise InputError(
+            f"data.max_objects is {data.max_objects}: the network holds {model.vos.slots}"
+        )
     devices = len(jax.devices())
     if train.batch % devices:
         raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
@@ -56,8 +60,13 @@ def fits(model: Model, config):
 
 def chain_of(model: Model, train) -> optax.GradientTransformation:
     """The optimizer that `config.train` describes, for the weights that move."""
-    return optimizer.build(weight_shapes(model), kind=train.optimizer, clip=train.clip,
-                           weight_decay=train.weight_decay, no_decay=train.no_decay)
+    return optimizer.build(
+        weight_shapes(model),
+        kind=train.optimizer,
+        clip=train.clip,
+        weight_decay=train.weight_decay,
+        no_decay=train.no_decay,
+    )
 
 
 def weight_shapes(model: Model) -> dict[str, int]:
@@ -69,5 +78,6 @@ def weight_shapes(model: Model) -> dict[str, int]:
 
 def step_settings(train) -> step.Settings:
     """The fields of `config.train` that are fixed at compile time."""
-    return step.Settings(**{name: train[name] for name in step.Settings._fields
-                            if name != "reference"})
+    return step.Settings(
+        **{name: train[name] for name in step.Settings._fields if name != "reference"}
+    )

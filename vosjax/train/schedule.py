@@ -28,14 +28,15 @@ class Knobs(NamedTuple):
     ema_decay: np.ndarray
 
 
-def polynomial(step: int, *, base: float, floor: float, total: int, warmup: float = 0.05,
-               power: float = 0.9) -> float:
+def polynomial(
+    step: int, *, base: float, floor: float, total: int, warmup: float = 0.05, power: float = 0.9
+) -> float:
     """Linear warm-up from `floor` over warmup * total steps, then polynomial decay back to it (AOT)."""
     first = int(warmup * total)
     if step < first:
         return floor + (base - floor) * step / first
     left = max(1 - (step - first) / (total - first + 1), 0.0)
-    return floor + (base - floor) * left ** power
+    return floor + (base - floor) * left**power
 
 
 def stepped(step: int, *, base: float, milestones: tuple[int, ...], factor: float = 0.1) -> float:
@@ -80,12 +81,22 @@ def knobs(step: int, train, *, pixels: int) -> Knobs:
     if train.milestones:
         rate = stepped(step, base=train.lr, milestones=train.milestones)
     else:
-        rate = polynomial(step, base=train.lr, floor=train.lr_min, total=total,
-                          warmup=train.warmup, power=train.power)
+        rate = polynomial(
+            step,
+            base=train.lr,
+            floor=train.lr_min,
+            total=total,
+            warmup=train.warmup,
+            power=train.power,
+        )
     encoder = (rate - train.lr_min) * train.encoder_lr + train.lr_min
     begin, end = train.hard_begin * total, train.hard_end * total
     share = hard_share(step, begin=begin, end=end, least=train.hard_least)
-    return Knobs(np.float32(rate), np.float32(encoder), np.int32(kept(share, pixels)),
-                 np.float32(aux_weight(step, total=total, share=train.aux)),
-                 np.bool_(step >= train.own_from * total),
-                 np.float32(ema_decay(step + 1, total=total)))
+    return Knobs(
+        np.float32(rate),
+        np.float32(encoder),
+        np.int32(kept(share, pixels)),
+        np.float32(aux_weight(step, total=total, share=train.aux)),
+        np.bool_(step >= train.own_from * total),
+        np.float32(ema_decay(step + 1, total=total)),
+    )

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from vosjax import backbones
-from vosjax.io import pth, weights
-from vosjax.io.convert import convert
-from vosjax.io.errors import InputError
+from vosjax.checkpoints import pth, weights
+from vosjax.checkpoints.convert import convert
+from vosjax.errors import InputError
 from vosjax.types import Model
 
 IMAGE = 3  # channels
@@ -23,7 +23,7 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
       seed: of the random weights.
       init: '' for random weights; otherwise items, separated by commas, whose weights take the
         fresh ones' place, later items those of earlier ones:
-        a folder of `io.weights.save_weights` gives all weights;
+        a folder of `checkpoints.weights.save_weights` gives all weights;
         ROOM=FILE starts the encoder ROOM of `model.starts` ('key_encoder=resnet50.pth'), and FILE
         alone that of a network with one encoder. A `.pth` is the encoder's published ImageNet
         checkpoint: its classifier is left out, all else has to fit, and what it does not speak of
@@ -59,8 +59,10 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
     for pattern, factor in scale:
         chosen = [path for path in flat if re.search(pattern, path)]
         if not chosen:
-            raise InputError(f"train.scale has {pattern!r}, which is found in no weight's path; "
-                             f"paths look like {next(iter(flat))!r}")
+            raise InputError(
+                f"train.scale has {pattern!r}, which is found in no weight's path; "
+                f"paths look like {next(iter(flat))!r}"
+            )
         flat |= {path: flat[path] * np.float32(factor) for path in chosen}
     return weights.nest(flat)
 
@@ -71,20 +73,29 @@ def _addressed(item: str, rooms: list[str]) -> tuple[str, pathlib.Path]:
     room, path = named.groups() if named else ("", item)
     path = pathlib.Path(path)
     if not path.exists():
-        raise InputError(f"train.init names {path}, which does not exist: give a folder of "
-                         "weights, an encoder's .pth or .npz, or '' to start fresh")
+        raise InputError(
+            f"train.init names {path}, which does not exist: give a folder of "
+            "weights, an encoder's .pth or .npz, or '' to start fresh"
+        )
     if path.is_dir():
         if room:
-            raise InputError(f"train.init gives the folder {path} to {room}: a folder holds all "
-                             f"weights of a network, so write {path} alone")
+            raise InputError(
+                f"train.init gives the folder {path} to {room}: a folder holds all "
+                f"weights of a network, so write {path} alone"
+            )
         return "", path
     if not room and len(rooms) == 1:
         room = rooms[0]
     if room not in rooms:
         what = f"names no encoder for {path}" if not room else f"gives {path} to {room}"
-        raise InputError(f"train.init {what}: this network "
-                         + (f"has {' and '.join(rooms)}; write {rooms[0]}={path}" if rooms else
-                            "has no encoder with published files; give a folder of weights"))
+        raise InputError(
+            f"train.init {what}: this network "
+            + (
+                f"has {' and '.join(rooms)}; write {rooms[0]}={path}"
+                if rooms
+                else "has no encoder with published files; give a folder of weights"
+            )
+        )
     return room, path
 
 
@@ -95,16 +106,18 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _from_folded(arrays: dict[str, np.ndarray], start: backbones.Start) -> dict:
     if start.folded is None:
-        raise InputError("this encoder is not read from an .npz; give a folder of weights or an "
-                         "ImageNet .pth")
+        raise InputError(
+            "this encoder is not read from an .npz; give a folder of weights or an ImageNet .pth"
+        )
     return start.folded(arrays)
 
 
 def _from_imagenet(path: pathlib.Path, start: backbones.Start, present: dict) -> dict:
     """An encoder's weights of a published checkpoint; what such files lack stays as it is."""
     flat = weights.flatten(present)
-    expected = {name.path: (flat[name.path].shape, flat[name.path].dtype)
-                for name in start.names.entries}
+    expected = {
+        name.path: (flat[name.path].shape, flat[name.path].dtype) for name in start.names.entries
+    }
     for kernel in start.wider:
         (*sides, _, outputs), dtype = expected[kernel]
         expected[kernel] = (*sides, IMAGE, outputs), dtype

@@ -40,10 +40,13 @@ def fresh(params: dict, group, optimizer) -> TrainState:
     """Step 0 from nested params; arrays are copied, so that a donated state owns its own."""
     trainable, frozen = split(params, group)
     copied = jax.tree.map(lambda w: jnp.array(w, jnp.float32), trainable)
-    return TrainState(jnp.zeros((), jnp.int32), copied,
-                      jax.tree.map(lambda w: jnp.array(w), frozen),
-                      jax.tree.map(lambda w: jnp.array(w, jnp.float32), trainable),
-                      optimizer.init(copied))
+    return TrainState(
+        jnp.zeros((), jnp.int32),
+        copied,
+        jax.tree.map(lambda w: jnp.array(w), frozen),
+        jax.tree.map(lambda w: jnp.array(w, jnp.float32), trainable),
+        optimizer.init(copied),
+    )
 
 
 def averaged(state: TrainState) -> dict:

@@ -78,8 +78,14 @@ def _one_hot(labels: jax.Array, channels: int) -> jax.Array:
     return (labels.astype(jnp.int32)[..., None, :, :] == slots).astype(jnp.float32)
 
 
-def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: Settings,
-              rng: jax.Array | None = None) -> tuple[jax.Array, dict[str, Any]]:
+def clip_loss(
+    model: Model,
+    params: dict,
+    clips: Clips,
+    knobs: Knobs,
+    settings: Settings,
+    rng: jax.Array | None = None,
+) -> tuple[jax.Array, dict[str, Any]]:
     """aux_weight * loss of frame 0 + mean loss of the later frames, over a batch of clips.
 
     Returns:
@@ -91,7 +97,7 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
     spec = Spec(height, width, slots, capacity(length, settings.memory_gap))
-    keys = (jax.random.split(rng, (batch, length, 3)) if rng is not None else None)
+    keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
     def key(t, use):
         return None if keys is None else keys[:, t, use]
@@ -108,8 +114,9 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
     features = [jax.tree.map(lambda x, t=t: x[:, t], features) for t in range(length)]
 
     def predict(t, memory):
-        return over_samples(functools.partial(vos.predict, params), memory, features[t],
-                            rng=key(t, 1))
+        return over_samples(
+            functools.partial(vos.predict, params), memory, features[t], rng=key(t, 1)
+        )
 
     def commit(t, memory, aux, probs, *, annotated, remember):
         when = When(np.bool_(annotated), np.bool_(remember), np.int32(t))
@@ -130,11 +137,16 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
         supervised = depths_of(t, logits, aux)
         labels = clips.labels[:, t, ::stride, ::stride]
         one = functools.partial(losses.frame_loss, jaccard_weight=settings.jaccard_weight)
-        each = [jax.vmap(one, (0, 0, 0, None))(x[:, :, ::stride, ::stride], labels, clips.live,
-                                              knobs.count) for x in supervised]
-        weights = [2.0 ** i for i in range(len(each))]
-        total = jax.tree.map(lambda *xs: sum(w * x for w, x in zip(weights, xs)) / sum(weights),
-                             *each)
+        each = [
+            jax.vmap(one, (0, 0, 0, None))(
+                x[:, :, ::stride, ::stride], labels, clips.live, knobs.count
+            )
+            for x in supervised
+        ]
+        weights = [2.0**i for i in range(len(each))]
+        total = jax.tree.map(
+            lambda *xs: sum(w * x for w, x in zip(weights, xs)) / sum(weights), *each
+        )
         return logits, aux, total
 
     if settings.remat:
@@ -142,8 +154,9 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
 
     memory = jax.vmap(lambda _: vos.init(params, spec))(clips.live)
     _, aux = predict(0, memory)
-    memory = commit(0, memory, aux, _one_hot(clips.labels[:, 0], slots + 1), annotated=True,
-                    remember=True)
+    memory = commit(
+        0, memory, aux, _one_hot(clips.labels[:, 0], slots + 1), annotated=True, remember=True
+    )
     reference = loss_of(0, memory)[2].total if settings.reference else jnp.zeros(batch)
 
     later, shown = [], [clips.labels[:, 0]]
@@ -155,28 +168,34 @@ def clip_loss(model: Model, params: dict, clips: Clips, knobs: Knobs, settings: 
         if t == length - 1:
             break
         if settings.feedback == "soft":
-            fed = jnp.where(knobs.own, jax.nn.softmax(logits, axis=1),
-                            _one_hot(clips.labels[:, t], slots + 1))
+            fed = jnp.where(
+                knobs.own, jax.nn.softmax(logits, axis=1), _one_hot(clips.labels[:, t], slots + 1)
+            )
         else:
             fed = _one_hot(jnp.where(knobs.own, own, clips.labels[:, t]), slots + 1)
-        memory = commit(t, memory, aux, fed, annotated=False,
-                        remember=t % settings.memory_gap == 0)
+        memory = commit(t, memory, aux, fed, annotated=False, remember=t % settings.memory_gap == 0)
 
     means = jax.tree.map(lambda *xs: jnp.mean(jnp.stack(xs)), *later)
     total = knobs.aux_weight * jnp.mean(reference) + means.total
-    return total, dict(frames=jnp.stack([reference] + [x.total for x in later]),
-                       cross_entropy=means.cross_entropy, jaccard=means.jaccard,
-                       prediction=jnp.stack(shown, axis=1))
+    return total, dict(
+        frames=jnp.stack([reference] + [x.total for x in later]),
+        cross_entropy=means.cross_entropy,
+        jaccard=means.jaccard,
+        prediction=jnp.stack(shown, axis=1),
+    )
 
 
 def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
     """Mean J over live slots and later frames of all clips."""
-    def frame(prediction, labels, live):
-        return losses.object_jaccard(prediction[::stride, ::stride], labels[::stride, ::stride],
-                                     live)
 
-    per_frame = jax.vmap(jax.vmap(frame, (0, 0, None)))(prediction[:, 1:], clips.labels[:, 1:],
-                                                        clips.live)
+    def frame(prediction, labels, live):
+        return losses.object_jaccard(
+            prediction[::stride, ::stride], labels[::stride, ::stride], live
+        )
+
+    per_frame = jax.vmap(jax.vmap(frame, (0, 0, None)))(
+        prediction[:, 1:], clips.labels[:, 1:], clips.live
+    )
     weight = jnp.broadcast_to(clips.live[:, None], per_frame.shape)
     return jnp.sum(per_frame * weight) / jnp.maximum(jnp.sum(weight), 1)
 
@@ -186,8 +205,15 @@ def held_paths(paths, pattern: str) -> tuple[str, ...]:
     return tuple(p for p in paths if pattern and re.search(pattern, p))
 
 
-def train_step(model: Model, chain, settings: Settings, before: state.TrainState, clips: Clips,
-               knobs: Knobs, rng: jax.Array) -> tuple[state.TrainState, Metrics]:
+def train_step(
+    model: Model,
+    chain,
+    settings: Settings,
+    before: state.TrainState,
+    clips: Clips,
+    knobs: Knobs,
+    rng: jax.Array,
+) -> tuple[state.TrainState, Metrics]:
     """One update. Pure; jit it with `before` donated (`loop.compile_step`).
 
     `rng` is the run's key: the step's own is folded in here, so a resumed run draws the same.
@@ -203,12 +229,27 @@ def train_step(model: Model, chain, settings: Settings, before: state.TrainState
     (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)
     grads |= {path: jnp.where(hold, 0.0, grads[path]) for path, hold in held.items()}
     updates, moments = chain.update(grads, before.moments, before.trainable)
-    trainable = optimizer.apply(before.trainable, updates, groups, rate=knobs.rate,
-                                encoder_rate=knobs.encoder_rate, held=held)
-    after = state.TrainState(before.step + 1, trainable, before.frozen,
-                             ema.update(before.average, trainable, knobs.ema_decay), moments)
-    return after, Metrics(total, parts["cross_entropy"], parts["jaccard"],
-                          jnp.mean(parts["frames"][0]),
-                          _mean_j(parts["prediction"], clips, settings.loss_stride),
-                          jnp.sqrt(sum(jnp.vdot(g, g) for g in grads.values())),
-                          parts["prediction"])
+    trainable = optimizer.apply(
+        before.trainable,
+        updates,
+        groups,
+        rate=knobs.rate,
+        encoder_rate=knobs.encoder_rate,
+        held=held,
+    )
+    after = state.TrainState(
+        before.step + 1,
+        trainable,
+        before.frozen,
+        ema.update(before.average, trainable, knobs.ema_decay),
+        moments,
+    )
+    return after, Metrics(
+        total,
+        parts["cross_entropy"],
+        parts["jaccard"],
+        jnp.mean(parts["frames"][0]),
+        _mean_j(parts["prediction"], clips, settings.loss_stride),
+        jnp.sqrt(sum(jnp.vdot(g, g) for g in grads.values())),
+        parts["prediction"],
+    )

@@ -8,8 +8,16 @@ from vosjax.train import losses
 from vosjax.types import Model, Spec, When
 
 
-def play(model: Model, params: dict, frames: jax.Array, labels: jax.Array, live: jax.Array, *,
-         gap: int, memory: int) -> jax.Array:
+def play(
+    model: Model,
+    params: dict,
+    frames: jax.Array,
+    labels: jax.Array,
+    live: jax.Array,
+    *,
+    gap: int,
+    memory: int,
+) -> jax.Array:
     """[N] J of every slot, averaged over the frames after the first; 0 where a slot is not live.
 
     Args:
@@ -43,8 +51,9 @@ def play(model: Model, params: dict, frames: jax.Array, labels: jax.Array, live:
         logits, aux = vos.predict(params, state, seen)
         mine = jnp.argmax(logits, axis=0).astype(labels.dtype)
         when = When(np.False_, time % gap == 0, time)
-        state = vos.commit(params, state, aux, jax.nn.softmax(logits, axis=0),
-                           jnp.zeros_like(live), when)
+        state = vos.commit(
+            params, state, aux, jax.nn.softmax(logits, axis=0), jnp.zeros_like(live), when
+        )
         return state, losses.object_jaccard(mine, truth, live)
 
     times = jnp.arange(1, length, dtype=jnp.int32)
@@ -54,6 +63,7 @@ def play(model: Model, params: dict, frames: jax.Array, labels: jax.Array, live:
 
 def compiled(model: Model, *, gap: int):
     """A jitted (params, frames, labels, live) -> [N] scores; the memory holds every gap-th frame."""
+
     @jax.jit
     def run(params, frames, labels, live):
         memory = 1 + max(frames.shape[0] - 2, 0) // gap

@@ -8,17 +8,25 @@ gives films of one marked thing many of them, with occlusions that are known exa
 import itertools
 
 from vosjax.data import jitter, sets
-from vosjax.data import scene as scenes
 from vosjax.data.stills import Stills, StillsSettings
+from vosjax.data.synthetic import scene as scenes
 from vosjax.data.video_clips import VideoClips, VideoSettings
 
 
 def of_videos(source, each, config):
     """Clips of a source of videos; `config.plain` leaves random crops only."""
-    settings = VideoSettings(gap=each.gap, merge=config.merge, merges=config.merges,
-                             guests=config.guests, colour=jitter.V2 if config.colour else jitter.NONE)
-    return VideoClips(source, settings.plain() if config.plain else settings,
-                      _guests(config) if config.guests and not config.plain else None)
+    settings = VideoSettings(
+        gap=each.gap,
+        merge=config.merge,
+        merges=config.merges,
+        guests=config.guests,
+        colour=jitter.V2 if config.colour else jitter.NONE,
+    )
+    return VideoClips(
+        source,
+        settings.plain() if config.plain else settings,
+        _guests(config) if config.guests and not config.plain else None,
+    )
 
 
 def of_photos(source, each, config):
@@ -32,6 +40,9 @@ def _settings(config):
 
 def _guests(config):
     """All photos of the config's sets as one source, or None where it has no photos."""
-    found = [source for source, of_photos in (sets.opened(each, config.root)
-                                              for each in sets.of_config(config)) if of_photos]
+    found = [
+        source
+        for source, of_photos in (sets.opened(each, config.root) for each in sets.of_config(config))
+        if of_photos
+    ]
     return Stills(tuple(itertools.chain(*found)), _settings(config)) if found else None

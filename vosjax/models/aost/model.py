@@ -11,10 +11,18 @@ from vosjax.models.aot.model import build as build_aot
 from vosjax.types import Model
 
 
-def build(*, encoder: str = "mobilenet_v2", layers: int = 3, depth: int | None = None,
-          gate_heads: int = HEADS, top_k: int | None = None, mask_unused: bool = True,
-          max_long_side: int | None = 1040, max_short_side: int | None = None,
-          drop_path: float = 0.1) -> Model:
+def build(
+    *,
+    encoder: str = "mobilenet_v2",
+    layers: int = 3,
+    depth: int | None = None,
+    gate_heads: int = HEADS,
+    top_k: int | None = None,
+    mask_unused: bool = True,
+    max_long_side: int | None = 1040,
+    max_short_side: int | None = None,
+    drop_path: float = 0.1,
+) -> Model:
     """Builds an AOST; its weights are those of all layers, whatever the depth.
 
     Args:
@@ -32,7 +40,16 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 3, depth: int | None =
     Raises:
       ValueError: a depth or a number of gate heads that cannot be.
     """
-    return build_aot(encoder=encoder, layers=layers, block="v2", gate_heads=gate_heads, top_k=top_k,
-                     mask_unused=mask_unused, scalable=True, depth=depth,
-                     max_long_side=max_long_side, max_short_side=max_short_side,
-                     drop_path=drop_path)
+    return build_aot(
+        encoder=encoder,
+        layers=layers,
+        block="v2",
+        gate_heads=gate_heads,
+        top_k=top_k,
+        mask_unused=mask_unused,
+        scalable=True,
+        depth=depth,
+        max_long_side=max_long_side,
+        max_short_side=max_short_side,
+        drop_path=drop_path,
+    )

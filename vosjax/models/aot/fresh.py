@@ -25,8 +25,9 @@ def _fans(path, shape):
 def _bank(rng, shape):
     """Orthogonal rows over [C, 11 k k], divided by the k*k places of a patch."""
     size, _, channels, features = shape
-    flat = jax.nn.initializers.orthogonal(scale=size ** -2)(
-        rng, (features, channels * size * size), jnp.float32)
+    flat = jax.nn.initializers.orthogonal(scale=size**-2)(
+        rng, (features, channels * size * size), jnp.float32
+    )
     return flat.reshape(features, channels, size, size).transpose(2, 3, 1, 0)
 
 
@@ -40,8 +41,10 @@ def fill(rng: Any, shapes: Any) -> dict:
       rng: a PRNG key.
       shapes: nested dict of shaped leaves.
     """
-    leaves = {"/".join(part.key for part in path): leaf.shape
-              for path, leaf in jax.tree_util.tree_leaves_with_path(shapes)}
+    leaves = {
+        "/".join(part.key for part in path): leaf.shape
+        for path, leaf in jax.tree_util.tree_leaves_with_path(shapes)
+    }
     keys = jax.random.split(rng, len(leaves))
     kernel_of = {"bias": "kernel", "relative_bias": "relative_key"}
 
@@ -76,5 +79,6 @@ def encoder(rng: Any, shapes: Any) -> dict:
         fan_out = int(np.prod(shape[:-2])) * shape[-1]
         return math.sqrt(2 / fan_out) * jax.random.normal(key, shape)
 
-    return jax.tree.unflatten(tree, [weight(path, leaf.shape, key)
-                                     for (path, leaf), key in zip(leaves, keys)])
+    return jax.tree.unflatten(
+        tree, [weight(path, leaf.shape, key) for (path, leaf), key in zip(leaves, keys)]
+    )

@@ -34,7 +34,12 @@ class IdentityBank(nn.Module):
     @nn.compact
     def __call__(self, identities: jax.Array) -> jax.Array:
         size, pad = (STRIDE + 1, STRIDE // 2) if self.aligned else (STRIDE, 0)
-        x = nn.Conv(self.features, (size, size), strides=(STRIDE, STRIDE),
-                    padding=((pad, pad), (pad, pad)), name="bank")(identities[None])
+        x = nn.Conv(
+            self.features,
+            (size, size),
+            strides=(STRIDE, STRIDE),
+            padding=((pad, pad), (pad, pad)),
+            name="bank",
+        )(identities[None])
         x = x.reshape(-1, self.features)
         return layer_norm(name="norm")(x) if self.normed else x

@@ -17,7 +17,7 @@ from vosjax.layers.drop_path import drop_path
 from vosjax.layers.local_attention import LocalAttention
 from vosjax.layers.norm import group_norm, layer_norm
 from vosjax.layers.position import sine_position
-from vosjax.read import read
+from vosjax.memory.read import read
 
 NORM_GROUPS = 32  # of the feed-forward
 
@@ -71,19 +71,29 @@ class Block(nn.Module):
         self.short, self.short_projection = LocalAttention(self.heads), nn.Dense(self.features)
         self.feed_forward = FeedForward(self.hidden, self.features)
 
-    def fuse(self, key: jax.Array, value: jax.Array,
-             identity: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def fuse(
+        self, key: jax.Array, value: jax.Array, identity: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         """What the memory holds of a kept pair [P, C], given the identity embedding [P, C]."""
         if self.version != "v2":
             return key, self.value(value + identity)
         projected = self.identity(identity)
-        gate, shift = projected[:, :self.gate_heads], projected[:, self.gate_heads:]
+        gate, shift = projected[:, : self.gate_heads], projected[:, self.gate_heads :]
         gated = split_heads(key, self.gate_heads) * (1 + jnp.tanh(gate))[..., None]
         return join_heads(gated), value + shift
 
-    def __call__(self, x: jax.Array, position: jax.Array, grid: tuple[int, int], *,
-                 identity: jax.Array | None = None, long: Any = None, valid: Any = None,
-                 short: Any = None, rng: Any = None):
+    def __call__(
+        self,
+        x: jax.Array,
+        position: jax.Array,
+        grid: tuple[int, int],
+        *,
+        identity: jax.Array | None = None,
+        long: Any = None,
+        valid: Any = None,
+        short: Any = None,
+        rng: Any = None,
+    ):
         """Tokens and the pair (key, value): fused with `identity` where that is given, else kept.
 
         `long` and `short` are pairs of [M, P, C] and of [P, C]; `valid` [M] says which hold.
@@ -100,8 +110,13 @@ class Block(nn.Module):
         if identity is not None:
             pair = self.fuse(*pair, identity)
             long, valid, short = tuple(part[None] for part in pair), jnp.ones(1, bool), pair
-        far = read(split_heads(query, self.heads), split_heads(long[0], self.heads),
-                   split_heads(long[1], self.heads), valid, top_k=self.top_k)
+        far = read(
+            split_heads(query, self.heads),
+            split_heads(long[0], self.heads),
+            split_heads(long[1], self.heads),
+            valid,
+            top_k=self.top_k,
+        )
         near = self.short(query, *short, grid)
         x = x + self.long_projection(join_heads(far)) + self.short_projection(near)
         fed = self.feed_forward(self.norm3(x), grid)
@@ -126,12 +141,31 @@ class LSTT(nn.Module):
     depth: int | None = None
 
     def setup(self):
-        self.blocks = [Block(self.version, self.heads, self.gate_heads, self.features, self.hidden,
-                             self.top_k, self.drop_path) for _ in range(self.layers)]
+        self.blocks = [
+            Block(
+                self.version,
+                self.heads,
+                self.gate_heads,
+                self.features,
+                self.hidden,
+                self.top_k,
+                self.drop_path,
+            )
+            for _ in range(self.layers)
+        ]
         self.norms = [layer_norm() for _ in range(self.layers)]
 
-    def __call__(self, x: jax.Array, grid: tuple[int, int], *, identity: Any = None,
-                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None):
+    def __call__(
+        self,
+        x: jax.Array,
+        grid: tuple[int, int],
+        *,
+        identity: Any = None,
+        long: Any = None,
+        valid: Any = None,
+        short: Any = None,
+        rng: Any = None,
+    ):
         """Runs the first L blocks, the depth, over tokens x [P, C].
 
         Args:
@@ -152,9 +186,15 @@ class LSTT(nn.Module):
         depth = None if self.is_initializing() else self.depth
         outputs, pairs = [], []
         for i, (block, norm) in enumerate(zip(self.blocks[:depth], self.norms[:depth])):
-            memory = {} if identity is not None else {
-                "long": (long["k"][:, i], long["v"][:, i]), "valid": valid,
-                "short": (short["k"][i], short["v"][i])}
+            memory = (
+                {}
+                if identity is not None
+                else {
+                    "long": (long["k"][:, i], long["v"][:, i]),
+                    "valid": valid,
+                    "short": (short["k"][i], short["v"][i]),
+                }
+            )
             x, pair = block(x, position, grid, identity=identity, rng=keys[i], **memory)
             outputs.append(norm(x))
             pairs.append(pair)
@@ -163,7 +203,9 @@ class LSTT(nn.Module):
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
         """The memory entry {'k', 'v'}: [L, P, C] of a propagated frame's kept pairs."""
-        pairs = [block.fuse(key, value, identity)
-                 for block, key, value in zip(self.blocks, kept["k"], kept["v"])]
+        pairs = [
+            block.fuse(key, value, identity)
+            for block, key, value in zip(self.blocks, kept["k"], kept["v"])
+        ]
         keys, values = (jnp.stack(part) for part in zip(*pairs))
         return {"k": keys, "v": values}

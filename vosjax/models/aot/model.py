@@ -16,11 +16,21 @@ from vosjax.types import Model
 HEADS = 8
 
 
-def build(*, encoder: str = "mobilenet_v2", layers: int = 1, block: str = "v1",
-          id_norm: bool | None = None, gate_heads: int = HEADS, top_k: int | None = None,
-          mask_unused: bool = True, scalable: bool = False, depth: int | None = None,
-          max_long_side: int | None = 1040, max_short_side: int | None = None,
-          drop_path: float = 0.1) -> Model:
+def build(
+    *,
+    encoder: str = "mobilenet_v2",
+    layers: int = 1,
+    block: str = "v1",
+    id_norm: bool | None = None,
+    gate_heads: int = HEADS,
+    top_k: int | None = None,
+    mask_unused: bool = True,
+    scalable: bool = False,
+    depth: int | None = None,
+    max_long_side: int | None = 1040,
+    max_short_side: int | None = None,
+    drop_path: float = 0.1,
+) -> Model:
     """Builds an AOT: AOT-T, -S, -B/-L are 1, 2, 3 layers; V2 with `block`.
 
     Args:
@@ -47,11 +57,15 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, block: str = "v1",
     if block not in ("v1", "v2"):
         raise ValueError(f"unknown LSTT block {block!r}; there are 'v1' and 'v2'")
     if layers < 1 or gate_heads < 1 or FEATURES % gate_heads:
-        raise ValueError(f"got layers={layers}, gate_heads={gate_heads}; layers are at least 1 and "
-                         f"gate heads divide {FEATURES} (8 is the usual number)")
+        raise ValueError(
+            f"got layers={layers}, gate_heads={gate_heads}; layers are at least 1 and "
+            f"gate heads divide {FEATURES} (8 is the usual number)"
+        )
     if depth is not None and not (scalable and 1 <= depth <= layers):
-        raise ValueError(f"depth {depth} was asked of {layers} layers; 1 to {layers} can be had, "
-                         "of a scalable network (AOST) only")
+        raise ValueError(
+            f"depth {depth} was asked of {layers} layers; 1 to {layers} can be had, "
+            "of a scalable network (AOST) only"
+        )
     backbone = backbones.build(encoder)
     id_norm = block == "v2" if id_norm is None else id_norm
     entrances = tuple(f"conv_in_{i}" for i in range(layers)) if scalable else ("conv_in",)
@@ -63,10 +77,25 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, block: str = "v1",
     def decoded(tokens, outputs):
         return jnp.concatenate([tokens, *outputs], -1)
 
-    stack = LSTT(layers, block, gate_heads=gate_heads, heads=HEADS, features=FEATURES, top_k=top_k,
-                 drop_path=drop_path, depth=depth)
-    known = names(backbone, layers=layers, version=block, heads=HEADS, id_norm=id_norm,
-                  entrances=entrances)
+    stack = LSTT(
+        layers,
+        block,
+        gate_heads=gate_heads,
+        heads=HEADS,
+        features=FEATURES,
+        top_k=top_k,
+        drop_path=drop_path,
+        depth=depth,
+    )
+    known = names(
+        backbone, layers=layers, version=block, heads=HEADS, id_norm=id_norm, entrances=entrances
+    )
     family = Family("AOT", stack, "lstt", entry, decoded, known, entrances, scalable)
-    return identification.build(family, backbone, id_norm=id_norm, mask_unused=mask_unused,
-                                max_long_side=max_long_side, max_short_side=max_short_side)
+    return identification.build(
+        family,
+        backbone,
+        id_norm=id_norm,
+        mask_unused=mask_unused,
+        max_long_side=max_long_side,
+        max_short_side=max_short_side,
+    )

@@ -12,33 +12,52 @@ def _relative(array, heads):
 def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Name]:
     """A window attention's relative tables."""
     found = [
-        Name(f"{path}/relative_key", f"{key}.relative_emb_k.weight",
-             lambda array: _relative(array, heads)),
-        Name(f"{path}/relative_bias", f"{key}.relative_emb_k.bias",
-             lambda array: array.reshape(heads, -1))]
-    return found + ([Name(f"{path}/relative_value", f"{key}.relative_emb_v", same)]
-                    if offset else [])
+        Name(
+            f"{path}/relative_key",
+            f"{key}.relative_emb_k.weight",
+            lambda array: _relative(array, heads),
+        ),
+        Name(
+            f"{path}/relative_bias",
+            f"{key}.relative_emb_k.bias",
+            lambda array: array.reshape(heads, -1),
+        ),
+    ]
+    return found + (
+        [Name(f"{path}/relative_value", f"{key}.relative_emb_v", same)] if offset else []
+    )
 
 
 def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
     """One LSTT block."""
     found = []
-    for ours, theirs in (("query", "linear_Q"), ("key", "linear_K"), ("value", "linear_V"),
-                         ("projection", "projection")):
+    for ours, theirs in (
+        ("query", "linear_Q"),
+        ("key", "linear_K"),
+        ("value", "linear_V"),
+        ("projection", "projection"),
+    ):
         found += linear(f"{path}/self_attention/{ours}", f"{key}.self_attn.{theirs}")
-    pair = {"query_value": "linear_QV", "identity": "linear_ID_KV"} if version == "v2" else {
-        "query": "linear_Q", "value": "linear_V"}
-    pair |= {"long_projection": "long_term_attn.projection",
-             "short_projection": "short_term_attn.projection",
-             "feed_forward/expand": "linear1", "feed_forward/contract": "linear2"}
+    pair = (
+        {"query_value": "linear_QV", "identity": "linear_ID_KV"}
+        if version == "v2"
+        else {"query": "linear_Q", "value": "linear_V"}
+    )
+    pair |= {
+        "long_projection": "long_term_attn.projection",
+        "short_projection": "short_term_attn.projection",
+        "feed_forward/expand": "linear1",
+        "feed_forward/contract": "linear2",
+    }
     for ours, theirs in pair.items():
         found += linear(f"{path}/{ours}", f"{key}.{theirs}")
     for index in (1, 2, 3):
         found += norm(f"{path}/norm{index}", f"{key}.norm{index}")
     found += norm(f"{path}/feed_forward/norm", f"{key}.activation.gn")
     found += conv(f"{path}/feed_forward/depthwise", f"{key}.activation.conv", bias=False)
-    return found + local_attention(f"{path}/short", f"{key}.short_term_attn", heads=heads,
-                                   offset=True)
+    return found + local_attention(
+        f"{path}/short", f"{key}.short_term_attn", heads=heads, offset=True
+    )
 
 
 def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -> list[Name]:
@@ -55,8 +74,15 @@ def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -
     return found + linear(f"{path}/out", f"{key}.conv_out")
 
 
-def names(backbone: Backbone, *, layers: int, version: str, heads: int, id_norm: bool,
-          entrances: tuple[str, ...] = ("conv_in",)) -> Names:
+def names(
+    backbone: Backbone,
+    *,
+    layers: int,
+    version: str,
+    heads: int,
+    id_norm: bool,
+    entrances: tuple[str, ...] = ("conv_in",),
+) -> Names:
     """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses.
 
     A file may also hold what the encoder leaves out of its own files (Swin's index tables).

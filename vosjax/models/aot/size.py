@@ -1,9 +1,15 @@
 """The size rule of the AOT evaluator."""
 
 
-def network_size(height: int, width: int, scale: float = 1.0, *, aligned: bool,
-                 max_short_side: float | None = None,
-                 max_long_side: float | None = None) -> tuple[int, int]:
+def network_size(
+    height: int,
+    width: int,
+    scale: float = 1.0,
+    *,
+    aligned: bool,
+    max_short_side: float | None = None,
+    max_long_side: float | None = None,
+) -> tuple[int, int]:
     """The size at which a network sees a frame.
 
     The frame is shrunk until its short side and then its long side keep their limits, multiplied

@@ -18,9 +18,16 @@ from vosjax.types import Model
 KEY_SIZE = 128
 
 
-def build(*, encoder: str = "mobilenet_v2", layers: int = 1, top_k: int | None = None,
-          max_long_side: int | None = 1040, max_short_side: int | None = None,
-          drop_path: float = 0.1, dropout: float = 0.1) -> Model:
+def build(
+    *,
+    encoder: str = "mobilenet_v2",
+    layers: int = 1,
+    top_k: int | None = None,
+    max_long_side: int | None = 1040,
+    max_short_side: int | None = None,
+    drop_path: float = 0.1,
+    dropout: float = 0.1,
+) -> Model:
     """Builds a DeAOT: DeAOT-T, -S, -B/-L are 1, 2, 3 layers.
 
     Args:
@@ -40,15 +47,23 @@ def build(*, encoder: str = "mobilenet_v2", layers: int = 1, top_k: int | None =
     backbone = backbones.build(encoder)
 
     def entry(places, dtype):
-        empty = {"k": jnp.zeros((places, KEY_SIZE), dtype),
-                 "v": jnp.zeros((places, 4 * FEATURES), dtype)}
+        empty = {
+            "k": jnp.zeros((places, KEY_SIZE), dtype),
+            "v": jnp.zeros((places, 4 * FEATURES), dtype),
+        }
         return (empty,) * layers
 
     def decoded(tokens, outputs):
         return outputs[-1]
 
     family = Family(
-        "DeAOT", Propagation(layers, FEATURES, KEY_SIZE, top_k, drop_path, dropout), "propagation",
-        entry, decoded, names(backbone, layers=layers))
-    return identification.build(family, backbone, id_norm=True, max_long_side=max_long_side,
-                                max_short_side=max_short_side)
+        "DeAOT",
+        Propagation(layers, FEATURES, KEY_SIZE, top_k, drop_path, dropout),
+        "propagation",
+        entry,
+        decoded,
+        names(backbone, layers=layers),
+    )
+    return identification.build(
+        family, backbone, id_norm=True, max_long_side=max_long_side, max_short_side=max_short_side
+    )

@@ -6,8 +6,9 @@ from vosjax.names import Name, Names, conv, linear, norm
 
 
 def _gated(path: str, key: str) -> list[Name]:
-    return (conv(f"{path}/depthwise", f"{key}.dw_conv.conv", bias=False)
-            + linear(f"{path}/projection", f"{key}.projection"))
+    return conv(f"{path}/depthwise", f"{key}.dw_conv.conv", bias=False) + linear(
+        f"{path}/projection", f"{key}.projection"
+    )
 
 
 def block(path: str, key: str, *, first: bool) -> list[Name]:
@@ -28,8 +29,7 @@ def block(path: str, key: str, *, first: bool) -> list[Name]:
         found += norm(f"{path}/{name}", f"{key}.{theirs}")
     for term in ("long", "short"):
         found += _gated(f"{path}/{term}_out", f"{key}.{term}_term_attn")
-    return found + local_attention(f"{path}/short", f"{key}.short_term_attn", heads=1,
-                                   offset=False)
+    return found + local_attention(f"{path}/short", f"{key}.short_term_attn", heads=1, offset=False)
 
 
 def names(backbone: Backbone, *, layers: int) -> Names:

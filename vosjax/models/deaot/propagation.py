@@ -16,7 +16,7 @@ from vosjax.layers.conv import Depthwise
 from vosjax.layers.drop_path import drop_path
 from vosjax.layers.local_attention import LocalAttention
 from vosjax.layers.norm import group_norm, layer_norm
-from vosjax.read import read
+from vosjax.memory.read import read
 
 STREAMS = 2
 
@@ -31,8 +31,9 @@ class Gated(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, mixed: jax.Array, gate: jax.Array, grid: tuple[int, int],
-                 rng: Any = None) -> jax.Array:
+    def __call__(
+        self, mixed: jax.Array, gate: jax.Array, grid: tuple[int, int], rng: Any = None
+    ) -> jax.Array:
         maps = (mixed * gate).reshape(1, *grid, -1)
         maps = Depthwise(5, name="depthwise")(maps)
         tokens = maps.reshape(mixed.shape)
@@ -42,8 +43,14 @@ class Gated(nn.Module):
         return nn.Dense(self.features, name="projection")(tokens)
 
 
-def single_head(query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, *,
-                top_k: int | None = None) -> jax.Array:
+def single_head(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    *,
+    top_k: int | None = None,
+) -> jax.Array:
     """`read` without heads: query [P, C], key [M, P, C], value [M, P, D] -> [P, D]."""
     return read(query[:, None], key[:, :, None], value[:, :, None], valid, top_k=top_k)[:, 0]
 
@@ -60,9 +67,17 @@ class SelfPropagation(nn.Module):
         streams = jnp.split(z, STREAMS, -1)
         query = nn.Dense(self.key_size, name="query_key")(z)
         value, gate = (
-            nn.silu(jnp.concatenate([nn.Dense(wide, name=f"{name}{i}")(stream)
-                                     for i, stream in enumerate(streams, 1)], -1))
-            for name in ("value", "gate"))
+            nn.silu(
+                jnp.concatenate(
+                    [
+                        nn.Dense(wide, name=f"{name}{i}")(stream)
+                        for i, stream in enumerate(streams, 1)
+                    ],
+                    -1,
+                )
+            )
+            for name in ("value", "gate")
+        )
         mixed = single_head(query, query[None], value[None], jnp.ones(1, bool))
         return Gated(wide, self.dropout, name="out")(mixed, gate, grid, rng)
 
@@ -98,9 +113,18 @@ class Block(nn.Module):
         carried = nn.silu(self.identity_value(source))
         return {"k": kept["k"], "v": jnp.concatenate([kept["v"], carried], -1)}
 
-    def __call__(self, x: jax.Array, y: jax.Array | None, grid: tuple[int, int], *,
-                 identity: Any = None, long: Any = None, valid: Any = None, short: Any = None,
-                 rng: Any = None):
+    def __call__(
+        self,
+        x: jax.Array,
+        y: jax.Array | None,
+        grid: tuple[int, int],
+        *,
+        identity: Any = None,
+        long: Any = None,
+        valid: Any = None,
+        short: Any = None,
+        rng: Any = None,
+    ):
         """Both streams [P, C] and the entry: fused with `identity` where that is given, else kept.
 
         `long` is {'k', 'v'} of [M, P, ...], `valid` [M] says which hold; `short` of [P, ...].
@@ -120,8 +144,9 @@ class Block(nn.Module):
             long, valid = jax.tree.map(lambda leaf: leaf[None], entry), jnp.ones(1, bool)
         far = single_head(query, long["k"], long["v"], valid, top_k=self.top_k)
         near = self.short(query, short["k"], short["v"], grid)
-        brought = (self.long_out(far, gate, grid, keys[0])
-                   + self.short_out(near, gate, grid, keys[1]))
+        brought = self.long_out(far, gate, grid, keys[0]) + self.short_out(
+            near, gate, grid, keys[1]
+        )
         to_x, to_y = jnp.split(brought, STREAMS, -1)
         x, y = x + to_x, to_y if y is None else y + to_y
         z = jnp.concatenate([self.norm2(x), self.identity_norm2(y)], -1)
@@ -146,12 +171,23 @@ class Propagation(nn.Module):
     dropout: float = 0.1
 
     def setup(self):
-        self.blocks = [Block(i == 0, self.features, self.key_size, self.top_k, self.drop_path,
-                             self.dropout) for i in range(self.layers)]
+        self.blocks = [
+            Block(i == 0, self.features, self.key_size, self.top_k, self.drop_path, self.dropout)
+            for i in range(self.layers)
+        ]
         self.norm = group_norm(STREAMS)
 
-    def __call__(self, x: jax.Array, grid: tuple[int, int], *, identity: Any = None,
-                 long: Any = None, valid: Any = None, short: Any = None, rng: Any = None):
+    def __call__(
+        self,
+        x: jax.Array,
+        grid: tuple[int, int],
+        *,
+        identity: Any = None,
+        long: Any = None,
+        valid: Any = None,
+        short: Any = None,
+        rng: Any = None,
+    ):
         """Runs the stack over tokens x [P, C].
 
         Args:
@@ -170,8 +206,9 @@ class Propagation(nn.Module):
         keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
         y, outputs, entries = None, [], []
         for i, block in enumerate(self.blocks):
-            memory = {} if identity is not None else {
-                "long": long[i], "valid": valid, "short": short[i]}
+            memory = (
+                {} if identity is not None else {"long": long[i], "valid": valid, "short": short[i]}
+            )
             x, y, entry = block(x, y, grid, identity=identity, rng=keys[i], **memory)
             outputs.append(jnp.concatenate([x, y], -1))
             entries.append(entry)

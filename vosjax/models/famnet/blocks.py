@@ -48,8 +48,14 @@ class Align(nn.Module):
         """x [1, h, w, C] and skip [1, 2h, 2w, C] -> [1, 2h, 2w, C]."""
         coarse = upsample(Conv(self.features, 1, name="reduce_coarse")(x), 2)
         fine = Conv(self.features, 1, name="reduce_fine")(skip)
-        flow = nn.Conv(2, (3, 3), padding=((1, 1), (1, 1)), kernel_init=nn.initializers.zeros,
-                       dtype=jnp.float32, name="flow")(jnp.concatenate([coarse, fine], -1))
+        flow = nn.Conv(
+            2,
+            (3, 3),
+            padding=((1, 1), (1, 1)),
+            kernel_init=nn.initializers.zeros,
+            dtype=jnp.float32,
+            name="flow",
+        )(jnp.concatenate([coarse, fine], -1))
         return warp(x[0], flow[0])[None].astype(x.dtype)
 
 
@@ -95,8 +101,12 @@ class Decoder(nn.Module):
     def share(self, value: jax.Array, f8: jax.Array, f4: jax.Array):
         """The frame's part, the same for all objects."""
         context = self.context.share(value) if self.aspp else ()
-        return (context, self.conv16.share(value), self.skip_block8(self.skip8(f8)),
-                self.skip_block4(self.skip4(f4)))
+        return (
+            context,
+            self.conv16.share(value),
+            self.skip_block8(self.skip8(f8)),
+            self.skip_block4(self.skip4(f4)),
+        )
 
     def __call__(self, readout: jax.Array, shared) -> jax.Array:
         context, value, skip8, skip4 = shared
@@ -107,7 +117,8 @@ class Decoder(nn.Module):
         x = self.block4(skip4 + (self.align4(x, skip4) if self.align else upsample(x, 2)))
         return upsample(self.pred(nn.relu(x).astype(jnp.float32)), 4)
 
-    def whole(self, readout: jax.Array, value: jax.Array, f8: jax.Array,
-              f4: jax.Array) -> jax.Array:
+    def whole(
+        self, readout: jax.Array, value: jax.Array, f8: jax.Array, f4: jax.Array
+    ) -> jax.Array:
         """Both parts at once."""
         return self(readout, self.share(value, f8, f4))

@@ -34,9 +34,15 @@ class Maps(NamedTuple):
     f4: jax.Array
 
 
-def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
-          kernel: float | None = None, last_frame: bool = True,
-          short_side: int | None = 480) -> Model:
+def build(
+    *,
+    align: bool = True,
+    aspp: bool = True,
+    top_k: int | None = 20,
+    kernel: float | None = None,
+    last_frame: bool = True,
+    short_side: int | None = 480,
+) -> Model:
     """Builds a FAMNet; `align=False, aspp=False, top_k=None` is STM.
 
     Args:
@@ -56,8 +62,9 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         image = imagenet_normalise(pad(frame)).astype(compute_dtype(params))[None]
         maps = query_encoder.apply({"params": params["query_encoder"]}, image)
         query = key.apply({"params": params["query_key"]}, maps.f16)
-        found = Maps(image, value.apply({"params": params["query_value"]}, maps.f16), maps.f8,
-                     maps.f4)
+        found = Maps(
+            image, value.apply({"params": params["query_value"]}, maps.f16), maps.f8, maps.f4
+        )
         return Frame(query.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
 
     def decode(params, frame, readout, live, together):
@@ -74,10 +81,11 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         def pair(*masks):
             image = frame.maps.image
             extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
-            found = memory_encoder.apply({"params": params["memory_encoder"]}, image,
-                                         extras=extras)
-            return (key.apply({"params": params["memory_key"]}, found.f16)[0],
-                    value.apply({"params": params["memory_value"]}, found.f16)[0])
+            found = memory_encoder.apply({"params": params["memory_encoder"]}, image, extras=extras)
+            return (
+                key.apply({"params": params["memory_key"]}, found.f16)[0],
+                value.apply({"params": params["memory_value"]}, found.f16)[0],
+            )
 
         pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1), together=together)
         return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
@@ -96,7 +104,7 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
         encoder = random_encoder(keys[0], shapes(query_encoder, image))
         stems = random_encoder(keys[1], shapes(memory_encoder, image, extras=extras))
         projection = key.init(keys[2], f16)["params"]
-        plain = jnp.ones((2, 96, 96, 3)) * jnp.array([-1., 1.]).reshape(2, 1, 1, 1)
+        plain = jnp.ones((2, 96, 96, 3)) * jnp.array([-1.0, 1.0]).reshape(2, 1, 1, 1)
         maps = query_encoder.apply({"params": encoder}, plain)
         keys_of_plain = key.apply({"params": projection}, maps.f16)
         projection = projection | {"bias": projection["bias"] - keys_of_plain.mean((0, 1, 2))}
@@ -107,17 +115,28 @@ def build(*, align: bool = True, aspp: bool = True, top_k: int | None = 20,
             "query_value": value.init(keys[3], f16)["params"],
             "memory_key": projection,
             "memory_value": value.init(keys[4], f16)["params"],
-            "decoder": decoder.init(keys[5], readout, readout, f8, f4, method="whole")["params"]}
+            "decoder": decoder.init(keys[5], readout, readout, f8, f4, method="whole")["params"],
+        }
 
     def group(path: str) -> str:
         if path.endswith(("/mean", "/var")):
             return "frozen"
         return "encoder" if path.startswith(("query_encoder/", "memory_encoder/")) else "head"
 
-    family = Family(encode, decode, memorise, metric="dot", key=KEY, value=VALUE, own_keys=True,
-                    soft_given=False)
-    vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
-                         short_side=short_side)
-    starts = tuple((room, backbones.start("resnet:50"))
-                   for room in ("query_encoder", "memory_encoder"))
+    family = Family(
+        encode,
+        decode,
+        memorise,
+        metric="dot",
+        key=KEY,
+        value=VALUE,
+        own_keys=True,
+        soft_given=False,
+    )
+    vos = matching.build(
+        family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+    )
+    starts = tuple(
+        (room, backbones.start("resnet:50")) for room in ("query_encoder", "memory_encoder")
+    )
     return Model(vos, fresh, names(align=align, aspp=aspp), group, starts=starts)

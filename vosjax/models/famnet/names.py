@@ -18,15 +18,25 @@ def names(*, align: bool, aspp: bool) -> Names:
     """All of them; the normalisation's constants in the file are ImageNet's and left out."""
     found = []
     for ours, theirs, stems in (("query", "Q", ()), ("memory", "M", STEMS)):
-        found += resnet.names("50", f"{ours}_encoder", f"Encoder_{theirs}.", stages=STAGES,
-                              extra_stems=stems)
+        found += resnet.names(
+            "50", f"{ours}_encoder", f"Encoder_{theirs}.", stages=STAGES, extra_stems=stems
+        )
         found += conv(f"{ours}_key", f"KV_{theirs}_r4.Key")
         found += conv(f"{ours}_value", f"KV_{theirs}_r4.Value")
-    for path, key in (("conv16", "convFM"), ("skip8", "RF3.convFS"), ("skip4", "RF2.convFS"),
-                      ("pred", "pred2")):
+    for path, key in (
+        ("conv16", "convFM"),
+        ("skip8", "RF3.convFS"),
+        ("skip4", "RF2.convFS"),
+        ("pred", "pred2"),
+    ):
         found += conv(f"decoder/{path}", f"Decoder.{key}")
-    for path, key in (("block16", "ResMM"), ("skip_block8", "RF3.ResFS"), ("block8", "RF3.ResMM"),
-                      ("skip_block4", "RF2.ResFS"), ("block4", "RF2.ResMM")):
+    for path, key in (
+        ("block16", "ResMM"),
+        ("skip_block8", "RF3.ResFS"),
+        ("block8", "RF3.ResMM"),
+        ("skip_block4", "RF2.ResFS"),
+        ("block4", "RF2.ResMM"),
+    ):
         found += block(f"decoder/{path}", f"Decoder.{key}")
     if align:
         for stride in ("8", "4"):

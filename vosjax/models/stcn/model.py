@@ -35,9 +35,15 @@ class Maps(NamedTuple):
     f4: jax.Array
 
 
-def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True,
-          use_others: bool = True, kernel: float | None = None,
-          short_side: int | None = 480) -> Model:
+def build(
+    *,
+    top_k: int | None = 20,
+    last_frame: bool = False,
+    cbam: bool = True,
+    use_others: bool = True,
+    kernel: float | None = None,
+    short_side: int | None = 480,
+) -> Model:
     """Builds an STCN: ResNet-50 key encoder, ResNet-18 value encoder.
 
     Args:
@@ -68,8 +74,9 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
         maps, weights = frame.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.thin, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.thin.shape[1:])
-        logits = each(lambda x: decoder.apply(weights, x[None], shared)[0], live, readout,
-                      together=together)
+        logits = each(
+            lambda x: decoder.apply(weights, x[None], shared)[0], live, readout, together=together
+        )
         return jax.nn.sigmoid(logits)
 
     def memorise(params, frame, masks, live, together):
@@ -101,12 +108,13 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
             "key_comp": key_comp.init(keys[2], f16)["params"],
             "value_encoder": random_encoder(keys[3], shapes(value_encoder, seen)),
             "fuser": fuser.init(keys[4], x, f16, method="whole")["params"],
-            "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"]}
+            "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"],
+        }
         stem, blend = params["value_encoder"]["conv1"], params["fuser"]["block1"]
         masks = orthogonal(keys[6], (7, 7, stem["kernel"].shape[2] - 3, stem["kernel"].shape[3]))
         stem["kernel"] = (QUIET * stem["kernel"]).at[:, :, 3:].set(masks)
         for layer in ("conv1", "downsample"):
-            blend[layer]["kernel"] = blend[layer]["kernel"].at[:, :, x.shape[3]:].multiply(QUIET)
+            blend[layer]["kernel"] = blend[layer]["kernel"].at[:, :, x.shape[3] :].multiply(QUIET)
         return params
 
     def group(path: str) -> str:
@@ -114,10 +122,14 @@ def build(*, top_k: int | None = 20, last_frame: bool = False, cbam: bool = True
             return "frozen"
         return "encoder" if path.startswith(("key_encoder/", "value_encoder/")) else "head"
 
-    family = Family(encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False,
-                    soft_given=True)
-    vos = matching.build(family, top_k=top_k, kernel=kernel, last_frame=last_frame,
-                         short_side=short_side)
-    starts = (("key_encoder", backbones.start("resnet:50")),
-              ("value_encoder", backbones.start("resnet:18", wider=("conv1/kernel",))))
+    family = Family(
+        encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False, soft_given=True
+    )
+    vos = matching.build(
+        family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+    )
+    starts = (
+        ("key_encoder", backbones.start("resnet:50")),
+        ("value_encoder", backbones.start("resnet:18", wider=("conv1/kernel",))),
+    )
     return Model(vos, fresh, names(cbam=cbam, use_others=use_others), group, starts=starts)

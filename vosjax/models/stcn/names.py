@@ -26,8 +26,10 @@ def value_encoder(*, use_others: bool) -> list[Name]:
     """The ResNet-18 that sees the masks."""
     found = resnet.names("18", "value_encoder", "value_encoder.", bias=True)
     stem = "value_encoder/conv1/kernel"
-    return [name._replace(layout=with_others) if use_others and name.path == stem else name
-            for name in found]
+    return [
+        name._replace(layout=with_others) if use_others and name.path == stem else name
+        for name in found
+    ]
 
 
 def names(*, cbam: bool, use_others: bool) -> Names:

@@ -1,0 +1,103 @@
+"""A network of a few lines that keeps the protocol: what tests run where no real one is needed."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax import memory
+from vosjax.layers.resize import resize_maps
+from vosjax.loading.pretrained import Loaded
+from vosjax.memory.read import read
+from vosjax.types import UNUSED_LOGIT, Model, Vos
+
+STRIDE, KEY = 8, 12
+
+
+class State(NamedTuple):
+    bank: Any
+    last: jax.Array
+    live: jax.Array
+
+
+def vos(*, slots=4, hard=True, top_k=None) -> Vos:
+    """Patches of a frame vote for what similar patches of remembered frames were."""
+
+    def grid(spec):
+        return spec.height // STRIDE, spec.width // STRIDE
+
+    def pool(maps):  # [N+1, H, W] -> [P, N+1]
+        channels, height, width = maps.shape
+        cells = maps.reshape(channels, height // STRIDE, STRIDE, width // STRIDE, STRIDE)
+        return cells.mean((2, 4)).reshape(channels, -1).T
+
+    def init(params, spec):
+        places = grid(spec)[0] * grid(spec)[1]
+        entry = {"k": jnp.zeros((places, KEY)), "v": jnp.zeros((places, spec.objects + 1))}
+        return State(
+            memory.init(entry, spec.capacity),
+            jnp.zeros((places, spec.objects + 1)),
+            jnp.zeros(spec.objects, bool),
+        )
+
+    def encode(params, frame, rng=None):
+        height, width, _ = frame.shape
+        cells = frame.reshape(height // STRIDE, STRIDE, width // STRIDE, STRIDE, 3)
+        cells = cells.transpose(0, 2, 1, 3, 4).reshape(-1, STRIDE * STRIDE * 3)
+        return 4 * jnp.tanh((cells - 0.5) @ params["key"]), jnp.zeros((height, width))
+
+    def predict(params, state, features, rng=None):
+        key, plane = features
+        votes = read(
+            key[:, None],
+            state.bank.data["k"][:, :, None],
+            state.bank.data["v"][:, :, None],
+            state.bank.valid,
+            top_k=top_k,
+            metric="l2",
+        )[:, 0]
+        height, width = plane.shape
+        logits = (votes + 0.2 * state.last) * params["gain"]
+        logits = logits.at[:, 0].add(1e-3).T.reshape(-1, height // STRIDE, width // STRIDE)
+        logits = resize_maps(logits, height, width)
+        used = jnp.concatenate([jnp.ones(1, bool), state.live])
+        return jnp.where(used[:, None, None], logits, UNUSED_LOGIT), key
+
+    def commit(params, state, aux, probs, given, when, rng=None):
+        fed = probs
+        if hard:
+            fed = jax.nn.one_hot(probs.argmax(0), probs.shape[0], axis=0)
+        value = pool(fed)
+        live = state.live | given
+        holds = live.any()
+        bank = memory.write(
+            state.bank,
+            {"k": aux, "v": value},
+            time=when.time,
+            when=holds & when.remember,
+            pin=when.annotated,
+        )
+        return State(bank, jnp.where(holds, value, state.last), live)
+
+    def size(height, width, scale=1.0):
+        return tuple(max(round(side * scale / STRIDE), 1) * STRIDE for side in (height, width))
+
+    return Vos(init, encode, predict, commit, size, slots)
+
+
+def fresh(rng):
+    return {
+        "key": 2 * jax.random.normal(rng, (STRIDE * STRIDE * 3, KEY)) / STRIDE,
+        "gain": jnp.array(8.0),
+    }
+
+
+def model(*, gap=2, limit=8, **settings) -> Loaded:
+    """A `Loaded` toy."""
+    network = Model(vos(**settings), fresh, None, lambda path: "head")
+    return Loaded(
+        network,
+        fresh(jax.random.PRNGKey(0)),
+        {"sha256": "toy"},
+        {"family": "toy", "model": {}, "gap": gap, "limit": limit},
+    )

@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat: frames, input, engine, scoring, operation counts."""

@@ -1,0 +1,173 @@
+"""What a traced function costs: floating-point operations and activations, counted from its jaxpr.
+
+The compiler's own cost analysis counts the body of a loop once, however often it runs, and on CPUs
+nothing of what it hands to a library. Here a loop's body counts as often as the loop is long, of a
+branch the one that the given values choose, the dearest where they do not say, and where platforms
+have forms of their own the general one.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+SMALL = 4096  # elements of a value that is followed through the program
+FREE = frozenset(
+    """
+    broadcast_in_dim reshape transpose squeeze expand_dims convert_element_type bitcast_convert_type
+    slice dynamic_slice dynamic_update_slice gather concatenate pad rev iota copy copy_p select_n
+    stop_gradient device_put split tile sharding_constraint optimization_barrier platform_index
+    """.split()
+)
+
+
+class Cost(NamedTuple):
+    """What was counted.
+
+    products     {dtype name: operations of matrix products and convolutions}, two a multiplication
+    others       operations elsewhere: one for every element that is computed or summed
+    activations  elements that matrix products and convolutions put out
+    unbounded    loops whose length only the run will tell; their bodies count once
+    """
+
+    products: dict
+    others: float = 0.0
+    activations: float = 0.0
+    unbounded: int = 0
+
+    @property
+    def flops(self) -> float:
+        """All operations."""
+        return sum(self.products.values()) + self.others
+
+    def plus(self, other: "Cost", times: float = 1) -> "Cost":
+        """This and `times` the other."""
+        products = dict(self.products)
+        for dtype, count in other.products.items():
+            products[dtype] = products.get(dtype, 0.0) + times * count
+        return Cost(
+            products,
+            self.others + times * other.others,
+            self.activations + times * other.activations,
+            self.unbounded + other.unbounded,
+        )
+
+
+def count(function: Callable, *args: Any, **kwargs: Any) -> Cost:
+    """The cost of one call.
+
+    Args:
+      function: traceable.
+      *args: pytrees of arrays, whose small values choose branches, or of `jax.ShapeDtypeStruct`,
+        of which only shapes are known.
+      **kwargs: likewise.
+    """
+    traced = jax.make_jaxpr(function)(*args, **kwargs)
+    known = [
+        leaf
+        if isinstance(leaf, (jax.Array, np.ndarray, np.generic)) and leaf.size <= SMALL
+        else None
+        for leaf in jax.tree.leaves((args, kwargs))
+    ]
+    return _count(traced.jaxpr, traced.consts, known)[0]
+
+
+def _count(jaxpr, consts, inputs) -> tuple[Cost, list]:
+    """The cost of a jaxpr, and its outputs as far as they are known."""
+    values = dict(zip(jaxpr.constvars, consts))
+    values |= {var: value for var, value in zip(jaxpr.invars, inputs) if value is not None}
+    total = Cost({})
+
+    def value_of(atom):
+        return atom.val if isinstance(atom, core.Literal) else values.get(atom)
+
+    for eqn in jaxpr.eqns:
+        given = [value_of(atom) for atom in eqn.invars]
+        cost, found = _equation(eqn, given)
+        total = total.plus(cost)
+        for var, value in zip(eqn.outvars, found):
+            if value is not None:
+                values[var] = value
+    return total, [value_of(atom) for atom in jaxpr.outvars]
+
+
+def _equation(eqn, given) -> tuple[Cost, list]:
+    name, params, unknown = eqn.primitive.name, eqn.params, [None] * len(eqn.outvars)
+    if name == "platform_index":  # the last of the branches is that of all other platforms
+        return Cost({}), [np.int32(len(params["platforms"]) - 1)]
+    if name == "cond":
+        return _branches(params["branches"], given, unknown)
+    if name == "scan":
+        body = params["jaxpr"]
+        consts = given[: _scan_consts(eqn, body.jaxpr)]
+        cost, _ = _count(
+            body.jaxpr, body.consts, consts + [None] * (len(body.jaxpr.invars) - len(consts))
+        )
+        return Cost({}).plus(cost, params["length"]), unknown
+    if name == "while":
+        found = Cost({}, unbounded=1)
+        for body in (params["cond_jaxpr"], params["body_jaxpr"]):
+            found = found.plus(_count(body.jaxpr, body.consts, [None] * len(body.jaxpr.invars))[0])
+        return found, unknown
+    inner = next(
+        (params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params), None
+    )
+    if inner is not None:
+        closed = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
+        return _count(closed.jaxpr, closed.consts, given)
+    return _cost(eqn), _folded(eqn, given, unknown)
+
+
+def _scan_consts(eqn, body) -> int:
+    """How many of a scan's inputs are the same in every turn.
+
+    Inputs are constants, carry and rows; rows lose their first axis on the way into the body, and
+    rows of the output gain one. Told by these shapes, as the parameters' names change with JAX.
+    """
+
+    def kept(outer, inner):
+        return sum(len(a.aval.shape) == len(b.aval.shape) for a, b in zip(outer, inner))
+
+    return kept(eqn.invars, body.invars) - kept(eqn.outvars, body.outvars)
+
+
+def _branches(branches, given, unknown) -> tuple[Cost, list]:
+    if given[0] is not None:
+        chosen = branches[int(np.clip(int(given[0]), 0, len(branches) - 1))]
+        return _count(chosen.jaxpr, chosen.consts, given[1:])
+    costs = [_count(branch.jaxpr, branch.consts, given[1:])[0] for branch in branches]
+    return max(costs, key=lambda cost: cost.flops), unknown
+
+
+def _folded(eqn, given, unknown) -> list:
+    """The outputs where all inputs are known and small."""
+    sizes = [math.prod(var.aval.shape) for var in eqn.outvars]
+    if any(value is None for value in given) or max(sizes, default=0) > SMALL or eqn.effects:
+        return unknown
+    with jax.ensure_compile_time_eval():
+        found = eqn.primitive.bind(*map(jnp.asarray, given), **eqn.params)
+    return list(found) if eqn.primitive.multiple_results else [found]
+
+
+def _cost(eqn) -> Cost:
+    """The cost of an equation that holds no program of its own."""
+    name = eqn.primitive.name
+    out = eqn.outvars[0].aval if eqn.outvars else None
+    shapes = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]
+    if name == "dot_general":
+        (left, _), _ = eqn.params["dimension_numbers"]
+        deep = math.prod(shapes[0][axis] for axis in left)
+    elif name == "conv_general_dilated":
+        deep = math.prod(shapes[1]) // shapes[1][eqn.params["dimension_numbers"].rhs_spec[0]]
+    elif name in FREE or out is None:
+        return Cost({})
+    elif name.startswith(("reduce_", "arg", "cum", "sort", "top_k", "scatter")):
+        return Cost({}, float(max(map(math.prod, shapes))))
+    else:
+        return Cost({}, float(math.prod(out.shape)))
+    size = float(math.prod(out.shape))
+    return Cost({eqn.invars[0].aval.dtype.name: 2 * deep * size}, activations=size)

@@ -1,0 +1,134 @@
+"""What each part of the offline speed is worth: whole videos run in four ways, taking turns.
+
+    python -m vosjax.bench.engine [--config configs/aot_t.py] [--weights FOLDER]
+
+The ways, each with what those before it have:
+  frame by frame   read, compute, write, one after the other (`Tracker.step`)
+  overlapped       reading and writing beside the device (`Engine`, one frame at a time)
+  encoded ahead    frames encoded `--chunk` at a time
+  side by side     `--batch` videos in one `vmap`
+
+Each round runs all ways once over the same rendered videos; prints the median frames/s of each with
+its spread, and the gain over the first. Programs are compiled before. Without --weights they are
+random, which takes the same time.
+"""
+
+import argparse
+import importlib.util
+import pathlib
+import statistics
+import tempfile
+import time
+
+import jax
+import numpy as np
+from engine import Engine
+
+from vosjax.eval import dataset, layout, plan, rendered_set
+from vosjax.eval import folder as files
+from vosjax.io.palette import write_label_png
+from vosjax.io.video import read_image
+from vosjax.loading import pretrained
+from vosjax.loading.ensembles import Part
+from vosjax.runs import record
+from vosjax.tracking.tracker import Tracker
+
+
+def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, list[float]]:
+    """{way: frames/s of each round} over the videos of a DAVIS folder."""
+    sequences = layout.discover(data)
+    count = sum(len(each.frames) for each in sequences)
+    slots, config = model.model.vos.slots, model.config
+    memory = dataset.Memory(config["gap"], config["limit"])
+    part = Part(model.model.vos, model.params, 0)
+    engines = {
+        "overlapped": (Engine([part]), 1),
+        "encoded ahead": (Engine([part], chunk=chunk), 1),
+        "side by side": (Engine([part], chunk=chunk), batch),
+    }
+    seconds = {name: [] for name in ("frame by frame", *engines)}
+    for number in range(rounds + 1):  # the first one compiles
+        with tempfile.TemporaryDirectory() as scratch:
+            start = time.perf_counter()
+            _frame_by_frame(model, sequences, pathlib.Path(scratch))
+            seconds["frame by frame"].append(time.perf_counter() - start)
+        for name, (engine, together) in engines.items():
+            with tempfile.TemporaryDirectory() as scratch:
+                settings = dataset.Settings(pathlib.Path(scratch), memory, together, 2017)
+                start, before = time.perf_counter(), engine.compile_seconds
+                dataset.run(sequences, [engine], settings, slots=slots, stop=[])
+                took = time.perf_counter() - start - (engine.compile_seconds - before)
+                seconds[name].append(took)
+                if len(list((pathlib.Path(scratch) / "videos").glob("*.json"))) < len(sequences):
+                    raise RuntimeError(f"{name}: {files.failures(scratch)}")
+    return {name: [count / took for took in times[1:]] for name, times in seconds.items()}
+
+
+def _frame_by_frame(model, sequences, folder):
+    for sequence in sequences:
+        size = read_image(sequence.frames[0]).shape[:2]
+        shapes = plan.plan(
+            sequence,
+            size,
+            slots=model.model.vos.slots,
+            gap=model.config["gap"],
+            limit=model.config["limit"],
+        )
+        tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
+        for index, frame in enumerate(sequence.frames):
+            given = layout.read_given(sequence, index) if index in shapes.given else None
+            labels, _ = tracker.step(read_image(frame), given)
+            write_label_png(files.mask_file(folder, sequence, index), labels)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/aot_t.py")
+    parser.add_argument("--weights")
+    parser.add_argument("--gap", type=int, default=5)
+    parser.add_argument("--size", default="480x854", help="height x width")
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--videos", type=int, default=4)
+    parser.add_argument("--objects", type=int, default=1, help="most in a video")
+    parser.add_argument("--chunk", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    spec = importlib.util.spec_from_file_location("recipe", options.config)
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    config = recipe.get_config()
+    model = (
+        pretrained.load(options.weights, gap=options.gap)
+        if options.weights
+        else pretrained.fresh(
+            {"family": config.family, "model": dict(config.model), "gap": options.gap}
+        )
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        rendered_set.write(
+            scratch,
+            clips=options.videos,
+            frames=options.frames,
+            size=tuple(int(side) for side in options.size.split("x")),
+            objects=options.objects,
+        )
+        found = measure(
+            model, scratch, chunk=options.chunk, batch=options.batch, rounds=options.rounds
+        )
+    told = record.versions()
+    print(
+        f"{told['device']} ({told['platform']}, {len(jax.local_devices())} devices), jax "
+        f"{told['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
+    )
+    first = statistics.median(found["frame by frame"])
+    for name, rates in found.items():
+        middle = statistics.median(rates)
+        print(
+            f"{name:<15} {middle:8.2f} frames/s ({min(rates):.2f} .. {np.max(rates):.2f}), "
+            f"{middle / first:.2f} times the first"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""How fast scoring is: folders of label maps, 1..n processes, against the rule written plainly.
+
+    python -m vosjax.bench.scoring --truth DAVIS/Annotations/480p --prediction MASKS
+
+Prints the median and the spread of each way's wall time, its median processor time (all processes
+and threads together: what still means something on a busy machine), and the ratios of both to the
+plain way, which takes every object by itself, over whole frames, and dilates its boundaries by the
+disk. Without
+--prediction each frame is predicted by the truth of the frame before (a good but not exact mask),
+so that any annotated folder can be timed. The rounds alternate between the ways: a busy machine
+then slows all of them alike. The global tables of all ways are compared and must agree.
+"""
+
+import argparse
+import math
+import pathlib
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+
+import cv2
+import numpy as np
+
+from vosjax.eval import metrics, protocols, scoring
+from vosjax.io.palette import read_label_png
+
+
+def plain_frame_scores(truth, prediction, *, objects, bound=0.008):
+    """`metrics.frame_scores` as the definition reads: object by object, nothing cropped."""
+    radius = metrics.tolerance(*truth.shape, bound=bound)
+    offsets = np.arange(-radius, radius + 1)
+    disk = (offsets[:, None] ** 2 + offsets**2 <= radius**2).astype(np.uint8)
+    scores = [_plain_object(truth == key, prediction == key, disk) for key in objects]
+    return tuple(np.array(scores, dtype=np.float64).reshape(-1, 2).T)
+
+
+def _plain_object(truth, prediction, disk):
+    union = np.count_nonzero(truth | prediction)
+    similarity = np.count_nonzero(truth & prediction) / union if union else 1.0
+    edges = metrics.boundary(truth), metrics.boundary(prediction)
+    near = [cv2.dilate(edge.astype(np.uint8), disk) != 0 for edge in edges]
+    count = [np.count_nonzero(edge) for edge in edges]
+    if 0 in count:
+        return similarity, float(count[0] == count[1])
+    precision = np.count_nonzero(edges[1] & near[0]) / count[1]
+    recall = np.count_nonzero(edges[0] & near[1]) / count[0]
+    both = precision + recall
+    return similarity, 2 * precision * recall / both if both else 0.0
+
+
+def plain_davis_table(truth, prediction):
+    """The DAVIS 2017 table of two folders by `plain_frame_scores`, one process."""
+    results = {}
+    for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
+        files = sorted(folder.glob("*.png"))
+        first = read_label_png(files[0])
+        count = int(first[first != protocols.VOID].max())
+        curves = []
+        for file in files[1:-1]:
+            labels = read_label_png(file)
+            guess = read_label_png(prediction / folder.name / file.name)
+            labels = np.where(labels == protocols.VOID, 0, labels)
+            curves.append(plain_frame_scores(labels, guess, objects=range(1, count + 1)))
+        j, f = np.moveaxis(np.array(curves), 0, -1)
+        results[folder.name] = {
+            "objects": {str(key + 1): _row(j[key], f[key]) for key in range(count)}
+        }
+    return protocols.davis().total(results)
+
+
+def _row(j, f):
+    names = ("Mean", "Recall", "Decay")
+    row = {f"J-{name}": value for name, value in zip(names, metrics.statistics(j))}
+    return row | {f"F-{name}": value for name, value in zip(names, metrics.statistics(f))}
+
+
+def delayed_truth(truth, output):
+    """Writes each frame's truth as the prediction of the next one; sequences with 3 frames or more.
+
+    Returns the two folders to score: symbolic links to the sequences that qualify, and predictions.
+    """
+    for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
+        files = sorted(folder.glob("*.png"))
+        if len(files) < 3:
+            continue
+        (output / "truth").mkdir(exist_ok=True, parents=True)
+        (output / "prediction" / folder.name).mkdir(parents=True)
+        (output / "truth" / folder.name).symlink_to(folder.resolve())
+        for file, before in zip(files, [files[0], *files]):
+            shutil.copyfile(before, output / "prediction" / folder.name / file.name)
+    return output / "truth", output / "prediction"
+
+
+def measure(truth, prediction, *, processes=(1, 2, 4), rounds=5):
+    """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes."""
+    protocol = protocols.davis()
+    ways = {"plain, 1 process": lambda: plain_davis_table(truth, prediction)}
+    for count in processes:
+        ways[f"vosjax, {count} process{'es' if count > 1 else ''}"] = lambda count=count: (
+            scoring.score(truth, prediction, protocol=protocol, processes=count)["global"]
+        )
+    seconds, tables = {name: [] for name in ways}, {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start, used = time.perf_counter(), _processor_seconds()
+            tables[name] = way()
+            seconds[name].append((time.perf_counter() - start, _processor_seconds() - used))
+    reference = tables["plain, 1 process"]
+    for name, table in tables.items():
+        if any(not math.isclose(table[key], reference[key], abs_tol=1e-9) for key in reference):
+            raise AssertionError(f"{name} gives {table}, the plain way {reference}")
+    return seconds
+
+
+def _processor_seconds():
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in usage)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--truth", type=pathlib.Path, required=True)
+    parser.add_argument("--prediction", type=pathlib.Path)
+    parser.add_argument("--processes", default="1,2,4")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    counts = [int(count) for count in options.processes.split(",")]
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = options.truth, options.prediction
+        if options.prediction is None:
+            folders = delayed_truth(options.truth, pathlib.Path(scratch))
+        seconds = measure(*folders, processes=counts, rounds=options.rounds)
+    plain = _medians(seconds["plain, 1 process"])
+    for name, values in seconds.items():
+        wall, used = _medians(values)
+        spread = sorted(value for value, _ in values)
+        print(
+            f"{name:<20} {wall:7.2f} s ({spread[0]:.2f} .. {spread[-1]:.2f}), {used:7.2f} s of "
+            f"processor; plain takes {plain[0] / wall:.2f} and {plain[1] / used:.2f} times that"
+        )
+
+
+def _medians(pairs):
+    return [statistics.median(values) for values in zip(*pairs)]
+
+
+if __name__ == "__main__":
+    main()

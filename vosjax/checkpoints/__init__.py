@@ -1,0 +1,1 @@
+"""Weights on disk: the project's own format, and published PyTorch files."""

@@ -1,0 +1,50 @@
+"""A reference's state dict as weights of ours: strict, so that nothing is lost without a word."""
+
+import re
+
+import numpy as np
+
+from vosjax.checkpoints.weights import complain
+from vosjax.names import Names
+
+
+def convert(state: dict[str, np.ndarray], names: Names, *, expected: dict | None = None) -> dict:
+    """Renames every tensor of a checkpoint and lays it out as ours.
+
+    Args:
+        state: {reference's key: array}, see `pth.state_dict`.
+        names: where each weight of ours stands, and which other keys may be there.
+        expected: {path: (shape, dtype)} of the network's weights, to be checked as well.
+
+    Returns:
+        {path: contiguous array}, flat; `weights.nest` makes params of it.
+
+    Raises:
+        InputError: names every key that is missing, not expected or of a wrong rank, and with
+            `expected` every weight of another shape, all in one error.
+    """
+    ignored = [re.compile(pattern) for pattern in names.ignored]
+    used = {entry.key for entry in names.entries}
+    flat, misshapen = {}, []
+    for path, key, layout in names.entries:
+        if key not in state:
+            continue
+        try:
+            flat[path] = np.asarray(layout(state[key]), order="C")
+        except (ValueError, IndexError) as error:
+            misshapen.append(f"{key} {list(state[key].shape)} ({error})")
+    missing = sorted(used - state.keys())
+    extra = sorted(
+        key for key in state.keys() - used if not any(pattern.fullmatch(key) for pattern in ignored)
+    )
+    keys = {entry.path: entry.key for entry in names.entries}
+    notes = [("missing", missing), ("not expected", extra), ("of a wrong rank", misshapen)]
+    found, wanted = {}, {}
+    if expected is not None:
+        if unnamed := sorted(expected.keys() - keys.keys()):
+            notes.append(("without a name in the checkpoint", unnamed))
+        # Those that are missing above have been named; what is left differs by shape or is unknown.
+        found = {f"{keys[p]} as {p}": (a.shape, a.dtype) for p, a in flat.items()}
+        wanted = {f"{keys[p]} as {p}": expected[p] for p in flat if p in expected}
+    complain("the checkpoint does not fit the network", found, wanted, notes=notes)
+    return flat

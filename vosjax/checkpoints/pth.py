@@ -1,0 +1,285 @@
+"""Reads PyTorch `.pth` files with NumPy alone, without running anything that is in them.
+
+Formats: the zip archive of PyTorch 1.6 and later, and the stream of pickles before that. Both hold
+a pickle of plain containers whose tensors point into storages (flat arrays of one type); see
+`torch.serialization` and `torch._utils._rebuild_tensor_v2` for the reference.
+"""
+
+import io
+import math
+import pathlib
+import struct
+import zipfile
+from collections import OrderedDict
+from typing import Any, BinaryIO
+
+import ml_dtypes
+import numpy as np
+
+from vosjax.checkpoints.unpickle import Global, plain_key, unpickle
+from vosjax.errors import InputError
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_STORAGES = {
+    "FloatStorage": np.float32,
+    "DoubleStorage": np.float64,
+    "HalfStorage": np.float16,
+    "BFloat16Storage": ml_dtypes.bfloat16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+    "ComplexFloatStorage": np.complex64,
+    "ComplexDoubleStorage": np.complex128,
+}
+
+
+def read_pth(path) -> Any:
+    """The object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
+
+    Arrays keep their dtype (bfloat16 as ml_dtypes.bfloat16). They may share memory and need not be
+    contiguous, as the tensors did.
+
+    Raises:
+        InputError: missing; neither of the two formats; damaged or truncated; a tensor that reaches
+            beyond its storage; a global besides tensors' own (it is named, and not imported): so
+            whole pickled modules and malicious files are refused, and nothing is executed.
+    """
+    path = pathlib.Path(path)
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(4)
+            file.seek(0)
+            return (_read_zip if start == b"PK\x03\x04" else _read_stream)(file, size)
+    except InputError as error:
+        raise InputError(f"checkpoint {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(
+            f"checkpoint {path} cannot be read: {error.strerror}; name a PyTorch .pth file"
+        ) from error
+
+
+def state_dict(obj) -> dict[str, np.ndarray]:
+    """The weights inside of what `read_pth` returned.
+
+    They stand under 'state_dict', else 'model', else 'network', else they are the object itself;
+    a leading 'module.' (of DataParallel) is taken off the names. EMA files look the same.
+
+    Raises:
+        InputError: no dict of arrays is found; two names become one without 'module.'.
+    """
+    for key in ("state_dict", "model", "network"):
+        if isinstance(obj, dict) and isinstance(obj.get(key), dict):
+            obj = obj[key]
+            break
+    if not isinstance(obj, dict) or not obj:
+        raise InputError(
+            f"the checkpoint holds {type(obj).__name__}, a state dict is expected: "
+            "under 'state_dict', 'model' or 'network', or alone"
+        )
+    state = {}
+    for key, value in obj.items():
+        if not isinstance(key, str) or not isinstance(value, np.ndarray):
+            raise InputError(
+                f"the checkpoint is no state dict: {key!r} is "
+                f"{type(value).__name__}, a tensor is expected"
+            )
+        name = key.removeprefix("module.")
+        if name in state:
+            raise InputError(f"the checkpoint holds {name} both with and without 'module.'")
+        state[name] = value
+    return state
+
+
+def _tokens(limit: int) -> dict[str, Global]:
+    """The globals that may occur. `limit`: bytes of the file, which bound every size in it."""
+
+    def tensor(storage, offset, size, stride, *_):
+        return _view(storage, offset, size, stride, limit)
+
+    def parameter(data, *_):
+        if not isinstance(data, np.ndarray):
+            raise InputError("the pickle in it is damaged: a parameter without a tensor")
+        return data
+
+    def ordered(*args):
+        if not args:
+            return OrderedDict()
+        (items,) = args
+        return OrderedDict((plain_key(key), value) for key, value in items)
+
+    def shape(values):
+        return tuple(int(v) for v in values)
+
+    known = {
+        f"torch.{name}": Global(name, value=np.dtype(dtype)) for name, dtype in _STORAGES.items()
+    }
+    for name, build in (
+        ("torch._utils._rebuild_tensor_v2", tensor),
+        ("torch._utils._rebuild_tensor", tensor),
+        ("torch._utils._rebuild_parameter", parameter),
+        ("collections.OrderedDict", ordered),
+        ("torch.Size", shape),
+    ):
+        known[name] = Global(name, build)
+    return known
+
+
+def _view(storage, offset, size, stride, limit: int) -> np.ndarray:
+    """A strided view of a storage, with every number checked."""
+    numbers = (offset, *size, *stride)
+    if (
+        not isinstance(storage, np.ndarray)
+        or len(size) != len(stride)
+        or len(size) > 32
+        or any(type(n) is not int or n < 0 for n in numbers)
+    ):
+        raise InputError("the pickle in it is damaged: a tensor of impossible shape")
+    count = math.prod(size)
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if count else offset
+    if last >= len(storage) + (count == 0) or count > limit:
+        raise InputError(
+            f"a tensor of shape {list(size)}, stride {list(stride)} at {offset} "
+            f"reaches beyond its storage of {len(storage)} elements: the file is "
+            "damaged"
+        )
+    step = storage.dtype.itemsize
+    return np.lib.stride_tricks.as_strided(
+        storage[offset:], tuple(size), tuple(s * step for s in stride)
+    )
+
+
+def _storage_id(pid: tuple, limit: int) -> tuple[np.dtype, str, int]:
+    """(dtype, key, number of elements) of a persistent id."""
+    if len(pid) < 5 or pid[0] != "storage":
+        what = pid[0] if pid and isinstance(pid[0], str) else "something else"
+        raise InputError(
+            f"it holds a {what} where a storage is expected: a whole module was "
+            "pickled or the file is damaged; save the state_dict"
+        )
+    _, kind, key, _, count = pid[:5]
+    if (
+        not isinstance(kind, Global)
+        or kind.value is None
+        or not isinstance(key, str)
+        or type(count) is not int
+        or count < 0
+    ):
+        raise InputError("the pickle in it is damaged: a storage of unknown type or size")
+    if count * kind.value.itemsize > limit:
+        raise InputError(
+            f"a storage of {count} elements is larger than the file: it is truncated or damaged"
+        )
+    return kind.value, key, count
+
+
+def _read_zip(file: BinaryIO, limit: int) -> Any:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = {info.filename: info for info in archive.infolist()}
+            found = [name for name in entries if name.endswith("/data.pkl")]
+            if len(found) != 1:
+                raise InputError("it is a zip file, but no PyTorch checkpoint: it has no data.pkl")
+            root = found[0].removesuffix("data.pkl")
+
+            def entry(name, size=None):
+                info = entries.get(name)
+                if info is None:
+                    raise InputError(f"{name} is missing in it: it is truncated or damaged")
+                if info.compress_type != zipfile.ZIP_STORED:
+                    raise InputError(
+                        f"{name} is compressed in it, which PyTorch never does: save "
+                        "it again with torch.save"
+                    )
+                if size is not None and info.file_size != size:
+                    raise InputError(
+                        f"{name} has {info.file_size} bytes instead of {size}: it is damaged"
+                    )
+                return archive.read(info)
+
+            if root + "byteorder" in entries and entry(root + "byteorder").strip() != b"little":
+                raise InputError("it was written on a big-endian machine: save it on another")
+            storages = {}
+
+            def load(pid):
+                dtype, key, count = _storage_id(pid, limit)
+                if key not in storages:
+                    data = entry(f"{root}data/{key}", count * dtype.itemsize)
+                    # A bytearray's memory can be written, as that of any other array.
+                    storages[key] = np.frombuffer(bytearray(data), dtype)
+                if storages[key].dtype != dtype or len(storages[key]) != count:
+                    raise InputError(f"storage {key} has two types in it: it is damaged")
+                return storages[key]
+
+            return unpickle(io.BytesIO(entry(found[0])), known=_tokens(limit), load=load)
+    except InputError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise InputError(f"the archive is damaged or truncated ({error})") from error
+
+
+def _read_stream(file: BinaryIO, limit: int) -> Any:
+    """The format before 1.6.
+
+    Pickles of a magic number, the version, the system, the object and the storages' keys; then for
+    every key an int64 number of elements and the values. The tensors come before their data, so
+    they are made as views of storages that are filled at the end.
+    """
+    known, storages = _tokens(limit), {}
+
+    def load(pid):
+        dtype, key, count = _storage_id(pid, limit)
+        if key not in storages:
+            if sum(s.nbytes for s in storages.values()) + count * dtype.itemsize > limit:
+                raise InputError("its storages are larger than the file: it is truncated")
+            storages[key] = np.zeros(count, dtype)
+        storage = storages[key]
+        if storage.dtype != dtype or len(storage) != count:
+            raise InputError(f"storage {key} has two types in it: it is damaged")
+        if len(pid) > 5 and pid[5] is not None:  # a part of a storage: (key, offset, size)
+            _, offset, size = pid[5]
+            return _view(storage, offset, (size,), (1,), limit)
+        return storage
+
+    def nothing(pid):
+        raise InputError("it is damaged: a storage where none is expected")
+
+    try:
+        magic = unpickle(file, known={}, load=nothing)
+    except InputError:
+        magic = None
+    if magic != _MAGIC:
+        raise InputError(
+            "it is neither a zip archive (PyTorch 1.6 and later) nor an older stream "
+            "of pickles: it is damaged or no PyTorch file"
+        )
+    unpickle(file, known={}, load=nothing)  # the protocol's version, 1001 since ever
+    system = unpickle(file, known={}, load=nothing)
+    if not isinstance(system, dict) or not system.get("little_endian", False):
+        raise InputError("it was written on a big-endian machine: save it on another")
+    result = unpickle(file, known=known, load=load)
+    keys = unpickle(file, known={}, load=nothing)
+    if (
+        not isinstance(keys, list)
+        or not all(isinstance(key, str) for key in keys)
+        or sorted(keys) != sorted(storages)
+    ):
+        raise InputError("it is damaged: its list of storages does not agree with its tensors")
+    for key in keys:
+        storage = storages[key]
+        count = file.read(8)
+        if len(count) != 8 or int.from_bytes(count, "little", signed=True) != len(storage):
+            raise InputError(f"it is truncated or damaged at storage {key}")
+        if file.readinto(memoryview(storage.view(np.uint8))) != storage.nbytes:
+            raise InputError(f"it is truncated: storage {key} ends early")
+    return result

@@ -1,0 +1,1 @@
+"""Combinators: each takes and gives a `Vos`, so they nest."""

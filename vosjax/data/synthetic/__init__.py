@@ -1,0 +1,1 @@
+"""Clips made of nothing: sprites that move before a background."""

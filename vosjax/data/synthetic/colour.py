@@ -1,0 +1,108 @@
+"""Photometric changes of whole clips: jitter, slow light drift, sensor noise, compression, blur.
+
+Labels never change.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from vosjax.data.synthetic.motion import curve
+
+_LUMA = np.array([0.299, 0.587, 0.114])
+_GREY = np.tile(_LUMA, (3, 1))
+_CHROMA = np.array([[0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+_YIQ = np.vstack([_LUMA, _CHROMA])
+_RGB = np.linalg.inv(_YIQ)
+
+
+class Colour(NamedTuple):
+    """Strengths (ranges around 1, hue as a share of a full turn) and probabilities per clip."""
+
+    brightness: float = 0.3
+    contrast: float = 0.3
+    saturation: float = 0.3
+    hue: float = 0.05
+    clip_jitter: float = 0.8  # probability of one jitter for the whole clip
+    frame_jitter: float = 0.15  # strength of the jitter of single frames, relative to the clip's
+    drift: float = 0.1  # amplitude of slow changes of brightness
+    grey: float = 0.05  # probability
+    blur: float = 0.15  # probability of a Gaussian blur of the whole clip, sigma up to 1.2 px
+    noise: float = 0.3  # probability of sensor noise, deviation up to 8 of 255
+    jpeg: float = 0.25  # probability of compression, quality 30..90
+
+
+def mix(rng, colour, strength=1.0):
+    """A random colour transform: float [3, 4], an affine map of RGB in 0..255."""
+
+    def around():
+        return rng.uniform(-1, 1) * strength
+
+    turn = 2 * np.pi * colour.hue * around()
+    rotate = np.array(
+        [[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]]
+    )
+    saturation = 1 + colour.saturation * around()
+    matrix = saturation * (_RGB @ rotate @ _YIQ) + (1 - saturation) * _GREY
+    contrast = 1 + colour.contrast * around()
+    offset = 127.5 * (1 - contrast) + 127.5 * colour.brightness * around() * 0.6
+    gain = (1 + colour.brightness * around() * 0.6) * contrast
+    return np.column_stack([gain * matrix, np.full(3, offset)])
+
+
+def alter(frames, *, when, colour, rng):
+    """Photometric augmentation of frames uint8 [T, H, W, 3] taken at times [T]; a new array."""
+    whole = np.eye(3, 4)
+    if rng.random() < colour.clip_jitter:
+        whole = mix(rng, colour)
+    if rng.random() < colour.grey:
+        whole = _GREY @ whole
+    light = 1 + colour.drift * rng.random() * curve(rng, when)
+    sigma = rng.uniform(0.3, 1.2) if rng.random() < colour.blur else 0.0
+    noise = _noise(rng, frames.shape[1:]) if rng.random() < colour.noise else None
+    quality = int(rng.integers(30, 91)) if rng.random() < colour.jpeg else None
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        single = mix(rng, colour, colour.frame_jitter) * light[t]
+        joint = np.column_stack(
+            [single[:, :3] @ whole[:, :3], single[:, :3] @ whole[:, 3] + single[:, 3]]
+        )
+        frame = cv2.transform(frame, joint)
+        if sigma:
+            frame = cv2.GaussianBlur(frame, (0, 0), sigma)
+        if noise is not None:
+            x, y = rng.integers(0, 17, 2)
+            frame = cv2.add(
+                frame, noise[y : y + frame.shape[0], x : x + frame.shape[1]], dtype=cv2.CV_8U
+            )
+        out[t] = frame if quality is None else _compress(frame, quality)
+    return out
+
+
+def tint(rng, when, strength):
+    """Colour tables uint8 [T, 256, 4] of one thing whose colour drifts; opacity is kept."""
+    base = 1 + strength * rng.uniform(-1, 1, 3)
+    gain = base * (1 + strength * np.stack([0.7 * curve(rng, when)] * 3, 1))
+    table = np.empty((len(when), 256, 4), np.uint8)
+    levels = np.arange(256)
+    table[..., :3] = np.clip(levels[None, :, None] * gain[:, None], 0, 255)
+    table[..., 3] = levels
+    return table
+
+
+def _noise(rng, shape):
+    height, width, channels = shape
+    deviation = np.float32(rng.uniform(1, 8))
+    return (
+        rng.standard_normal((height + 16, width + 16, channels), np.float32) * deviation
+    ).astype(np.int16)
+
+
+def _compress(frame, quality):
+    done, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(
+            f"OpenCV could not compress a frame of shape {frame.shape}; expected uint8 [H, W, 3]"
+        )
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -1,0 +1,137 @@
+"""Smooth random motion: affine transforms and bending waves as arrays over the frames of a clip."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Motion(NamedTuple):
+    """How strongly things move, per unit of time (about one frame).
+
+    Lengths are fractions of the frame's side.
+    """
+
+    speed: float = 0.1  # top speed of objects; each draws its own, log-uniform from a twentieth
+    camera: float = 0.06  # the same for the camera
+    turn: float = 9.0  # degrees
+    zoom: float = 0.08  # change of log scale
+    squash: float = 0.2  # change of aspect and shear, as of things that turn out of the plane
+    bend: float = 0.07  # amplitude of elastic waves, fraction of the object's size
+    leave: float = 0.1  # probability that an object's path leads out of the frame and back
+
+    def times(self, factor):
+        """All strengths multiplied by `factor`; probabilities stay."""
+        return Motion(*(factor * value for value in self[:-1]), self.leave)
+
+
+class Bend(NamedTuple):
+    """Elastic deformation as a sum of K sine waves over the patch, in units of its longer side.
+
+    wave   float [K, 2]   cycles along x and y
+    phase  float [K]
+    push   float [T, K, 2]  displacement amplitude in every frame
+    """
+
+    wave: np.ndarray
+    phase: np.ndarray
+    push: np.ndarray
+
+    def at(self, frame, x, y):
+        """Displacement (dx, dy) at relative positions x, y (arrays of one shape) in one frame."""
+        angle = x[..., None] * self.wave[:, 0] + y[..., None] * self.wave[:, 1]
+        shift = np.sin(2 * np.pi * angle + self.phase) @ self.push[frame]
+        return shift[..., 0], shift[..., 1]
+
+
+def instants(rng, frames):
+    """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video."""
+    return np.concatenate([[0.0], np.cumsum(rng.uniform(0.3, 1.7, frames - 1))])
+
+
+def curve(rng, when, cycles=(0.02, 0.2)):
+    """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time."""
+    rate = rng.uniform(*cycles, 3)
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    weight = rng.dirichlet(np.ones(3))
+    return np.sin(2 * np.pi * when[:, None] * rate + phase) @ weight
+
+
+def growing(rng, when):
+    """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1."""
+    wobble = curve(rng, when)
+    return 0.7 * rng.uniform(-1, 1) * when + 1.5 * (wobble - wobble[0])
+
+
+def shift(x, y):
+    """Translations float [..., 3, 3] by arrays or scalars x, y."""
+    x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+    out = np.zeros(x.shape + (3, 3))
+    out[..., [0, 1, 2], [0, 1, 2]] = 1
+    out[..., 0, 2], out[..., 1, 2] = x, y
+    return out
+
+
+def linear(angle, scale, aspect=0.0, shear=0.0):
+    """Rotation (degrees) after shear, scale and log aspect about the origin: [..., 3, 3]."""
+    angle, scale, aspect, shear = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (angle, scale, aspect, shear))
+    )
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    along, across = scale * np.exp(aspect), scale * np.exp(-aspect)
+    out = np.zeros(angle.shape + (3, 3))
+    out[..., 0, 0], out[..., 0, 1] = cos * along, (cos * shear - sin) * across
+    out[..., 1, 0], out[..., 1, 1] = sin * along, (sin * shear + cos) * across
+    out[..., 2, 2] = 1
+    return out
+
+
+def about(centre, transform):
+    """A transform [..., 3, 3] of the origin moved to act about a point (x, y)."""
+    return shift(*centre) @ transform @ shift(-centre[0], -centre[1])
+
+
+def travel(rng, when, *, size, centre, motion, speed):
+    """A smooth random path: transforms float [T, 3, 3] of frame pixels, the identity at time 0.
+
+    size    (H, W) of the frame
+    centre  (x, y) in pixels about which the thing turns and scales
+    speed   top speed, fraction of the frame's side per unit of time
+    """
+    side = max(size)
+    pace = side * speed * np.exp(rng.uniform(np.log(0.05), 0.0))
+    heading = rng.uniform(0, 2 * np.pi) + 1.5 * curve(rng, when)
+    gaps = np.diff(when, prepend=when[0]) * pace
+    x, y = np.cumsum(np.cos(heading) * gaps), np.cumsum(np.sin(heading) * gaps)
+    strength = rng.uniform(0, 1) ** 2  # most things turn and scale little
+    turned = linear(
+        motion.turn * strength * growing(rng, when),
+        np.exp(np.clip(motion.zoom * strength * growing(rng, when), -1.2, 1.2)),
+        *(motion.squash * strength * _from_zero(curve(rng, when)) for _ in range(2)),
+    )
+    return shift(x, y) @ about(centre, turned)
+
+
+def excursion(rng, when, *, size):
+    """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0."""
+    height, width = size
+    aim = rng.uniform(0, 2 * np.pi)
+    reach = (height + width) / 2 * rng.uniform(0.8, 1.2)
+    progress = (
+        np.sin(np.pi * np.clip(when / max(when[-1], 1e-6) * rng.uniform(0.9, 1.3), 0, 1)) ** 2
+    )
+    return shift(np.cos(aim) * reach * progress, np.sin(aim) * reach * progress)
+
+
+def bending(rng, when, amplitude, *, waves=4):
+    """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side."""
+    wave = rng.uniform(-1.3, 1.3, (waves, 2))
+    direction = rng.normal(size=(waves, 2))
+    size = np.sqrt((wave**2).sum(1, keepdims=True)) + 0.5
+    gain = np.stack([_from_zero(curve(rng, when)) for _ in range(waves)], 1)
+    gain = gain + 0.5 * rng.uniform(-1, 1, waves)  # bent in frame 0 too: shapes vary more
+    push = amplitude * gain[:, :, None] * direction / size / np.sqrt(waves)
+    return Bend(wave=wave, phase=rng.uniform(0, 2 * np.pi, waves), push=push)
+
+
+def _from_zero(values):
+    return values - values[0]

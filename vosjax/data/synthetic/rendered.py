@@ -1,0 +1,174 @@
+"""Clips rendered from nothing: textured shapes and jointed figures move over textured backgrounds.
+
+Needs no data.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from vosjax.data import types
+from vosjax.data.synthetic import colour as colours
+from vosjax.data.synthetic import motion, shapes, textures
+from vosjax.data.synthetic import scene as scenes
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderedSettings:
+    """Probabilities and ranges of rendered clips."""
+
+    objects: tuple[int, int] = (1, 5)  # how many, inclusive
+    size: tuple[float, float] = (0.2, 0.8)  # longer side, share of the frame's
+    crowd: float = 0.0  # probability of many small objects
+    crowd_count: tuple[int, int] = (6, 10)  # so many
+    crowd_size: tuple[float, float] = (0.12, 0.4)
+    jointed: float = 0.35  # probability that an object is a body with limbs
+    scenery: int = 4  # at most so many unlabelled things far behind
+    scene: scenes.Scene = scenes.Scene()
+    colour: colours.Colour = colours.Colour()
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """Source of an endless number of rendered clips; the index does not matter, the rng does."""
+
+    settings: RenderedSettings = RenderedSettings()
+
+    def __len__(self):
+        return 1 << 20
+
+    def clip(self, index, rng, spec):
+        """A sealed clip (see `types`)."""
+        settings, size = self.settings, (spec.height, spec.width)
+        crowd = settings.crowd > 0 and rng.random() < settings.crowd
+        low, high = settings.crowd_count if crowd else settings.objects
+        actors = []
+        for label in range(1, rng.integers(low, high + 1) + 1):
+            share = np.exp(rng.uniform(*np.log(settings.crowd_size if crowd else settings.size)))
+            actors += figure(
+                rng,
+                size=size,
+                share=share,
+                label=label,
+                group=label,
+                rank=rng.uniform(0, 1),
+                jointed=rng.random() < settings.jointed,
+            )
+        actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
+        actors += _scenery(rng, size, settings.scenery)
+        frames, labels, when = scenes.perform(
+            _backdrop(rng, size), actors, spec=spec, scene=settings.scene, rng=rng
+        )
+        frames = colours.alter(frames, when=when, colour=settings.colour, rng=rng)
+        return types.seal(frames, labels, spec=spec, rng=rng)
+
+
+def render_clip(
+    seed, *, size, frames, objects, settings=RenderedSettings(), max_objects=10, shuffle=True
+):
+    """One rendered clip (see `types`) of `objects` objects, the same for a seed.
+
+    size (H, W); frames T; `objects` counts what is placed: those hidden in frame 0 do not become
+    live. The random numbers are NumPy's and the same everywhere; single pixels may differ between
+    builds of OpenCV.
+    """
+    if not 1 <= objects <= max_objects:
+        raise ValueError(f"objects is {objects}; expected 1 to max_objects = {max_objects}")
+    spec = types.ClipSpec(frames, *size, max_objects, shuffle)
+    settings = dataclasses.replace(settings, objects=(objects, objects))
+    return Rendered(settings).clip(0, np.random.default_rng(seed), spec)
+
+
+def validation_clips(count, *, size=(240, 432), frames=20, max_objects=10):
+    """A list of `count` fixed rendered clips for watching a training run.
+
+    They hold 1 to 4 objects each, or to `max_objects` where that is less.
+    """
+    return [
+        render_clip(
+            7_000_000 + i,
+            size=size,
+            frames=frames,
+            objects=1 + i % min(4, max_objects),
+            max_objects=max_objects,
+            shuffle=False,
+        )
+        for i in range(count)
+    ]
+
+
+def figure(rng, *, size, share, label, group, rank, jointed):
+    """The actors of one object: a textured shape, or a body with two to five swinging limbs."""
+    side = round(share * max(size))
+    if not jointed:
+        outline = shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng)
+        patch = _textured(rng, outline, max(side, 16))
+        return [
+            scenes.Actor(
+                patch, label, scenes.placed(rng, patch, size=size, share=share), group, rank
+            )
+        ]
+    body_side = max(round(0.55 * side), 16)
+    body = _textured(rng, (shapes.ellipse if rng.random() < 0.5 else shapes.blob)(rng), body_side)
+    base = scenes.placed(rng, body, size=size, share=body_side / max(size))
+    height, width = body.shape[:2]
+    actors = [scenes.Actor(body, label, base, group, rank)]
+    for i in range(rng.integers(2, 6)):
+        long = max(round(rng.uniform(0.3, 0.6) * side), 16)
+        patch = _textured(rng, shapes.limb(rng), long)
+        angle = rng.uniform(0, 360)
+        joint = (
+            width / 2 + 0.36 * width * np.cos(np.deg2rad(angle)),
+            height / 2 + 0.36 * height * np.sin(np.deg2rad(angle)),
+        )
+        onto = (
+            motion.shift(*joint)
+            @ motion.linear(angle, 1.0)
+            @ motion.shift(-0.12 * long, -patch.shape[0] / 2)
+        )
+        pivot = tuple((base @ np.array([*joint, 1.0]))[:2])
+        actors.append(
+            scenes.Actor(
+                patch,
+                label,
+                base @ onto,
+                group,
+                rank + (i % 2 * 2 - 1) * 1e-3,
+                pivot,
+                rng.uniform(10, 45),
+            )
+        )
+    return actors
+
+
+def _textured(rng, outline, side):
+    alpha = shapes.opacity(outline, side)
+    image = textures.texture(rng, alpha.shape)
+    if rng.random() < 0.6:
+        image = textures.shaded(rng, image, alpha)
+    return np.dstack([image, alpha])
+
+
+def _backdrop(rng, size):
+    """A textured plate larger than the frame, and its base."""
+    large = tuple(round(1.3 * side) for side in size)
+    image = textures.landscape(rng, large)
+    return image, motion.shift(-0.15 * size[1], -0.15 * size[0])
+
+
+def _scenery(rng, size, most):
+    """Unlabelled shapes behind the objects, and at times one in front."""
+    actors = []
+    for i in range(rng.integers(0, most + 1)):
+        share = rng.uniform(0.1, 0.5)
+        front = rng.random() < 0.12
+        actors += figure(
+            rng,
+            size=size,
+            share=share,
+            label=0,
+            group=-1 - i,
+            rank=1.5 if front else -1.0 - i,
+            jointed=False,
+        )
+    return actors

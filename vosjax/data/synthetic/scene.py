@@ -1,0 +1,178 @@
+"""Set actors in motion before a background: camera, paths, depth, look-alikes, elastic bodies."""
+
+import dataclasses
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from vosjax.data.synthetic import colour, sprites
+from vosjax.data.synthetic import motion as motions
+
+
+class Actor(NamedTuple):
+    """A thing, or one part of a jointed thing, where it stands in frame 0.
+
+    patch   uint8 [h, w, 4]  RGB and opacity
+    label   its id, 0 for what is not an object
+    base    float [3, 3]  patch pixels -> frame pixels at time 0
+    group   parts of one group move together
+    rank    depth within the scene, larger is nearer
+    pivot   (x, y) in frame pixels about which a part swings, or None
+    swing   amplitude of that swing in degrees
+    """
+
+    patch: np.ndarray
+    label: int
+    base: np.ndarray
+    group: int
+    rank: float
+    pivot: tuple | None = None
+    swing: float = 0.0
+
+
+class Scene(NamedTuple):
+    """Probabilities and strengths of what happens in a scene."""
+
+    motion: motions.Motion = motions.Motion()
+    still_camera: float = 0.25  # probability of a tripod
+    resting: float = 0.25  # probability that an actor only rides with the camera
+    cross: float = 0.35  # probability that an actor changes its depth over time
+    tint: float = 0.12  # drift of each actor's own colour
+    shutter: float = 0.35  # probability of motion blur (shutter open for up to 0.6 of the gap)
+    lookalike: float = 0.45  # probability of an unlabelled copy of an object
+    twin: float = 0.2  # probability of a labelled copy of an object
+
+
+def livelier(settings, factor):
+    """Settings that have a `scene`, a dataclass, with all of its motion multiplied."""
+    scene = settings.scene._replace(motion=settings.scene.motion.times(factor))
+    return dataclasses.replace(settings, scene=scene)
+
+
+def centre_of(actor):
+    """Frame position (x, y) of the middle of an actor's patch at time 0."""
+    height, width = actor.patch.shape[:2]
+    return tuple((actor.base @ np.array([width / 2, height / 2, 1.0]))[:2])
+
+
+def placed(rng, patch, *, size, share):
+    """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long."""
+    height, width = patch.shape[:2]
+    scale = share * max(size) / max(height, width)
+    angle = rng.normal(0, 12)
+    x, y = rng.uniform(0.12, 0.88, 2) * (size[1], size[0])
+    mirror = np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0, 1.0])
+    return (
+        motions.shift(x, y)
+        @ motions.linear(angle, scale)
+        @ mirror
+        @ motions.shift(-width / 2, -height / 2)
+    )
+
+
+def copies(rng, actors, group, *, label, size, new_group):
+    """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours."""
+    parts = [actor for actor in actors if actor.group == group]
+    x, y = centre_of(parts[0])
+    to_x, to_y = rng.uniform(0.1, 0.9, 2) * (size[1], size[0])
+    mirror = np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0, 1.0])
+    move = (
+        motions.shift(to_x, to_y)
+        @ motions.linear(rng.normal(0, 8), np.exp(rng.normal(0, 0.2)))
+        @ mirror
+    )
+    move = move @ motions.shift(-x, -y)
+    matrix = colour.mix(rng, colour.Colour(hue=0.15), rng.choice([0.15, 0.5, 1.0]))
+    rank = rng.uniform(0, 1)
+    return [
+        part._replace(
+            patch=_recolour(part.patch, matrix),
+            label=label,
+            base=move @ part.base,
+            group=new_group,
+            rank=rank + 1e-3 * i,
+            pivot=part.pivot and tuple((move @ np.array([*part.pivot, 1.0]))[:2]),
+        )
+        for i, part in enumerate(parts)
+    ]
+
+
+def add_copies(rng, actors, *, size, scene):
+    """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0."""
+    labelled = sorted({actor.group for actor in actors if actor.label})
+    out = list(actors)
+    for label, probability in ((0, scene.lookalike), (1, scene.twin)):
+        if labelled and rng.random() < probability:
+            fresh = 1 + max(actor.group for actor in out)
+            top = 1 + max(actor.label for actor in out)
+            out += copies(
+                rng, out, rng.choice(labelled), label=top * label, size=size, new_group=fresh
+            )
+    return out
+
+
+def perform(plate, actors, *, spec, scene, rng, ids=None):
+    """Let the actors move. Returns frames, labels (raw ids) and the times float [T] of the frames.
+
+    plate  (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0)
+    ids    uint8 [h, w] or None: objects that belong to the plate and move with it
+    """
+    size = (spec.height, spec.width)
+    middle = (spec.width / 2, spec.height / 2)
+    moves = scene.motion
+    when = motions.instants(rng, spec.frames)
+    camera = motions.travel(
+        rng, when, size=size, centre=middle, motion=moves.times(0.4), speed=moves.camera
+    )
+    if rng.random() < scene.still_camera:
+        camera = np.tile(np.eye(3), (spec.frames, 1, 1))
+    image, base = plate
+    plate_bend = motions.bending(rng, when, 0.4 * moves.bend) if ids is not None else None
+    background = sprites.Plate(image, camera @ base, ids, plate_bend)
+    paths, depths, tints = {}, {}, {}
+    for actor in actors:
+        if actor.group not in paths:
+            paths[actor.group] = _path(rng, when, centre_of(actor), size=size, scene=scene)
+            swap = (
+                1.5 * motions.curve(rng, when)
+                if rng.random() < scene.cross
+                else np.zeros(spec.frames)
+            )
+            depths[actor.group] = swap
+            tints[actor.group] = colour.tint(rng, when, scene.tint)
+    cast = []
+    for actor in actors:
+        place = camera @ paths[actor.group]
+        if actor.pivot is not None:
+            angle = actor.swing * motions.curve(rng, when, (0.04, 0.25))
+            place = place @ motions.about(actor.pivot, motions.linear(angle, 1.0))
+        bend = (
+            motions.bending(rng, when, moves.bend * rng.uniform(0, 1))
+            if rng.random() < 0.7
+            else None
+        )
+        cast.append(
+            sprites.Layer(
+                actor.patch,
+                actor.label,
+                place @ actor.base,
+                actor.rank + depths[actor.group],
+                bend,
+                tints[actor.group],
+            )
+        )
+    shutter = rng.uniform(0.1, 0.6) if rng.random() < scene.shutter else 0.0
+    frames, labels = sprites.paint(background, cast, size=size, shutter=shutter)
+    return frames, labels, when
+
+
+def _path(rng, when, centre, *, size, scene):
+    if rng.random() < scene.motion.leave:
+        return motions.excursion(rng, when, size=size)
+    moves = scene.motion if rng.random() >= scene.resting else scene.motion.times(0.15)
+    return motions.travel(rng, when, size=size, centre=centre, motion=moves, speed=moves.speed)
+
+
+def _recolour(patch, matrix):
+    return np.dstack([cv2.transform(np.ascontiguousarray(patch[..., :3]), matrix), patch[..., 3]])

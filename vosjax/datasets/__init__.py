@@ -1,0 +1,1 @@
+"""Where videos and stills lie: one protocol for folders and prepared datasets."""

@@ -1,0 +1,1 @@
+"""Networks with their weights, as a config or a folder names them."""

@@ -1,0 +1,1 @@
+"""A run's record, its signals, and what differs between two runs."""

@@ -1,0 +1,202 @@
+"""Key-point voting: points matched between frames carry labels, and weigh an ensemble's networks.
+
+A point of an earlier frame, whose label is decided, is found again in the present one; a network
+whose mask has it in the same object is right there. Few matches say little: then all networks
+weigh the same (arXiv 2206.09585 names the idea and gives no formula).
+"""
+
+import functools
+import os
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vosjax import memory
+from vosjax.compose.combinators import Fusion
+from vosjax.voting import keypoints
+from vosjax.voting.keypoints import MOST, Points
+
+BACK = (1, 3, 6, 10)  # frames before the present one that are matched with it
+FADE = 0.9  # trust in a frame, for every frame that it is away; annotated ones keep theirs
+DOUBT = 15  # matches at which a vote has half its weight
+SHARP = 8.0  # of the softmax over the networks' qualities
+SMOOTH = 3  # frames over which weights are averaged
+THREADS = 8  # of XLA's CPU pool at least, where OpenCV is called from inside of a step
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue
+
+
+class State(NamedTuple):
+    """What voting remembers.
+
+    bank    of points and their labels int32 [MOST] (-1 none): annotated frames and the last ones
+    boxes   [N, 4] int32, (x, y, w, h) of the objects in the last frame
+    recent  [SMOOTH - 1, M, N] weights of the M networks in the last frames
+    """
+
+    bank: memory.Bank
+    boxes: jax.Array
+    recent: jax.Array
+
+
+def spare_threads():
+    """Sees to it that XLA's CPU pool, which starts with the first array, has threads to spare.
+
+    A step's call to the host waits in one of them until its arguments are copied by another
+    (jax-ml/jax#24255): with one processor, or as many calls at once as processors, all would wait
+    for ever. Without effect once a pool runs; a value of NPROC that is set stays.
+    """
+    os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
+
+
+@functools.lru_cache  # so that programs that use it are the same
+def keypoint_fusion(method: str = "sift") -> Fusion:
+    """Fuses networks by key-point voting; OpenCV is called from inside the compiled step.
+
+    Looks back to the annotated frames and to 1, 3, 6 and 10 frames ago. As long as nothing is
+    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames. On a CPU, make
+    it before anything is computed, see `spare_threads`.
+
+    Args:
+      method: 'sift' or 'orb'.
+    """
+    spare_threads()
+    width = keypoints.METHODS[method].width
+    forms = Points(
+        jax.ShapeDtypeStruct((MOST, 2), np.float32), jax.ShapeDtypeStruct((MOST, width), np.uint8)
+    )
+
+    def init(spec, members):
+        entry = forms, jax.ShapeDtypeStruct((MOST,), np.int32)
+        weights = jnp.full((SMOOTH - 1, members, spec.objects), 1 / members, jnp.float32)
+        return State(
+            memory.init(entry, spec.capacity + max(BACK)),
+            jnp.zeros((spec.objects, 4), jnp.int32),
+            weights,
+        )
+
+    def look(frame):
+        grey = (frame * jnp.array(GREY)).sum(-1)
+        return jnp.round(255 * grey).clip(0, 255).astype(jnp.uint8)
+
+    def fuse(state, grey, probs):
+        objects = probs.shape[1] - 1
+        references, labels = state.bank.data
+        answer = (
+            forms,
+            jax.ShapeDtypeStruct((MOST, objects + 1), np.float32),
+            jax.ShapeDtypeStruct((objects + 1,), np.int32),
+        )
+        ask = functools.partial(_ask, method, objects)
+        points, votes, counts = jax.pure_callback(
+            ask,
+            answer,
+            grey,
+            state.boxes,
+            references,
+            labels,
+            trusts(state.bank),
+            vmap_method="sequential",
+        )
+        x, y = _pixels(points.places, grey.shape)
+        weights = weigh(qualities(votes, probs[:, :, y, x].argmax(1)), counts[1:])
+        smooth = jnp.concatenate([state.recent, weights[None]]).mean(0)
+        return weighted(probs, smooth), (points, weights)
+
+    def remember(state, aux, probs, given, when):
+        points, weights = aux
+        labels = probs.argmax(0).astype(jnp.int32)
+        holds = state.bank.valid.any() | given.any()
+        bank = memory.write(
+            state.bank,
+            (points, carried(points.places, labels)),
+            time=when.time,
+            when=holds,
+            pin=when.annotated,
+        )
+        recent = jnp.concatenate([state.recent[1:], weights[None]])
+        return State(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
+
+    return Fusion(init, look, fuse, remember)
+
+
+def _ask(method, objects, grey, hints, references, labels, trust):
+    """The host's part: points of the present frame, their votes, and matches for each label."""
+    references = Points(*(np.asarray(part) for part in references))
+    points = keypoints.detect(np.asarray(grey), np.asarray(hints), method=method)
+    return points, *keypoints.match(
+        points, references, np.asarray(labels), np.asarray(trust), objects=objects, method=method
+    )
+
+
+def trusts(bank: memory.Bank) -> jax.Array:
+    """Trust [R] in 0..1 in a bank's frames, 0 in those that are not asked, for the next frame."""
+    ago = jnp.max(jnp.where(bank.valid, bank.time, -1)) + 1 - bank.time
+    fading = jnp.where(jnp.isin(ago, jnp.array(BACK)), FADE ** ago.astype(jnp.float32), 0)
+    return jnp.where(bank.valid, jnp.where(bank.pinned, 1.0, fading), 0.0)
+
+
+def _pixels(places, size):
+    x, y = jnp.round(places).astype(jnp.int32).T
+    return x.clip(0, size[1] - 1), y.clip(0, size[0] - 1)
+
+
+def carried(places: jax.Array, labels: jax.Array) -> jax.Array:
+    """Labels int32 [K] that points [K, 2] carry, given those of their frame [H, W].
+
+    -1 of points that stand less than two pixels inside their region, and of those that are none.
+    """
+    x, y = _pixels(places, labels.shape)
+    padded = jnp.pad(labels, 1, mode="edge")
+    around = jnp.stack([padded[y + i, x + j] for i in range(3) for j in range(3)])
+    here = labels[y, x]
+    return jnp.where((around == here).all(0) & (places[:, 0] >= 0), here, -1)
+
+
+def boxes(labels: jax.Array, objects: int) -> jax.Array:
+    """Boxes int32 [N, 4] as (x, y, w, h) of the objects in labels [H, W]; zeros of absent ones."""
+    inside = labels == jnp.arange(1, objects + 1)[:, None, None]
+    spans = []
+    for axis in (1, 2):  # columns, rows
+        hit = inside.any(axis)
+        first = hit.argmax(1)
+        spans.append(
+            (first, jnp.where(hit.any(1), hit.shape[1] - hit[:, ::-1].argmax(1) - first, 0))
+        )
+    (x, w), (y, h) = spans
+    return jnp.stack([x, y, w, h], 1).astype(jnp.int32)
+
+
+def qualities(votes: jax.Array, said: jax.Array) -> jax.Array:
+    """How well networks' masks agree with the votes.
+
+    Args:
+      votes: [K, N+1] for each label at every point, of `keypoints.match`.
+      said: int [M, K], the networks' own labels there.
+
+    Returns:
+      [M, N] in 0..1, a smoothed Dice coefficient of the votes inside (recall alone would reward
+      masks that leak).
+    """
+    inside = jax.nn.one_hot(said, votes.shape[1])
+    table = jnp.einsum("jv,mjs->mvs", votes, inside, precision="highest")  # voted, said
+    true = jnp.diagonal(table, axis1=1, axis2=2)
+    wrong, missed = table.sum(1) - true, votes.sum(0) - true
+    return ((2 * true + 1) / (2 * true + wrong + missed + 2))[:, 1:]
+
+
+def weigh(quality: jax.Array, counts: jax.Array) -> jax.Array:
+    """Weights [M, N] of networks of a quality [M, N], given the matches [N] of each object.
+
+    They sum to one for each object, and are equal where nothing matched.
+    """
+    sure = counts / (counts + DOUBT)
+    return (1 - sure) / len(quality) + sure * jax.nn.softmax(SHARP * quality, 0)
+
+
+def weighted(probs: jax.Array, weights: jax.Array) -> jax.Array:
+    """Probabilities [M, N+1, H, W] with weights [M, N] -> [N+1, H, W]; background by its mean."""
+    objects = (weights[:, :, None, None] * probs[:, 1:]).sum(0)
+    fused = jnp.concatenate([probs[:, 0].mean(0)[None], objects])
+    return fused / fused.sum(0)
