@@ -8,7 +8,7 @@ from vosjax.types import Prompt
 NOTHING = 1e-6  # less probability than this, of all objects together, counts as none left
 
 
-def lay(probs: jax.Array, prompt: Prompt) -> jax.Array:
+def apply_prompt(probs: jax.Array, prompt: Prompt) -> jax.Array:
     """Probabilities in which the given objects stand exactly as the user gave them.
 
     Marked pixels belong to their object alone, given objects have no other pixel, and what is
@@ -37,7 +37,7 @@ def lay(probs: jax.Array, prompt: Prompt) -> jax.Array:
     return jax.lax.cond(jnp.any(prompt.given), over, lambda: probs)
 
 
-def recover(probs: jax.Array, given: jax.Array) -> Prompt:
+def prompt_from_probs(probs: jax.Array, given: jax.Array) -> Prompt:
     """The prompt that was laid over `probs`: a fused ensemble hands it to members with own masks."""
     marked = (probs[1:] > 0.5) & given[:, None, None]
     labels = jnp.where(marked.any(0), marked.argmax(0) + 1, 0)

@@ -82,23 +82,26 @@ class Vos(NamedTuple):
 class Model(NamedTuple):
     """A configured family: its network, its weights' layout and how they train.
 
-    vos     the network
-    fresh   fresh(rng) -> params: randomly initialised weights, a nested dict of arrays
-    names   `names.Names`: where each weight stands in the reference's PyTorch checkpoints
-    group   group(path) -> 'frozen' | 'encoder' | 'head': how the optimizer treats the weight at
-            the '/'-joined path; frozen weights (batch-norm statistics, the first blocks) never move
-    depths  depths(params, aux, rng=None) -> tuple of logits, one for each supervised depth, the
-            last of them those of `predict`; None when only `predict`'s logits are supervised
-    starts  pairs (room of the params, `backbones.Start`): its encoders, each of which can start from
-            a published ImageNet file
+    vos                  the network
+    init_params          init_params(rng) -> params: random weights, a nested dict of arrays
+    checkpoint_names     `names.Names`: where each weight stands in the reference's PyTorch
+                         checkpoints
+    param_group          param_group(path) -> 'frozen' | 'encoder' | 'head': how the optimizer
+                         treats the weight at the '/'-joined path; frozen weights (batch-norm
+                         statistics, the first blocks) never move
+    deep_logits          deep_logits(params, aux, rng=None) -> tuple of logits, one for each
+                         supervised depth, the last of them those of `predict`; None when only
+                         `predict`'s logits are supervised
+    pretrained_encoders  pairs (key in params, `backbones.PretrainedEncoder`): its encoders, each
+                         of which can start from a published ImageNet file
     """
 
     vos: Vos
-    fresh: Callable[..., Any]
-    names: Any
-    group: Callable[[str], str]
-    depths: Callable[..., Any] | None = None
-    starts: tuple[tuple[str, Any], ...] = ()
+    init_params: Callable[..., Any]
+    checkpoint_names: Any
+    param_group: Callable[[str], str]
+    deep_logits: Callable[..., Any] | None = None
+    pretrained_encoders: tuple[tuple[str, Any], ...] = ()
 
 
 @jax.tree_util.register_static

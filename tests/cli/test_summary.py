@@ -57,7 +57,7 @@ def shapes_of(config):
 @functools.cache
 def shapes(family, settings):
     model = models.build(family, **dict(settings))
-    return model, jax.eval_shape(model.fresh, jax.random.key(0))
+    return model, jax.eval_shape(model.init_params, jax.random.key(0))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

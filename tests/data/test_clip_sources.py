@@ -108,7 +108,7 @@ PLATE = (np.zeros((72, 88, 3), np.uint8), np.eye(3))
 
 def test_nearer_objects_hide_farther_ones():
     actors = [_square(1, 20, 0.2, 90), _square(2, 35, 0.8, 200)]
-    frames, labels, _ = scenes.perform(
+    frames, labels, _ = scenes.animate(
         PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
     )
     assert (labels[:, 25:45, 40:48] == 2).all() and (frames[:, 25:45, 40:48] == 200).all()
@@ -117,7 +117,7 @@ def test_nearer_objects_hide_farther_ones():
 
 def test_unlabelled_occluder_hides_the_label():
     actors = [_square(1, 20, 0.2, 90), _square(0, 35, 0.8, 200)]
-    _, labels, _ = scenes.perform(
+    _, labels, _ = scenes.animate(
         PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
     )
     assert (labels[:, 25:45, 40:48] == 0).all() and (labels[:, 25:45, 24:33] == 1).all()
@@ -128,7 +128,7 @@ def test_lookalikes_are_in_the_picture_and_not_in_the_labels():
     actors = scenes.add_copies(np.random.default_rng(2), [target], size=(72, 88), scene=QUIET)
     copy = actors[1]
     assert len(actors) == 2 and copy.label == 0 and copy.group != target.group
-    frames, labels, _ = scenes.perform(
+    frames, labels, _ = scenes.animate(
         PLATE, actors, spec=SPEC, scene=QUIET, rng=np.random.default_rng(0)
     )
     assert (frames[0].max(-1) > 60).sum() > (labels[0] == 1).sum() + 200

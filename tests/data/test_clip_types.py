@@ -17,7 +17,7 @@ quick = settings(max_examples=30, deadline=None)
 def _seal(labels, seed, **options):
     spec = types.ClipSpec(*labels.shape, **options)
     frames = np.zeros(labels.shape + (3,), np.uint8)
-    return types.seal(frames, labels, spec=spec, rng=np.random.default_rng(seed))
+    return types.assign_slots(frames, labels, spec=spec, rng=np.random.default_rng(seed))
 
 
 @quick

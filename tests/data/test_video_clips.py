@@ -42,7 +42,7 @@ def roots(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["folder", "prepared"])
 def source(request, roots):
-    return sets.opened(sets.Set(str(roots[request.param])))[0]
+    return sets.opened(sets.DatasetConfig(str(roots[request.param])))[0]
 
 
 # Sources
@@ -81,7 +81,9 @@ def test_sources_can_be_sent_to_other_processes(source):
 @pytest.mark.parametrize("kind", ["folder", "prepared"])
 def test_prompts_show_each_object_where_it_appears(roots, kind):
     folder = roots["valid"] if kind == "folder" else roots["prepared"]
-    source = sets.opened(sets.Set(str(folder), split="valid" if kind == "prepared" else None))[0]
+    source = sets.opened(
+        sets.DatasetConfig(str(folder), split="valid" if kind == "prepared" else None)
+    )[0]
     given = protocol.prompts(source, 0)
     assert {t: np.unique(labels).tolist() for t, labels in given.items()} == {0: [0, 1], 1: [0, 2]}
     assert source.header(0).listed == (0, 1, 2)
@@ -107,9 +109,9 @@ def test_dense_frames_take_the_masks_of_their_neighbour(roots):
 
 def test_unknown_folders_are_refused_in_one_line(tmp_path, roots):
     for each, said in (
-        (sets.Set(str(tmp_path)), "no data set"),
-        (sets.Set(str(tmp_path / "x")), "no folder"),
-        (sets.Set(str(roots["prepared"]), split="test"), "it has train, valid"),
+        (sets.DatasetConfig(str(tmp_path)), "no data set"),
+        (sets.DatasetConfig(str(tmp_path / "x")), "no folder"),
+        (sets.DatasetConfig(str(roots["prepared"]), split="test"), "it has train, valid"),
     ):
         with pytest.raises(InputError, match=said):
             sets.opened(each)
@@ -142,7 +144,9 @@ def test_a_folder_without_any_mask_cannot_be_trained_on(tmp_path):
     layouts.jpeg(tmp_path / "JPEGImages/a/0.jpg", 0)
     assert folders.Folder(str(tmp_path)).header(0).areas.shape == (1, 0)
     with pytest.raises(InputError, match="no mask at all"):
-        pipeline.sources(pipeline.ClipsConfig(rendered_weight=0, sets=(sets.Set(str(tmp_path)),)))
+        pipeline.sources(
+            pipeline.ClipsConfig(rendered_weight=0, sets=(sets.DatasetConfig(str(tmp_path)),))
+        )
 
 
 # AOT's recipe
@@ -182,7 +186,7 @@ def _boxes_video(tmp_path, count=9, size=(60, 80)):
 @pytest.mark.parametrize("make", [aot_recipe, stcn_recipe])
 def test_masks_sit_on_their_pixels_through_all_changes(tmp_path, make):
     source = _boxes_video(tmp_path)
-    each = sets.Set(str(tmp_path))
+    each = sets.DatasetConfig(str(tmp_path))
     clips = make.of_videos(source, each, pipeline.ClipsConfig(merge=0.0))
     spec = types.ClipSpec(3, 48, 48, shuffle=False)
     agree, seen = [], 0
@@ -322,7 +326,9 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 
 def test_stcn_takes_two_objects_and_three_frames(source):
-    clips = stcn_recipe.of_videos(source, sets.Set("", thin=5), pipeline.ClipsConfig(skip=25))
+    clips = stcn_recipe.of_videos(
+        source, sets.DatasetConfig("", thin=5), pipeline.ClipsConfig(skip=25)
+    )
     assert clips.settings.skip == 5
     spec = types.ClipSpec(3, 32, 32, max_objects=2)
     made = [clips.clip(i % 2, np.random.default_rng(i), spec) for i in range(12)]
@@ -332,9 +338,9 @@ def test_stcn_takes_two_objects_and_three_frames(source):
 
 @pytest.mark.parametrize("recipe", [aot_recipe, stcn_recipe])
 def test_stills_become_moving_clips(roots, recipe):
-    photos, of_photos = sets.opened(sets.Set(str(roots["stills"])))
+    photos, of_photos = sets.opened(sets.DatasetConfig(str(roots["stills"])))
     assert of_photos and len(photos) == 1
-    clips = recipe.of_photos(photos, sets.Set(""), pipeline.ClipsConfig())
+    clips = recipe.of_photos(photos, sets.DatasetConfig(""), pipeline.ClipsConfig())
     made = [clips.clip(0, np.random.default_rng(i), types.ClipSpec(3, 32, 32)) for i in range(8)]
     assert sum(clip["objects"] > 0 for clip in made) >= 6
     assert sum((clip["labels"][0] != clip["labels"][2]).any() for clip in made) >= 6

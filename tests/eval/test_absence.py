@@ -6,7 +6,7 @@ import pytest
 from vosjax.errors import InputError
 from vosjax.eval import absence, layout, rendered_set
 from vosjax.io.palette import read_label_png
-from vosjax.io.writer import Score, ScoreWriter
+from vosjax.io.writer import ObjectScore, ScoreWriter
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,10 @@ def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rende
             writer.write(
                 index,
                 frame.stem,
-                [Score(key, 0.9, 0.5, 7, key not in shown[index]) for key in sorted(first.starts)],
+                [
+                    ObjectScore(key, 0.9, 0.5, 7, key not in shown[index])
+                    for key in sorted(first.starts)
+                ],
             )
     found = absence.gather(tmp_path, [first])
     assert len(found.absent) == 5 * len(first.starts)

@@ -8,7 +8,7 @@ from support import toy
 
 from vosjax.compose import combinators, views
 from vosjax.models.aot.size import network_size
-from vosjax.tracking.step import Clock, step
+from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import Prompt, Spec
 
 SIZE = (32, 48)
@@ -18,7 +18,7 @@ def play(vos, params, frames, labels):
     """Probabilities of every frame; the first is annotated."""
     go = jax.jit(lambda state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock))
     state = jax.jit(vos.init, static_argnums=1)(params, Spec(*SIZE, 4, 4))
-    clock, found = Clock(*np.int32([0, 0, 2])), []
+    clock, found = MemoryClock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(frames):
         prompt = Prompt(labels * (index == 0), (jnp.arange(1, 5) == 1) & (index == 0))
         answer = go(state, frame, prompt, clock)

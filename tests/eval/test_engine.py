@@ -26,7 +26,7 @@ def video(clip, marks=(0,)):
         mine = left[:1] if index != marks[-1] else left
         left = left[1:]
         given[index] = np.where(np.isin(labels[index], mine), labels[index], 0).astype(np.uint8)
-    return engines.Video([lambda frame=frame: frame for frame in frames], given, tuple(ids))
+    return engines.VideoInput([lambda frame=frame: frame for frame in frames], given, tuple(ids))
 
 
 def tracked(model, clip, given):
@@ -124,7 +124,7 @@ def test_a_frame_that_cannot_be_read_ends_the_video_with_its_message(batched, cl
 
 def test_the_surest_network_weighs_most():
     probs = jnp.array([[[[0.9]], [[0.1]]], [[[0.4]], [[0.6]]]])
-    fused = combinators.surest(probs)
+    fused = combinators.confidence_weighted(probs)
     np.testing.assert_allclose(
         fused[:, 0, 0], np.array([0.81 + 0.24, 0.09 + 0.36]) / 1.5, rtol=1e-6
     )

@@ -12,7 +12,7 @@ from vosjax.compose import combinators, views
 from vosjax.errors import InputError
 from vosjax.loading import ensembles, pretrained
 from vosjax.tracking import step as tracking
-from vosjax.tracking.step import Clock
+from vosjax.tracking.step import MemoryClock
 from vosjax.types import Prompt, Spec
 
 
@@ -121,11 +121,11 @@ def test_three_families_keep_their_state_s_shape_in_one_step():
     recipes = [ensemble_2022.get_config().members[name] for name in ("stcn", "famnet")]
     recipes.append(ml_collections.ConfigDict({"family": "aot", "model": {"layers": 1}}))
     built = [models.build(recipe.family, **recipe.model) for recipe in recipes]
-    params = tuple(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)) for model in built)
+    params = tuple(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)) for model in built)
     vos = combinators.ensemble([views.views(model.vos) for model in built])
 
     def step(params, state, frame, labels):
-        clock = Clock(*[jnp.int32(0)] * 3)
+        clock = MemoryClock(*[jnp.int32(0)] * 3)
         prompt = Prompt(labels, jnp.array([True, False]))
         answer = tracking.step(vos, params, state, frame, prompt, clock)
         return answer.state, answer.probs

@@ -5,7 +5,7 @@ import pytest
 from support.results_folder import dataset
 
 from vosjax.eval import folder, layout
-from vosjax.eval.engine import Outcome
+from vosjax.eval.engine import EngineOutput
 from vosjax.io.files import is_temporary
 
 
@@ -18,7 +18,7 @@ def write(out, sequence, *, frames=3, packed=True, finish=True):
     writer = folder.Writer(out, sequence, (1, 2))
     for index in range(frames):
         writer.write(
-            Outcome(
+            EngineOutput(
                 index,
                 np.zeros((48, 64), np.uint8),
                 np.zeros((2, 3), np.float32),

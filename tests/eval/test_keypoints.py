@@ -136,7 +136,7 @@ class Videos(NamedTuple):
     """What frames of voting give: probabilities of each, and the last state."""
 
     probs: np.ndarray
-    state: fusion.State
+    state: fusion.VotingState
 
 
 PROBS = jax.nn.one_hot(masks(scene(0)[1]), 3, axis=1) * 0.8 + 0.2 / 3
@@ -149,10 +149,10 @@ def play(frames, probs=PROBS, capacity=2):
 
     @jax.jit
     def step(state, frame, given, time):
-        fused, aux = rule.fuse(state, rule.look(frame), probs)
+        fused, aux = rule.fuse(state, rule.encode(frame), probs)
         when = When(given, jnp.asarray(True), time)
         decided = jnp.where(given, truth, fused)
-        return rule.remember(state, aux, decided, jnp.full(2, given), when), fused
+        return rule.commit(state, aux, decided, jnp.full(2, given), when), fused
 
     state, found = rule.init(Spec(*SIZE, 2, capacity), len(probs)), []
     for time, grey in enumerate(frames):
@@ -193,7 +193,7 @@ def test_nothing_is_remembered_before_something_is_given():
     rule = fusion.keypoint_fusion()
     state = rule.init(Spec(*SIZE, 2, 1), 3)
     fused, aux = rule.fuse(state, jnp.asarray(scene(0)[0]), PROBS)
-    after = rule.remember(
+    after = rule.commit(
         state,
         aux,
         fused,

@@ -8,7 +8,7 @@ from support import toy
 from support.clips import textured_clip
 
 from vosjax.compose import combinators
-from vosjax.eval.engine import Engine, Video
+from vosjax.eval.engine import Engine, VideoInput
 from vosjax.eval.plan import Plan
 from vosjax.loading.ensembles import Part
 from vosjax.tracking.tracker import Tracker
@@ -55,7 +55,7 @@ def test_voting_tells_which_network_is_right(model):
     """The mean of one that tells objects apart and one that does not is worse than voting."""
     right = [
         (follow(Tracker(each, objects=2, capacity=8))[3:] == LABELS[3:]).mean()
-        for each in (model, together(fusion=combinators.plain(combinators.mean)))
+        for each in (model, together(fusion=combinators.stateless(combinators.mean)))
     ]
     assert right[0] > right[1]
 
@@ -89,7 +89,7 @@ def test_objects_beyond_the_slots_get_a_group_whose_votes_are_its_own():
 def test_videos_side_by_side_are_videos_one_by_one():
     both = [(FRAMES, LABELS), textured_clip(seed=1)]
     videos = [
-        Video(
+        VideoInput(
             [lambda frame=frame: frame for frame in frames],
             {i: each.astype(np.uint8) for i, each in late(labels).items()},
             (1, 2),

@@ -10,7 +10,7 @@ from vosjax.eval import layout, plan
 def sequence(name="cow", frames=20, starts=None):
     starts = starts or {1: 0}
     files = tuple(pathlib.Path(f"{name}/{i:05d}.jpg") for i in range(frames))
-    return layout.Sequence(name, files, {i: None for i in starts.values()}, starts, (), None, ())
+    return layout.EvalVideo(name, files, {i: None for i in starts.values()}, starts, (), None, ())
 
 
 @pytest.mark.parametrize("length, gap", [(150, 5), (20, 1), (45, 2), (3000, 20)])

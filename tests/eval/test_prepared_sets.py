@@ -12,7 +12,7 @@ from data_prep import shards
 from vosjax.errors import InputError
 from vosjax.eval import layout, protocols, scoring, source
 from vosjax.eval.folder import mask_file
-from vosjax.eval.stored import opened
+from vosjax.eval.stored import open_picture
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.io.video import read_image
 from vosjax.modes.eval import OPTIONS
@@ -51,7 +51,7 @@ def test_sequences_are_those_of_the_plain_folder(davis):
         assert (one.starts, one.scored, one.written) == (other.starts, other.scored, other.written)
         assert sorted(one.truths) == sorted(other.truths)
         np.testing.assert_array_equal(
-            read_image(one.frames[2]), read_image(opened(other.frames[2]))
+            read_image(one.frames[2]), read_image(open_picture(other.frames[2]))
         )
         np.testing.assert_array_equal(layout.read_given(one, 0), layout.read_given(other, 0))
 
@@ -62,7 +62,7 @@ def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
         sequences = source.discover(where, OPTIONS | {"split": "val"})
         for each in sequences:
             for index in each.truths:
-                late = read_label_png(opened(each.truths[max(index - 1, 0)]))
+                late = read_label_png(open_picture(each.truths[max(index - 1, 0)]))
                 write_label_png(mask_file(tmp_path, each, index), late)
         tables.append(
             scoring.score(layout.truths(sequences), tmp_path / "masks", protocol=protocols.davis())
@@ -103,7 +103,7 @@ def test_a_damaged_stored_picture_is_called_by_its_name(davis, tmp_path):
     """What a stream says of itself stands in the message."""
     shutil.copytree(davis[1], tmp_path / "tfds")
     (first, _) = source.discover(tmp_path / "tfds", OPTIONS)
-    stream = opened(first.frames[1])
+    stream = open_picture(first.frames[1])
     stream.truncate(100)
     with pytest.raises(InputError, match="image 00001 of bear cannot be read"):
         read_image(stream)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vosjax.eval import protocols
-from vosjax.eval.protocols import Frame
+from vosjax.eval.protocols import FrameCurves
 
 
 def boxes(*ids):
@@ -17,7 +17,7 @@ def boxes(*ids):
 
 def frames(truths, predictions):
     pairs = zip(truths, predictions, strict=True)
-    return [Frame(f"{i:05d}", *pair) for i, pair in enumerate(pairs)]
+    return [FrameCurves(f"{i:05d}", *pair) for i, pair in enumerate(pairs)]
 
 
 def forbidden():
@@ -29,10 +29,10 @@ def test_davis_leaves_out_the_first_and_the_last_frame():
     result = protocols.davis().sequence(
         "cow",
         [
-            Frame("00000", truth, forbidden),
-            Frame("00001", truth, truth),
-            Frame("00002", truth, truth),
-            Frame("00003", forbidden, forbidden),
+            FrameCurves("00000", truth, forbidden),
+            FrameCurves("00001", truth, truth),
+            FrameCurves("00002", truth, truth),
+            FrameCurves("00003", forbidden, forbidden),
         ],
     )
     assert result["objects"]["1"]["frames"] == ["00001", "00002"]

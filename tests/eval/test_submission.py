@@ -9,7 +9,7 @@ from PIL import Image
 
 from vosjax.errors import InputError
 from vosjax.eval import submission
-from vosjax.eval.layout import Sequence
+from vosjax.eval.layout import EvalVideo
 from vosjax.io.palette import write_label_png
 
 SIZE = (10, 14)
@@ -26,7 +26,7 @@ def make_sequence(root, name, count, *, written=None):
         mask[i : i + 3, 2:9] = 1 + i % 2
         write_label_png(root / "masks" / name / f"{i:05d}.png", mask)
     every = tuple(range(count))
-    return Sequence(name, tuple(frames), {}, {1: 0, 2: 0}, (), None, written or every)
+    return EvalVideo(name, tuple(frames), {}, {1: 0, 2: 0}, (), None, written or every)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from support.clips import textured_clip
 from configs import ensemble
 from vosjax.checkpoints.weights import save_weights
 from vosjax.loading import ensembles, pretrained
-from vosjax.tracking.step import Clock, step
+from vosjax.tracking.step import MemoryClock, step
 from vosjax.tracking.tracker import Tracker
 from vosjax.types import Prompt, Spec
 
@@ -51,7 +51,7 @@ def play(loaded):
     go = jax.jit(
         lambda params, state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock)
     )
-    state, clock, found = vos.init(loaded.params, spec), Clock(*np.int32([0, 0, 2])), []
+    state, clock, found = vos.init(loaded.params, spec), MemoryClock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(FRAMES):
         given = np.array([index == 0, index == 1])
         marks = LABELS[index] * np.isin(LABELS[index], np.flatnonzero(given) + 1)

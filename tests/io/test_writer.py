@@ -16,7 +16,7 @@ from vosjax.io import files, writer
 from vosjax.io.files import atomic, disk_full, write_json
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import open_video
-from vosjax.io.writer import OverlayWriter, Score, ScoreWriter, masks_done
+from vosjax.io.writer import OverlayWriter, ObjectScore, ScoreWriter, masks_done
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
@@ -144,13 +144,13 @@ def rows(path):
 
 
 def scores(*ids):
-    return [Score(i, 0.91234, 0.5, 12, False) for i in ids]
+    return [ObjectScore(i, 0.91234, 0.5, 12, False) for i in ids]
 
 
 def test_scores_are_written_a_frame_at_a_time(tmp_path):
     table = ScoreWriter(tmp_path / "scores.csv")
     table.write(0, "a", scores(3, 7))
-    table.write(1, 'b,"c"', [Score(3, 0.0, 0.0, 0, True)])
+    table.write(1, 'b,"c"', [ObjectScore(3, 0.0, 0.0, 0, True)])
     assert rows(tmp_path / "scores.csv") == [  # while the table is still open
         ["frame", "name", "object", "mean_probability", "margin", "area", "absent"],
         ["0", "a", "3", "0.9123", "0.5000", "12", "0"],

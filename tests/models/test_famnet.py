@@ -61,7 +61,7 @@ def test_without_additions_it_is_stm_bit_for_bit(maps, params, stm):
 
 def test_additions_have_no_weights_when_left_out():
     def paths(**settings):
-        return {name.path for name in build("famnet", **settings).names.entries}
+        return {name.path for name in build("famnet", **settings).checkpoint_names.entries}
 
     whole, none = paths(), paths(align=False, aspp=False)
     assert {path.split("/")[1] for path in whole - none} == {"align8", "align4", "context"}
@@ -71,13 +71,13 @@ def test_additions_have_no_weights_when_left_out():
 def test_every_weight_has_a_name():
     for settings in (dict(), dict(align=False, aspp=False)):
         model = build("famnet", **settings)
-        shapes = flatten(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)))
-        assert set(shapes) == {name.path for name in model.names.entries}
+        shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
+        assert set(shapes) == {name.path for name in model.checkpoint_names.entries}
 
 
 def test_all_weights_but_the_statistics_train():
     model = build("famnet")
-    groups = {name.path: model.group(name.path) for name in model.names.entries}
+    groups = {name.path: model.param_group(name.path) for name in model.checkpoint_names.entries}
     assert set(groups.values()) == {"frozen", "encoder", "head"}
     for path, group in groups.items():
         assert (group == "frozen") == path.endswith(("/mean", "/var"))

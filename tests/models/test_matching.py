@@ -9,7 +9,7 @@ import pytest
 
 from vosjax.layers.objects import aggregate, crop, others, pad, place
 from vosjax.models import matching
-from vosjax.models.matching import Family, Frame, grid
+from vosjax.models.matching import MatchingFamily, Frame, grid
 from vosjax.types import UNUSED_LOGIT, Size, Spec, When
 
 HEIGHT, WIDTH, OBJECTS = 30, 45, 3
@@ -35,7 +35,7 @@ def family(**changes):
     def memorise(params, frame, masks, live, together):
         return frame.query, pooled(masks).reshape(len(masks), -1).T[..., None]
 
-    return Family(encode, decode, memorise, "l2", 3, 1, False, True)._replace(**changes)
+    return MatchingFamily(encode, decode, memorise, "l2", 3, 1, False, True)._replace(**changes)
 
 
 @functools.lru_cache

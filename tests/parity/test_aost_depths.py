@@ -42,7 +42,7 @@ def first_frames():
     def decodes(state, frame):
         vos = net.model.vos
         _, aux = vos.predict(net.params, state, vos.encode(net.params, frame))
-        return net.model.depths(net.params, aux)
+        return net.model.deep_logits(net.params, aux)
 
     return found, jax.jit(decodes)(before, frames[1])
 
@@ -79,7 +79,9 @@ def test_state_holds_the_run_layers_only():
 def test_depth_changes_no_weight_and_no_name():
     deep, shallow = aost.build(MODEL), aost.build(MODEL, depth=1)
     assert aot.expected(deep) == aot.expected(shallow)
-    assert [name.key for name in deep.names.entries] == [name.key for name in shallow.names.entries]
+    assert [name.key for name in deep.checkpoint_names.entries] == [
+        name.key for name in shallow.checkpoint_names.entries
+    ]
 
 
 def test_file_of_a_shallower_network_is_refused():
@@ -89,7 +91,7 @@ def test_file_of_a_shallower_network_is_refused():
         if not key.startswith("LSTT.layers.2.")
     }
     with pytest.raises(InputError, match=r"LSTT\.layers\.2\."):
-        convert(state, aost.build(MODEL, depth=2).names)
+        convert(state, aost.build(MODEL, depth=2).checkpoint_names)
 
 
 def test_depth_that_is_not_there_is_refused():

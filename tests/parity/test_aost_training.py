@@ -37,7 +37,7 @@ def clips():
 def knobs(run):
     train = defaults.train()
     train.steps, train.aux, train.own_from = 100_000, 1.0, 0.5
-    return schedule.knobs(RUNS[run], train, pixels=SIZE[0] * SIZE[1])
+    return schedule.step_scalars(RUNS[run], train, pixels=SIZE[0] * SIZE[1])
 
 
 def recorded():
@@ -59,7 +59,10 @@ def one_frame():
     def run(state, frame, labels, fed, given, live, when, count):
         logits, aux = model.vos.predict(params, state, model.vos.encode(params, frame))
         told = jnp.stack(
-            [losses.frame_loss(x, labels, live, count).total for x in model.depths(params, aux)]
+            [
+                losses.frame_loss(x, labels, live, count).total
+                for x in model.deep_logits(params, aux)
+            ]
         )
         own = jnp.argmax(logits, 0)
         fed = jnp.where(fed < 0, own, fed)
@@ -112,7 +115,7 @@ def differentiated():
     """
     model, params = aost.network("aost").model, aost.params("aost")
     golden = goldens.arrays("aost/train_scalable.npz")
-    settings = step.Settings(memory_gap=GAP)
+    settings = step.StepConfig(memory_gap=GAP)
 
     @jax.jit
     def differentiate(clip, stored, knobs):
@@ -156,7 +159,7 @@ def test_total_loss_and_gradient_norms(run):
         "/".join(part.key for part in path): np.linalg.norm(np.asarray(leaf, np.float64))
         for path, leaf in jax.tree_util.tree_leaves_with_path(grads)
     }
-    paths = {name.key: name.path for name in model.names.entries}
+    paths = {name.key: name.path for name in model.checkpoint_names.entries}
     with open(golden_root.path("aost/train_scalable_gradnorms.csv"), newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["run"] == run]
     trained, resting = [], []
@@ -169,7 +172,7 @@ def test_total_loss_and_gradient_norms(run):
                 assert abs(flat[path] - want) <= GRADIENT * want, (row["key"], flat[path], want)
         elif row["requires_grad"] == "1" or not path.startswith("encoder/"):
             resting.append(path)
-    assert {model.group(path) for path in trained} == {"encoder", "head"}
+    assert {model.param_group(path) for path in trained} == {"encoder", "head"}
     identity = {path for path in paths.values() if path.startswith("identity/")}
     assert set(resting) == (identity if run == "pred" else set())
 
@@ -179,7 +182,7 @@ def test_gradients_row_by_row():
     model, differentiate = differentiated()
     golden = goldens.arrays("aost/train_scalable.npz")
     _, _, grads = differentiate("gt")
-    names = {name.key: name for name in model.names.entries}
+    names = {name.key: name for name in model.checkpoint_names.entries}
     for member in (name for name in golden if name.startswith("gt/grad/")):
         path, key, layout = names[member.removeprefix("gt/grad/")]
         leaf = functools.reduce(lambda node, part: node[part], path.split("/"), grads)

@@ -108,7 +108,7 @@ def test_every_published_variant_converts(name):
     manifest = goldens.manifest(f"aot/{name}.manifest.json")
     state = {key: np.zeros(shape, dtype) for key, (shape, dtype) in manifest.items()}
     expected = aot.expected(model)
-    assert convert(state, model.names, expected=expected).keys() == expected.keys()
+    assert convert(state, model.checkpoint_names, expected=expected).keys() == expected.keys()
 
 
 def test_dropping_is_off_without_a_key():

@@ -21,7 +21,7 @@ def golden():
 def frames_of(arrays, name):
     pairs = zip(arrays[f"{name}__gt"], arrays[f"{name}__pred"], strict=True)
     return [
-        protocols.Frame(f"{i:05d}", truth, prediction)
+        protocols.FrameCurves(f"{i:05d}", truth, prediction)
         for i, (truth, prediction) in enumerate(pairs)
     ]
 

@@ -157,17 +157,17 @@ def test_read_variants(settings, name):
 
 def test_names_are_exactly_those_of_the_reference():
     weights, model = goldens.state_dict("stcn"), goldens.build("stcn")
-    convert(weights, model.names, expected=goldens.shapes(model))
+    convert(weights, model.checkpoint_names, expected=goldens.shapes(model))
     lacking = {key: weights[key] for key in weights if key != "decoder.pred.bias"}
     with pytest.raises(InputError, match="missing: decoder.pred.bias"):
-        convert(lacking, model.names)
+        convert(lacking, model.checkpoint_names)
     with pytest.raises(InputError, match="not expected: stranger"):
-        convert(weights | {"stranger": np.zeros(1)}, model.names)
+        convert(weights | {"stranger": np.zeros(1)}, model.checkpoint_names)
 
 
 def test_files_of_stage_0_get_a_fifth_channel_of_zeros():
     weights, model = goldens.state_dict("stcn", "manifest_stage0.json"), goldens.build("stcn")
-    flat = convert(weights, model.names, expected=goldens.shapes(model))
+    flat = convert(weights, model.checkpoint_names, expected=goldens.shapes(model))
     stem = flat["value_encoder/conv1/kernel"]
     np.testing.assert_array_equal(
         stem[:, :, :4].transpose(3, 2, 0, 1), weights["value_encoder.conv1.weight"]
@@ -180,4 +180,4 @@ def test_models_without_attention_lack_its_keys():
         key: value for key, value in goldens.state_dict("stcn").items() if "attention" not in key
     }
     model = goldens.build("stcn", cbam=False)
-    convert(weights, model.names, expected=goldens.shapes(model))
+    convert(weights, model.checkpoint_names, expected=goldens.shapes(model))

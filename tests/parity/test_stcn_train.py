@@ -10,7 +10,7 @@ from vosjax.checkpoints.weights import flatten, nest
 from vosjax.layers.objects import aggregate
 from vosjax.names import conv_kernel
 from vosjax.train import losses, optimizer, schedule
-from vosjax.train.step import Clips, Settings, clip_loss
+from vosjax.train.step import Clips, StepConfig, clip_loss
 
 LOSS, NORM, LOGITS, GRADIENT = 2e-6, 2e-3, 1e-4, 2e-3
 # Of the later steps: losses, norms of gradients, norms of what all moved. Adam's first steps turn
@@ -18,7 +18,7 @@ LOSS, NORM, LOGITS, GRADIENT = 2e-6, 2e-3, 1e-4, 2e-3
 LATER, DRIFT, MOVED = 2e-3, 3e-2, 1e-2
 MILESTONE = 2
 NO_GRADIENT = "key_proj.key_proj.bias"  # zero in exact arithmetic
-SETTINGS = Settings(memory_gap=1, feedback="soft", jaccard_weight=0.0, reference=False)
+SETTINGS = StepConfig(memory_gap=1, feedback="soft", jaccard_weight=0.0, reference=False)
 
 
 def share(step):
@@ -88,9 +88,11 @@ def build(name):
 def test_four_steps_of_training(name):
     golden, objects, model, params = build(name)
     clips, pixels = clips_of(golden, objects), golden["frames"][0, 0, ..., 0].size
-    keys = {entry.path: entry.key for entry in model.names.entries}
+    keys = {entry.path: entry.key for entry in model.checkpoint_names.entries}
     weights = flatten(params)
-    fixed = {path: weights.pop(path) for path in list(weights) if model.group(path) == "frozen"}
+    fixed = {
+        path: weights.pop(path) for path in list(weights) if model.param_group(path) == "frozen"
+    }
     order = goldens.parsed(f"stcn/{name}_params.json")
     assert {keys[path] for path in weights} == set(order)
 
@@ -111,7 +113,7 @@ def test_four_steps_of_training(name):
     for number, at in enumerate(golden["its"]):
         count = schedule.kept(share(int(at)), pixels)
         rate = jnp.float32(golden["lr"]) * (0.1 if number >= MILESTONE else 1)
-        knobs = schedule.Knobs(
+        knobs = schedule.StepScalars(
             rate, rate, np.int32(count), np.float32(0), np.bool_(True), np.float32(0)
         )
         (total, frames), grads = gradients(now, fixed, clips, knobs)

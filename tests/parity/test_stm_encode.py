@@ -120,4 +120,4 @@ def test_slots_that_nobody_has_given_weigh_nothing():
 
 def test_names_are_exactly_those_of_the_reference():
     model = goldens.build("famnet", **STM)
-    convert(goldens.state_dict("stm"), model.names, expected=goldens.shapes(model))
+    convert(goldens.state_dict("stm"), model.checkpoint_names, expected=goldens.shapes(model))

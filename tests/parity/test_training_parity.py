@@ -74,7 +74,7 @@ def test_learning_rates():
             steps=int(row["total_steps"]),
             power=float(row["power"]),
         )
-        knobs = schedule.knobs(int(row["step"]), train, pixels=1)
+        knobs = schedule.step_scalars(int(row["step"]), train, pixels=1)
         wanted = float(row["lr_main"]), float(row["lr_encoder"])
         np.testing.assert_allclose((knobs.rate, knobs.encoder_rate), wanted, rtol=1e-6)
 
@@ -107,13 +107,13 @@ class Pass:
             live[i, perms[i][1 : objects + 1] - 1] = True
         both = 255 * np.stack([frames, frames[:, :, ::-1]])
         self.clips = step.Clips(both, labels, live)
-        self.trainable, self.frozen = state.split(self.net.params, self.net.model.group)
-        self.settings = step.Settings(memory_gap=self.meta["long_term_mem_gap"])
+        self.trainable, self.frozen = state.split(self.net.params, self.net.model.param_group)
+        self.settings = step.StepConfig(memory_gap=self.meta["long_term_mem_gap"])
 
     def knobs(self, run):
         train = defaults.train()
         train.update(steps=self.meta["total_steps"], aux=self.meta["aux_ratio"], own_from=0.5)
-        return schedule.knobs(self.meta["runs"][run]["step"], train, pixels=97 * 129)
+        return schedule.step_scalars(self.meta["runs"][run]["step"], train, pixels=97 * 129)
 
     def loss(self, trainable, knobs):
         params = state.join(trainable, self.frozen)
@@ -156,7 +156,7 @@ def gradients(forward):
 @pytest.mark.slow
 @pytest.mark.parametrize("run", ["gt", "pred"])
 def test_gradients_of_a_training_pass(run, forward, gradients):
-    names = {name.path: name.key for name in forward.net.model.names.entries}
+    names = {name.path: name.key for name in forward.net.model.checkpoint_names.entries}
     (total, parts), grads = gradients(forward.trainable, forward.knobs(run))
     forward.check(run, total, parts)
     norms = {

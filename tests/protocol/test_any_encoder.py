@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vosjax import backbones, models
-from vosjax.tracking.step import Clock, step
+from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import Prompt, Spec
 
 OBJECTS = 2
@@ -45,7 +45,7 @@ def setting(family, encoder):
 
     def one(params, state, frame, labels, given):
         prompt = Prompt(labels, given)
-        clock = Clock(*(jnp.int32(n) for n in (0, 0, 1)))
+        clock = MemoryClock(*(jnp.int32(n) for n in (0, 0, 1)))
         return step(model.vos, params, state, frame, prompt, clock)
 
     return model, spec, one
@@ -54,7 +54,7 @@ def setting(family, encoder):
 @pytest.mark.parametrize("encoder", marked(KINDS))
 def test_every_encoder_stands_in_aot(encoder):
     model, spec, one = setting("aot", encoder)
-    params = jax.eval_shape(model.fresh, jax.random.key(0))
+    params = jax.eval_shape(model.init_params, jax.random.key(0))
     state = jax.eval_shape(lambda params: model.vos.init(params, spec), params)
     answer = jax.eval_shape(
         one,
@@ -69,15 +69,15 @@ def test_every_encoder_stands_in_aot(encoder):
         "/".join(part.key for part in path)
         for path, _ in jax.tree_util.tree_leaves_with_path(params)
     }
-    assert paths == {name.path for name in model.names.entries}
-    assert {model.group(path) for path in paths} == {"frozen", "encoder", "head"}
+    assert paths == {name.path for name in model.checkpoint_names.entries}
+    assert {model.param_group(path) for path in paths} == {"frozen", "encoder", "head"}
 
 
 @pytest.mark.parametrize("family", ["aost", "deaot"])
 @pytest.mark.parametrize("encoder", SMALL)
 def test_the_other_families_take_encoders_as_well(family, encoder):
     model, spec, one = setting(family, encoder)
-    params = jax.eval_shape(model.fresh, jax.random.key(0))
+    params = jax.eval_shape(model.init_params, jax.random.key(0))
     state = jax.eval_shape(lambda params: model.vos.init(params, spec), params)
     answer = jax.eval_shape(
         one,
@@ -107,7 +107,7 @@ def drawn(shapes):
 def two_frames(encoder):
     """Answers to a marked frame and to the next one, which is the same frame brightened."""
     model, spec, one = setting("aot", encoder)
-    params = drawn(jax.eval_shape(model.fresh, jax.random.key(0)))
+    params = drawn(jax.eval_shape(model.init_params, jax.random.key(0)))
     state = model.vos.init(params, spec)
     frame = np.random.default_rng(1).random((spec.height, spec.width, 3), np.float32)
     labels = np.zeros((spec.height, spec.width), np.int32)

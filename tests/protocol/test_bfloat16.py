@@ -10,7 +10,7 @@ import pytest
 from vosjax import models
 from vosjax.bench import cost
 from vosjax.layers.precision import cast
-from vosjax.tracking.step import Clock, step
+from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import Prompt, Spec, When
 
 FAST = {
@@ -42,7 +42,7 @@ class Shapes:
         self.model = models.build(name.split("_")[0], **FAMILIES[name])
         vos = self.model.vos
         self.params = jax.eval_shape(
-            lambda rng: cast(self.model.fresh(rng), dtype), jax.random.key(0)
+            lambda rng: cast(self.model.init_params(rng), dtype), jax.random.key(0)
         )
         spec = Spec(*vos.size(64, 80), OBJECTS, 2)
         frame = jax.ShapeDtypeStruct((spec.height, spec.width, 3), jnp.float32)
@@ -107,7 +107,7 @@ def test_only_statistics_stay_float32(shapes):
 def test_two_frames_run(name):
     model = models.build(name.split("_")[0], **FAMILIES[name])
     spec = Spec(*model.vos.size(48, 64), OBJECTS, 2)
-    params = cast(jax.jit(model.fresh)(jax.random.key(0)), "bfloat16")
+    params = cast(jax.jit(model.init_params)(jax.random.key(0)), "bfloat16")
     state = model.vos.init(params, spec)
     labels = np.zeros((spec.height, spec.width), np.int32)
     labels[:20, :20], labels[30:, 30:] = 1, 2
@@ -118,7 +118,7 @@ def test_two_frames_run(name):
         state,
         frame,
         Prompt(labels, np.ones(OBJECTS, bool)),
-        Clock(np.int32(0), np.int32(0), np.int32(1)),
+        MemoryClock(np.int32(0), np.int32(0), np.int32(1)),
     )
     second = run(
         params, first.state, frame, Prompt(0 * labels, np.zeros(OBJECTS, bool)), first.clock

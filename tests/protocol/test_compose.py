@@ -18,8 +18,8 @@ from vosjax.compose.combinators import (
     scale,
     split,
 )
-from vosjax.prompt import lay, recover
-from vosjax.tracking.step import Clock, step
+from vosjax.prompt import apply_prompt, prompt_from_probs
+from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import UNUSED_LOGIT, Prompt, Spec
 
 FRAMES, LABELS = clip(frames=6, height=48, width=64, objects=2)
@@ -37,7 +37,7 @@ def follow(vos, params, spec=SPEC, frames=FRAMES, labels=LABELS, late=None):
         traces.append(1)
         return step(vos, params, state, frame, Prompt(labels, given), clock)
 
-    state, clock = vos.init(params, spec), Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2))
+    state, clock = vos.init(params, spec), MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(2))
     given_at = {0: labels[0]} | (late or {})
     probs = []
     for t, frame in enumerate(frames):
@@ -108,7 +108,7 @@ def test_own_feedback_remembers_the_users_marks():
 
 
 def test_any_fusion_of_probabilities_can_be_given():
-    first = ensemble([NETWORK, NETWORK], fusion=combinators.plain(lambda probs: probs[0]))
+    first = ensemble([NETWORK, NETWORK], fusion=combinators.stateless(lambda probs: probs[0]))
     probs, _, _ = follow(first, (PARAMS, toy.fresh(jax.random.PRNGKey(1))))
     np.testing.assert_allclose(probs, follow(NETWORK, PARAMS)[0], atol=1e-5)
 
@@ -168,7 +168,7 @@ def test_a_group_made_early_is_one_made_late():
 
     _, state, _ = follow(NETWORK, PARAMS, SPEC, FRAMES[:2])
     state = enlarge(NETWORK, PARAMS, state, spec, from_count=1, to_count=2)
-    clock = Clock(jnp.int32(2), jnp.int32(0), jnp.int32(2))
+    clock = MemoryClock(jnp.int32(2), jnp.int32(0), jnp.int32(2))
     answer = step(
         groups(NETWORK, 2),
         PARAMS,
@@ -222,35 +222,37 @@ MARKS = jnp.zeros((5, 6), jnp.int32).at[1:3, 1:4].set(2)
 
 
 def test_marks_become_certain_and_the_object_has_no_other_pixel():
-    laid = lay(PROBS, Prompt(MARKS, jnp.array([False, True, False])))
+    laid = apply_prompt(PROBS, Prompt(MARKS, jnp.array([False, True, False])))
     np.testing.assert_array_equal(laid[2], (MARKS == 2).astype(np.float32))
     np.testing.assert_array_equal(laid[:, 1:3, 1:4].sum(0), 1)
 
 
 def test_the_rest_is_renormalised():
-    laid = lay(PROBS, Prompt(MARKS, jnp.array([False, True, False])))
+    laid = apply_prompt(PROBS, Prompt(MARKS, jnp.array([False, True, False])))
     rest = PROBS.at[2].set(0) / (1 - PROBS[2])
     np.testing.assert_allclose(laid[:, 0], rest[:, 0], rtol=1e-5)
 
 
 def test_where_nothing_is_left_there_is_background():
     sure = jax.nn.one_hot(jnp.full((5, 6), 2), 4, axis=0)
-    laid = lay(sure, Prompt(MARKS, jnp.array([False, True, False])))
+    laid = apply_prompt(sure, Prompt(MARKS, jnp.array([False, True, False])))
     np.testing.assert_array_equal(laid.argmax(0), MARKS)
 
 
 def test_a_frame_without_marks_passes_bit_by_bit():
     nothing = Prompt(jnp.zeros((5, 6), jnp.int32), jnp.zeros(3, bool))
-    np.testing.assert_array_equal(lay(PROBS, nothing), PROBS)
+    np.testing.assert_array_equal(apply_prompt(PROBS, nothing), PROBS)
 
 
 def test_a_given_object_may_be_nowhere():
-    laid = lay(PROBS, Prompt(jnp.zeros((5, 6), jnp.int32), jnp.array([True, False, False])))
+    laid = apply_prompt(
+        PROBS, Prompt(jnp.zeros((5, 6), jnp.int32), jnp.array([True, False, False]))
+    )
     assert (laid[1] == 0).all()
     np.testing.assert_allclose(laid.sum(0), 1, rtol=1e-6)
 
 
 def test_a_prompt_can_be_read_off_again():
     prompt = Prompt(MARKS, jnp.array([False, True, False]))
-    found = recover(lay(PROBS, prompt), prompt.given)
+    found = prompt_from_probs(apply_prompt(PROBS, prompt), prompt.given)
     np.testing.assert_array_equal(found.labels, MARKS)

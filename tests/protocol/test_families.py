@@ -36,7 +36,7 @@ def random_weights(model: Model, seed=0) -> dict:
         spread = 1 / np.sqrt(max(np.prod(leaf.shape[:-1]), 1))
         return jnp.asarray(rng.normal(0, spread, leaf.shape), leaf.dtype)
 
-    shapes = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
+    shapes = jax.eval_shape(model.init_params, jax.random.PRNGKey(0))
     return jax.tree_util.tree_map_with_path(draw, shapes)
 
 

@@ -53,13 +53,13 @@ def rebuilt(manifest, folder="aot"):
 
 def expected(model):
     """{path: (shape, dtype)} of a model's weights."""
-    shapes = goldens.shapes(jax.eval_shape(model.fresh, jax.random.key(0)))
+    shapes = goldens.shapes(jax.eval_shape(model.init_params, jax.random.key(0)))
     return {path: (shape, np.dtype("float32")) for path, shape in shapes.items()}
 
 
 def converted(model, state):
     """The model's weights out of a reference's state dict, strictly."""
-    return nest(convert.convert(state, model.names, expected=expected(model)))
+    return nest(convert.convert(state, model.checkpoint_names, expected=expected(model)))
 
 
 def running(model, params):

@@ -13,7 +13,7 @@ from vosjax import models
 from vosjax.checkpoints.convert import convert
 from vosjax.checkpoints.weights import flatten, nest
 from vosjax.layers.resize import resize_maps
-from vosjax.tracking.step import Clock, advance
+from vosjax.tracking.step import MemoryClock, advance
 from vosjax.types import Prompt, Spec
 
 
@@ -41,7 +41,7 @@ def state_dict(folder, manifest="manifest.json"):
 
 def shapes(model):
     """{path: (shape, dtype)} of a model's weights."""
-    tree = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
+    tree = jax.eval_shape(model.init_params, jax.random.PRNGKey(0))
     return {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(tree).items()}
 
 
@@ -55,7 +55,7 @@ def build(family, **settings):
 def params(folder, family, manifest="manifest.json", **settings):
     """The goldens' weights, converted strictly."""
     model = build(family, **settings)
-    flat = convert(state_dict(folder, manifest), model.names, expected=shapes(model))
+    flat = convert(state_dict(folder, manifest), model.checkpoint_names, expected=shapes(model))
     return jax.tree.map(jnp.asarray, nest(flat))
 
 
@@ -118,7 +118,7 @@ def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity
         ):
             continue
         prompt = Prompt(jnp.asarray(labels, jnp.int32), jnp.asarray(given))
-        clock = Clock(*(jnp.int32(n) for n in (time, last, gap)))
+        clock = MemoryClock(*(jnp.int32(n) for n in (time, last, gap)))
         features = encoder(family)(weights, frames[time])
         answer = program(family, **settings)(weights, state, features, prompt, clock)
         state, seen = answer.state

@@ -56,7 +56,7 @@ def run(data, out, *, late=0, sure=0.9, gap=5, bits=8):
     }
     settings = json.loads(json.dumps(settings))
     record.write(out, settings, status="complete", frames=11, facts={})
-    results.write(out, sequences, results.judging(data, wanted), settings=settings, facts={})
+    results.write(out, sequences, results.scoring_rules(data, wanted), settings=settings, facts={})
     return out
 
 

@@ -7,7 +7,7 @@ import pytest
 from support import toy
 from support.clips import clip
 
-from vosjax.tracking.step import Clock, advance, remembers, step
+from vosjax.tracking.step import MemoryClock, advance, remembers, step
 from vosjax.types import Prompt, Spec
 
 FRAMES, LABELS = clip(frames=7, height=48, width=64, objects=2)
@@ -28,7 +28,7 @@ def one(state, frame, prompt, clock):
 
 def remembered(gap, marked=(0,)):
     """Times of the frames in memory after the clip."""
-    state, clock = VOS.init(PARAMS, SPEC), Clock(jnp.int32(0), jnp.int32(0), jnp.int32(gap))
+    state, clock = VOS.init(PARAMS, SPEC), MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(gap))
     for t in range(len(FRAMES)):
         answer = one(state, IMAGES[t], prompt_at(t, marked), clock)
         state, clock = answer.state, answer.clock
@@ -51,7 +51,7 @@ def test_the_rule_is_the_same_for_plain_numbers():
 
 def test_frames_can_be_encoded_ahead_in_a_batch():
     features = jax.vmap(lambda image: VOS.encode(PARAMS, image))(IMAGES)
-    clock, state = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
+    clock, state = MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
     ahead = advance(
         VOS, PARAMS, state, jax.tree.map(lambda x: x[0], features), prompt_at(0, (0,)), clock
     )
@@ -61,7 +61,7 @@ def test_frames_can_be_encoded_ahead_in_a_batch():
 
 
 def test_slots_that_are_not_allowed_win_no_pixel():
-    clock, state = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
+    clock, state = MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(2)), VOS.init(PARAMS, SPEC)
     after = one(state, IMAGES[0], prompt_at(0, (0,)), clock)
     shut = step(
         VOS,
@@ -85,7 +85,7 @@ def test_steps_can_be_scanned_and_have_gradients():
             answer = step(VOS, params, state, frame, Prompt(labels, given), clock)
             return (answer.state, answer.clock, jnp.zeros_like(given)), answer.predicted
 
-        clock = Clock(jnp.int32(0), jnp.int32(0), jnp.int32(2))
+        clock = MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(2))
         start = VOS.init(params, SPEC), clock, jnp.array([True, True])
         predicted = jax.lax.scan(body, start, IMAGES)[1]
         return (predicted[1:, 1] * target[1:]).mean()

@@ -10,7 +10,7 @@ from support import toy
 from support.clips import clip
 
 from vosjax.errors import InputError
-from vosjax.tracking.tracker import Tracker, judge
+from vosjax.tracking.tracker import Tracker, to_labels
 
 FRAMES, LABELS = clip(frames=10, height=48, width=64, objects=2)
 IDS = np.array([0, 7, 200], np.uint8)
@@ -250,6 +250,6 @@ def test_numbers_below_one_are_refused(name):
 
 def test_the_verdict_by_hand():
     probs = jnp.array([[0.1, 0.7], [0.6, 0.2], [0.3, 0.1]])[:, None]
-    labels, verdict = judge(probs, jnp.array([0, 9, 5], jnp.uint8))
+    labels, verdict = to_labels(probs, jnp.array([0, 9, 5], jnp.uint8))
     np.testing.assert_array_equal(labels, [[9, 0]])
     np.testing.assert_allclose(verdict, [[0.6, 0.3, 1], [0, 0, 0]], atol=1e-6)

@@ -15,7 +15,7 @@ CONFIG = {"family": "toy", "train": {"lr": 0.1, "log": {"every": 1}}}
 def trained():
     model = small.model()
     chain = optimizer.build({path: 1 for path in ("key", "gain", "bank")})
-    return state.fresh(model.fresh(jax.random.PRNGKey(3)), model.group, chain)
+    return state.fresh(model.init_params(jax.random.PRNGKey(3)), model.param_group, chain)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def test_configs_that_cannot_work_are_refused(tmp_path, room, changes, said):
 
 def test_frozen_by_a_pattern():
     model = recipe.with_frozen(small.model(), "^key")
-    assert [model.group(path) for path in ("key", "gain")] == ["frozen", "head"]
+    assert [model.param_group(path) for path in ("key", "gain")] == ["frozen", "head"]
 
 
 def launched(config, **options):

@@ -59,8 +59,11 @@ def eyes(rng):
 
 STEM = Names(tuple(names.conv("stem", "conv1", bias=False)), (r"fc\..*",))
 EYES = MODEL._replace(
-    fresh=eyes,
-    starts=(("plain", backbones.Start(STEM)), ("masked", backbones.Start(STEM, ("stem/kernel",)))),
+    init_params=eyes,
+    pretrained_encoders=(
+        ("plain", backbones.PretrainedEncoder(STEM)),
+        ("masked", backbones.PretrainedEncoder(STEM, ("stem/kernel",))),
+    ),
 )
 
 
@@ -103,7 +106,7 @@ def test_masks_and_biases_that_a_file_lacks_stay_fresh(tmp_path):
 
 def test_a_network_with_one_encoder_needs_no_name_for_it(tmp_path):
     file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
-    one = EYES._replace(starts=EYES.starts[:1])
+    one = EYES._replace(pretrained_encoders=EYES.pretrained_encoders[:1])
     np.testing.assert_array_equal(
         start.params(one, seed=0, init=file)["plain"]["stem"]["kernel"],
         KERNEL.transpose(2, 3, 1, 0),
@@ -157,15 +160,15 @@ def test_an_encoder_without_a_reader_of_its_file_is_refused(tmp_path):
 )
 def test_published_files_give_all_but_biases_and_masks(family, settings, rest):
     model = models.build(family, **settings)
-    shapes = jax.eval_shape(model.fresh, jax.random.key(0))
-    for room, begin in model.starts:
+    shapes = jax.eval_shape(model.init_params, jax.random.key(0))
+    for room, begin in model.pretrained_encoders:
         held = flatten(shapes[room])
         given = {name.path for name in begin.names.entries}
         assert given <= held.keys()
         assert all(re.fullmatch(rest, path) for path in held.keys() - given)
         assert all(held[kernel].shape[2] > start.IMAGE for kernel in begin.wider)
     assert {room for room in shapes if room.endswith("encoder")} == {
-        room for room, _ in model.starts
+        room for room, _ in model.pretrained_encoders
     }
 
 
@@ -182,6 +185,6 @@ def test_validation_compares_with_the_truth_of_later_frames(fresh):
 
 def test_weights_beyond_half_precision_are_named(tmp_path, fresh):
     chain = optimizer.build({path: 1 for path in ("key", "gain", "bank")})
-    large = state.fresh(fresh | {"gain": np.float32(1e6)}, MODEL.group, chain)
+    large = state.fresh(fresh | {"gain": np.float32(1e6)}, MODEL.param_group, chain)
     with pytest.raises(InputError, match="float16 cannot hold: gain"):
         export.export(small.config(), large, tmp_path)

@@ -12,11 +12,11 @@ from vosjax.train import losses, optimizer, schedule, state, step
 from vosjax.types import Spec, When
 
 CLIPS = small.batch(frames=3)
-PARAMS = small.model().fresh(jax.random.PRNGKey(1))
+PARAMS = small.model().init_params(jax.random.PRNGKey(1))
 
 
 def knobs(*, own=False, aux=0.5, count=256):
-    return schedule.Knobs(
+    return schedule.StepScalars(
         np.float32(0.1),
         np.float32(0.01),
         np.int32(count),
@@ -33,7 +33,7 @@ def compiled(settings):
 
 def loss(*, loss_stride=1, reference=True, **told):
     """(total, parts) of a clip; `own`, `aux` and `count` go to the knobs."""
-    settings = step.Settings(loss_stride=loss_stride, reference=reference)
+    settings = step.StepConfig(loss_stride=loss_stride, reference=reference)
     return compiled(settings)(PARAMS, knobs(**told))
 
 
@@ -82,7 +82,7 @@ def test_own_predictions_change_what_later_frames_remember():
 
 def gradient(feedback):
     """d(loss) / d(bank), which reaches the loss through committed frames alone."""
-    fixed = step.Settings(feedback=feedback, reference=False)
+    fixed = step.StepConfig(feedback=feedback, reference=False)
     return jax.jit(
         jax.grad(
             lambda p: step.clip_loss(small.model(hard=False), p, CLIPS, knobs(own=True), fixed)[0]
@@ -103,7 +103,7 @@ def test_a_coarser_loss_sees_fewer_pixels():
 
 def test_frames_computed_twice_give_the_same_gradient():
     def grad(remat):
-        fixed = step.Settings(remat=remat, reference=False)
+        fixed = step.StepConfig(remat=remat, reference=False)
         return jax.jit(
             jax.grad(lambda p: step.clip_loss(small.model(), p, CLIPS, knobs(), fixed)[0])
         )(PARAMS)
@@ -131,12 +131,14 @@ def test_depths_are_weighed_by_powers_of_two():
     def commit(params, memory, aux, *rest):
         return plain.vos.commit(params, memory, aux["key"], *rest)
 
-    deep = plain._replace(vos=plain.vos._replace(predict=predict, commit=commit), depths=depths)
+    deep = plain._replace(
+        vos=plain.vos._replace(predict=predict, commit=commit), deep_logits=depths
+    )
 
     def total(model):
         clips = small.batch(frames=2)
         _, parts = jax.jit(
-            lambda p: step.clip_loss(model, p, clips, knobs(), step.Settings(reference=False))
+            lambda p: step.clip_loss(model, p, clips, knobs(), step.StepConfig(reference=False))
         )(PARAMS)
         return float(parts["frames"][1, 0])
 
@@ -153,8 +155,8 @@ def stepped():
     """(before, after a step on the truth, after one on own predictions, metrics)."""
     model = small.model()
     chain = optimizer.build({path: 1 for path in ("key", "gain", "bank")})
-    before = state.fresh(PARAMS, model.group, chain)
-    fixed = step.Settings(held="^bank$")
+    before = state.fresh(PARAMS, model.param_group, chain)
+    fixed = step.StepConfig(held="^bank$")
     run = jax.jit(lambda s, k: step.train_step(model, chain, fixed, s, CLIPS, k, jax.random.key(0)))
     (after, metrics), (own, _) = run(before, knobs()), run(before, knobs(own=True))
     return before, after, own, metrics

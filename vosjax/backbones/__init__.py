@@ -11,7 +11,7 @@ import flax.linen as nn
 from vosjax.names import Name, Names
 
 
-class Maps(NamedTuple):
+class FeatureMaps(NamedTuple):
     """What an encoder returns for images [B, H, W, 3]; `deep` is the deepest map, at stride 16."""
 
     f4: Any
@@ -49,7 +49,7 @@ class Backbone(NamedTuple):
     folded: Callable[..., dict] | None = None
 
 
-class Start(NamedTuple):
+class PretrainedEncoder(NamedTuple):
     """How one encoder of a network starts from a published ImageNet file.
 
     names   what the file gives; our paths count from the encoder's root, and all weights that are
@@ -77,10 +77,12 @@ def build(encoder: str) -> Backbone:
     return importlib.import_module(f"{__name__}.{name}").build(variant)
 
 
-def start(encoder: str | Backbone, *, wider: tuple[str, ...] = ()) -> Start:
+def pretrained_encoder(
+    encoder: str | Backbone, *, wider: tuple[str, ...] = ()
+) -> PretrainedEncoder:
     """The start of an encoder, or of a network that holds all its weights; `wider` as in `Start`."""
     backbone = build(encoder) if isinstance(encoder, str) else encoder
-    return Start(imagenet_names(backbone), wider, backbone.folded)
+    return PretrainedEncoder(imagenet_names(backbone), wider, backbone.folded)
 
 
 def imagenet_names(backbone: Backbone) -> Names:

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.backbones.resnet import pointwise
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.drop_path import drop_path
@@ -152,7 +152,7 @@ class EfficientNet(nn.Module):
     dilate: bool = True
 
     @nn.compact
-    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> FeatureMaps:
         stem, stages, epsilon, lite = self.variant
         x = _lite_range(images) if lite else images
         x = conv(stem, 3, stride=2, bias=False, name="stem")(x)
@@ -175,7 +175,7 @@ class EfficientNet(nn.Module):
                 stride, dilation = (stride, dilation * step) if cut else (stride * step, dilation)
                 index += 1
             maps[number] = x
-        return Maps(maps[2], maps[3], maps[5], x)
+        return FeatureMaps(maps[2], maps[3], maps[5], x)
 
 
 def _lite_range(images: jax.Array) -> jax.Array:

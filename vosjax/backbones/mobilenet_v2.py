@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
 from vosjax.names import Name, frozen_norm, linear
@@ -59,7 +59,7 @@ class MobileNetV2(nn.Module):
     """Images [B, H, W, 3] -> Maps of 24, 32, 96 and 1280 channels."""
 
     @nn.compact
-    def __call__(self, images: jax.Array, rng: Any = None) -> Maps:
+    def __call__(self, images: jax.Array, rng: Any = None) -> FeatureMaps:
         del rng  # nothing here is stochastic
         x = conv(STEM, 3, stride=2, bias=False, name="stem")(images)
         x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
@@ -69,7 +69,7 @@ class MobileNetV2(nn.Module):
             if index in TAPS:
                 taps.append(x)
         x = nn.Dense(LAST, use_bias=False, name="last")(x)
-        return Maps(*taps, nn.relu6(FrozenBatchNorm(name="last_norm")(x)))
+        return FeatureMaps(*taps, nn.relu6(FrozenBatchNorm(name="last_norm")(x)))
 
 
 def names(path: str, key: str) -> list[Name]:

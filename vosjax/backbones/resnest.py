@@ -7,7 +7,7 @@ frozen batch norm, the fourth stage left out, `deep` is `f16`.
 import flax.linen as nn
 import jax
 
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.backbones.resnet import IGNORED, STAGES, pointwise
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
@@ -63,7 +63,7 @@ class ResNeSt(nn.Module):
     depths: tuple[int, int, int]
 
     @nn.compact
-    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> FeatureMaps:
         x = images
         for i, (name, features, stride) in enumerate(STEM):
             x = conv(features, 3, stride=stride, bias=False, name=f"stem_{name}")(x)
@@ -75,7 +75,7 @@ class ResNeSt(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 x = Block(64 << stage, stride, name=f"{STAGES[stage]}_{block}")(x)
             maps.append(x)
-        return Maps(*maps, deep=maps[-1])
+        return FeatureMaps(*maps, deep=maps[-1])
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
@@ -123,7 +123,7 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(
         self, images: jax.Array, rng: jax.Array | None = None, extras: tuple[jax.Array, ...] = ()
-    ) -> Maps:
+    ) -> FeatureMaps:
         x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
         for name, extra in zip(self.extra_stems, extras, strict=True):
             x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
@@ -146,7 +146,7 @@ class ResNet(nn.Module):
                 else:
                     x = BasicBlock(64 << stage, stride, self.bias, self.norms_train, name=name)(x)
             maps.append(x)
-        return Maps(*maps, deep=maps[-1])
+        return FeatureMaps(*maps, deep=maps[-1])
 
 
 def names(

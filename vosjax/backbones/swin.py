@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.layers.drop_path import drop_path
 from vosjax.layers.norm import layer_norm
 from vosjax.names import Name, linear, norm, same
@@ -159,7 +159,7 @@ class Swin(nn.Module):
     variant: Variant
 
     @nn.compact
-    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> Maps:
+    def __call__(self, images: jax.Array, rng: jax.Array | None = None) -> FeatureMaps:
         embed, depths, dropped_depth, drop_rate = self.variant
         rates = np.linspace(0.0, drop_rate, sum(depths) + dropped_depth)
         rates[: depths[0]] = 0.0  # the first stage is frozen in training, so it drops nothing
@@ -177,7 +177,7 @@ class Swin(nn.Module):
             maps.append(layer_norm(name=f"norm{stage}")(x))
             if stage < 2:
                 x = Merging(name=f"merge{stage}")(x)
-        return Maps(*maps, deep=maps[-1])
+        return FeatureMaps(*maps, deep=maps[-1])
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

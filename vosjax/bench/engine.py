@@ -54,7 +54,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
             seconds["frame by frame"].append(time.perf_counter() - start)
         for name, (engine, together) in engines.items():
             with tempfile.TemporaryDirectory() as scratch:
-                settings = dataset.Settings(pathlib.Path(scratch), memory, together, 2017)
+                settings = dataset.RunConfig(pathlib.Path(scratch), memory, together, 2017)
                 start, before = time.perf_counter(), engine.compile_seconds
                 dataset.run(sequences, [engine], settings, slots=slots, stop=[])
                 took = time.perf_counter() - start - (engine.compile_seconds - before)

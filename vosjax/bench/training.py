@@ -83,13 +83,15 @@ def _step(config):
     chain = recipe.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
     everywhere, split = loop.shardings()
-    held = [jax.device_put(state.fresh(fresh, model.group, chain), everywhere)]
+    held = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
     stream = pipeline.clips(loop.clips_config(config.data), seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
     clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
     settings = recipe.step_settings(train)._replace(reference=False)
-    knobs = schedule.knobs(train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride))
+    knobs = schedule.step_scalars(
+        train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
+    )
     compiled = loop.compile_step(model, chain, settings)
     key = jax.random.key(train.seed)
 

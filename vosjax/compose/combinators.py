@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.layers.resize import resize, resize_maps
-from vosjax.prompt import lay, recover
+from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.types import UNUSED_LOGIT, Size, Spec, Vos
 
 SURE = 1e-5  # merged probabilities of groups keep this distance from 0 and 1, as in aot-benchmark
@@ -67,7 +67,7 @@ def mean(probs: jax.Array) -> jax.Array:
     return probs.mean(0)
 
 
-def surest(probs: jax.Array) -> jax.Array:
+def confidence_weighted(probs: jax.Array) -> jax.Array:
     """Fuses likewise, each network weighted in every pixel by its highest probability there."""
     weights = probs.max(1, keepdims=True)
     return (weights * probs).sum(0) / weights.sum(0)
@@ -78,22 +78,22 @@ class Fusion(NamedTuple):
 
     init(spec, members) -> state
         Empty; a pytree of arrays whose shapes depend on the Spec and on M alone.
-    look(frame) -> seen
+    encode(frame) -> seen
         What fusing needs of a frame [H, W, 3]; runs where frames are encoded.
     fuse(state, seen, probs) -> (probs, aux)
-        [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `remember` will want of this frame.
-    remember(state, aux, probs, given, when) -> state
+        [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `commit` will want of this frame.
+    commit(state, aux, probs, given, when) -> state
         As `Vos.commit`: what was decided for the frame, with the user's marks laid over it.
     """
 
     init: Callable[..., Any]
-    look: Callable[..., Any]
+    encode: Callable[..., Any]
     fuse: Callable[..., Any]
-    remember: Callable[..., Any]
+    commit: Callable[..., Any]
 
 
 @functools.lru_cache  # so that programs that use it are the same
-def plain(function: Callable[[jax.Array], jax.Array]) -> Fusion:
+def stateless(function: Callable[[jax.Array], jax.Array]) -> Fusion:
     """A fusion of nothing but the probabilities: [M, N+1, H, W] -> [N+1, H, W]."""
     return Fusion(
         lambda spec, members: (),
@@ -103,14 +103,16 @@ def plain(function: Callable[[jax.Array], jax.Array]) -> Fusion:
     )
 
 
-class Together(NamedTuple):
+class EnsembleState(NamedTuple):
     """State of `ensemble`: those of the members, and that of their fusion."""
 
     members: tuple
     fusion: Any
 
 
-def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = plain(mean)) -> Vos:
+def ensemble(
+    members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = stateless(mean)
+) -> Vos:
     """Several networks over one video; `params` is the tuple of theirs.
 
     Args:
@@ -130,7 +132,7 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
         raise ValueError(f"feedback {feedback!r} was given; it is 'own' or 'fused'")
 
     def init(params, spec):
-        return Together(
+        return EnsembleState(
             tuple(vos.init(own, spec) for vos, own in zip(members, params, strict=True)),
             fusion.init(spec, len(members)),
         )
@@ -138,7 +140,7 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
     def encode(params, frame, rng=None):
         return tuple(
             vos.encode(own, frame, rng) for vos, own in zip(members, params, strict=True)
-        ), fusion.look(frame)
+        ), fusion.encode(frame)
 
     def predict(params, state, features, rng=None):
         features, seen = features
@@ -156,14 +158,14 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
         if own_probs is None:
             fed = [probs] * len(members)
         else:
-            prompt = recover(probs, given)
-            fed = [lay(own, prompt) for own in own_probs]
-        return Together(
+            prompt = prompt_from_probs(probs, given)
+            fed = [apply_prompt(own, prompt) for own in own_probs]
+        return EnsembleState(
             tuple(
                 vos.commit(own, *rest, given, when, rng)
                 for vos, own, *rest in zip(members, params, state.members, aux, fed, strict=True)
             ),
-            fusion.remember(state.fusion, noted, probs, given, when),
+            fusion.commit(state.fusion, noted, probs, given, when),
         )
 
     slots = [vos.slots for vos in members if vos.slots is not None]
@@ -183,7 +185,7 @@ class Count(NamedTuple):
     objects: int
 
 
-class Grouped(NamedTuple):
+class GroupsState(NamedTuple):
     """State of `groups`.
 
     known   [G, S] bool   slots that were given at some time
@@ -224,7 +226,7 @@ def groups(vos: Vos, count: int) -> Vos:
             )
         one = vos.init(params, spec._replace(objects=slots))
         states = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), one)
-        return Grouped(jnp.zeros((count, slots), bool), states, Count(spec.objects))
+        return GroupsState(jnp.zeros((count, slots), bool), states, Count(spec.objects))
 
     def predict(params, state, features, rng=None):
         def one(own):
@@ -246,7 +248,7 @@ def groups(vos: Vos, count: int) -> Vos:
         spare = total - state.count.objects
         given = jnp.pad(given, (0, spare)).reshape(count, slots)
         parts = split(jnp.pad(probs, ((0, spare), (0, 0), (0, 0))), count)
-        return Grouped(
+        return GroupsState(
             state.known | given, jax.vmap(one)(state.states, aux, parts, given), state.count
         )
 
@@ -300,7 +302,7 @@ def enlarge(
     """
     if from_count == 1 < to_count:
         known = jnp.ones((1, vos.slots), bool)
-        state = Grouped(known, jax.tree.map(lambda leaf: leaf[None], state), Count(vos.slots))
+        state = GroupsState(known, jax.tree.map(lambda leaf: leaf[None], state), Count(vos.slots))
     network = groups(vos, to_count) if to_count > 1 else vos
     fresh, shape = jax.tree.flatten(network.init(params, spec))
     old = jax.tree.leaves(state)

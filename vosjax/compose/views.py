@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from vosjax.compose import combinators
 from vosjax.compose.combinators import as_logits, ensemble, resized
-from vosjax.prompt import lay, recover
+from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.types import Vos
 
 LONG = 5 / 3  # most that a long side has of a limited short side, before scaling
@@ -113,8 +113,8 @@ def mirrored(vos: Vos) -> Vos:
 
     def commit(params, state, aux, probs, given, when, rng=None):
         aux, own_probs = aux
-        prompt = recover(probs, given)
-        fed = _mirror_second(jax.vmap(lambda own: lay(own, prompt))(own_probs))
+        prompt = prompt_from_probs(probs, given)
+        fed = _mirror_second(jax.vmap(lambda own: apply_prompt(own, prompt))(own_probs))
         return both(lambda own: vos.commit(params, *own, given, when, rng))((state, aux, fed))
 
     return Vos(init, encode, predict, commit, vos.size, vos.slots)

@@ -12,7 +12,7 @@ from vosjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Set:
+class DatasetConfig:
     """One data set.
 
     folder      a dataset that `data_prep` prepared; or a folder in DAVIS or YouTube-VOS layout; or
@@ -81,7 +81,10 @@ def opened(each, root=""):
 
 def of_config(config):
     """The `Set`s of a `pipeline.ClipsConfig`, which may be dicts of their fields there."""
-    return [each if isinstance(each, Set) else Set(**dict(each)) for each in config.sets]
+    return [
+        each if isinstance(each, DatasetConfig) else DatasetConfig(**dict(each))
+        for each in config.sets
+    ]
 
 
 def _chosen(each, names):

@@ -36,7 +36,7 @@ class StaticClips:
         clip = self._raw(index, rng, spec)
         if rng.random() < self.settings.merge or not len(types.visible_ids(clip[1][0], 0)):
             clip = types.merge(clip, self._raw(rng.integers(len(self)), rng, spec))
-        return types.seal(*clip, spec=spec, rng=rng)
+        return types.assign_slots(*clip, spec=spec, rng=rng)
 
     def _raw(self, index, rng, spec):
         photo = photos.read(

@@ -18,7 +18,7 @@ from vosjax.datasets import protocol as protocol
 
 
 @dataclasses.dataclass(frozen=True)
-class SkipSettings:
+class StcnVideoSettings:
     """Probabilities and ranges of clips from videos; the values are STCN's."""
 
     skip: int = 5  # the largest skip, in stored annotated frames
@@ -34,11 +34,11 @@ class SkipSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class SkipClips:
+class StcnVideoClips:
     """Source of clips from a source of videos (see `datasets.protocol`)."""
 
     source: object
-    settings: SkipSettings = SkipSettings()
+    settings: StcnVideoSettings = StcnVideoSettings()
 
     def __len__(self):
         return len(self.source)
@@ -61,7 +61,7 @@ class SkipClips:
             frames, labels = self._warped(index, places, header, rng, spec)
             if len(types.visible_ids(labels[0], 0)):
                 break
-        return types.seal(frames, labels, spec=spec, rng=rng, least=0)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng, least=0)
 
     def _warped(self, index, places, header, rng, spec):
         settings, size = self.settings, (spec.height, spec.width)
@@ -97,7 +97,7 @@ class SkipClips:
 
 
 @dataclasses.dataclass(frozen=True)
-class TripleSettings:
+class StcnStillSettings:
     """Probabilities and ranges of clips from stills; the values are STCN's."""
 
     sequence_scale: tuple[float, float] = (0.8, 1.5)
@@ -113,11 +113,11 @@ class TripleSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TripleClips:
+class StcnStillClips:
     """Source of clips from photos; `photos[i]` is (image, mask), paths or encoded bytes."""
 
     photos: object
-    settings: TripleSettings = TripleSettings()
+    settings: StcnStillSettings = StcnStillSettings()
 
     def __len__(self):
         return len(self.photos)
@@ -157,7 +157,7 @@ class TripleClips:
             frame = jitter.apply(frame, shared)
             frames[t] = jitter.apply(frame, jitter.draw(rng, settings.pair_colour))
             labels[t] = label
-        return types.seal(frames, labels, spec=spec, rng=rng, least=0)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng, least=0)
 
 
 def spline(points, values, at):

@@ -65,7 +65,7 @@ class Stills:
             frames, labels, when = self._independent(index, rng, spec)
             colour = self.settings.colour._replace(frame_jitter=self.settings.frame_jitter)
         frames = colours.alter(frames, when=when, colour=colour, rng=rng)
-        return types.seal(frames, labels, spec=spec, rng=rng)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng)
 
     def _photo(self, index, spec):
         return photos.load(
@@ -112,7 +112,7 @@ class Stills:
         if rng.random() < settings.occluder:
             actors.append(self._occluder(rng, spec))
         plate = (photo.filled if lift else photo.image, base)
-        return scenes.perform(
+        return scenes.animate(
             plate, actors, spec=spec, scene=settings.scene, rng=rng, ids=None if lift else photo.ids
         )
 
@@ -125,7 +125,7 @@ class Stills:
         actors = self._pasted(rng.integers(len(self)), rng, spec, group=1, fewest=1)
         actors = scenes.add_copies(rng, actors, size=size, scene=self.settings.scene)
         nothing = np.zeros((*size, 3), np.uint8), np.eye(3)
-        frames, labels, when = scenes.perform(
+        frames, labels, when = scenes.animate(
             nothing, actors, spec=spec, scene=self.settings.scene, rng=rng
         )
         return colours.alter(frames, when=when, colour=self.settings.colour, rng=rng), labels

@@ -42,7 +42,7 @@ def visible_ids(labels, more_than):
     return np.flatnonzero(counts > more_than)
 
 
-def seal(frames, labels, *, spec, rng, least=None):
+def assign_slots(frames, labels, *, spec, rng, least=None):
     """Choose the objects of a raw clip and give them slots.
 
     Objects are the raw ids that exceed `minimum_pixels` in frame 0, at random `max_objects` of them

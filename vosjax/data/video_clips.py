@@ -68,7 +68,7 @@ class VideoClips:
             frames, labels = types.merge((frames, labels), other)
         if self.guests is not None and rng.random() < self.settings.guests:
             frames, labels = types.merge((frames, labels), self.guests.guests(rng, spec))
-        return types.seal(frames, labels, spec=spec, rng=rng)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng)
 
     def _raw(self, index, rng, spec):
         """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of at most `max_objects` ids."""

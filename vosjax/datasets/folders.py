@@ -25,7 +25,7 @@ _RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 _DENSE = "_all_frames"
 
 
-class Video(NamedTuple):
+class VideoFiles(NamedTuple):
     """A clip on disk: name, frame paths in order, {frame index: mask path} where annotated."""
 
     name: str
@@ -177,7 +177,7 @@ def _video(name, images, masks):
         raise InputError(f"clip {name} in {images.parent} has no frames; expected {name}/*.jpg")
     files = {path.stem: path for path in masks.glob("*.png")}
     found = {i: files[path.stem] for i, path in enumerate(frames) if path.stem in files}
-    return Video(name, tuple(frames), found)
+    return VideoFiles(name, tuple(frames), found)
 
 
 @functools.lru_cache(maxsize=16)

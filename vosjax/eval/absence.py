@@ -19,7 +19,7 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, source
-from vosjax.eval.stored import opened
+from vosjax.eval.stored import open_picture
 from vosjax.io.palette import read_label_png
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
@@ -44,7 +44,7 @@ class Quality(NamedTuple):
     both: float
 
 
-def gather(run, sequences: Sequence[layout.Sequence]) -> Verdicts:
+def gather(run, sequences: Sequence[layout.EvalVideo]) -> Verdicts:
     """The verdicts in a run's scores/*.csv, beside the truth.
 
     Raises:
@@ -58,7 +58,7 @@ def gather(run, sequences: Sequence[layout.Sequence]) -> Verdicts:
         if not path.is_file():
             raise InputError(f"{path} is missing: name the folder of a complete run of --mode eval")
         shown = {
-            index: set(np.unique(read_label_png(opened(file))).tolist())
+            index: set(np.unique(read_label_png(open_picture(file))).tolist())
             for index, file in sequence.truths.items()
         }
         with open(path, newline="", encoding="utf-8") as file:

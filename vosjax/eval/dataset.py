@@ -19,8 +19,8 @@ from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout
 from vosjax.eval import plan as plans
-from vosjax.eval.engine import Engine, Video
-from vosjax.eval.stored import opened
+from vosjax.eval.engine import Engine, VideoInput
+from vosjax.eval.stored import open_picture
 from vosjax.io.video import read_image
 from vosjax.runs import record
 
@@ -42,7 +42,7 @@ class Memory(NamedTuple):
     high: int = 20
 
 
-class Settings(NamedTuple):
+class RunConfig(NamedTuple):
     """How a dataset is run, but for the network.
 
     folder   for what is made
@@ -58,9 +58,9 @@ class Settings(NamedTuple):
 
 
 def run(
-    sequences: Sequence[layout.Sequence],
+    sequences: Sequence[layout.EvalVideo],
     engines: Sequence[Engine],
-    settings: Settings,
+    settings: RunConfig,
     *,
     slots: int | None,
     stop: list,
@@ -120,7 +120,7 @@ def run(
 
 
 def _plan(sequence, settings, slots):
-    size = read_image(opened(sequence.frames[0])).shape[:2]
+    size = read_image(open_picture(sequence.frames[0])).shape[:2]
     memory, gap = settings.memory, settings.memory.gap
     if memory.balance is not None:
         length = len(sequence.frames) - min(sequence.starts.values())
@@ -195,7 +195,7 @@ def _facts(sequence, plan, count, together):
     }
 
 
-def _video(sequence, plan, year) -> Video:
+def _video(sequence, plan, year) -> VideoInput:
     """Readers of the frames, and the masks that are given.
 
     Raises:
@@ -213,11 +213,11 @@ def _video(sequence, plan, year) -> Video:
         functools.partial(_read, path, index, plan.size)
         for index, path in enumerate(sequence.frames)
     ]
-    return Video(frames, marks, ids)
+    return VideoInput(frames, marks, ids)
 
 
 def _read(path, index, size) -> np.ndarray:
-    image = read_image(opened(path))
+    image = read_image(open_picture(path))
     if image.shape[:2] != size:
         raise InputError(
             "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all "

@@ -23,16 +23,16 @@ from vosjax.eval.plan import Plan
 from vosjax.io.video import prefetch
 from vosjax.layers.resize import resize, resize_maps, resize_nearest
 from vosjax.loading.ensembles import Part
-from vosjax.prompt import lay
-from vosjax.tracking.step import Clock, advance, remembers
-from vosjax.tracking.tracker import judge
+from vosjax.prompt import apply_prompt
+from vosjax.tracking.step import MemoryClock, advance, remembers
+from vosjax.tracking.tracker import to_labels
 from vosjax.types import Prompt, Spec, Vos
 
 AHEAD = 3  # frames whose results may be under way
 READERS = 4  # threads that decode images
 
 
-class Video(NamedTuple):
+class VideoInput(NamedTuple):
     """One video to follow.
 
     frames  functions without arguments that give uint8 [H, W, 3], in order
@@ -45,7 +45,7 @@ class Video(NamedTuple):
     ids: tuple[int, ...]
 
 
-class Outcome(NamedTuple):
+class EngineOutput(NamedTuple):
     """One frame of one video.
 
     index    of the frame
@@ -101,7 +101,9 @@ class Engine:
         self._programs = {}
         self.compile_seconds = 0.0
 
-    def follow(self, plan: Plan, videos: Sequence[Video]) -> Iterator[list[Outcome | None]]:
+    def follow(
+        self, plan: Plan, videos: Sequence[VideoInput]
+    ) -> Iterator[list[EngineOutput | None]]:
         """Runs videos of one plan side by side.
 
         Yields:
@@ -126,7 +128,7 @@ class Engine:
                     for part, program, device in zip(self._parts, programs.parts, self._devices)
                 ]
                 for index in range(begin, begin + count):
-                    clock = Clock(*(np.int32(x) for x in (index, last, plan.gap)))
+                    clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.gap)))
                     if remembers(index in plan.given, index, last, plan.gap):
                         last = index
                     prompt = _prompt(videos, index, slots) if index in plan.given else None
@@ -170,7 +172,7 @@ class Engine:
         ids = jax.ShapeDtypeStruct((batch, slots + 1), jnp.uint8)
         marks = _mark_shapes(plan, batch)
         settle = functools.partial(
-            _settle, tuple(part.member for part in self._parts), self._fuse, self._packing
+            _to_outputs, tuple(part.member for part in self._parts), self._fuse, self._packing
         )
         return _Programs(
             each,
@@ -262,7 +264,7 @@ def _compile_part(
     state = placed(jax.eval_shape(start, params))
     features = placed(jax.eval_shape(encode, params, frames))
     number = jax.ShapeDtypeStruct((), jnp.int32)
-    common = params, state, features, number, Clock(number, number, number)
+    common = params, state, features, number, MemoryClock(number, number, number)
     return _PartPrograms(
         begun,
         encoded,
@@ -278,7 +280,7 @@ def _mark_shapes(plan, batch):
     )
 
 
-def _settle(members, fuse, packing, probs, ids, labels=None, given=None):
+def _to_outputs(members, fuse, packing, probs, ids, labels=None, given=None):
     """Labels, verdicts and packed probabilities of the parts' probabilities [B, N+1, H, W]."""
     own = [
         [mine for member, mine in zip(members, probs) if member == number]
@@ -289,9 +291,9 @@ def _settle(members, fuse, packing, probs, ids, labels=None, given=None):
     def one(means, ids, labels, given):
         fused = means[0] if len(own) == 1 else fuse(means)
         if labels is not None:
-            fused = lay(fused, Prompt(labels.astype(jnp.int32), given))
+            fused = apply_prompt(fused, Prompt(labels.astype(jnp.int32), given))
         packed = None if packing is None else pack(fused, packing)
-        return *judge(fused, ids), packed
+        return *to_labels(fused, ids), packed
 
     return jax.vmap(one)(means, ids, labels, given)
 
@@ -336,7 +338,7 @@ def _chunks(videos, first, size) -> Iterator[tuple[int, np.ndarray, int]]:
 def _fetched(videos, index, results):
     labels, verdicts, packed = (None if part is None else np.asarray(part) for part in results)
     return [
-        Outcome(index, labels[i], verdicts[i], None if packed is None else packed[i])
+        EngineOutput(index, labels[i], verdicts[i], None if packed is None else packed[i])
         if index < len(video.frames)
         else None
         for i, video in enumerate(videos)

@@ -17,8 +17,8 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.eval import probabilities
-from vosjax.eval.engine import Outcome
-from vosjax.eval.layout import Sequence
+from vosjax.eval.engine import EngineOutput
+from vosjax.eval.layout import EvalVideo
 from vosjax.io.files import is_temporary, sweep, write_json
 from vosjax.io.palette import write_label_png
 from vosjax.io.writer import ScoreWriter
@@ -31,13 +31,13 @@ WAITING = 64  # files that may wait for them
 class Writer:
     """Writes the files of one video as its frames come, and its record when it is closed well."""
 
-    def __init__(self, folder, sequence: Sequence, ids: tuple[int, ...]):
+    def __init__(self, folder, sequence: EvalVideo, ids: tuple[int, ...]):
         """`ids`: the objects in the order of their slots.
 
         A record of before is taken back first: what is killed from here on is not complete.
         """
         self._folder, self._sequence, self._ids = pathlib.Path(folder), sequence, ids
-        self._wanted, self._kinds = kept(sequence), ["masks", "scores"]
+        self._wanted, self._kinds = frames_to_write(sequence), ["masks", "scores"]
         _record(folder, sequence).unlink(missing_ok=True)
         for kind in ("masks", "probabilities"):
             sweep(self._folder / kind / sequence.name)
@@ -47,7 +47,7 @@ class Writer:
         self._jobs = []
         self._scores = ScoreWriter(self._folder / "scores" / f"{sequence.name}.csv")
 
-    def write(self, outcome: Outcome) -> None:
+    def write(self, outcome: EngineOutput) -> None:
         """Takes the next frame; raises what went wrong with an earlier one."""
         frame, name = self._sequence.frames[outcome.index], self._sequence.name
         known = {
@@ -99,7 +99,7 @@ class Writer:
         self._jobs.append(self._pool.submit(write, *arguments))
 
 
-def kept(sequence: Sequence) -> set[int]:
+def frames_to_write(sequence: EvalVideo) -> set[int]:
     """The frames whose masks are written: those that are scored, annotated or wanted by a server.
 
     Of a video tracked over all frames that is every fifth or so.
@@ -107,12 +107,12 @@ def kept(sequence: Sequence) -> set[int]:
     return {*sequence.written, *sequence.scored, *(sequence.truths or ())}
 
 
-def mask_file(folder, sequence: Sequence, index: int) -> pathlib.Path:
+def mask_file(folder, sequence: EvalVideo, index: int) -> pathlib.Path:
     """Where the mask of a frame lies in a run's folder."""
     return pathlib.Path(folder) / "masks" / sequence.name / f"{sequence.frames[index].stem}.png"
 
 
-def done(folder, sequence: Sequence) -> dict | None:
+def done(folder, sequence: EvalVideo) -> dict | None:
     """The record of a video whose files are all there, else None."""
     try:
         facts = json.loads(_record(folder, sequence).read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def done(folder, sequence: Sequence) -> dict | None:
 
 def _files(folder, sequence, kinds):
     folder, first = pathlib.Path(folder), min(sequence.starts.values())
-    for index in kept(sequence):
+    for index in frames_to_write(sequence):
         yield mask_file(folder, sequence, index)
         if "probabilities" in kinds and index >= first:
             yield (folder / "probabilities" / sequence.name / f"{sequence.frames[index].stem}.npz")
@@ -136,7 +136,7 @@ def _record(folder, sequence) -> pathlib.Path:
     return pathlib.Path(folder) / "videos" / f"{sequence.name}.json"
 
 
-def finish(folder, sequence: Sequence, facts: dict, *, kinds=("masks",)) -> None:
+def finish(folder, sequence: EvalVideo, facts: dict, *, kinds=("masks",)) -> None:
     """Writes the record of a video whose files, of these kinds, are all written."""
     folder = pathlib.Path(folder)
     write_json(_record(folder, sequence), facts | {"files": list(kinds)})

@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax.compose.combinators import Fusion, plain
+from vosjax.compose.combinators import Fusion, stateless
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, probabilities
-from vosjax.eval.stored import opened
+from vosjax.eval.stored import open_picture
 from vosjax.io.palette import write_label_png
 from vosjax.io.video import read_image
 from vosjax.loading import ensembles
-from vosjax.prompt import lay
+from vosjax.prompt import apply_prompt
 from vosjax.types import Prompt, Spec, When
 
 
-class Way(NamedTuple):
+class FusionConfig(NamedTuple):
     """How runs are fused.
 
     name     of `ensembles.WAYS`
@@ -34,7 +34,12 @@ class Way(NamedTuple):
 
 
 def fuse_sequence(
-    runs: Sequence[pathlib.Path], sequence: layout.Sequence, folder, way: Way, *, year: int
+    runs: Sequence[pathlib.Path],
+    sequence: layout.EvalVideo,
+    folder,
+    way: FusionConfig,
+    *,
+    year: int,
 ) -> dict:
     """Writes the fused masks of one video, its record last.
 
@@ -52,20 +57,20 @@ def fuse_sequence(
       InputError: probabilities that are missing or damaged, or of other objects or sizes.
     """
     fusion = _fusion(way)
-    fuse, remember = jax.jit(fusion.fuse), jax.jit(fusion.remember)
-    first, wanted = min(sequence.starts.values()), sorted(files.kept(sequence))
+    fuse, remember = jax.jit(fusion.fuse), jax.jit(fusion.commit)
+    first, wanted = min(sequence.starts.values()), sorted(files.frames_to_write(sequence))
     given_at, state = set(sequence.starts.values()), None
     for time, index in enumerate(wanted):
         path, frame = files.mask_file(folder, sequence, index), None
         if index < first or way.name == "keypoints":
-            frame = read_image(opened(sequence.frames[index]))
+            frame = read_image(open_picture(sequence.frames[index]))
         if index < first:
             write_label_png(path, np.zeros(frame.shape[:2], np.uint8))
             continue
         probs, ids = _read(runs, sequence, index)
         if state is None:
             state = fusion.init(Spec(*probs.shape[2:], len(ids), len(given_at)), len(runs))
-        seen = fusion.look(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
+        seen = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
         fused, aux = fuse(state, seen, probs)
         decided, given = _decided(fused, ids, sequence, index, year)
         when = When(jnp.asarray(index in given_at), jnp.asarray(True), jnp.int32(time))
@@ -97,7 +102,7 @@ def _read(runs, sequence, index):
 
 def _fusion(way) -> Fusion:
     if way.weights:
-        return plain(lambda probs: jnp.average(probs, 0, jnp.asarray(way.weights)))
+        return stateless(lambda probs: jnp.average(probs, 0, jnp.asarray(way.weights)))
     return ensembles.fusion(way.name, method=way.method)
 
 
@@ -110,11 +115,11 @@ def _decided(fused, ids, sequence, index, year):
         table = np.zeros(256, np.int32)
         table[list(ids)] = np.arange(1, len(ids) + 1)
         marks = table[layout.read_given(sequence, index, year=year)]
-        fused = lay(fused, Prompt(jnp.asarray(marks), jnp.asarray(given)))
+        fused = apply_prompt(fused, Prompt(jnp.asarray(marks), jnp.asarray(given)))
     return fused, given
 
 
-def check(runs: Sequence[pathlib.Path], way: Way) -> None:
+def check(runs: Sequence[pathlib.Path], way: FusionConfig) -> None:
     """Raises InputError unless there are runs, and the way and its weights fit them."""
     if not runs:
         raise InputError("--input is missing; fusing takes --input RUN RUN ... --output DIR")

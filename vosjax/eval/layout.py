@@ -14,14 +14,14 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.eval.protocols import VOID
-from vosjax.eval.stored import opened
+from vosjax.eval.stored import open_picture
 from vosjax.io.palette import read_label_png
 from vosjax.io.video import natural
 
 _IMAGES = (".jpg", ".jpeg", ".png")
 
 
-class Sequence(NamedTuple):
+class EvalVideo(NamedTuple):
     """One video of a dataset; frames are named by their index in `frames`.
 
     frames: image files in order (paths, or `stored.Stored`). masks: {index: file} of the label maps
@@ -70,7 +70,7 @@ def read_given(sequence, index, *, year=2017):
     A dense annotation of a later frame also shows objects that run already; their truth must not be
     given away. 255 is background (DAVIS 2016: every id is object 1).
     """
-    labels = read_label_png(opened(sequence.masks[index]))
+    labels = read_label_png(open_picture(sequence.masks[index]))
     if year == 2016:
         return (labels != 0).view(np.uint8)
     starting = [key for key, start in sequence.starts.items() if start == index]
@@ -201,7 +201,7 @@ def _davis_sequence(name, images, masks, year):
             f"{len(frames)} frames have one: unpack the dataset again"
         )
     annotated = tuple(sorted(files))
-    return Sequence(
+    return EvalVideo(
         name,
         frames,
         {0: files[0]},
@@ -273,7 +273,7 @@ def _youtube_sequence(name, objects, root, sparse):
     scored = tuple(sorted(index[frame] for frame in listed))
     first = min(starts.values())
     dense = set(scored) <= set(files)
-    return Sequence(
+    return EvalVideo(
         name,
         frames,
         {i: files[i] for i in sorted(set(starts.values()))},

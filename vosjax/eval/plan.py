@@ -54,7 +54,7 @@ def remembered(length: int, given: Sequence[int], gap: int) -> int:
 
 
 def plan(
-    sequence: layout.Sequence, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
+    sequence: layout.EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
 ) -> Plan:
     """The plan of a sequence.
 
@@ -95,13 +95,13 @@ def share(sequences: Sequence, part: int, parts: int) -> list:
     return mine
 
 
-def batches(planned: Sequence[tuple], most: int, *, waste: float = 0.25) -> list[list]:
+def batches(planned: Sequence[tuple], most: int, *, max_padding: float = 0.25) -> list[list]:
     """Groups (plan, sequence) pairs of equal plans, whose videos run together.
 
     Args:
       planned: the pairs.
       most: in a batch.
-      waste: how much shorter than the longest a video of a batch may be, as a share: the others'
+      max_padding: how much shorter than the longest a video of a batch may be, as a share: the others'
         frames are computed for it all the same.
 
     Returns:
@@ -114,7 +114,7 @@ def batches(planned: Sequence[tuple], most: int, *, waste: float = 0.25) -> list
             batch
             and len(batch) < most
             and batch[0][0] == pair[0]
-            and len(pair[1].frames) >= (1 - waste) * len(batch[0][1].frames)
+            and len(pair[1].frames) >= (1 - max_padding) * len(batch[0][1].frames)
         ):
             batch.append(pair)
         else:

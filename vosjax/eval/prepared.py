@@ -7,11 +7,11 @@ import tensorflow_datasets as tfds
 
 from vosjax.datasets import prepared, protocol
 from vosjax.errors import InputError
-from vosjax.eval.layout import Sequence
+from vosjax.eval.layout import EvalVideo
 from vosjax.eval.stored import Stored
 
 
-def sequences(folder, *, split=None, names=None) -> list[Sequence]:
+def sequences(folder, *, split=None, names=None) -> list[EvalVideo]:
     """The videos of a split.
 
     Args:
@@ -89,7 +89,7 @@ def _sequence(source, number):
     written = tuple(header.listed) or tuple(range(len(names)))
     if len(annotated) == len(set(starts.values())):
         truths = None  # only the given masks are public
-    return Sequence(
+    return EvalVideo(
         header.name,
         tuple(frames),
         {i: masks[i] for i in sorted(set(starts.values()))},

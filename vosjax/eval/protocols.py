@@ -22,7 +22,7 @@ from vosjax.eval import metrics
 VOID = 255  # the ground truth's "do not know" in DAVIS 2017
 
 
-class Frame(NamedTuple):
+class FrameCurves(NamedTuple):
     """A frame's name and its two label maps, uint8 [H, W] or functions that return one."""
 
     name: str

@@ -17,7 +17,7 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.eval import layout
 from vosjax.eval.folder import results
-from vosjax.eval.stored import Stored, opened
+from vosjax.eval.stored import Stored, open_picture
 from vosjax.io.palette import DAVIS, overlay, read_label_png
 from vosjax.io.video import read_image
 
@@ -80,7 +80,7 @@ def load(folders: Sequence[pathlib.Path]) -> list[Run]:
     return [Run(*each) for each in zip(names, map(pathlib.Path, folders), found)]
 
 
-def page(runs: Sequence[Run], sequences: Sequence[layout.Sequence]) -> str:
+def page(runs: Sequence[Run], sequences: Sequence[layout.EvalVideo]) -> str:
     """The whole page.
 
     Args:
@@ -299,12 +299,12 @@ def _frame_means(runs):
 
 def _frame_row(runs, sequence, frame, value):
     index = next(i for i, file in enumerate(sequence.frames) if file.stem == frame)
-    image = read_image(opened(sequence.frames[index]))
+    image = read_image(open_picture(sequence.frames[index]))
     labels = [("truth", sequence.truths[index])] + [
         (run.name, run.folder / "masks" / sequence.name / f"{frame}.png") for run in runs
     ]
     figures = "".join(
-        _figure(image, read_label_png(opened(file)), caption)
+        _figure(image, read_label_png(open_picture(file)), caption)
         for caption, file in labels
         if isinstance(file, Stored) or file.is_file()
     )

@@ -11,7 +11,7 @@ from vosjax.io.files import write_json
 from vosjax.runs import record
 
 
-class Judging(NamedTuple):
+class ScoringRules(NamedTuple):
     """How a run is scored.
 
     protocol   of `protocols`
@@ -26,7 +26,7 @@ class Judging(NamedTuple):
     processes: int
 
 
-def judging(data, options: dict) -> Judging:
+def scoring_rules(data, options: dict) -> ScoringRules:
     """The rules of a dataset folder: YouTube-VOS where it has a meta.json, else DAVIS.
 
     Args:
@@ -57,7 +57,7 @@ def judging(data, options: dict) -> Judging:
             f"config.eval.protocol is {name!r}; there are auto, davis, youtube and vos_benchmark"
         )
     server = {"davis": "davis", "youtube": "youtube"}.get(name) if options["zip"] else None
-    return Judging(protocol, server, options["split"] or "all", options["processes"])
+    return ScoringRules(protocol, server, options["split"] or "all", options["processes"])
 
 
 def _seen(given):
@@ -73,8 +73,8 @@ def _seen(given):
 
 def write(
     folder,
-    sequences: Sequence[layout.Sequence],
-    how: Judging,
+    sequences: Sequence[layout.EvalVideo],
+    how: ScoringRules,
     *,
     settings: dict,
     facts: dict[str, Any],
@@ -142,7 +142,7 @@ def write(
     return found
 
 
-def speed(folder, sequences: Sequence[layout.Sequence]) -> dict | None:
+def speed(folder, sequences: Sequence[layout.EvalVideo]) -> dict | None:
     """Frames, seconds and frames/s over all videos (each without its first frame), peak memory.
 
     Seconds are those of one device, compiling left out; several devices share the work. None where

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.eval.protocols import Frame, Protocol
-from vosjax.eval.stored import opened
+from vosjax.eval.protocols import FrameCurves, Protocol
+from vosjax.eval.stored import open_picture
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
 
@@ -142,7 +142,7 @@ def _score_kept(job):
 
 def _score_sequence(protocol, job):
     frames = [
-        Frame(
+        FrameCurves(
             name,
             functools.partial(_read_truth, file),
             functools.partial(_read_prediction, job, name),
@@ -153,7 +153,7 @@ def _score_sequence(protocol, job):
 
 
 def _read_truth(file):
-    return read_label_png(opened(file))
+    return read_label_png(open_picture(file))
 
 
 def _read_prediction(job, frame):

@@ -37,7 +37,7 @@ def is_prepared(place) -> bool:
     )
 
 
-def discover(data, wanted: dict) -> list[layout.Sequence]:
+def discover(data, wanted: dict) -> list[layout.EvalVideo]:
     """The sequences of a dataset, as a recipe's `eval` selects them."""
     place, names = find(data), wanted["names"] or None
     if is_prepared(place):

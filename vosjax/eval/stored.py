@@ -36,6 +36,6 @@ class _Stream(io.BytesIO):
         return self._name
 
 
-def opened(file):
+def open_picture(file):
     """What `read_image` and `read_label_png` take: a path as it is, else a stream."""
     return _Stream(file) if isinstance(file, Stored) else file

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.eval.stored import opened
+from vosjax.eval.stored import open_picture
 from vosjax.io.files import atomic
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -65,7 +65,7 @@ def _check(file, frame, sequence):
     try:
         with Image.open(file) as image:
             mode, size, labels = image.mode, image.size, np.asarray(image)
-        with Image.open(opened(frame)) as image:
+        with Image.open(open_picture(frame)) as image:
             expected = image.size
     except (OSError, SyntaxError) as error:
         raise InputError(

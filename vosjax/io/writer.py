@@ -17,7 +17,7 @@ COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "abs
 _ROOM = 4 << 20  # bytes; the encoder buffers less than that between two looks at the disk
 
 
-class Score(NamedTuple):
+class ObjectScore(NamedTuple):
     """One object in one frame.
 
     object            its id
@@ -119,7 +119,7 @@ class ScoreWriter:
         self._file = open(self.path, "ab", buffering=0)
         self._frame = resume - 1
 
-    def write(self, frame: int, name: str, scores: Iterable[Score]):
+    def write(self, frame: int, name: str, scores: Iterable[ObjectScore]):
         """Appends the rows of one frame (0-based index, its name), in one piece.
 
         Raises:

@@ -18,7 +18,7 @@ from vosjax.types import Model, Vos
 from vosjax.voting.fusion import keypoint_fusion
 from vosjax.voting.keypoints import METHODS
 
-AVERAGES = {"mean": combinators.mean, "max": combinators.surest}
+AVERAGES = {"mean": combinators.mean, "max": combinators.confidence_weighted}
 WAYS = (*AVERAGES, "keypoints")
 TTA = {"flip": False, "scales": (1.0,), "short": None}
 
@@ -161,7 +161,7 @@ def fusion(name: str, *, method: str = "sift") -> combinators.Fusion:
     if name not in WAYS:
         raise InputError(f"config.fuse is {name!r}; there are {', '.join(WAYS)}")
     if name in AVERAGES:
-        return combinators.plain(AVERAGES[name])
+        return combinators.stateless(AVERAGES[name])
     if method not in METHODS:
         raise InputError(f"config.keypoints is {method!r}; there are {', '.join(METHODS)}")
     return keypoint_fusion(method)

@@ -87,7 +87,7 @@ def assemble(config: dict, params: Any, card: dict) -> Loaded:
         model = models.build(config["family"], **config["model"])
     except (ValueError, TypeError) as error:
         raise InputError(str(error)) from error
-    shapes = jax.eval_shape(model.fresh, jax.random.PRNGKey(0))
+    shapes = jax.eval_shape(model.init_params, jax.random.PRNGKey(0))
     check_params(params, {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(shapes).items()})
     return Loaded(_within(model, card), _cast(params, config), card, config)
 
@@ -149,7 +149,7 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
     """The network of a config with random weights: for timing and tests, it segments nothing."""
     compile_cache()
     model = models.build(config["family"], **config["model"])
-    params = jax.jit(model.fresh)(jax.random.PRNGKey(seed))
+    params = jax.jit(model.init_params)(jax.random.PRNGKey(seed))
     config = {"gap": GAP, "limit": LIMIT, "dtype": DTYPE} | config
     return Loaded(model, _cast(params, config), {"source": "random weights", "sha256": ""}, config)
 

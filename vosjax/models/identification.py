@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import backbones, memory
-from vosjax.backbones import Backbone, Maps
+from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.layers.branch import branch
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.precision import compute_dtype
@@ -34,12 +34,12 @@ SLOTS = CHANNELS - 1
 class Features(NamedTuple):
     """maps: the encoder's, [h, w, C] each; tokens [P, 256]; size: the frame's."""
 
-    maps: Maps
+    maps: FeatureMaps
     tokens: jax.Array
     size: Size
 
 
-class State(NamedTuple):
+class IdentificationState(NamedTuple):
     """long: Bank of the family's entries; short: the previous frame's entry; live [N] bool."""
 
     long: memory.Bank
@@ -47,7 +47,7 @@ class State(NamedTuple):
     live: jax.Array
 
 
-class Aux(NamedTuple):
+class IdentificationAux(NamedTuple):
     """What a prediction leaves behind.
 
     kept      an entry that is yet to be fused with identities
@@ -64,7 +64,7 @@ class Aux(NamedTuple):
     features: Features
 
 
-class Family(NamedTuple):
+class IdentificationFamily(NamedTuple):
     """What a family brings.
 
     title       its name, for messages
@@ -107,7 +107,7 @@ def fill_unused(logits: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def build(
-    family: Family,
+    family: IdentificationFamily,
     backbone: Backbone,
     *,
     id_norm: bool,
@@ -129,7 +129,7 @@ def build(
     aligned, stack, root = backbone.aligned, family.stack, family.root
     bank = IdentityBank(aligned, id_norm)
 
-    def init(params, spec: Spec) -> State:
+    def init(params, spec: Spec) -> IdentificationState:
         if not 1 <= spec.objects <= SLOTS:
             raise ValueError(
                 f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
@@ -142,16 +142,18 @@ def build(
             )
         h, w = grid_of((spec.height, spec.width), aligned)
         short = family.entry(h * w, compute_dtype(params))
-        return State(memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool))
+        return IdentificationState(
+            memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool)
+        )
 
     def encode(params, frame, rng=None) -> Features:
         images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
         maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
-        maps = Maps(*(x[0] for x in maps))
+        maps = FeatureMaps(*(x[0] for x in maps))
         tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
         return Features(maps, tokens, Size(*frame.shape[:2]))
 
-    def predict(params, state: State, features: Features, rng=None):
+    def predict(params, state: IdentificationState, features: Features, rng=None):
         outputs, kept = stack.apply(
             {"params": params[root]},
             features.tokens,
@@ -163,7 +165,7 @@ def build(
         )
         live = state.live if mask_unused else jnp.ones_like(state.live)
         logits4, logits = decode(params, outputs, features, live)
-        return logits, Aux(kept, outputs, logits4, live, features)
+        return logits, IdentificationAux(kept, outputs, logits4, live, features)
 
     def decoder(outputs):
         """The decoder of so many blocks' outputs."""
@@ -173,19 +175,21 @@ def build(
         """Logits [N+1, h4, w4] at stride 4 from blocks' outputs, and those of the whole frame."""
         grid = grid_of(features.size, aligned)
         tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
-        maps = Maps(*(x[None] for x in features.maps))
+        maps = FeatureMaps(*(x[None] for x in features.maps))
         found = decoder(len(outputs)).apply({"params": params["decoder"]}, tokens, maps)
         raw = found[0, ..., : live.shape[0] + 1].transpose(2, 0, 1)
         logits = resize_maps(raw, *features.size, align_corners=aligned)
         return fill_unused(raw, live), fill_unused(logits, live)
 
-    def depths(params, aux: Aux, rng=None):
+    def depths(params, aux: IdentificationAux, rng=None):
         return tuple(
             decode(params, aux.outputs[:count], aux.features, aux.live)[1]
             for count in range(1, len(aux.outputs) + 1)
         )
 
-    def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
+    def commit(
+        params, state: IdentificationState, aux: IdentificationAux, probs, given, when, rng=None
+    ) -> IdentificationState:
         identities = one_hot(probs).astype(compute_dtype(params))
         identity = bank.apply({"params": params["identity"]}, identities)
 
@@ -209,7 +213,7 @@ def build(
             when=holds & (when.annotated | when.remember),
         )
         short = jax.tree.map(lambda new, old: jnp.where(holds, new, old), entry, state.short)
-        return State(long, short, live)
+        return IdentificationState(long, short, live)
 
     def size(height, width, scale=1.0):
         return network_size(
@@ -256,12 +260,12 @@ def build(
         family.names,
         grouping(family.names, backbone),
         depths if family.scalable else None,
-        starts=(("encoder", backbones.start(backbone)),),
+        pretrained_encoders=(("encoder", backbones.pretrained_encoder(backbone)),),
     )
 
 
 def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:
-    """`Model.group`: the encoder's first blocks and what has a running variance are frozen."""
+    """`Model.param_group`: the encoder's first blocks and what has a running variance are frozen."""
     normed = {
         name.path.rpartition("/")[0]
         for name in names.entries

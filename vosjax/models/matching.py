@@ -49,7 +49,7 @@ class Entry(NamedTuple):
     temporary: jax.Array
 
 
-class State(NamedTuple):
+class MatchingState(NamedTuple):
     """The memory, and which slots [N] have been given."""
 
     bank: memory.Bank
@@ -63,7 +63,7 @@ class Aux(NamedTuple):
     probs: jax.Array
 
 
-class Family(NamedTuple):
+class MatchingFamily(NamedTuple):
     """What a family brings.
 
     encode      (params, frame [H, W, 3]) -> Frame
@@ -88,7 +88,7 @@ class Family(NamedTuple):
 
 
 def build(
-    family: Family,
+    family: MatchingFamily,
     *,
     top_k: int | None,
     kernel: float | None,
@@ -106,7 +106,7 @@ def build(
       short_side: most pixels of a frame's short side before scaling; None for no limit.
     """
 
-    def init(params, spec: Spec) -> State:
+    def init(params, spec: Spec) -> MatchingState:
         if spec.objects < 1 or spec.capacity < 1:
             raise ValueError(
                 f"{spec.objects} objects and {spec.capacity} memory frames were asked "
@@ -120,12 +120,14 @@ def build(
             jnp.zeros(spec.objects, bool),
             jnp.zeros((), bool),
         )
-        return State(memory.init(entry, spec.capacity + last_frame), jnp.zeros(spec.objects, bool))
+        return MatchingState(
+            memory.init(entry, spec.capacity + last_frame), jnp.zeros(spec.objects, bool)
+        )
 
     def encode(params, frame, rng=None) -> Frame:
         return family.encode(params, frame)
 
-    def predict(params, state: State, frame: Frame, rng=None):
+    def predict(params, state: MatchingState, frame: Frame, rng=None):
         bank, live = state.bank, state.live
         # A slot that nobody has given agrees with all the others, so that one softmax serves them.
         valid = bank.valid[:, None] & (bank.data.live | ~live)
@@ -142,7 +144,9 @@ def build(
         logits = aggregate(family.decode(params, frame, readout, live, rng is not None), live)
         return crop(logits, *frame.size), Aux(frame, jax.nn.softmax(logits, 0)[1:])
 
-    def commit(params, state: State, aux: Aux, probs, given, when, rng=None) -> State:
+    def commit(
+        params, state: MatchingState, aux: Aux, probs, given, when, rng=None
+    ) -> MatchingState:
         live = state.live | given
         shown = live[:, None, None]
         keep = when.annotated | when.remember
@@ -164,7 +168,7 @@ def build(
         bank = state.bank._replace(valid=state.bank.valid & ~(state.bank.data.temporary & writes))
         entry = Entry(key, value, live, jnp.logical_not(keep))
         bank = memory.write(bank, entry, time=when.time, when=writes, pin=when.annotated)
-        return State(bank, live)
+        return MatchingState(bank, live)
 
     def size(height, width, scale=1.0):
         short = min(height, width)

@@ -29,10 +29,10 @@ def run(config, options) -> int:
             "for example configs/aot_r50.py"
         )
     model = models.build(config.family, **config.model)
-    shapes = flatten(jax.eval_shape(model.fresh, jax.random.PRNGKey(0)))
+    shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
     source = pathlib.Path(options.input)
-    flat = convert(state_dict(read_pth(source)), model.names, expected=expected)
+    flat = convert(state_dict(read_pth(source)), model.checkpoint_names, expected=expected)
     settings = {"model": config.model.to_dict()}
     for name in ("gap", "limit"):
         if config.get(name) is not None:

@@ -57,7 +57,7 @@ def run(config, options) -> int:
             raise InputError(f"--{name} is missing; evaluating takes --data and --output")
     wanted, folder = eval_options(config), pathlib.Path(options.output)
     sequences = source.discover(options.data, wanted)
-    how = results.judging(options.data, wanted)
+    how = results.scoring_rules(options.data, wanted)
     ensembles.fusion_of(config)  # before the cluster is asked, which starts XLA, as voting wants it
     part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
@@ -90,7 +90,7 @@ def run(config, options) -> int:
         dataset.run(
             mine,
             engines,
-            dataset.Settings(folder, memory, batch_of(wanted), wanted["year"]),
+            dataset.RunConfig(folder, memory, batch_of(wanted), wanted["year"]),
             slots=network.model.vos.slots,
             stop=stop,
             progress=bar.update,

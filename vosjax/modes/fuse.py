@@ -29,7 +29,7 @@ def run(config, options) -> int:
       InputError: something that was given cannot be used.
     """
     runs = [pathlib.Path(run) for run in options.inputs]
-    way = fusion.Way(
+    way = fusion.FusionConfig(
         config.get("fuse", "mean"),
         tuple(config.get("fuse_weights", ())),
         config.get("keypoints", "sift"),
@@ -77,7 +77,7 @@ def run(config, options) -> int:
     found = results.write(
         folder,
         sequences,
-        results.judging(data, wanted),
+        results.scoring_rules(data, wanted),
         settings=settings,
         facts={"options": wanted},
     )

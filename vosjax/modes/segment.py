@@ -24,8 +24,8 @@ from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
-from vosjax.tracking.tracker import Tracked, Tracker
-from vosjax.tracking.video import certain, name_of, prepare, walk
+from vosjax.tracking.tracker import FrameOutput, Tracker
+from vosjax.tracking.video import exact_length, name_of, make_tracker, run_tracker
 
 SAVE_EVERY = 200
 AHEAD = 8  # frames whose files may be waiting to be written
@@ -59,7 +59,7 @@ def run(config, options) -> int:
         return 0
     for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
         sweep(folder)
-    tracker, clock = _tracker(job, resumed=before is not None), record.Clock()
+    tracker, clock = _tracker(job, resumed=before is not None), record.Stopwatch()
 
     def note(status):
         facts = {
@@ -103,7 +103,9 @@ def prepare_job(config, options) -> Job:
         raise InputError(f"--output {folder} is a file; name a folder")
     video = open_video(options.video)
     given = options.masks[0] if len(options.masks) == 1 else options.masks
-    masks = read_masks(given, video.names, size=video.size, count=certain(options.video, video))
+    masks = read_masks(
+        given, video.names, size=video.size, count=exact_length(options.video, video)
+    )
     highest = max(int(labels.max()) for labels in masks.labels.values())
     if highest > 255:
         raise InputError(
@@ -138,7 +140,7 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         if masks_done(job.folder / "masks") >= tracker.time:
             return tracker
     settings = job.settings
-    return prepare(
+    return make_tracker(
         job.model,
         job.video,
         job.masks.labels,
@@ -148,7 +150,7 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
     )
 
 
-def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> None:
+def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> None:
     """Writes the files of every frame from the tracker's `time` on.
 
     Args:
@@ -185,7 +187,9 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Clock, stop: list) -> No
             tqdm(total=job.video.count, initial=first, unit="frame", file=sys.stderr, disable=None)
         )
         try:
-            for index, frame, tracked in walk(tracker, frames, job.masks.labels, pause=pause):
+            for index, frame, tracked in run_tracker(
+                tracker, frames, job.masks.labels, pause=pause
+            ):
                 files.put(index, frame, tracked)
                 clock.tick()
                 bar.update()
@@ -224,7 +228,7 @@ class _Files:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
         self._waiting = collections.deque()
 
-    def put(self, index: int, frame: np.ndarray, tracked: Tracked):
+    def put(self, index: int, frame: np.ndarray, tracked: FrameOutput):
         """Has a frame's files written; raises what went wrong with an earlier one."""
         while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
             self._waiting.popleft().result()

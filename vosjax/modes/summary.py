@@ -86,7 +86,7 @@ def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
     """What goes into the functions of a network."""
 
     def fresh(rng):
-        return cast(model.fresh(rng), dtype)
+        return cast(model.init_params(rng), dtype)
 
     vos = model.vos
     params = jax.eval_shape(fresh, jax.random.key(0))
@@ -127,7 +127,7 @@ def parameters(model: Model, params: Any) -> dict:
             names.append(f"{root}/{re.sub(r'_?[0-9]+$', '', rest[0])}")
         for name in names:
             modules[name] = modules.get(name, 0) + size
-        group = model.group(path)
+        group = model.param_group(path)
         training[group] = training.get(group, 0) + size
     return {
         "total": sum(training.values()),

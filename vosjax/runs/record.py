@@ -20,7 +20,7 @@ NAME = "run.json"
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless")
 
 
-class Clock:
+class Stopwatch:
     """Times frames, leaving out the first, which compiles."""
 
     def __init__(self):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vosjax.prompt import lay
+from vosjax.prompt import apply_prompt
 from vosjax.types import UNUSED_LOGIT, Prompt, Vos, When
 
 
-class Clock(NamedTuple):
+class MemoryClock(NamedTuple):
     """When frames are remembered. int32 scalars, traced: no gap needs a compilation of its own.
 
     time  index of the frame to come
@@ -26,7 +26,7 @@ class Clock(NamedTuple):
     gap: jax.Array
 
 
-class Answer(NamedTuple):
+class StepOutput(NamedTuple):
     """What a step gives.
 
     state      the network's, after the frame
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
     """
 
     state: Any
-    clock: Clock
+    clock: MemoryClock
     probs: jax.Array
     predicted: jax.Array
 
@@ -55,11 +55,11 @@ def step(
     state: Any,
     frame: jax.Array,
     prompt: Prompt,
-    clock: Clock,
+    clock: MemoryClock,
     *,
     allowed: jax.Array | None = None,
     rng: jax.Array | None = None,
-) -> Answer:
+) -> StepOutput:
     """Takes a frame [H, W, 3] float32 in 0..1, of the size of the state's Spec, through a network.
 
     Args:
@@ -83,12 +83,12 @@ def advance(
     state: Any,
     features: Any,
     prompt: Prompt,
-    clock: Clock,
+    clock: MemoryClock,
     *,
     allowed: jax.Array | None = None,
     annotated: jax.Array | None = None,
     rng: jax.Array | None = None,
-) -> Answer:
+) -> StepOutput:
     """`step` for a frame that has been encoded before, for example in a batch with others.
 
     `annotated` says whether any object is given, where that is known for all videos of a `vmap`
@@ -100,10 +100,10 @@ def advance(
         shown = jnp.concatenate([jnp.ones(1, bool), allowed])
         logits = jnp.where(shown[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
-    probs = lay(predicted, prompt)
+    probs = apply_prompt(predicted, prompt)
     annotated = jnp.any(prompt.given) if annotated is None else annotated
     remember = remembers(annotated, clock.time, clock.last, clock.gap)
     when = When(annotated, remember, clock.time)
     state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])
-    after = Clock(clock.time + 1, jnp.where(remember, clock.time, clock.last), clock.gap)
-    return Answer(state, after, probs, predicted)
+    after = MemoryClock(clock.time + 1, jnp.where(remember, clock.time, clock.last), clock.gap)
+    return StepOutput(state, after, probs, predicted)

@@ -15,23 +15,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.compose.combinators import enlarge, groups
-from vosjax.io.writer import Score
+from vosjax.io.writer import ObjectScore
 from vosjax.layers.resize import resize, resize_maps, resize_nearest
 from vosjax.loading.pretrained import Loaded, load
-from vosjax.prompt import lay
+from vosjax.prompt import apply_prompt
 from vosjax.tracking import snapshot
-from vosjax.tracking.step import Clock, remembers, step
+from vosjax.tracking.step import MemoryClock, remembers, step
 from vosjax.types import Prompt, Spec, Vos
 
 SLOTS = 10  # objects that a tracker starts with room for, where neither user nor network say
 IDS = 256
 
 
-class Tracked(NamedTuple):
+class FrameOutput(NamedTuple):
     """labels uint8 [H, W] of the user's ids, 0 the background; scores {id: `Score`}."""
 
     labels: np.ndarray
-    scores: dict[int, Score]
+    scores: dict[int, ObjectScore]
 
 
 class Tracker:
@@ -94,7 +94,7 @@ class Tracker:
         self._filled = self._pinned = self._last = 0
         self._ids = np.zeros(self._groups * self._vos.slots + 1, np.uint8)
 
-    def step(self, frame: np.ndarray, labels: np.ndarray | None = None) -> Tracked:
+    def step(self, frame: np.ndarray, labels: np.ndarray | None = None) -> FrameOutput:
         """Takes the next frame.
 
         Args:
@@ -107,7 +107,9 @@ class Tracker:
         """
         return self.submit(frame, labels)()
 
-    def submit(self, frame: np.ndarray, labels: np.ndarray | None = None) -> Callable[[], Tracked]:
+    def submit(
+        self, frame: np.ndarray, labels: np.ndarray | None = None
+    ) -> Callable[[], FrameOutput]:
         """`step` that does not wait: the result comes from calling what is returned.
 
         So the next frame can be read and submitted while this one is computed.
@@ -122,18 +124,18 @@ class Tracker:
         annotated = bool(given.any())
         time, self.time = self.time, self.time + 1
         if not self._slot:
-            return lambda: Tracked(np.zeros(self._size, np.uint8), {})
+            return lambda: FrameOutput(np.zeros(self._size, np.uint8), {})
         remember = remembers(annotated, time, self._last, self.gap)
         if remember:
             self._make_room(annotated)
-        clock = Clock(np.int32(time), np.int32(self._last), np.int32(self.gap))
+        clock = MemoryClock(np.int32(time), np.int32(self._last), np.int32(self.gap))
         if remember:
             self._last = time
         self._state, labels, verdict = self._program()(
             self.model.params, self._state, frame, slots, given, self._ids, clock
         )
         order = dict(self._slot)
-        return lambda: Tracked(np.asarray(labels), scores(np.asarray(verdict), order))
+        return lambda: FrameOutput(np.asarray(labels), scores(np.asarray(verdict), order))
 
     def add(self, labels: np.ndarray) -> None:
         """Marks objects in the frame that is stepped next, as the `labels` of `step` do."""
@@ -176,7 +178,7 @@ class Tracker:
                 self._nothing,
                 given,
                 self._ids,
-                Clock(*[np.int32(0)] * 3),
+                MemoryClock(*[np.int32(0)] * 3),
             )
             .compile()
         )
@@ -391,13 +393,13 @@ def _compiled(vos: Vos, spec: Spec, size: tuple[int, int]):
         small = resize(frame.astype(jnp.float32), spec.height, spec.width, kind="cubic") / 255
         prompt = Prompt(resize_nearest(labels, spec.height, spec.width), given)
         answer = step(vos, params, state, small, prompt, clock, allowed=ids[1:] > 0)
-        probs = lay(resize_maps(answer.predicted, *size), Prompt(labels, given))
-        return answer.state, *judge(probs, ids)
+        probs = apply_prompt(resize_maps(answer.predicted, *size), Prompt(labels, given))
+        return answer.state, *to_labels(probs, ids)
 
     return jax.jit(run, donate_argnums=1), traces
 
 
-def judge(probs: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array]:
+def to_labels(probs: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Labels and a verdict on each slot.
 
     Args:
@@ -419,10 +421,10 @@ def judge(probs: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array]:
     return ids[winner], jnp.stack([*means, area], 1)
 
 
-def scores(verdict: np.ndarray, slots: dict[int, int]) -> dict[int, Score]:
+def scores(verdict: np.ndarray, slots: dict[int, int]) -> dict[int, ObjectScore]:
     """The verdict [N, 3] of `judge` as {id: `Score`}, of the objects in {id: slot}."""
     found = {}
     for id, slot in sorted(slots.items()):
         probability, margin, area = (float(value) for value in verdict[slot - 1])
-        found[id] = Score(id, probability, margin, int(area), area == 0)
+        found[id] = ObjectScore(id, probability, margin, int(area), area == 0)
     return found

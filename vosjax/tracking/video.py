@@ -8,14 +8,14 @@ import numpy as np
 
 from vosjax.io.masks import read_masks
 from vosjax.io.video import Video, open_video, prefetch
-from vosjax.io.writer import Score
+from vosjax.io.writer import ObjectScore
 from vosjax.loading.pretrained import Loaded, configure, load
-from vosjax.tracking.tracker import Tracked, Tracker
+from vosjax.tracking.tracker import FrameOutput, Tracker
 
 START = 4  # memory frames to begin with where a video's length is unknown
 
 
-class Result(NamedTuple):
+class FrameResult(NamedTuple):
     """One frame.
 
     index   from 0
@@ -27,7 +27,7 @@ class Result(NamedTuple):
     index: int
     name: str
     labels: np.ndarray
-    scores: dict[int, Score]
+    scores: dict[int, ObjectScore]
 
 
 def segment(
@@ -39,7 +39,7 @@ def segment(
     limit: int | None = None,
     top_k: int | None = None,
     size: int | None = None,
-) -> Iterator[Result]:
+) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
     Frames are read lazily and results come as they are made; memory does not grow with the video.
@@ -66,13 +66,15 @@ def segment(
     if top_k is not None:
         model = configure(model, top_k=top_k)
     source, video = video, open_video(video)
-    masks = read_masks(masks, video.names, size=video.size, count=certain(source, video)).labels
-    tracker = prepare(model, video, masks, gap=gap, limit=limit, size=size)
-    for index, _, (labels, scores) in walk(tracker, video.frames(), masks):
-        yield Result(index, name_of(video, index), labels, scores)
+    masks = read_masks(
+        masks, video.names, size=video.size, count=exact_length(source, video)
+    ).labels
+    tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
+    for index, _, (labels, scores) in run_tracker(tracker, video.frames(), masks):
+        yield FrameResult(index, name_of(video, index), labels, scores)
 
 
-def certain(source: Any, video: Video) -> int | None:
+def exact_length(source: Any, video: Video) -> int | None:
     """The number of frames if it is known for sure; a video file's own word is not enough."""
     is_file = isinstance(source, (str, os.PathLike)) and video.names is None
     return None if is_file else video.count
@@ -83,7 +85,7 @@ def name_of(video: Video, index: int) -> str:
     return video.names[index] if video.names else f"{index:05d}"
 
 
-def prepare(
+def make_tracker(
     model: Loaded,
     video: Video,
     masks: dict[int, np.ndarray],
@@ -101,13 +103,13 @@ def prepare(
     return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
 
 
-def walk(
+def run_tracker(
     tracker: Tracker,
     frames: Iterable[np.ndarray],
     masks: dict[int, np.ndarray],
     *,
     pause: Callable[[int], bool] = lambda index: False,
-) -> Iterator[tuple[int, np.ndarray, Tracked]]:
+) -> Iterator[tuple[int, np.ndarray, FrameOutput]]:
     """Yields (index, frame, `Tracked`); frame t+1 is under way while t's result is handed out.
 
     Args:

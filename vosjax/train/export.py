@@ -82,7 +82,7 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     model = recipe.with_frozen(models.build(part.family, **part.model), part.train.freeze)
     chain = optimizer.build(recipe.weight_shapes(model))
     like = jax.eval_shape(
-        lambda key: state.fresh(model.fresh(key), model.group, chain), jax.random.key(0)
+        lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
     with checkpoint.manager(run / name / "checkpoints") as saved:
         found = checkpoint.restore(saved, like, json.loads(part.to_json_best_effort()), step=step)

@@ -24,7 +24,7 @@ from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, 
 from vosjax.types import Model
 
 
-class Outcome(NamedTuple):
+class TrainResult(NamedTuple):
     """How a run ended: the last state, whether all steps are done, and the last stage's folder."""
 
     state: state.TrainState
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     folder: pathlib.Path
 
 
-def train(config, *, output) -> Outcome:
+def train(config, *, output) -> TrainResult:
     """Runs (or resumes) all stages of a config.
 
     Args:
@@ -78,7 +78,7 @@ def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
     return out
 
 
-def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Outcome:
+def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
     """Runs or resumes one stage; `params` are those of the stage before."""
     train = config.train
     model = recipe.configured(config)
@@ -87,7 +87,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
         params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
     plain = json.loads(config.to_json_best_effort())
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
-    now = state.fresh(params, model.group, chain)
+    now = state.fresh(params, model.param_group, chain)
     now = checkpoint.restore(checkpoints, now, plain) or now
     write_json(folder / "config.json", plain)
 
@@ -109,7 +109,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
     pending, since = [], time.monotonic()
 
     def save(*, wait=False):
-        fetched(pending, at)
+        to_host(pending, at)
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
     with (
@@ -123,7 +123,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
             pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                found = fetched(pending, at)
+                found = to_host(pending, at)
                 pending.clear()
                 passed, since = time.monotonic() - since, time.monotonic()
                 values = means(found) | dict(
@@ -147,7 +147,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Ou
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
-    return Outcome(now, at >= train.steps, folder)
+    return TrainResult(now, at >= train.steps, folder)
 
 
 def clips_config(data) -> pipeline.ClipsConfig:
@@ -162,7 +162,7 @@ def shardings() -> tuple[NamedSharding, NamedSharding]:
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
-class Done(NamedTuple):
+class StepResult(NamedTuple):
     """What a step leaves: their number by then, the state after it, and what it was made of."""
 
     at: int
@@ -174,7 +174,7 @@ class Done(NamedTuple):
 
 def steps(
     train, model: Model, chain, now: state.TrainState, batches, stopped: Callable[[], bool]
-) -> Iterator[Done]:
+) -> Iterator[StepResult]:
     """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
     settings = recipe.step_settings(train)
     advance = {
@@ -187,12 +187,12 @@ def steps(
             return
         batch = next(batches)
         clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
-        knobs = schedule.knobs(at, train, pixels=step.pixels(clips, settings.loss_stride))
+        knobs = schedule.step_scalars(at, train, pixels=step.pixels(clips, settings.loss_stride))
         now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
-        yield Done(at + 1, now, clips, metrics, knobs.rate)
+        yield StepResult(at + 1, now, clips, metrics, knobs.rate)
 
 
-def fetched(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
+def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
     """The last steps' metrics as numbers; raises NotFinite where a loss or gradient is none."""
     found = jax.device_get(pending)
     log.check_finite(at - len(found), [m.loss for m in found], [m.gradient for m in found])
@@ -213,7 +213,7 @@ def due(at: int, every: int, last: int) -> bool:
     return bool(every) and (at % every == 0 or at == last)
 
 
-def compile_step(model: Model, chain, settings: step.Settings):
+def compile_step(model: Model, chain, settings: step.StepConfig):
     """The jitted step (state, clips, knobs, key) -> (state, metrics); the state is donated."""
     return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
 

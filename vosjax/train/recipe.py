@@ -29,7 +29,7 @@ def with_frozen(model: Model, pattern: str) -> Model:
     """The model with the weights in whose path the regular expression is found frozen as well."""
 
     def group(path):
-        return "frozen" if re.search(pattern, path) else model.group(path)
+        return "frozen" if re.search(pattern, path) else model.param_group(path)
 
     return model._replace(group=group) if pattern else model
 
@@ -71,13 +71,13 @@ def chain_of(model: Model, train) -> optax.GradientTransformation:
 
 def weight_shapes(model: Model) -> dict[str, int]:
     """{path: number of axes} of the trainable weights, without computing any."""
-    shapes = jax.eval_shape(model.fresh, jax.random.key(0))
-    trainable, _ = state.split(shapes, model.group)
+    shapes = jax.eval_shape(model.init_params, jax.random.key(0))
+    trainable, _ = state.split(shapes, model.param_group)
     return {path: len(w.shape) for path, w in trainable.items()}
 
 
-def step_settings(train) -> step.Settings:
+def step_settings(train) -> step.StepConfig:
     """The fields of `config.train` that are fixed at compile time."""
-    return step.Settings(
-        **{name: train[name] for name in step.Settings._fields if name != "reference"}
+    return step.StepConfig(
+        **{name: train[name] for name in step.StepConfig._fields if name != "reference"}
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Knobs(NamedTuple):
+class StepScalars(NamedTuple):
     """The scalars of one training step.
 
     rate          float32   learning rate of the head
@@ -69,7 +69,7 @@ def ema_decay(update: int, *, total: int) -> float:
     return max(0.0, min(1 - 1 / (0.1 * total), (1 + update) / (10 + update)))
 
 
-def knobs(step: int, train, *, pixels: int) -> Knobs:
+def step_scalars(step: int, train, *, pixels: int) -> StepScalars:
     """All scalars of a step.
 
     Args:
@@ -92,7 +92,7 @@ def knobs(step: int, train, *, pixels: int) -> Knobs:
     encoder = (rate - train.lr_min) * train.encoder_lr + train.lr_min
     begin, end = train.hard_begin * total, train.hard_end * total
     share = hard_share(step, begin=begin, end=end, least=train.hard_least)
-    return Knobs(
+    return StepScalars(
         np.float32(rate),
         np.float32(encoder),
         np.int32(kept(share, pixels)),

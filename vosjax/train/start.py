@@ -24,7 +24,7 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
       init: '' for random weights; otherwise items, separated by commas, whose weights take the
         fresh ones' place, later items those of earlier ones:
         a folder of `checkpoints.weights.save_weights` gives all weights;
-        ROOM=FILE starts the encoder ROOM of `model.starts` ('key_encoder=resnet50.pth'), and FILE
+        ROOM=FILE starts the encoder ROOM of `model.pretrained_encoders` ('key_encoder=resnet50.pth'), and FILE
         alone that of a network with one encoder. A `.pth` is the encoder's published ImageNet
         checkpoint: its classifier is left out, all else has to fit, and what it does not speak of
         (input channels for masks, biases) stays fresh; an `.npz` holds weights with folded norms
@@ -37,14 +37,14 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
     Raises:
       InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
     """
-    fresh = jax.tree.map(np.asarray, jax.jit(model.fresh)(jax.random.key(seed)))
+    fresh = jax.tree.map(np.asarray, jax.jit(model.init_params)(jax.random.key(seed)))
     found, folded = dict(fresh), {}
     for item in filter(None, init.split(",")):
-        room, path = _addressed(item.strip(), [name for name, _ in model.starts])
+        room, path = _addressed(item.strip(), [name for name, _ in model.pretrained_encoders])
         if path.is_dir():
             found = weights.load_weights(path)[0]
             continue
-        start = dict(model.starts)[room]
+        start = dict(model.pretrained_encoders)[room]
         try:
             if path.suffix == ".npz":
                 folded[room] = folded.get(room, {}) | _arrays(path)
@@ -104,7 +104,7 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _from_folded(arrays: dict[str, np.ndarray], start: backbones.Start) -> dict:
+def _from_folded(arrays: dict[str, np.ndarray], start: backbones.PretrainedEncoder) -> dict:
     if start.folded is None:
         raise InputError(
             "this encoder is not read from an .npz; give a folder of weights or an ImageNet .pth"
@@ -112,7 +112,7 @@ def _from_folded(arrays: dict[str, np.ndarray], start: backbones.Start) -> dict:
     return start.folded(arrays)
 
 
-def _from_imagenet(path: pathlib.Path, start: backbones.Start, present: dict) -> dict:
+def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, present: dict) -> dict:
     """An encoder's weights of a published checkpoint; what such files lack stays as it is."""
     flat = weights.flatten(present)
     expected = {

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.train import ema, losses, optimizer, state
-from vosjax.train.schedule import Knobs
+from vosjax.train.schedule import StepScalars
 from vosjax.types import Model, Spec, When
 
 
@@ -44,7 +44,7 @@ class Metrics(NamedTuple):
     prediction: jax.Array
 
 
-class Settings(NamedTuple):
+class StepConfig(NamedTuple):
     """What is fixed when the step is compiled; the fields of a config's `train` of the same names.
 
     loss_stride takes the loss on every n-th pixel of a row and column: on CPUs the full-resolution
@@ -82,8 +82,8 @@ def clip_loss(
     model: Model,
     params: dict,
     clips: Clips,
-    knobs: Knobs,
-    settings: Settings,
+    knobs: StepScalars,
+    settings: StepConfig,
     rng: jax.Array | None = None,
 ) -> tuple[jax.Array, dict[str, Any]]:
     """aux_weight * loss of frame 0 + mean loss of the later frames, over a batch of clips.
@@ -128,9 +128,9 @@ def clip_loss(
         return over_samples(one, memory, aux, probs, given, rng=key(t, 2))
 
     def depths_of(t, logits, aux):
-        if model.depths is None:
+        if model.deep_logits is None:
             return (logits,)
-        return over_samples(functools.partial(model.depths, params), aux, rng=key(t, 1))
+        return over_samples(functools.partial(model.deep_logits, params), aux, rng=key(t, 1))
 
     def loss_of(t, memory):
         logits, aux = predict(t, memory)
@@ -208,17 +208,17 @@ def held_paths(paths, pattern: str) -> tuple[str, ...]:
 def train_step(
     model: Model,
     chain,
-    settings: Settings,
+    settings: StepConfig,
     before: state.TrainState,
     clips: Clips,
-    knobs: Knobs,
+    knobs: StepScalars,
     rng: jax.Array,
 ) -> tuple[state.TrainState, Metrics]:
     """One update. Pure; jit it with `before` donated (`loop.compile_step`).
 
     `rng` is the run's key: the step's own is folded in here, so a resumed run draws the same.
     """
-    groups = {path: model.group(path) for path in before.trainable}
+    groups = {path: model.param_group(path) for path in before.trainable}
     held = {path: knobs.own for path in held_paths(before.trainable, settings.held)}
     key = jax.random.fold_in(rng, before.step)
 

@@ -8,7 +8,7 @@ from vosjax.train import losses
 from vosjax.types import Model, Spec, When
 
 
-def play(
+def clip_jaccard(
     model: Model,
     params: dict,
     frames: jax.Array,
@@ -67,7 +67,7 @@ def compiled(model: Model, *, gap: int):
     @jax.jit
     def run(params, frames, labels, live):
         memory = 1 + max(frames.shape[0] - 2, 0) // gap
-        return play(model, params, frames, labels, live, gap=gap, memory=memory)
+        return clip_jaccard(model, params, frames, labels, live, gap=gap, memory=memory)
 
     return run
 

@@ -27,7 +27,7 @@ THREADS = 8  # of XLA's CPU pool at least, where OpenCV is called from inside of
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue
 
 
-class State(NamedTuple):
+class VotingState(NamedTuple):
     """What voting remembers.
 
     bank    of points and their labels int32 [MOST] (-1 none): annotated frames and the last ones
@@ -70,13 +70,13 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     def init(spec, members):
         entry = forms, jax.ShapeDtypeStruct((MOST,), np.int32)
         weights = jnp.full((SMOOTH - 1, members, spec.objects), 1 / members, jnp.float32)
-        return State(
+        return VotingState(
             memory.init(entry, spec.capacity + max(BACK)),
             jnp.zeros((spec.objects, 4), jnp.int32),
             weights,
         )
 
-    def look(frame):
+    def encode(frame):
         grey = (frame * jnp.array(GREY)).sum(-1)
         return jnp.round(255 * grey).clip(0, 255).astype(jnp.uint8)
 
@@ -104,7 +104,7 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         smooth = jnp.concatenate([state.recent, weights[None]]).mean(0)
         return weighted(probs, smooth), (points, weights)
 
-    def remember(state, aux, probs, given, when):
+    def commit(state, aux, probs, given, when):
         points, weights = aux
         labels = probs.argmax(0).astype(jnp.int32)
         holds = state.bank.valid.any() | given.any()
@@ -116,9 +116,9 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
             pin=when.annotated,
         )
         recent = jnp.concatenate([state.recent[1:], weights[None]])
-        return State(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
+        return VotingState(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
 
-    return Fusion(init, look, fuse, remember)
+    return Fusion(init, encode, fuse, commit)
 
 
 def _ask(method, objects, grey, hints, references, labels, trust):

@@ -56,11 +56,11 @@ class Rendered:
             )
         actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
         actors += _scenery(rng, size, settings.scenery)
-        frames, labels, when = scenes.perform(
+        frames, labels, when = scenes.animate(
             _backdrop(rng, size), actors, spec=spec, scene=settings.scene, rng=rng
         )
         frames = colours.alter(frames, when=when, colour=settings.colour, rng=rng)
-        return types.seal(frames, labels, spec=spec, rng=rng)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng)
 
 
 def render_clip(

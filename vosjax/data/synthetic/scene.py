@@ -112,7 +112,7 @@ def add_copies(rng, actors, *, size, scene):
     return out
 
 
-def perform(plate, actors, *, spec, scene, rng, ids=None):
+def animate(plate, actors, *, spec, scene, rng, ids=None):
     """Let the actors move. Returns frames, labels (raw ids) and the times float [T] of the frames.
 
     plate  (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0)

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax.backbones import Maps
+from vosjax.backbones import FeatureMaps
 from vosjax.layers.conv import conv
 from vosjax.layers.norm import group_norm
 from vosjax.layers.resize import resize
@@ -43,7 +43,7 @@ class Decoder(nn.Module):
     entrance: str = "conv_in"
 
     @nn.compact
-    def __call__(self, tokens: jax.Array, maps: Maps) -> jax.Array:
+    def __call__(self, tokens: jax.Array, maps: FeatureMaps) -> jax.Array:
         def up(x, like):
             return resize(x, *like.shape[1:3], align_corners=self.align_corners)
 

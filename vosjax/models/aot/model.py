@@ -10,7 +10,7 @@ from vosjax import backbones
 from vosjax.models import identification
 from vosjax.models.aot.lstt import LSTT
 from vosjax.models.aot.names import names
-from vosjax.models.identification import FEATURES, Family
+from vosjax.models.identification import FEATURES, IdentificationFamily
 from vosjax.types import Model
 
 HEADS = 8
@@ -90,7 +90,7 @@ def build(
     known = names(
         backbone, layers=layers, version=block, heads=HEADS, id_norm=id_norm, entrances=entrances
     )
-    family = Family("AOT", stack, "lstt", entry, decoded, known, entrances, scalable)
+    family = IdentificationFamily("AOT", stack, "lstt", entry, decoded, known, entrances, scalable)
     return identification.build(
         family,
         backbone,

@@ -12,7 +12,7 @@ from vosjax import backbones
 from vosjax.models import identification
 from vosjax.models.deaot.names import names
 from vosjax.models.deaot.propagation import Propagation
-from vosjax.models.identification import FEATURES, Family
+from vosjax.models.identification import FEATURES, IdentificationFamily
 from vosjax.types import Model
 
 KEY_SIZE = 128
@@ -56,7 +56,7 @@ def build(
     def decoded(tokens, outputs):
         return outputs[-1]
 
-    family = Family(
+    family = IdentificationFamily(
         "DeAOT",
         Propagation(layers, FEATURES, KEY_SIZE, top_k, drop_path, dropout),
         "propagation",

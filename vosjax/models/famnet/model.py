@@ -19,7 +19,7 @@ from vosjax.layers.residual import Conv, random_encoder
 from vosjax.models import matching
 from vosjax.models.famnet.blocks import VALUE, Decoder
 from vosjax.models.famnet.names import STEMS, names
-from vosjax.models.matching import Family, Frame
+from vosjax.models.matching import MatchingFamily, Frame
 from vosjax.types import Model, Size
 
 KEY = 128
@@ -123,7 +123,7 @@ def build(
             return "frozen"
         return "encoder" if path.startswith(("query_encoder/", "memory_encoder/")) else "head"
 
-    family = Family(
+    family = MatchingFamily(
         encode,
         decode,
         memorise,
@@ -136,7 +136,8 @@ def build(
     vos = matching.build(
         family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
     )
-    starts = tuple(
-        (room, backbones.start("resnet:50")) for room in ("query_encoder", "memory_encoder")
+    encoders = tuple(
+        (room, backbones.pretrained_encoder("resnet:50"))
+        for room in ("query_encoder", "memory_encoder")
     )
-    return Model(vos, fresh, names(align=align, aspp=aspp), group, starts=starts)
+    return Model(vos, fresh, names(align=align, aspp=aspp), group, pretrained_encoders=encoders)

@@ -16,7 +16,7 @@ from vosjax.layers.objects import each, others, pad
 from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import QUIET, Conv, orthogonal, random_encoder
 from vosjax.models import matching
-from vosjax.models.matching import Family, Frame
+from vosjax.models.matching import MatchingFamily, Frame
 from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
 from vosjax.models.stcn.names import names
 from vosjax.types import Model, Size
@@ -122,14 +122,16 @@ def build(
             return "frozen"
         return "encoder" if path.startswith(("key_encoder/", "value_encoder/")) else "head"
 
-    family = Family(
+    family = MatchingFamily(
         encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False, soft_given=True
     )
     vos = matching.build(
         family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
     )
-    starts = (
-        ("key_encoder", backbones.start("resnet:50")),
-        ("value_encoder", backbones.start("resnet:18", wider=("conv1/kernel",))),
+    encoders = (
+        ("key_encoder", backbones.pretrained_encoder("resnet:50")),
+        ("value_encoder", backbones.pretrained_encoder("resnet:18", wider=("conv1/kernel",))),
     )
-    return Model(vos, fresh, names(cbam=cbam, use_others=use_others), group, starts=starts)
+    return Model(
+        vos, fresh, names(cbam=cbam, use_others=use_others), group, pretrained_encoders=encoders
+    )
