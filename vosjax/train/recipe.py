@@ -31,7 +31,7 @@ def with_frozen(model: Model, pattern: str) -> Model:
     def group(path):
         return "frozen" if re.search(pattern, path) else model.param_group(path)
 
-    return model._replace(group=group) if pattern else model
+    return model._replace(param_group=group) if pattern else model
 
 
 def fits(model: Model, config):
