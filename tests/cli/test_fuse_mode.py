@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.results_folder import dataset, run, table
 
-from vosjax.eval import layout, probabilities
+from vosjax.eval import probabilities, videos
 from vosjax.io.palette import read_label_png
 
 
@@ -65,10 +65,10 @@ def test_key_points_without_matches_fall_back_to_the_mean(place, runs):
 
 def test_given_masks_stand_as_given(place, runs):
     assert fuse(place, runs[2], runs[2]) == 0
-    for sequence in layout.discover(runs[0]):
+    for sequence in videos.discover(runs[0]):
         np.testing.assert_array_equal(
             read_label_png(place.out / "masks" / sequence.name / "00000.png"),
-            read_label_png(sequence.masks[0]),
+            videos.read_labels(sequence, 0),
         )
 
 

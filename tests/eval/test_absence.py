@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vosjax.errors import InputError
-from vosjax.eval import absence, layout, rendered_set
+from vosjax.eval import absence, rendered_set, videos
 from vosjax.io.palette import read_label_png
 from vosjax.io.writer import ObjectScore, ScoreWriter
 
@@ -17,7 +17,7 @@ def rendered(tmp_path_factory):
 
 
 def test_a_rendered_set_is_a_dataset_of_known_truth(rendered):
-    sequences = layout.discover(rendered)
+    sequences = videos.discover(rendered)
     assert [each.name for each in sequences] == ["rendered000", "rendered001"]
     assert all(len(each.frames) == len(each.truths) == 6 for each in sequences)
 
@@ -29,15 +29,13 @@ def test_the_same_arguments_give_the_same_set(rendered, tmp_path):
 
 
 def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rendered):
-    (first, _) = layout.discover(rendered)
-    shown = [
-        set(np.unique(read_label_png(file)).tolist()) for _, file in sorted(first.truths.items())
-    ]
+    (first, _) = videos.discover(rendered)
+    shown = [set(np.unique(videos.read_labels(first, index)).tolist()) for index in first.truths]
     with ScoreWriter(tmp_path / "scores" / "rendered000.csv") as writer:
         for index, frame in enumerate(first.frames):
             writer.write(
                 index,
-                frame.stem,
+                frame,
                 [
                     ObjectScore(key, 0.9, 0.5, 7, key not in shown[index])
                     for key in sorted(first.starts)
@@ -51,7 +49,7 @@ def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rende
 
 def test_missing_scores_are_named(tmp_path, rendered):
     with pytest.raises(InputError, match="rendered000.csv is missing"):
-        absence.gather(tmp_path, layout.discover(rendered))
+        absence.gather(tmp_path, videos.discover(rendered))
 
 
 def test_precision_and_recall_by_hand():

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from support.results_folder import dataset
 
-from vosjax.eval import folder, layout
+from vosjax.eval import folder, videos
 from vosjax.eval.engine import EngineOutput
 from vosjax.io.files import is_temporary
 
 
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory):
-    return layout.discover(dataset(tmp_path_factory.mktemp("data"), counts=(("cow", 3),)))[0]
+    return videos.discover(dataset(tmp_path_factory.mktemp("data"), counts=(("cow", 3),)))[0]
 
 
 def write(out, sequence, *, frames=3, packed=True, finish=True):

@@ -1,16 +1,14 @@
 """What is decided of a video before it runs."""
 
-import pathlib
-
 import pytest
 
-from vosjax.eval import layout, plan
+from vosjax.eval import plan, videos
 
 
 def sequence(name="cow", frames=20, starts=None):
     starts = starts or {1: 0}
-    files = tuple(pathlib.Path(f"{name}/{i:05d}.jpg") for i in range(frames))
-    return layout.EvalVideo(name, files, {i: None for i in starts.values()}, starts, (), None, ())
+    names = tuple(f"{i:05d}" for i in range(frames))
+    return videos.EvalVideo(name, names, starts, (), None, (), source=None, number=0)
 
 
 @pytest.mark.parametrize("length, gap", [(150, 5), (20, 1), (45, 2), (3000, 20)])

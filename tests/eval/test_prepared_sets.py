@@ -1,7 +1,6 @@
 """Prepared datasets give the same sequences, masks and truths as the folders they were made of."""
 
 import json
-import shutil
 
 import cv2
 import numpy as np
@@ -10,11 +9,9 @@ from support.clips import clip
 
 from data_prep import shards
 from vosjax.errors import InputError
-from vosjax.eval import layout, protocols, scoring, source
+from vosjax.eval import protocols, scoring, source, videos
 from vosjax.eval.folder import mask_file
-from vosjax.eval.stored import open_picture
-from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.io.video import read_image
+from vosjax.io.palette import write_label_png
 from vosjax.modes.eval import OPTIONS
 
 
@@ -47,13 +44,11 @@ def test_a_prepared_set_is_found_by_folder_and_by_name(davis, monkeypatch):
 def test_sequences_are_those_of_the_plain_folder(davis):
     plain, prepared = (source.discover(where, OPTIONS | {"split": "val"}) for where in davis)
     for one, other in zip(plain, prepared):
-        assert [frame.stem for frame in one.frames] == [frame.stem for frame in other.frames]
+        assert one.frames == other.frames
         assert (one.starts, one.scored, one.written) == (other.starts, other.scored, other.written)
         assert sorted(one.truths) == sorted(other.truths)
-        np.testing.assert_array_equal(
-            read_image(one.frames[2]), read_image(open_picture(other.frames[2]))
-        )
-        np.testing.assert_array_equal(layout.read_given(one, 0), layout.read_given(other, 0))
+        np.testing.assert_array_equal(videos.read_frame(one, 2), videos.read_frame(other, 2))
+        np.testing.assert_array_equal(videos.read_given(one, 0), videos.read_given(other, 0))
 
 
 def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
@@ -62,10 +57,10 @@ def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
         sequences = source.discover(where, OPTIONS | {"split": "val"})
         for each in sequences:
             for index in each.truths:
-                late = read_label_png(open_picture(each.truths[max(index - 1, 0)]))
+                late = videos.read_labels(each, max(index - 1, 0))
                 write_label_png(mask_file(tmp_path, each, index), late)
         tables.append(
-            scoring.score(layout.truths(sequences), tmp_path / "masks", protocol=protocols.davis())
+            scoring.score(videos.truths(sequences), tmp_path / "masks", protocol=protocols.davis())
         )
     assert tables[0] == tables[1] and tables[0]["global"]["J-Mean"] < 1
 
@@ -85,7 +80,7 @@ def test_categories_bring_the_rules_of_youtube_vos(tmp_path):
     meta = source.meta(tmp_path / "tfds", OPTIONS)
     assert meta["videos"]["v1"]["objects"]["2"]["category"] == "newt"
     (sequence,) = source.discover(tmp_path / "tfds", OPTIONS)
-    (plain,) = layout.discover(root)
+    (plain,) = videos.discover(root)
     assert (sequence.starts, sequence.scored) == (plain.starts, plain.scored)
 
 
@@ -99,11 +94,20 @@ def test_what_is_nowhere_or_has_no_such_split_or_video_is_named(davis, tmp_path,
         source.discover(davis[1], OPTIONS | {"names": ["cat"]})
 
 
-def test_a_damaged_stored_picture_is_called_by_its_name(davis, tmp_path):
-    """What a stream says of itself stands in the message."""
-    shutil.copytree(davis[1], tmp_path / "tfds")
-    (first, _) = source.discover(tmp_path / "tfds", OPTIONS)
-    stream = open_picture(first.frames[1])
-    stream.truncate(100)
+def test_a_damaged_stored_picture_is_called_by_its_name(davis):
+    (first, _) = source.discover(davis[1], OPTIONS)
+
+    class Torn:
+        """The prepared source, its pictures cut off."""
+
+        def read(self, number, frames):
+            return [
+                frame._replace(image=frame.image[:100])
+                for frame in first.source.read(number, frames)
+            ]
+
+        def locate(self, number, frame):
+            return first.source.locate(number, frame)
+
     with pytest.raises(InputError, match="image 00001 of bear cannot be read"):
-        read_image(stream)
+        videos.read_frame(first._replace(source=Torn()), 1)

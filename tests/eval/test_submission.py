@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vosjax.datasets.folders import Folder
 from vosjax.errors import InputError
 from vosjax.eval import submission
-from vosjax.eval.layout import EvalVideo
+from vosjax.eval.videos import EvalVideo
 from vosjax.io.palette import write_label_png
 
 SIZE = (10, 14)
@@ -18,15 +19,16 @@ SIZE = (10, 14)
 def make_sequence(root, name, count, *, written=None):
     frames = []
     for i in range(count):
-        frame = root / "frames" / name / f"{i:05d}.jpg"
+        frame = root / "frames" / "JPEGImages" / name / f"{i:05d}.jpg"
         frame.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(frame)
-        frames.append(frame)
+        frames.append(frame.stem)
         mask = np.zeros(SIZE, np.uint8)
         mask[i : i + 3, 2:9] = 1 + i % 2
         write_label_png(root / "masks" / name / f"{i:05d}.png", mask)
     every = tuple(range(count))
-    return EvalVideo(name, tuple(frames), {}, {1: 0, 2: 0}, (), None, written or every)
+    source = Folder(str(root / "frames"), (name,))
+    return EvalVideo(name, tuple(frames), {1: 0, 2: 0}, (), None, written or every, source, 0)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from support.clips import clip
-from vosjax.eval import folder, layout, probabilities, results
-from vosjax.io.palette import read_label_png, write_label_png
+from vosjax.eval import folder, probabilities, results, videos
+from vosjax.io.palette import write_label_png
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
 
@@ -30,25 +30,22 @@ def dataset(root, counts=(("cow", 6), ("dog", 5))):
 def run(data, out, *, late=0, sure=0.9, gap=5, bits=8):
     """The folder of a run whose masks lag `late` frames behind the truth, `sure` of them."""
     wanted = evaluating.OPTIONS | {"probabilities": bits}
-    sequences = layout.discover(data)
-    for sequence in sequences:
-        for index, frame in enumerate(sequence.frames):
-            labels = read_label_png(sequence.truths[max(index - late, 0)])
-            write_label_png(folder.mask_file(out, sequence, index), labels)
+    found = videos.discover(data)
+    for video in found:
+        for index in range(len(video.frames)):
+            labels = videos.read_labels(video, max(index - late, 0))
+            write_label_png(folder.mask_file(out, video, index), labels)
             one_hot = np.stack([labels == key for key in IDS])
             soft = np.where(one_hot, sure, (1 - sure) / 2)
             packed = np.round(soft * (2**bits - 1)).astype({8: np.uint8, 16: np.uint16}[bits])
             probabilities.write(
-                out / "probabilities" / sequence.name / f"{frame.stem}.npz",
-                packed,
-                IDS,
-                labels.shape,
+                folder.probabilities_file(out, video, index), packed, IDS, labels.shape
             )
-        folder.finish(out, sequence, {"name": sequence.name})
+        folder.finish(out, video, {"name": video.name})
     settings = {
         "data": str(data),
         "gap": gap,
-        "videos": len(sequences),
+        "videos": len(found),
         "family": "drawn",
         "weights": f"late {late}",
         "weights_sha256": "",
@@ -56,7 +53,7 @@ def run(data, out, *, late=0, sure=0.9, gap=5, bits=8):
     }
     settings = json.loads(json.dumps(settings))
     record.write(out, settings, status="complete", frames=11, facts={})
-    results.write(out, sequences, results.scoring_rules(data, wanted), settings=settings, facts={})
+    results.write(out, found, results.scoring_rules(data, wanted), settings=settings, facts={})
     return out
 
 

@@ -24,10 +24,9 @@ import jax
 import numpy as np
 from engine import Engine
 
-from vosjax.eval import dataset, layout, plan, rendered_set
+from vosjax.eval import dataset, plan, rendered_set, videos
 from vosjax.eval import folder as files
 from vosjax.io.palette import write_label_png
-from vosjax.io.video import read_image
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
 from vosjax.runs import record
@@ -36,7 +35,7 @@ from vosjax.tracking.tracker import Tracker
 
 def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, list[float]]:
     """{way: frames/s of each round} over the videos of a DAVIS folder."""
-    sequences = layout.discover(data)
+    sequences = videos.discover(data)
     count = sum(len(each.frames) for each in sequences)
     slots, config = model.model.vos.slots, model.config
     memory = dataset.Memory(config["gap"], config["limit"])
@@ -66,7 +65,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
 
 def _frame_by_frame(model, sequences, folder):
     for sequence in sequences:
-        size = read_image(sequence.frames[0]).shape[:2]
+        size = videos.frame_size(sequence, 0)
         shapes = plan.plan(
             sequence,
             size,
@@ -75,9 +74,9 @@ def _frame_by_frame(model, sequences, folder):
             limit=model.config["limit"],
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
-        for index, frame in enumerate(sequence.frames):
-            given = layout.read_given(sequence, index) if index in shapes.given else None
-            labels, _ = tracker.step(read_image(frame), given)
+        for index in range(len(sequence.frames)):
+            given = videos.read_given(sequence, index) if index in shapes.given else None
+            labels, _ = tracker.step(videos.read_frame(sequence, index), given)
             write_label_png(files.mask_file(folder, sequence, index), labels)
 
 

@@ -1,12 +1,23 @@
-"""Encoded pictures and masks to arrays; pictures at reduced scale where that is enough."""
+"""Stored pictures and masks to arrays: the one place that decodes a dataset's files.
+
+A message about a file that cannot be used calls it by the `name` that the caller gives, as a rule
+from `Source.locate`.
+"""
 
 import io
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from vosjax.errors import InputError
+from vosjax.io.video import read_image
+
+Labels = npt.NDArray[np.uint8]
+Picture = npt.NDArray[np.uint8]
+
+IGNORE = 255  # the value of pixels that belong to no object and to no background: void
 
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -14,59 +25,136 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_WIDE = ("I;16", "I;16B", "I")  # Pillow's modes of 16-bit grey
 
 
-def reduction(scale):
+def reduction(scale: float) -> int:
     """The largest of 1, 2, 4, 8 by which a picture may be reduced before it is scaled by `scale`.
 
     JPEG is decoded at that scale at a third to a tenth of the cost.
+
+        reduction(0.3)  # 2
     """
     return next(factor for factor in (8, 4, 2, 1) if scale * factor <= 1 or factor == 1)
 
 
-def image(data, *, reduce=1, name="a frame"):
-    """A picture uint8 [ceil(H / reduce), ceil(W / reduce), 3] RGB, as stored (no EXIF turning).
+def image(data: bytes, *, reduce: int = 1, name: str = "a frame") -> Picture:
+    """Decodes a picture for training: by OpenCV, reduced if that will do, as stored.
+
+        picture = image(encoded.image, reduce=reduction(0.4))
+
+    Args:
+        data: a JPEG or PNG.
+        reduce: 1, 2, 4 or 8, see `reduction`.
+        name: what messages call it.
+
+    Returns:
+        uint8 [ceil(H / reduce), ceil(W / reduce), 3] RGB, not turned by EXIF, so that masks fit.
 
     Raises:
         InputError: it cannot be decoded.
     """
     flags = _REDUCED[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if found is None:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if picture is None:
         raise InputError(f"{name} cannot be decoded: replace it, it is damaged or not a picture")
-    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB, dst=found)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), np.uint8)
 
 
-def mask(data, *, name="a mask"):
-    """Object ids uint8 [H, W] of a palette or grey PNG, as stored.
+def frame(data: bytes, *, name: str = "a frame") -> Picture:
+    """Decodes a picture for evaluation, as `io.video.read_image` reads any image file.
 
-    A mask of 0 and 255 only is one object with id 1.
+    Unlike `image` it refuses a truncated JPEG, whose rest OpenCV would fill with grey.
+
+    Returns:
+        uint8 [H, W, 3] RGB.
 
     Raises:
-        InputError: it cannot be decoded, or holds colours.
+        InputError: it is damaged or no picture.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as file:
-            if file.mode not in ("P", "L", "1"):
-                raise InputError(
-                    f"{name} has mode {file.mode}: a palette or grey PNG of object ids is expected"
-                )
-            ids = np.array(file).astype(np.uint8, copy=False)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"{name} cannot be decoded ({error}): replace it") from error
-    if ids.max(initial=0) == 255 and set(np.unique(ids)) <= {0, 255}:
+    return read_image(io.BytesIO(data), name=name)
+
+
+def labels(data: bytes, *, name: str = "a mask") -> Labels:
+    """Decodes a label PNG as stored: evaluation's rule, by which 255 is void.
+
+        truth = labels(encoded.mask, name=source.locate(video, index).mask)
+
+    Palette PNGs give their indices, grey ones their levels, those of one bit 0 and 1. An alpha
+    channel that is opaque everywhere is dropped, as DAVIS 2016 was published with one in the mask
+    train/bear/00077.
+
+    Returns:
+        uint8 [H, W].
+
+    Raises:
+        InputError: it is damaged, or holds colours, transparency or 16 bits.
+    """
+    return _values(data, name, ("P", "L", "1")).astype(np.uint8, copy=False)
+
+
+def wide_labels(data: bytes, *, name: str = "a mask") -> npt.NDArray[np.integer]:
+    """Decodes a label PNG of up to 16 bits as stored; otherwise as `labels`.
+
+    Returns:
+        uint8 [H, W], or the wider integers of a 16-bit file.
+
+    Raises:
+        InputError: it is damaged, or holds colours or transparency.
+    """
+    values = _values(data, name, ("P", "L", "1", *_WIDE))
+    return values.astype(np.uint8) if values.dtype == bool else values
+
+
+def mask(data: bytes, *, name: str = "a mask") -> Labels:
+    """Decodes a label PNG for training: `labels`, but 255 in a mask of 0 and 255 is object 1.
+
+    So sets of one object with masks of black and white can be trained on as they are. (Evaluation
+    cannot know: in a frame that an object has left, 255 alone may be void.)
+
+    Returns:
+        uint8 [H, W] of ids: 0 background, 255 ignored.
+
+    Raises:
+        InputError: as `labels`.
+    """
+    ids = labels(data, name=name)
+    if ids.max(initial=0) == IGNORE and set(np.unique(ids)) <= {0, IGNORE}:
         return (ids > 0).astype(np.uint8)
     return ids
 
 
-def size(data, *, name="a frame"):
-    """(height, width) of an encoded picture as stored, from its header.
+def size(data: bytes, *, name: str = "a frame") -> tuple[int, int]:
+    """(height, width) of an encoded picture as stored, from its first bytes.
 
     Raises:
-        InputError: it has none.
+        InputError: it is no picture.
     """
     try:
         with Image.open(io.BytesIO(data)) as file:
-            return file.size[::-1]
-    except (OSError, SyntaxError) as error:
+            return file.height, file.width
+    except _DAMAGED as error:
         raise InputError(f"{name} cannot be decoded ({error}): replace it") from error
+
+
+def counts(values: Labels) -> dict[int, int]:
+    """{value: number of pixels} of a label map uint8 [H, W], without 0."""
+    numbers = np.bincount(values.reshape(-1), minlength=256)
+    return {int(i): int(numbers[i]) for i in np.flatnonzero(numbers) if i}
+
+
+def _values(data: bytes, name: str, modes: tuple[str, ...]) -> npt.NDArray[np.integer]:
+    """The values [H, W] of a PNG of one of Pillow's `modes`, or of grey with opaque alpha."""
+    try:
+        with Image.open(io.BytesIO(data)) as file:
+            mode, values = file.mode, np.array(file)
+    except _DAMAGED as error:
+        raise InputError(
+            f"{name} cannot be read ({error}): replace it, it is damaged or no PNG"
+        ) from error
+    if mode == "LA" and (values[..., 1] == 255).all():
+        return np.ascontiguousarray(values[..., 0])
+    if mode not in modes:
+        raise InputError(f"{name} has mode {mode}: a palette or grey PNG of object ids is expected")
+    return values

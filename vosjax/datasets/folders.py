@@ -1,236 +1,197 @@
-"""Videos in DAVIS or YouTube-VOS layout, read from plain files; nothing has to be registered.
-
-    JPEGImages/[RESOLUTION/]VIDEO/*.jpg    Annotations/[RESOLUTION/]VIDEO/*.png of the same stems
-
-A list of names may lie in `ImageSets/YEAR/SPLIT.txt` (DAVIS); categories and listed frames in
-`meta.json` (YouTube-VOS). A folder named `*_all_frames` without Annotations has the masks of its
-neighbour without that ending.
-"""
+"""The source of videos for a plain folder in DAVIS or YouTube-VOS layout; nothing is registered."""
 
 import dataclasses
 import functools
-import json
 import pathlib
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
-import numpy as np
-
-from vosjax.datasets import decode
-from vosjax.datasets import protocol as protocol
+from vosjax.datasets import decode, layout
+from vosjax.datasets.protocol import Announced, Encoded, Header, MaskSummary, Origin
 from vosjax.errors import InputError
-from vosjax.io.video import natural
-
-_PICTURES = (".jpg", ".jpeg", ".png")
-_RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
-_DENSE = "_all_frames"
-
-
-class VideoFiles(NamedTuple):
-    """A clip on disk: name, frame paths in order, {frame index: mask path} where annotated."""
-
-    name: str
-    frames: tuple
-    masks: dict
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
     """A folder as a source of videos (see `datasets.protocol`).
 
-    root        of either layout
-    names       videos, in this order; None: those of `split`, else all
-    split       a list in ImageSets, 'train' for ImageSets/2017/train.txt
-    resolution  the folder between JPEGImages and the videos, if there is one; None: the smallest
+        source = Folder("DAVIS", split="val")
+        source.header(0).size  # (480, 854)
+
+    An instance lists the folder once and remembers what it found; a new one looks again.
+
+    Attributes:
+        root: the folder, of either layout.
+        videos: the names of the videos, in this order; None takes those of `split`, else all.
+        split: a list in ImageSets: 'train' for ImageSets/2017/train.txt.
+        year: of the list, see `layout.split_names`.
+        resolution: see `layout.find`.
+        all_frames: see `layout.find`.
     """
 
     root: str
-    names: tuple | None = None
+    videos: tuple[str, ...] | None = None
     split: str | None = None
+    year: int | None = None
     resolution: str | None = None
+    all_frames: bool = False
 
-    def __len__(self):
-        return len(_listed(self))
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The videos' names.
 
-    def annotated(self):
-        """Whether any video has a mask."""
-        return any(video.masks for video in _listed(self))
+        Raises:
+            InputError: the folder has neither layout or no such list, or a video has no folder.
+        """
+        there = layout.video_names(self.parts.images)
+        names = self.videos
+        if names is None and self.split is not None:
+            names = layout.split_names(self.parts, self.split, year=self.year)
+        names = there if names is None else names
+        absent = sorted(set(names) - set(there))
+        if absent or not names:
+            shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
+            raise InputError(
+                f"{self.parts.images} has no sequence {', '.join(absent[:3]) or 'at all'}; it "
+                f"holds: {shown or 'none'}. Name sequences that are there, or unpack the dataset "
+                "again"
+            )
+        return tuple(names)
 
-    def header(self, index):
-        """The `videos.Header`; its masks are read once and what they show is remembered."""
-        return _header(self, int(index))
+    @functools.cached_property
+    def parts(self) -> layout.Layout:
+        """Where the parts of the folder lie."""
+        return layout.find(self.root, resolution=self.resolution, all_frames=self.all_frames)
 
-    def read(self, index, frames):
-        """The `videos.Encoded` frames of these indices."""
-        video = _listed(self)[index]
+    def __len__(self) -> int:
+        """The number of videos."""
+        return len(self.names)
+
+    def files(self, video: int) -> layout.VideoFiles:
+        """The files of a video.
+
+        Raises:
+            InputError: it has no frames.
+        """
+        if video not in self._files:
+            name = self.names[video]
+            images = self.parts.images / name
+            files = layout.video_files(name, images, self.parts.masks / name)
+            if not files.frames:
+                raise InputError(
+                    f"{images} is empty: expected frames named {'/'.join(layout.PICTURES)}; "
+                    "unpack the dataset again"
+                )
+            self._files[video] = files
+        return self._files[video]
+
+    def header(self, video: int) -> Header:
+        """What is known of a video; what its masks show is read when it is asked for, and once.
+
+        Raises:
+            InputError: the video has no frames, or meta.json is damaged.
+        """
+        if video not in self._headers:
+            self._headers[video] = self._header(self.files(video))
+        return self._headers[video]
+
+    def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
+        """Frames of a video as stored, see `protocol.Source.read`."""
+        files = self.files(video)
         return [
-            protocol.Encoded(
-                video.frames[t].stem,
-                video.frames[t].read_bytes(),
-                video.masks[t].read_bytes() if t in video.masks else b"",
+            Encoded(
+                files.frames[t].stem,
+                _bytes(files.frames[t]) if images else b"",
+                _bytes(files.masks[t]) if t in files.masks else b"",
             )
             for t in map(int, frames)
         ]
 
+    def locate(self, video: int, frame: int) -> Origin:
+        """The paths of a frame's image and mask; of the latter also where there is none."""
+        files = self.files(video)
+        image = files.frames[frame]
+        expected = self.parts.masks / files.name / f"{image.stem}.png"
+        return Origin(str(image), str(files.masks.get(frame, expected)))
 
-def videos(root, names=None, *, split=None, resolution=None):
-    """The `Video`s under `root`, or those called `names`, or those of a split's list.
+    @functools.cached_property
+    def _meta(self) -> dict[str, dict[int, layout.MetaObject]]:
+        return layout.read_meta(self.parts.root) or {}
+
+    @functools.cached_property
+    def _files(self) -> dict[int, layout.VideoFiles]:
+        return {}
+
+    @functools.cached_property
+    def _headers(self) -> dict[int, Header]:
+        return {}
+
+    def _header(self, files: layout.VideoFiles) -> Header:
+        names = tuple(path.stem for path in files.frames)
+        index = {name: t for t, name in enumerate(names)}
+        objects = self._meta.get(files.name, {})
+        listed = {name for entry in objects.values() for name in entry.frames}
+        return Header(
+            name=files.name,
+            length=len(names),
+            annotated=tuple(sorted(files.masks)),
+            measure=functools.partial(_size, files.frames[0]),
+            summarize=functools.partial(_summary, files),
+            names=names,
+            listed=tuple(t for t, name in enumerate(names) if name in listed),
+            announced={
+                key: Announced(entry.category, index.get(entry.frames[0], 0) if entry.frames else 0)
+                for key, entry in objects.items()
+            },
+            released=self._released(files.name, index, listed),
+            missing=tuple(sorted(listed - set(names))),
+            stray=tuple(path.stem for path in files.stray),
+        )
+
+    def _released(self, name: str, index: dict[str, int], listed: set[str]) -> tuple[int, ...]:
+        """The frames of the sparse release, also where the source has all frames."""
+        if self.parts.released == self.parts.images:
+            return tuple(index.values())
+        sparse = [path.stem for path in layout.listing(self.parts.released / name)] or listed
+        return tuple(sorted(index[stem] for stem in sparse if stem in index))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was asked for, not what was found: other processes look for themselves."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def annotated(source: Folder) -> Folder:
+    """The source of those videos of a folder that have a mask, in their order.
+
+        train = annotated(Folder("DAVIS", split="train"))
 
     Raises:
-        InputError: the folder has neither layout, or a video is missing or empty.
+        InputError: none has one.
     """
-    root = pathlib.Path(root)
-    images = _images(root, resolution)
-    masks = _masks(root, images)
-    present = sorted(
-        path.name for path in images.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-    if names is None and split is not None:
-        names = _split(root, split)
-    chosen = present if names is None else list(names)
-    missing = sorted(set(chosen) - set(present))
-    if missing or not chosen:
-        shown = ", ".join(present[:8]) + (", ..." if len(present) > 8 else "")
+    names = tuple(name for video, name in enumerate(source.names) if source.files(video).masks)
+    if not names:
         raise InputError(
-            f"{images} has no clip {', '.join(missing[:8]) or 'at all'}; it holds: "
-            f"{shown or 'none'}"
+            f"{source.root} has no mask at all: training needs Annotations/VIDEO/FRAME.png of the "
+            "frames' names"
         )
-    return [_video(name, images / name, masks / name) for name in chosen]
+    return dataclasses.replace(source, videos=names)
 
 
-def read_frame(path):
-    """A frame uint8 [H, W, 3] RGB, as stored (no turning by EXIF, so that masks fit)."""
-    return decode.image(pathlib.Path(path).read_bytes(), name=str(path))
+def _size(path: pathlib.Path) -> tuple[int, int]:
+    return decode.size(_bytes(path), name=str(path))
 
 
-def read_mask(path):
-    """Object ids uint8 [H, W]; see `decode.mask`."""
-    return decode.mask(pathlib.Path(path).read_bytes(), name=str(path))
+def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
+    path = files.masks[frame]
+    labels = decode.labels(_bytes(path), name=str(path))
+    height, width = labels.shape
+    return MaskSummary(str(path), (height, width), decode.counts(labels))
 
 
-def first_appearances(video):
-    """{frame index: mask uint8 [H, W]} with every object where it is first annotated, only there.
-
-    These are the prompts of semi-supervised evaluation: later masks of known objects are withheld.
-    """
-    known, prompts = {0, 255}, {}
-    for index in sorted(video.masks):
-        mask = read_mask(video.masks[index])
-        new = [i for i in np.unique(mask) if i not in known]
-        if new:
-            prompts[index] = np.where(np.isin(mask, new), mask, 0).astype(np.uint8)
-            known.update(int(i) for i in new)
-    return prompts
-
-
-def is_layout(root):
-    """Whether a folder has pictures where both layouts have them."""
-    return (pathlib.Path(root) / "JPEGImages").is_dir()
-
-
-def _images(root, resolution):
-    images = root / "JPEGImages"
-    if not images.is_dir():
-        raise InputError(
-            f"{root} holds no JPEGImages folder; expected JPEGImages/CLIP/*.jpg and "
-            "Annotations/CLIP/*.png, as in DAVIS or YouTube-VOS"
-        )
-    if resolution is not None:
-        if not (images / resolution).is_dir():
-            raise InputError(f"{images} has no folder {resolution}: name a resolution that it has")
-        return images / resolution
-    return next((images / name for name in _RESOLUTIONS if (images / name).is_dir()), images)
-
-
-def _masks(root, images):
-    if not (root / "Annotations").is_dir() and root.name.endswith(_DENSE):
-        root = root.with_name(root.name[: -len(_DENSE)])
-    masks = root / "Annotations"
-    return masks / images.name if images.name != "JPEGImages" else masks
-
-
-def _split(root, split):
-    lists = sorted(
-        (root / "ImageSets").glob(f"*/{split}.txt"),
-        reverse=True,
-        key=lambda path: (path.parent.name.isdecimal(), path.parent.name),
-    )
-    if not lists:
-        raise InputError(
-            f"{root} has no list ImageSets/*/{split}.txt: name a split that is there, "
-            "or none to take every video"
-        )
-    # DAVIS 2016 lists pairs of files, one pair a line.
-    words = [line.split()[0] for line in lists[0].read_text().splitlines() if line.strip()]
-    return list(dict.fromkeys(word.split("/")[-2] if "/" in word else word for word in words))
-
-
-def _video(name, images, masks):
-    frames = sorted(
-        (
-            path
-            for path in images.iterdir()
-            if path.suffix.lower() in _PICTURES and not path.name.startswith(".")
-        ),
-        key=lambda path: natural(path.name),
-    )
-    if not frames:
-        raise InputError(f"clip {name} in {images.parent} has no frames; expected {name}/*.jpg")
-    files = {path.stem: path for path in masks.glob("*.png")}
-    found = {i: files[path.stem] for i, path in enumerate(frames) if path.stem in files}
-    return VideoFiles(name, tuple(frames), found)
-
-
-@functools.lru_cache(maxsize=16)
-def _listed(folder):
-    """The videos of a `Folder` that can be trained on or evaluated: those with a mask."""
-    found = videos(folder.root, folder.names, split=folder.split, resolution=folder.resolution)
-    return tuple(video for video in found if video.masks) or tuple(found)
-
-
-@functools.lru_cache(maxsize=16)
-def _meta(root):
-    path = pathlib.Path(root) / "meta.json"
-    if not path.is_file():
-        return {}
+def _bytes(path: pathlib.Path) -> bytes:
     try:
-        return {
-            name: {int(i): entry for i, entry in video["objects"].items()}
-            for name, video in json.loads(path.read_text())["videos"].items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise InputError(
-            f"{path} is no YouTube-VOS meta.json ({error!r}): correct it or remove it"
+            f"{path} cannot be read ({error.strerror}): unpack the dataset again"
         ) from error
-
-
-@functools.lru_cache(maxsize=8192)
-def _header(folder, index):
-    video = _listed(folder)[index]
-    size = decode.size(video.frames[0].read_bytes(), name=str(video.frames[0]))
-    seen = {}
-    for t, path in video.masks.items():
-        labels = read_mask(path)
-        if labels.shape != size:
-            raise InputError(
-                f"{path} is {labels.shape[1]}x{labels.shape[0]}, its frame "
-                f"{size[1]}x{size[0]}: masks must have the size of the frames"
-            )
-        counts = np.bincount(labels.reshape(-1), minlength=256)
-        seen[t] = {int(i): int(counts[i]) for i in np.flatnonzero(counts[:255]) if i}
-    ids = sorted(set().union(*seen.values())) if seen else []
-    areas = np.full((len(video.frames), len(ids)), -1)
-    for t, found in seen.items():
-        areas[t] = [found.get(i, 0) for i in ids]
-    objects = _meta(folder.root).get(video.name, {})
-    stems = [path.stem for path in video.frames]
-    named = {stem for entry in objects.values() for stem in entry.get("frames", ())}
-    return protocol.Header(
-        video.name,
-        tuple(stems),
-        size,
-        0.0,
-        np.array(ids, int),
-        tuple(objects.get(i, {}).get("category", "") for i in ids),
-        areas,
-        tuple(i for i, stem in enumerate(stems) if stem in named),
-    )

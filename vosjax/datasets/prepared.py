@@ -1,111 +1,185 @@
-"""Reads datasets that `data_prep` prepared (array_record, by TFDS, no TensorFlow).
+"""The source for datasets that `data_prep` prepared (array_record, by TFDS, without TensorFlow).
 
-Pictures come back as the bytes that were stored. A video lies in several records of a few frames
-each; only those that hold a wanted frame are read.
+Pictures and masks are stored as they were downloaded. A video lies in several records of a few
+frames each, and only those that hold a frame that is asked for are read. Importing this module
+imports TFDS, which takes a second; `catalog` does so only where there is a prepared dataset.
 """
 
 import dataclasses
 import functools
+import os
 import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from vosjax.datasets import protocol as protocol
+from vosjax.datasets.protocol import Announced, Encoded, Header, IntArray, MaskSummary, Origin
 from vosjax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Videos:
-    """A split of prepared videos as a source (see `datasets.protocol`); `folder` as of `find`."""
+    """A split of a prepared dataset of videos as a source (see `datasets.protocol`).
+
+        source = open_split("datasets/davis/2017_480p/1.0.0", "val")
+        source.names  # ('bike-packing', 'blackswan', ...)
+
+    Attributes:
+        folder: of the dataset's metadata, as `find` gives it.
+        split: its name.
+    """
 
     folder: str
     split: str = "train"
 
-    def __len__(self):
-        return len(_places(self.folder, self.split)[0])
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The videos' names."""
+        return tuple(name for name, _ in self._metadata["videos"][self.split])
 
-    def header(self, index):
-        """The `videos.Header`, read from the video's first record and remembered."""
-        return _header(self.folder, self.split, int(index))
+    @functools.cached_property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The records of the split, by number; a video's follow each other."""
+        return _records(self.folder, self.split)
 
-    def read(self, index, frames):
-        """The `videos.Encoded` frames of these indices."""
-        chunk = _info(self.folder).metadata["chunk"]
-        first = int(_places(self.folder, self.split)[0][index])
-        records = {}
-        for place in sorted({int(t) // chunk for t in frames}):
-            records[place] = _source(self.folder, self.split)[first + place]
-        out = []
-        for t in map(int, frames):
+    def __len__(self) -> int:
+        """The number of videos."""
+        return len(self.names)
+
+    def header(self, video: int) -> Header:
+        """What is known of a video, from its first record."""
+        if video not in self._headers:
+            self._headers[video] = _header(self.records[int(self._first[video])])
+        return self._headers[video]
+
+    def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
+        """Frames of a video as stored, see `protocol.Source.read`; a record holds both kinds."""
+        indices = [int(t) for t in frames]
+        first, chunk = int(self._first[video]), self._metadata["chunk"]
+        numbers = sorted({t // chunk for t in indices})
+        records = {number: self.records[first + number] for number in numbers}
+        encoded = []
+        for t in indices:
             record, at = records[t // chunk], t % chunk
-            out.append(
-                protocol.Encoded(
-                    record["names"][at].decode(), record["images"][at], record["masks"][at]
+            encoded.append(
+                Encoded(
+                    record["names"][at].decode(),
+                    record["images"][at] if images else b"",
+                    record["masks"][at],
                 )
             )
-        return out
+        return encoded
+
+    def locate(self, video: int, frame: int) -> Origin:
+        """The frame's and the video's name."""
+        (encoded,) = self.read(video, [frame], images=False)
+        name = f"{encoded.name} of {self.names[video]}"
+        return Origin(name, f"mask {name}")
+
+    @functools.cached_property
+    def _metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = tfds.builder_from_directory(self.folder).info.metadata
+        return metadata
+
+    @functools.cached_property
+    def _first(self) -> IntArray:
+        """The number of each video's first record."""
+        lengths = np.array([length for _, length in self._metadata["videos"][self.split]], int)
+        records = -(-lengths // self._metadata["chunk"])
+        return np.concatenate([[0], np.cumsum(records)[:-1]]).astype(int)
+
+    @functools.cached_property
+    def _headers(self) -> dict[int, Header]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Where the dataset lies, not its open files: other processes open them for themselves."""
+        return dict(folder=self.folder, split=self.split)
 
 
 @dataclasses.dataclass(frozen=True)
 class Photos:
-    """A split of prepared stills: `photos[i]` is (image bytes, mask bytes)."""
+    """A split of a prepared dataset of stills: `photos[i]` is (image bytes, mask bytes).
+
+    Attributes:
+        folder: of the dataset's metadata, as `find` gives it.
+        split: its name.
+    """
 
     folder: str
     split: str = "train"
 
-    def __len__(self):
-        return len(_source(self.folder, self.split))
+    @functools.cached_property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The records of the split, one a still."""
+        return _records(self.folder, self.split)
 
-    def __getitem__(self, index):
-        record = _source(self.folder, self.split)[int(index)]
+    def __len__(self) -> int:
+        """The number of stills."""
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> tuple[bytes, bytes]:
+        record = self.records[int(index)]
         return record["image"], record["mask"]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As that of `Videos`."""
+        return dict(folder=self.folder, split=self.split)
 
-def find(folder):
-    """The folder with the dataset's metadata, given it or a folder above with one dataset.
+
+def find(folder: str | os.PathLike[str]) -> str:
+    """The folder with a dataset's metadata, given it or a folder above with one dataset.
+
+        find("datasets/davis")  # 'datasets/davis/2017_480p/1.0.0'
 
     Raises:
         InputError: there is none, or there are several.
     """
-    folder = pathlib.Path(folder)
-    found = (
-        [folder]
-        if (folder / "dataset_info.json").is_file()
-        else sorted(
-            path.parent
-            for depth in ("*", "*/*", "*/*/*")
-            for path in folder.glob(f"{depth}/dataset_info.json")
-        )
-    )
-    if len(found) != 1:
-        names = ", ".join(str(path) for path in found[:4]) or "none"
+    root = pathlib.Path(folder)
+    candidates = [root] if (root / "dataset_info.json").is_file() else _below(root)
+    if len(candidates) != 1:
+        names = ", ".join(str(path) for path in candidates[:4]) or "none"
         raise InputError(
             f"{folder} is expected to hold one prepared dataset, found {names}: name "
             "the folder of one version of one dataset"
         )
-    return str(found[0])
+    return str(candidates[0])
 
 
-def is_prepared(folder):
-    """Whether there is a prepared dataset in a folder or below it."""
-    folder = pathlib.Path(folder)
-    return any(
-        next(folder.glob(f"{depth}dataset_info.json"), None)
-        for depth in ("", "*/", "*/*/", "*/*/*/")
-    )
+def _below(folder: pathlib.Path) -> list[pathlib.Path]:
+    files = [
+        path
+        for depth in ("*", "*/*", "*/*/*")
+        for path in folder.glob(f"{depth}/dataset_info.json")
+    ]
+    return sorted(path.parent for path in files)
 
 
-def opened(folder, split):
-    """`Videos` or `Photos`, whichever was prepared in `folder`.
+def open_split(folder: str | os.PathLike[str], split: str | None = None) -> Videos | Photos:
+    """Opens a split of a prepared dataset, of videos or of stills.
+
+        source = open_split("datasets/youtube_vos/2019/1.0.0", "train")
+
+    Args:
+        folder: as `find` takes it.
+        split: its name; None where there is only one.
 
     Raises:
         InputError: no such dataset or split, or one that `data_prep` did not prepare.
     """
     folder = find(folder)
-    info = _info(folder)
-    if split not in info.splits:
-        raise InputError(f"{folder} has no split {split!r}: it has {', '.join(info.splits)}")
+    info = tfds.builder_from_directory(folder).info
+    splits = list(info.splits)
+    if split is None and len(splits) > 1:
+        raise InputError(
+            f"{folder} has the splits {', '.join(splits)}: name one of them "
+            "(by --config.eval.split)"
+        )
+    split = splits[0] if split is None else split
+    if split not in splits:
+        raise InputError(f"{folder} has no split {split!r}: it has {', '.join(splits)}")
     names = set(info.features)
     if {"video", "images", "masks", "areas"} <= names:
         return Videos(folder, split)
@@ -116,36 +190,32 @@ def opened(folder, split):
     )
 
 
-@functools.lru_cache(maxsize=64)
-def _info(folder):
-    return tfds.builder_from_directory(folder).info
+def _records(folder: str, split: str) -> Sequence[Mapping[str, Any]]:
+    records: Sequence[Mapping[str, Any]] = tfds.builder_from_directory(folder).as_data_source(split)
+    return records
 
 
-@functools.lru_cache(maxsize=64)
-def _source(folder, split):
-    return tfds.builder_from_directory(folder).as_data_source(split)
+def _header(record: Mapping[str, Any]) -> Header:
+    length, ids = int(record["frames"]), np.asarray(record["ids"], int)
+    size = int(record["height"]), int(record["width"])
+    name = record["video"].decode()
+    areas = np.asarray(record["areas"], int).reshape(length, len(ids))
+    listed = tuple(int(t) for t in record["listed"])
+    categories = [category.decode() for category in record["categories"]]
 
+    def summarize(frame: int) -> MaskSummary:
+        shown = np.flatnonzero(areas[frame] > 0)
+        pixels = {int(ids[n]): int(areas[frame, n]) for n in shown}
+        return MaskSummary(f"mask {frame} of {name}", size, pixels)
 
-@functools.lru_cache(maxsize=64)
-def _places(folder, split):
-    """(first record [V], frames [V]) of the videos of a split."""
-    metadata = _info(folder).metadata
-    counts = np.array([count for _, count in metadata["videos"][split]], int)
-    records = -(-counts // metadata["chunk"])
-    return np.concatenate([[0], np.cumsum(records)[:-1]]).astype(int), counts
-
-
-@functools.lru_cache(maxsize=8192)
-def _header(folder, split, index):
-    record = _source(folder, split)[int(_places(folder, split)[0][index])]
-    ids = np.asarray(record["ids"], int)
-    return protocol.Header(
-        record["video"].decode(),
-        (),
-        (int(record["height"]), int(record["width"])),
-        float(record["fps"]),
-        ids,
-        tuple(name.decode() for name in record["categories"]),
-        np.asarray(record["areas"], int).reshape(int(record["frames"]), len(ids)),
-        tuple(int(i) for i in record["listed"]),
+    return Header(
+        name=name,
+        length=length,
+        annotated=tuple(np.flatnonzero((areas >= 0).any(1)).tolist()),
+        measure=lambda: size,
+        summarize=summarize,
+        fps=float(record["fps"]),
+        listed=listed,
+        announced={int(key): Announced(category, 0) for key, category in zip(ids, categories)},
+        released=listed or tuple(range(length)),
     )

@@ -13,26 +13,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
+from vosjax.datasets.decode import Picture
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
-from vosjax.eval import layout
 from vosjax.eval import plan as plans
 from vosjax.eval.engine import Engine, VideoInput
-from vosjax.eval.stored import open_picture
-from vosjax.io.video import read_image
+from vosjax.eval.videos import EvalVideo, read_frame, read_given
 from vosjax.runs import record
+
+Planned = tuple[plans.Plan, EvalVideo]
 
 
 class Memory(NamedTuple):
     """When frames are remembered.
 
-    gap      frames from one to the next
-    limit    most of them
-    balance  wanted number of memory frames, for the dynamic gap; None keeps `gap`
-    low      bounds of the dynamic gap
-    high     likewise
+    gap      frames from one remembered frame to the next
+    limit    most remembered frames
+    balance  wanted number of remembered frames, for the dynamic gap; None keeps `gap`
+    low      smallest dynamic gap
+    high     largest dynamic gap
     """
 
     gap: int
@@ -46,9 +46,9 @@ class RunConfig(NamedTuple):
     """How a dataset is run, but for the network.
 
     folder   for what is made
-    memory   see there
+    memory   when frames are remembered
     batch    most videos that run side by side
-    year     of `layout.read_given`
+    year     of `videos.read_given`
     """
 
     folder: pathlib.Path
@@ -58,51 +58,54 @@ class RunConfig(NamedTuple):
 
 
 def run(
-    sequences: Sequence[layout.EvalVideo],
+    videos: Sequence[EvalVideo],
     engines: Sequence[Engine],
-    settings: RunConfig,
+    config: RunConfig,
     *,
     slots: int | None,
-    stop: list,
+    stop: Sequence[Any],
     progress: Callable[[int], Any] = lambda frames: None,
 ) -> None:
-    """Runs the sequences that are not complete yet, with one thread for each engine.
+    """Runs the videos that are not complete yet, with one thread for each engine.
 
-    A video that cannot be read is recorded in `failed/` and the others go on.
+        config = RunConfig(pathlib.Path("runs/davis"), Memory(gap=5, limit=32), batch=4, year=2017)
+        run(videos.discover("DAVIS", split="val"), engines, config, slots=10, stop=[])
+
+    A video that cannot be read is recorded in `failed/`, and the others go on.
 
     Args:
-      sequences: of a dataset, or a share of them.
-      engines: one for each device (or group of devices).
-      settings: see above.
-      slots: of the network.
-      stop: something in it ends the run after the frames under way.
-      progress: told the number of frames that are through.
+        videos: of a dataset, or a share of them.
+        engines: one for each device (or group of devices).
+        config: see `RunConfig`.
+        slots: of the network; None for any number.
+        stop: once something is in it, the run ends after the frames under way.
+        progress: told the number of frames that are done.
 
     Raises:
-      DiskFull: the disk is full.
+        DiskFull: the disk is full.
     """
-    planned, waiting = [], queue.SimpleQueue()
-    for sequence in sequences:
-        facts = files.done(settings.folder, sequence)
-        if facts is not None:
-            progress(len(sequence.frames))
+    planned: list[Planned] = []
+    for video in videos:
+        if files.done(config.folder, video) is not None:
+            progress(len(video.frames))
             continue
         try:
-            planned.append((_plan(sequence, settings, slots), sequence))
+            planned.append((_plan(video, config.memory, slots), video))
         except InputError as error:
-            files.fail(settings.folder, sequence.name, error)
-    for batch in plans.batches(planned, settings.batch):
+            files.fail(config.folder, video.name, error)
+    waiting: queue.SimpleQueue[list[Planned]] = queue.SimpleQueue()
+    for batch in plans.batches(planned, config.batch):
         waiting.put(batch)
-    errors = []
+    errors: list[BaseException] = []
 
-    def work(engine):
+    def work(engine: Engine) -> None:
         while not stop and not errors:
             try:
                 batch = waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                _try_batch(engine, batch, settings, stop, progress)
+                _try_batch(engine, batch, config, stop, progress)
             except BaseException as error:
                 errors.append(error)
 
@@ -119,74 +122,85 @@ def run(
         raise errors[0]
 
 
-def _plan(sequence, settings, slots):
-    size = read_image(open_picture(sequence.frames[0])).shape[:2]
-    memory, gap = settings.memory, settings.memory.gap
+def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
+    height, width, _ = read_frame(video, 0).shape
+    gap = memory.gap
     if memory.balance is not None:
-        length = len(sequence.frames) - min(sequence.starts.values())
+        length = len(video.frames) - min(video.starts.values())
         gap = plans.balanced_gap(length, target=memory.balance, low=memory.low, high=memory.high)
-    return plans.plan(sequence, size, slots=slots, gap=gap, limit=memory.limit)
+    return plans.plan(video, (height, width), slots=slots, gap=gap, limit=memory.limit)
 
 
-def _try_batch(engine, batch, settings, stop, progress):
-    """A batch; where that fails, its videos one by one."""
+def _try_batch(
+    engine: Engine,
+    batch: list[Planned],
+    config: RunConfig,
+    stop: Sequence[Any],
+    progress: Callable[[int], Any],
+) -> None:
+    """Runs a batch; where that fails, its videos one by one."""
     try:
-        _run_batch(engine, batch, settings, stop, progress)
+        _run_batch(engine, batch, config, stop, progress)
     except DiskFull:
         raise
     except (InputError, jax.errors.JaxRuntimeError) as error:
         if len(batch) == 1 and not isinstance(error, InputError):
             raise
         if len(batch) == 1:
-            files.fail(settings.folder, batch[0][1].name, error)
+            files.fail(config.folder, batch[0][1].name, error)
             return
-        for pair in batch:
-            _try_batch(engine, [pair], settings, stop, progress)
+        for planned in batch:
+            _try_batch(engine, [planned], config, stop, progress)
 
 
-def _run_batch(engine, batch, settings, stop, progress):
+def _run_batch(
+    engine: Engine,
+    batch: list[Planned],
+    config: RunConfig,
+    stop: Sequence[Any],
+    progress: Callable[[int], Any],
+) -> None:
     plan = batch[0][0]
-    videos = [_video(sequence, plan, settings.year) for _, sequence in batch]
+    inputs = [_input(video, plan, config.year) for _, video in batch]
     writers = [
-        files.Writer(settings.folder, sequence, video.ids)
-        for (_, sequence), video in zip(batch, videos)
+        files.Writer(config.folder, video, source.ids) for (_, video), source in zip(batch, inputs)
     ]
     counts, before = [0] * len(batch), engine.compile_seconds
     start = began = time.perf_counter()
     try:
         for writer in writers:
             writer.empty(plan.size)
-        for number, outcomes in enumerate(engine.follow(plan, videos)):
+        for number, outputs in enumerate(engine.follow(plan, inputs)):
             if number == 0:
                 start = time.perf_counter()
-            for i, outcome in enumerate(outcomes):
-                if outcome is not None:
-                    writers[i].write(outcome)
+            for i, output in enumerate(outputs):
+                if output is not None:
+                    writers[i].write(output)
                     counts[i] += 1
-            progress(sum(outcome is not None for outcome in outcomes))
+            progress(sum(output is not None for output in outputs))
             if stop:
                 return
         end = time.perf_counter()
-        progress(sum(len(video.frames) for video in videos) - sum(counts))
+        progress(sum(len(video.frames) for _, video in batch) - sum(counts))
         compiled = engine.compile_seconds - before
-        for writer, (_, sequence), count in zip(writers, batch, counts):
+        for writer, (_, video), count in zip(writers, batch, counts):
             seconds = {
                 "seconds": round((end - began - compiled) / len(batch), 4),
                 "seconds_after_first": round((end - start) / len(batch), 4),
                 "compile_seconds": round(compiled / len(batch), 3),
             }
-            writer.finish(_facts(sequence, plan, count, len(batch)) | seconds)
+            writer.finish(_facts(video, plan, count, len(batch)) | seconds)
     finally:
         for writer in writers:
             writer.close()
 
 
-def _facts(sequence, plan, count, together):
+def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> files.Record:
     return {
-        "name": sequence.name,
-        "frames": len(sequence.frames),
+        "name": video.name,
+        "frames": len(video.frames),
         "computed": count,
-        "objects": len(sequence.starts),
+        "objects": len(video.starts),
         "gap": plan.gap,
         "capacity": plan.capacity,
         "together": together,
@@ -195,32 +209,38 @@ def _facts(sequence, plan, count, together):
     }
 
 
-def _video(sequence, plan, year) -> VideoInput:
+def _input(video: EvalVideo, plan: plans.Plan, year: int) -> VideoInput:
     """Readers of the frames, and the masks that are given.
 
     Raises:
-      InputError: a mask that cannot be read or is not of its frame's size.
+        InputError: a mask cannot be read, or is not of its frame's size.
     """
-    ids = tuple(sorted(sequence.starts, key=lambda key: (sequence.starts[key], key)))
-    marks = {index: layout.read_given(sequence, index, year=year) for index in plan.given}
-    for index, labels in marks.items():
+    ids = tuple(sorted(video.starts, key=lambda key: (video.starts[key], key)))
+    prompts = {index: read_given(video, index, year=year) for index in plan.given}
+    for index, labels in prompts.items():
         if labels.shape != plan.size:
             raise InputError(
-                "{} is {} x {}, its frames are {} x {} (width x height): unpack the "
-                "dataset again".format(sequence.masks[index], *labels.shape[::-1], *plan.size[::-1])
+                "{} is {} x {}, its frames are {} x {} (width x height): unpack the dataset "
+                "again".format(
+                    video.source.locate(video.number, index).mask,
+                    *labels.shape[::-1],
+                    *plan.size[::-1],
+                )
             )
-    frames = [
-        functools.partial(_read, path, index, plan.size)
-        for index, path in enumerate(sequence.frames)
-    ]
-    return VideoInput(frames, marks, ids)
+    frames = [functools.partial(_read, video, i, plan.size) for i in range(len(video.frames))]
+    return VideoInput(frames, prompts, ids)
 
 
-def _read(path, index, size) -> np.ndarray:
-    image = read_image(open_picture(path))
+def _read(video: EvalVideo, index: int, size: tuple[int, int]) -> Picture:
+    image = read_frame(video, index)
     if image.shape[:2] != size:
         raise InputError(
-            "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all "
-            "frames of a video have one size".format(index, path, *image.shape[1::-1], *size[::-1])
+            "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all frames of a "
+            "video have one size".format(
+                index,
+                video.source.locate(video.number, index).image,
+                *image.shape[1::-1],
+                *size[::-1],
+            )
         )
     return image

@@ -16,6 +16,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.uint8]  # [H, W] of object ids
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 class Statistics(NamedTuple):
@@ -26,15 +31,17 @@ class Statistics(NamedTuple):
     decay: float
 
 
-def tolerance(height, width, *, bound=0.008):
-    """How many pixels apart (int) two boundaries may lie and still match: ceil(bound * diagonal).
+def tolerance(height: int, width: int, *, bound: float = 0.008) -> int:
+    """How many pixels apart two boundaries may lie and still match: ceil(bound * diagonal).
+
+        tolerance(480, 854)  # 8
 
     A bound of 1 or more is a number of pixels already (official rule).
     """
     return int(bound) if bound >= 1 else math.ceil(bound * math.hypot(height, width))
 
 
-def boundary(mask):
+def boundary(mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Boundary map, bool [H, W], of a mask [H, W] (any dtype, non-zero is the object).
 
     A pixel is on the boundary if the mask changes between it and its right, lower or lower right
@@ -46,16 +53,28 @@ def boundary(mask):
     return (here != inside[:-1, 1:]) | (here != inside[1:, :-1]) | (here != inside[1:, 1:])
 
 
-def region_similarity(truth, prediction, *, void=None):
+def region_similarity(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike, *, void: npt.ArrayLike | None = None
+) -> float:
     """J, the intersection over union in 0..1 of two masks [H, W]; 1 if both are empty.
+
+        region_similarity(labels == 1, predicted == 1, void=labels == 255)
 
     Pixels where `void` [H, W] is not zero count nowhere.
     """
     return _one_object(truth, prediction, void, 0.008)[0]
 
 
-def boundary_accuracy(truth, prediction, *, void=None, bound=0.008):
+def boundary_accuracy(
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    *,
+    void: npt.ArrayLike | None = None,
+    bound: float = 0.008,
+) -> float:
     """F, the F-measure in 0..1 of boundary precision and recall, of two masks [H, W].
+
+        boundary_accuracy(labels == 1, predicted == 1)
 
     Void pixels are background in both masks before the boundaries are taken. Without a boundary in
     both masks F is 1, without one in just one of them 0.
@@ -63,39 +82,58 @@ def boundary_accuracy(truth, prediction, *, void=None, bound=0.008):
     return _one_object(truth, prediction, void, bound)[1]
 
 
-def _one_object(truth, prediction, void, bound):
-    truth, prediction = (np.asarray(mask) != 0 for mask in (truth, prediction))
+def _one_object(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike, void: npt.ArrayLike | None, bound: float
+) -> tuple[float, float]:
+    inside, predicted = np.asarray(truth) != 0, np.asarray(prediction) != 0
     if void is not None:
         clear = np.asarray(void) == 0
-        truth, prediction = truth & clear, prediction & clear
-    j, f = frame_scores(truth.view(np.uint8), prediction.view(np.uint8), objects=(1,), bound=bound)
+        inside, predicted = inside & clear, predicted & clear
+    j, f = frame_scores(inside.view(np.uint8), predicted.view(np.uint8), objects=(1,), bound=bound)
     return float(j[0]), float(f[0])
 
 
-def frame_scores(truth, prediction, *, objects, bound=0.008):
+def frame_scores(
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    *,
+    objects: npt.ArrayLike,
+    bound: float = 0.008,
+) -> tuple[Floats, Floats]:
     """J and F of all objects of one frame.
 
-    truth, prediction: label maps uint8 [H, W] (0 is background). objects: N different ids in
-    1..255; ids that are not named count as background. Returns J and F, float64 [N] each, in 0..1,
-    in the order of `objects`. Raises ValueError for other dtypes, maps of different sizes, ids out
-    of range.
+        j, f = frame_scores(labels, predicted, objects=(1, 2))
+
+    Args:
+        truth: label map uint8 [H, W]; 0 is background.
+        prediction: the same.
+        objects: N different ids in 1..255; ids that are not named count as background.
+        bound: of `tolerance`.
+
+    Returns:
+        J and F, float64 [N] each, in 0..1, in the order of `objects`.
+
+    Raises:
+        ValueError: other dtypes, maps of different sizes, ids out of range.
     """
-    truth, prediction, objects = _checked(truth, prediction, objects)
+    truth, prediction, ids = _checked(truth, prediction, objects)
     radius = tolerance(*truth.shape, bound=bound)
     x, y, w, h = cv2.boundingRect(truth | prediction)
-    if w == 0 or len(objects) == 0:
-        return np.ones(len(objects)), np.ones(len(objects))
+    if w == 0 or len(ids) == 0:
+        return np.ones(len(ids)), np.ones(len(ids))
     # One pixel more on every side: a boundary map reaches one pixel up and left of its object, and
     # the background to its right and below must be seen where the image goes on there.
     crop = np.s_[max(y - 1, 0) : y + h + 1, max(x - 1, 0) : x + w + 1]
     truth, prediction = truth[crop], prediction[crop]
     return (
-        _similarities(truth, prediction, objects),
-        _accuracies(truth, prediction, objects, radius),
+        _similarities(truth, prediction, ids),
+        _accuracies(truth, prediction, ids, radius),
     )
 
 
-def _checked(truth, prediction, objects):
+def _checked(
+    truth: npt.ArrayLike, prediction: npt.ArrayLike, objects: npt.ArrayLike
+) -> tuple[Labels, Labels, Ints]:
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     for name, labels in (("truth", truth), ("prediction", prediction)):
         if labels.dtype != np.uint8 or labels.ndim != 2:
@@ -108,15 +146,15 @@ def _checked(truth, prediction, objects):
             "the truth has {} x {} pixels (height x width), the prediction {} x {}; "
             "expected are maps of one size".format(*truth.shape, *prediction.shape)
         )
-    objects = np.asarray(objects, dtype=np.int64).reshape(-1)
-    if len(objects) and not (0 < objects.min() <= objects.max() < 256):
-        raise ValueError(f"object ids {objects.tolist()}; expected ids in 1..255")
-    if len(np.unique(objects)) < len(objects):
-        raise ValueError(f"object ids {objects.tolist()}; expected each id once")
-    return truth, prediction, objects
+    ids = np.asarray(objects, dtype=np.int64).reshape(-1)
+    if len(ids) and not (0 < ids.min() <= ids.max() < 256):
+        raise ValueError(f"object ids {ids.tolist()}; expected ids in 1..255")
+    if len(np.unique(ids)) < len(ids):
+        raise ValueError(f"object ids {ids.tolist()}; expected each id once")
+    return truth, prediction, ids
 
 
-def _similarities(truth, prediction, objects):
+def _similarities(truth: Labels, prediction: Labels, objects: Ints) -> Floats:
     # Where the maps agree nothing is counted twice: T & P has |T| - |T where they differ| pixels,
     # T | P has |T| + |P where they differ|.
     differs = truth != prediction
@@ -127,7 +165,7 @@ def _similarities(truth, prediction, objects):
     return np.where(union == 0, 1.0, common / np.maximum(union, 1))
 
 
-def _accuracies(truth, prediction, objects, radius):
+def _accuracies(truth: Labels, prediction: Labels, objects: Ints, radius: int) -> Floats:
     # Keys are slot * plane + y * stride + x. The gaps (`radius` columns after a row, `radius` + 1
     # rows after a plane) keep a search window that leaves the image from reaching other rows or
     # objects.
@@ -138,7 +176,7 @@ def _accuracies(truth, prediction, objects, radius):
     of_truth = _boundary_keys(truth, slots, stride, plane)
     of_prediction = _boundary_keys(prediction, slots, stride, plane)
 
-    def matched_share(points, partners):
+    def matched_share(points: Ints, partners: Ints) -> Floats:
         # 1 without a point; 0 with points but no partner (official rule: F is 0 then).
         alone = _without_partner(points, partners, radius, stride)
         total = np.bincount(points // plane, minlength=len(objects))
@@ -151,7 +189,7 @@ def _accuracies(truth, prediction, objects, radius):
     return np.where(total == 0, 0.0, 2 * precision * recall / np.where(total == 0, 1, total))
 
 
-def _boundary_keys(labels, slots, stride, plane):
+def _boundary_keys(labels: Labels, slots: Ints, stride: int, plane: int) -> Ints:
     """Sorted int64 keys of the boundary pixels of all objects that have a slot."""
     # A pixel is on an object's boundary if the 2 x 2 labels that start there differ and name it.
     height, width = labels.shape
@@ -173,7 +211,7 @@ def _boundary_keys(labels, slots, stride, plane):
     return keys
 
 
-def _without_partner(points, partners, radius, stride):
+def _without_partner(points: Ints, partners: Ints, radius: int, stride: int) -> Ints:
     """The keys in `points` that have no key of `partners` within the radius; both sorted."""
     if len(partners) == 0:
         return points
@@ -189,13 +227,17 @@ def _without_partner(points, partners, radius, stride):
     return points
 
 
-def statistics(values):
+def statistics(values: npt.ArrayLike) -> Statistics:
     """Mean, recall and decay of one object's J or F over its scored frames, float [T], T >= 1.
+
+        statistics([0.9, 0.8, 0.4]).mean  # 0.7
 
     Decay is the mean of the first of four bins minus that of the last; neighbouring bins share
     their edge frame. Edges are plain integers here (the official tool keeps them in uint8, which
     goes wrong from 256 frames on). NaN values count in no mean and are no hit for the recall.
-    Raises ValueError if there is no value.
+
+    Raises:
+        ValueError: there is no value.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:

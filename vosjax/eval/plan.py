@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vosjax.eval import layout
+from vosjax.eval.videos import EvalVideo
 from vosjax.tracking.step import remembers
 
 OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # slots that programs are compiled for
@@ -16,7 +16,7 @@ class Plan(NamedTuple):
     size      (H, W) of its frames
     given     indices of the frames that give objects
     slots     of a group
-    groups    of slots
+    groups    number of groups of slots
     capacity  memory frames
     gap       frames from one remembered frame to the next
     """
@@ -32,20 +32,30 @@ class Plan(NamedTuple):
 def balanced_gap(length: int, *, target: int, low: int = 1, high: int = 20) -> int:
     """The gap that puts about `target` of a video's frames into the memory.
 
+        balanced_gap(150, target=30)  # 5
+
     The dynamic sampling of arXiv 2206.09585, which gives no formula: long and short videos keep a
     like number of memory frames, so clip(round(length / target), low, high).
 
     Args:
-      length: frames from the first that gives an object to the last.
-      target: memory frames wanted.
-      low: smallest gap.
-      high: largest gap.
+        length: frames from the first that gives an object to the last.
+        target: memory frames wanted.
+        low: smallest gap.
+        high: largest gap.
     """
     return min(max(round(length / target), low), high)
 
 
 def remembered(length: int, given: Sequence[int], gap: int) -> int:
-    """How many frames of a video enter the memory (`track.remembers`)."""
+    """How many of a video's frames enter the memory, by the rule of `tracking.step.remembers`.
+
+        remembered(10, (0, 6), 4)  # 3: frames 0, 4 and 6
+
+    Args:
+        length: number of frames.
+        given: indices of the frames that give objects; the first of them starts the video.
+        gap: frames from one remembered frame to the next.
+    """
     count, last = 0, 0
     for time in range(min(given), length):
         if remembers(time in given, time, last, gap):
@@ -54,69 +64,74 @@ def remembered(length: int, given: Sequence[int], gap: int) -> int:
 
 
 def plan(
-    sequence: layout.EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
+    video: EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
 ) -> Plan:
-    """The plan of a sequence.
+    """Plans a video.
+
+        plan(video, (480, 854), slots=10, gap=5, limit=32).capacity  # 16
 
     Capacities are powers of two and slots come in a few sizes, so that a dataset's many videos need
     few programs; neither changes a figure. As in `Tracker`, annotated frames are kept beyond the
     limit.
 
     Args:
-      sequence: of a dataset.
-      size: (H, W) of its frames.
-      slots: of the network, None for any number.
-      gap: frames from one remembered frame to the next.
-      limit: most memory frames.
+        video: of a dataset.
+        size: (H, W) of its frames.
+        slots: of the network; None for any number.
+        gap: frames from one remembered frame to the next.
+        limit: most memory frames.
     """
-    given = tuple(sorted(set(sequence.starts.values())))
+    given = tuple(sorted(set(video.starts.values())))
     most = slots or SLOTS
-    each = next((size for size in OBJECTS if size >= len(sequence.starts)), most)
-    each = min(each, most)
-    count = remembered(len(sequence.frames), given, gap)
+    group = min(next((count for count in OBJECTS if count >= len(video.starts)), most), most)
+    count = remembered(len(video.frames), given, gap)
     capacity = min(1 << (count - 1).bit_length(), limit)
     if len(given) >= capacity and count > len(given):
         capacity = len(given) + 1
-    return Plan(size, given, each, -(-len(sequence.starts) // each), capacity, gap)
+    return Plan(size, given, group, -(-len(video.starts) // group), capacity, gap)
 
 
-def share(sequences: Sequence, part: int, parts: int) -> list:
-    """The sequences of shard `part` (0-based) of `parts`: about the same number of frames for all.
+def share(videos: Sequence[EvalVideo], part: int, parts: int) -> list[EvalVideo]:
+    """The videos of shard `part` (0-based) of `parts`: about the same number of frames for all.
 
     The longest are dealt out first, each to the shard with the least to do; every process computes
     the same shares.
     """
     loads, mine = [0] * parts, []
-    for sequence in sorted(sequences, key=lambda each: (-len(each.frames), each.name)):
+    for video in sorted(videos, key=lambda video: (-len(video.frames), video.name)):
         least = loads.index(min(loads))
-        loads[least] += len(sequence.frames)
+        loads[least] += len(video.frames)
         if least == part:
-            mine.append(sequence)
+            mine.append(video)
     return mine
 
 
-def batches(planned: Sequence[tuple], most: int, *, max_padding: float = 0.25) -> list[list]:
-    """Groups (plan, sequence) pairs of equal plans, whose videos run together.
+def batches(
+    planned: Sequence[tuple[Plan, EvalVideo]], most: int, *, max_padding: float = 0.25
+) -> list[list[tuple[Plan, EvalVideo]]]:
+    """Groups videos of equal plans, which run together.
 
     Args:
-      planned: the pairs.
-      most: in a batch.
-      max_padding: how much shorter than the longest a video of a batch may be, as a share: the others'
-        frames are computed for it all the same.
+        planned: (plan, video) pairs.
+        most: videos in a batch.
+        max_padding: how much shorter than the longest a video of a batch may be, as a share of its
+            frames: the longest one's frames are computed for all.
 
     Returns:
-      Lists of pairs, the ones with most frames first.
+        Lists of pairs, those with most frames first.
     """
-    found = []
-    for pair in sorted(planned, key=lambda pair: (pair[0], -len(pair[1].frames), pair[1].name)):
-        batch = found[-1] if found else None
+    groups: list[list[tuple[Plan, EvalVideo]]] = []
+    for plan, video in sorted(
+        planned, key=lambda pair: (pair[0], -len(pair[1].frames), pair[1].name)
+    ):
+        group = groups[-1] if groups else None
         if (
-            batch
-            and len(batch) < most
-            and batch[0][0] == pair[0]
-            and len(pair[1].frames) >= (1 - max_padding) * len(batch[0][1].frames)
+            group
+            and len(group) < most
+            and group[0][0] == plan
+            and len(video.frames) >= (1 - max_padding) * len(group[0][1].frames)
         ):
-            batch.append(pair)
+            group.append((plan, video))
         else:
-            found.append([pair])
-    return sorted(found, key=lambda batch: -sum(len(each.frames) for _, each in batch))
+            groups.append([(plan, video)])
+    return sorted(groups, key=lambda group: -sum(len(video.frames) for _, video in group))

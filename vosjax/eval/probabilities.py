@@ -1,39 +1,54 @@
 """Probabilities of a run on disk: whole numbers at a part of the size, one compressed file a frame.
 
-`FOLDER/SEQUENCE/FRAME.npz` holds `probs` uint8 or uint16 [N, h, w] (255 or 65535 is one), `ids`
-[N] and `size` (H, W). The background is what is left of one. What fusion reads is one frame of
-every run at a time.
+`FOLDER/VIDEO/FRAME.npz` holds `probs` uint8 or uint16 [N, h, w] (255 or 65535 is one), `ids` [N]
+and `size` (H, W). The background is what is left of one. Fusion reads one frame of every run at a
+time.
 """
 
 import io
+import os
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.io.files import write_bytes
 
 
-def write(path, packed, ids, size) -> None:
+def write(
+    path: str | os.PathLike[str],
+    packed: npt.NDArray[np.unsignedinteger],
+    ids: Sequence[int],
+    size: tuple[int, int],
+) -> None:
     """Writes one frame, atomically.
+
+        write("runs/a/probabilities/cow/00000.npz", packed, ids=(1, 2), size=(480, 854))
 
     Args:
         path: the file.
         packed: uint8 or uint16 [N, h, w].
         ids: of the N objects.
         size: (H, W) of the frame.
+
+    Raises:
+        DiskFull: the disk is full.
     """
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer, probs=packed, ids=np.asarray(ids, np.uint8), size=np.asarray(size, np.int32)
     )
-    write_bytes(path, buffer.getbuffer())
+    write_bytes(path, buffer.getvalue())
 
 
-def read(path) -> tuple[np.ndarray, tuple[int, ...]]:
+def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
     """Probabilities float32 [N+1, H, W] of a frame, the background first, and the objects' ids.
+
+        probs, ids = read("runs/a/probabilities/cow/00000.npz")
 
     Raises:
         InputError: missing or damaged.

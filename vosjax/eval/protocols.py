@@ -1,9 +1,9 @@
 """Which frames and objects count: the rules of DAVIS, YouTube-VOS and vos-benchmark.
 
 A `Protocol` scores one sequence (`sequence`) and sums up all of them (`total`). A sequence is a
-list of `Frame`s that have truth, in order; label maps may be given as functions without arguments,
-which are called only if the frame counts, so that files are read lazily. Scores are 0..1
-throughout. The results are plain dicts (ready for JSON):
+list of `FrameCurves`, the frames that have truth, in order; label maps may be given as functions
+without arguments, which are called only if the frame counts, so that files are read lazily. Scores
+are 0..1 throughout. The results are plain dicts (ready for JSON):
 
     {"objects": {"1": {"J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay",
                        "frames": [name, ...], "J": [...], "F": [...]}, ...},
@@ -12,38 +12,58 @@ throughout. The results are plain dicts (ready for JSON):
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.eval import metrics
 
-VOID = 255  # the ground truth's "do not know" in DAVIS 2017
+VOID = 255  # the truth's "do not know" in DAVIS 2017
+
+Labels = npt.NDArray[np.uint8]
+Result = dict[str, Any]  # of a sequence, or a global table: ready for JSON
+Row = Mapping[str, Any]  # an object's scores
 
 
 class FrameCurves(NamedTuple):
     """A frame's name and its two label maps, uint8 [H, W] or functions that return one."""
 
     name: str
-    truth: Any
-    prediction: Any
+    truth: Labels | Callable[[], Labels]
+    prediction: Labels | Callable[[], Labels]
 
 
 class Protocol(NamedTuple):
-    """sequence(name, frames) -> result of one sequence; total({name: result}) -> global table."""
+    """The rules of a benchmark.
+
+    name      of the rules
+    settings  that distinguish them, ready for JSON
+    sequence  sequence(name, frames) -> the result of one sequence
+    total     total({name: result}) -> the global table
+    """
 
     name: str
-    settings: dict
-    sequence: Callable
-    total: Callable
+    settings: dict[str, Any]
+    sequence: Callable[[str, Sequence[FrameCurves]], Result]
+    total: Callable[[Mapping[str, Result]], Result]
 
 
-def davis(*, year=2017, bound=0.008):
+def davis(*, year: int = 2017, bound: float = 0.008) -> Protocol:
     """The semi-supervised protocol of DAVIS 2017, or of 2016 (all ids merged into one object).
+
+        scoring.score(truth, prediction, protocol=davis())["global"]["J&F-Mean"]
 
     The first and the last frame are left out. Objects are 1..N, N the largest id of the first
     truth; an id missing in between is an object without pixels. Truth 255 is background (2017).
+
+    Args:
+        year: 2016 or 2017.
+        bound: of `metrics.tolerance`.
+
+    Raises:
+        ValueError: another year.
     """
     if year not in (2016, 2017):
         raise ValueError(f"DAVIS {year}; expected year 2016 or 2017")
@@ -51,13 +71,27 @@ def davis(*, year=2017, bound=0.008):
     return Protocol(f"davis{year}", {"year": year, "bound": bound}, sequence, _davis_total)
 
 
-def youtube_vos(meta, *, seen=None, drop_last=False, bound=0.008):
+def youtube_vos(
+    meta: Mapping[str, Any],
+    *,
+    seen: Iterable[str] | None = None,
+    drop_last: bool = False,
+    bound: float = 0.008,
+) -> Protocol:
     """YouTube-VOS: J and F over objects of seen and of unseen classes, `Overall` the mean of four.
 
-    meta: the content of meta.json. seen: names of the classes in the training set (None: every
-    class counts as seen, and `Overall` is None). Each object counts from the first annotated frame
-    after the one that shows it first, to the end of the video; drop_last leaves out the last
-    annotated frame (the convention of DAVIS and pytracking; the server's is not published).
+        protocol = youtube_vos(json.load(open("valid/meta.json")), seen=["dog", "cat"])
+
+    Each object counts from the first annotated frame after the one that shows it first, to the end
+    of the video.
+
+    Args:
+        meta: the content of meta.json.
+        seen: names of the classes in the training set; None counts every class as seen, and
+            `Overall` is None.
+        drop_last: leaves out the last annotated frame (the convention of DAVIS and pytracking; the
+            server's is not published).
+        bound: of `metrics.tolerance`.
     """
     seen = None if seen is None else sorted(seen)
     videos = {
@@ -75,11 +109,17 @@ def youtube_vos(meta, *, seen=None, drop_last=False, bound=0.008):
     )
 
 
-def vos_benchmark(*, skip_first_last=True, bound=0.008):
+def vos_benchmark(*, skip_first_last: bool = True, bound: float = 0.008) -> Protocol:
     """The convention of the public tool vos-benchmark (which prints percent; here 0..1).
+
+        scoring.score(truth, prediction, protocol=vos_benchmark())
 
     Any ids, 255 among them. An object's mean starts at the frame where its id is first met in truth
     or prediction; only objects met in the truth of a scored frame count.
+
+    Args:
+        skip_first_last: leaves out the first and the last frame.
+        bound: of `metrics.tolerance`.
     """
     sequence = functools.partial(_benchmark_sequence, skip=skip_first_last, bound=bound)
     return Protocol(
@@ -93,22 +133,29 @@ def vos_benchmark(*, skip_first_last=True, bound=0.008):
 class _Curves:
     """J and F per object, frame by frame, as they are measured."""
 
-    def __init__(self, name, bound):
-        self.name, self.bound, self.objects = name, bound, {}
+    def __init__(self, name: str, bound: float) -> None:
+        self.name, self.bound = name, bound
+        self.objects: dict[int, dict[str, list[Any]]] = {}
 
-    def add(self, frame, truth, prediction, objects):
-        objects = list(objects)
+    def add(self, frame: str, truth: Labels, prediction: Labels, objects: Iterable[int]) -> None:
+        ids = list(objects)
         try:
-            j, f = metrics.frame_scores(truth, prediction, objects=objects, bound=self.bound)
+            j, f = metrics.frame_scores(truth, prediction, objects=ids, bound=self.bound)
         except ValueError as error:
             raise ValueError(f"sequence {self.name}, frame {frame}: {error}") from error
-        for key, region, contour in zip(objects, j.tolist(), f.tolist()):
+        for key, region, contour in zip(ids, j.tolist(), f.tolist()):
             curve = self.objects.setdefault(key, {"frames": [], "J": [], "F": []})
             curve["frames"].append(frame)
             curve["J"].append(region)
             curve["F"].append(contour)
 
-    def result(self, *, ignored=(), unscored=None, extra=None):
+    def result(
+        self,
+        *,
+        ignored: Iterable[int] = (),
+        unscored: Mapping[str, str] | None = None,
+        extra: Mapping[int, Row] | None = None,
+    ) -> Result:
         objects = {}
         for key in sorted(self.objects):
             curve = self.objects[key]
@@ -132,23 +179,24 @@ class _Curves:
         }
 
 
-def _means(rows, names):
-    rows = list(rows)
+def _means(rows: Collection[Row], names: Iterable[str]) -> dict[str, float | None]:
     return {name: sum(row[name] for row in rows) / len(rows) if rows else None for name in names}
 
 
-def _read(labels):
+def _read(labels: Labels | Callable[[], Labels]) -> Labels:
     return np.asarray(labels() if callable(labels) else labels)
 
 
-def _davis_sequence(name, frames, *, merge, bound):
+def _davis_sequence(
+    name: str, frames: Sequence[FrameCurves], *, merge: bool, bound: float
+) -> Result:
     if len(frames) < 3:
         raise ValueError(
             f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
             "the first and the last, so at least 3 are needed"
         )
 
-    def objects_of(labels):
+    def objects_of(labels: Labels) -> Labels:
         if merge:
             return (labels != 0).view(np.uint8)
         return np.where(labels == VOID, np.uint8(0), labels) if (labels == VOID).any() else labels
@@ -156,7 +204,8 @@ def _davis_sequence(name, frames, *, merge, bound):
     count = 1 if merge else int(objects_of(_read(frames[0].truth)).max())
     if count == 0:
         raise ValueError(f"sequence {name}, frame {frames[0].name}: the first truth has no object")
-    curves, late = _Curves(name, bound), {}
+    curves = _Curves(name, bound)
+    late: dict[str, str] = {}
     for frame in frames[1:-1]:
         truth = objects_of(_read(frame.truth))
         if truth.max() > count:
@@ -177,33 +226,44 @@ def _davis_sequence(name, frames, *, merge, bound):
 _DAVIS_COLUMNS = ("J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 
 
-def _all_objects(sequences):
+def _all_objects(sequences: Mapping[str, Result]) -> list[Row]:
     return [row for sequence in sequences.values() for row in sequence["objects"].values()]
 
 
-def _davis_total(sequences):
+def _davis_total(sequences: Mapping[str, Result]) -> Result:
     return _total(_all_objects(sequences), _DAVIS_COLUMNS)
 
 
-def _plain_total(sequences):
+def _plain_total(sequences: Mapping[str, Result]) -> Result:
     return _total(_all_objects(sequences), ("J-Mean", "F-Mean"))
 
 
-def _total(rows, columns):
+def _total(rows: Collection[Row], columns: Iterable[str]) -> Result:
     # Every object weighs the same, not every sequence.
     table = _means(rows, columns)
-    both = (table["J-Mean"] + table["F-Mean"]) / 2 if rows else None
-    return {"J&F-Mean": both, **table}
+    j, f = table["J-Mean"], table["F-Mean"]
+    return {"J&F-Mean": None if j is None or f is None else (j + f) / 2, **table}
 
 
-def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
+def _youtube_sequence(
+    name: str,
+    frames: Sequence[FrameCurves],
+    *,
+    videos: Mapping[str, Mapping[int, str]],
+    seen: Collection[str] | None,
+    drop_last: bool,
+    bound: float,
+) -> Result:
     if name not in videos:
         raise ValueError(
             f"video {name} is not among the {len(videos)} of meta.json; pass the "
             "meta.json that belongs to the truth"
         )
     categories = videos[name]
-    curves, shown, met, strange = _Curves(name, bound), {}, set(), {}
+    curves = _Curves(name, bound)
+    shown: dict[int, str] = {}  # {object: the first frame that shows it}
+    strange: dict[int, str] = {}  # the same of ids that meta.json does not name
+    met: set[int] = set()  # in predictions
     for index, frame in enumerate(frames):
         truth = _read(frame.truth)
         active = sorted(shown)
@@ -235,19 +295,23 @@ def _youtube_sequence(name, frames, *, videos, seen, drop_last, bound):
     return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
 
 
-def _youtube_total(sequences):
+def _youtube_total(sequences: Mapping[str, Result]) -> Result:
     rows = _all_objects(sequences)
-    table = {}
-    for group, wanted in (("seen", True), ("unseen", False)):
-        means = _means([row for row in rows if row["seen"] == wanted], ("J-Mean", "F-Mean"))
+    table: dict[str, float | None] = {}
+    for group, seen in (("seen", True), ("unseen", False)):
+        means = _means([row for row in rows if row["seen"] == seen], ("J-Mean", "F-Mean"))
         table[f"J_{group}"], table[f"F_{group}"] = means["J-Mean"], means["F-Mean"]
-    four = list(table.values())
-    overall = None if None in four else sum(four) / 4
+    four = [value for value in table.values() if value is not None]
+    overall = sum(four) / 4 if len(four) == 4 else None
     return {"Overall": overall, **table, **_total(rows, ("J-Mean", "F-Mean"))}
 
 
-def _benchmark_sequence(name, frames, *, skip, bound):
-    curves, in_truth, met = _Curves(name, bound), set(), set()
+def _benchmark_sequence(
+    name: str, frames: Sequence[FrameCurves], *, skip: bool, bound: float
+) -> Result:
+    curves = _Curves(name, bound)
+    in_truth: set[int] = set()
+    met: set[int] = set()
     for frame in frames[1:-1] if skip else frames:
         truth, prediction = _read(frame.truth), _read(frame.prediction)
         in_truth |= set(np.unique(truth).tolist()) - {0}

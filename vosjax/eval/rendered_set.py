@@ -7,6 +7,7 @@ give the same clips. The folder has the layout of DAVIS, so `--mode eval --data 
 """
 
 import argparse
+import os
 import pathlib
 
 import cv2
@@ -14,6 +15,8 @@ import cv2
 from vosjax.data.synthetic.motion import Motion
 from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
 from vosjax.data.synthetic.scene import Scene
+from vosjax.datasets.decode import Picture
+from vosjax.errors import InputError
 from vosjax.io.files import atomic
 from vosjax.io.palette import write_label_png
 
@@ -23,14 +26,39 @@ LEAVE = 0.4  # probability that an object leaves the frame and comes back
 
 
 def settings(frames: int) -> RenderedSettings:
-    """Of clips that are long and slow, with much going out, coming back and passing behind."""
+    """The settings of clips of so many frames: slow, with much leaving, returning and crossing."""
     motion = Motion().times(min(1, TRAVEL / frames))._replace(leave=LEAVE)
     return RenderedSettings(scene=Scene(motion=motion, cross=0.6))
 
 
-def write(output, *, clips: int, frames: int, size: tuple[int, int], objects: int = 3) -> None:
-    """Writes `clips` clips of up to `objects` objects below the folder `output`, losslessly."""
-    output = pathlib.Path(output)
+def write(
+    output: str | os.PathLike[str],
+    *,
+    clips: int,
+    frames: int,
+    size: tuple[int, int],
+    objects: int = 3,
+) -> None:
+    """Writes rendered clips as a dataset folder, losslessly.
+
+        write("rendered", clips=8, frames=120, size=(240, 432))
+
+    Args:
+        output: the folder.
+        clips: their number.
+        frames: of each clip.
+        size: (H, W) of the frames.
+        objects: most in a clip; clips have 1, 2, ... objects in turns.
+
+    Raises:
+        DiskFull: the disk is full.
+        InputError: a number is below 1, or the folder cannot be written.
+    """
+    if min(clips, frames, *size, objects) < 1:
+        raise InputError(
+            f"{clips} clips of {frames} frames of {size[0]}x{size[1]} with up to {objects} objects "
+            "were asked for; at least 1 is expected of each"
+        )
     for number in range(clips):
         clip = render_clip(
             SEED + number,
@@ -42,14 +70,21 @@ def write(output, *, clips: int, frames: int, size: tuple[int, int], objects: in
         )
         name = f"rendered{number:03d}"
         for index, (frame, labels) in enumerate(zip(clip["frames"], clip["labels"])):
-            with atomic(output / "JPEGImages" / name / f"{index:05d}.png") as temp:
-                if not cv2.imwrite(str(temp), frame[..., ::-1]):
-                    raise OSError(f"OpenCV could not write {temp}")
-            write_label_png(output / "Annotations" / name / f"{index:05d}.png", labels)
+            _write_png(pathlib.Path(output) / "JPEGImages" / name / f"{index:05d}.png", frame)
+            write_label_png(
+                pathlib.Path(output) / "Annotations" / name / f"{index:05d}.png", labels
+            )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def _write_png(path: pathlib.Path, frame: Picture) -> None:
+    with atomic(path) as temp:
+        if not cv2.imwrite(str(temp), frame[..., ::-1]):
+            raise OSError(f"OpenCV could not write {temp}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", required=True)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--frames", type=int, default=120)

@@ -1,14 +1,19 @@
 """results.json: what a run scored, with which settings, weights and machine, and how fast."""
 
+import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
-from vosjax.eval import layout, protocols, scoring, source, submission
+from vosjax.eval import protocols, scoring, source, submission
+from vosjax.eval.videos import EvalVideo, read_meta, truths
 from vosjax.io.files import write_json
 from vosjax.runs import record
+
+_PACKERS = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}
+_SPEED_FACTS = ("computed", "seconds_after_first", "objects", "gap", "capacity", "together")
 
 
 class ScoringRules(NamedTuple):
@@ -16,7 +21,7 @@ class ScoringRules(NamedTuple):
 
     protocol   of `protocols`
     zip        'davis', 'youtube' or None: the server's file that is written
-    subset     name of the sequences, in the names of csv files
+    subset     name of the videos, in the names of csv files
     processes  that score side by side
     """
 
@@ -26,15 +31,17 @@ class ScoringRules(NamedTuple):
     processes: int
 
 
-def scoring_rules(data, options: dict) -> ScoringRules:
-    """The rules of a dataset folder: YouTube-VOS where it has a meta.json, else DAVIS.
+def scoring_rules(data: str | os.PathLike[str], options: Mapping[str, Any]) -> ScoringRules:
+    """The rules of a dataset: YouTube-VOS's where it has a meta.json or categories, else DAVIS's.
+
+        scoring_rules("DAVIS", options).protocol.name  # 'davis2017'
 
     Args:
-      data: the folder.
-      options: the recipe's `eval`.
+        data: a dataset's folder or name, see `catalog.find`.
+        options: the config's `eval`.
 
     Raises:
-      InputError: no such rules, or a list of seen classes that cannot be read.
+        InputError: no such rules, or a list of seen classes that cannot be read.
     """
     name, meta = options["protocol"], source.meta(data, options)
     if name == "auto":
@@ -56,123 +63,111 @@ def scoring_rules(data, options: dict) -> ScoringRules:
         raise InputError(
             f"config.eval.protocol is {name!r}; there are auto, davis, youtube and vos_benchmark"
         )
-    server = {"davis": "davis", "youtube": "youtube"}.get(name) if options["zip"] else None
+    server = name if options["zip"] and name in _PACKERS else None
     return ScoringRules(protocol, server, options["split"] or "all", options["processes"])
 
 
-def _seen(given):
+def _seen(classes: str | Sequence[str]) -> set[str] | None:
     """The seen classes: names, or those in the meta.json of a training set; None where unknown."""
-    if not given:
+    if not classes:
         return None
-    if not isinstance(given, str):
-        return set(given)
-    path = pathlib.Path(given)
-    videos = layout.read_meta(path if path.is_dir() else path.parent)["videos"]
-    return {entry["category"] for video in videos.values() for entry in video["objects"].values()}
+    if not isinstance(classes, str):
+        return set(classes)
+    path = pathlib.Path(classes)
+    meta = read_meta(path if path.is_dir() else path.parent)
+    return {entry.category for objects in meta.values() for entry in objects.values()}
 
 
 def write(
-    folder,
-    sequences: Sequence[layout.EvalVideo],
-    how: ScoringRules,
+    folder: str | os.PathLike[str],
+    videos: Sequence[EvalVideo],
+    rules: ScoringRules,
     *,
-    settings: dict,
-    facts: dict[str, Any],
-) -> dict:
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
     """Scores a run whose videos are all complete or failed; writes results.json and the rest.
+
+        write("runs/davis", videos, scoring_rules("DAVIS", options), settings=settings, facts={})
 
     Where videos failed there is no global table and no zip, as they would be those of other data:
     the finished videos' own table stands under "global_of_finished".
 
     Args:
-      folder: of the run.
-      sequences: all of the dataset's.
-      how: see `judging`.
-      settings: everything that decided the masks.
-      facts: what else belongs into the file.
+        folder: of the run.
+        videos: all of the dataset's.
+        rules: see `scoring_rules`.
+        settings: everything that decided the masks.
+        facts: what else belongs into the file.
 
     Returns:
-      The content of results.json.
+        The content of results.json.
 
     Raises:
-      InputError: truth that cannot be read or does not fit its frames; nothing is written then, and
-        the masks stay as they are.
+        InputError: truth that cannot be read or does not fit its frames; nothing is written then,
+            and the masks stay as they are.
     """
     folder = pathlib.Path(folder)
-    names = {sequence.name for sequence in sequences}
+    names = {video.name for video in videos}
     failed = {name: why for name, why in files.failures(folder).items() if name in names}
-    finished = [sequence for sequence in sequences if sequence.name not in failed]
-    truths = layout.truths(finished)
-    scores = scored = None
-    if truths:
+    finished = [video for video in videos if video.name not in failed]
+    public = truths(finished)
+    scores = table = None
+    if public:
         try:
             scores = scoring.score(
-                truths,
+                public,
                 folder / "masks",
-                protocol=how.protocol,
-                sequences=list(truths),
-                processes=how.processes,
+                protocol=rules.protocol,
+                sequences=list(public),
+                processes=rules.processes,
             )
         except ValueError as error:
             raise InputError(
                 f"{error}. The run's masks are complete; once this is mended, the same "
                 "command only scores them"
             ) from error
-        scored = scores.pop("global")
+        table = scores.pop("global")
         if not failed:
-            scoring.write_csv(scores | {"global": scored}, folder, subset=how.subset)
-    found = {
+            scoring.write_csv(scores | {"global": table}, folder, subset=rules.subset)
+    content = {
         "complete": not failed,
         "failed": failed,
-        "global": None if failed else scored,
-        **({"global_of_finished": scored} if failed else {}),
-        "without_truth": sorted({each.name for each in finished} - set(truths)),
-        **(scores or {"protocol": how.protocol.name, "sequences": {}}),
-        "rules": how.protocol.settings,
+        "global": None if failed else table,
+        **({"global_of_finished": table} if failed else {}),
+        "without_truth": sorted({video.name for video in finished} - set(public)),
+        **(scores or {"protocol": rules.protocol.name, "sequences": {}}),
+        "rules": rules.protocol.settings,
         "settings": settings,
         "versions": record.versions(),
         "speed": speed(folder, finished),
         **facts,
     }
-    if how.zip and not failed:
-        pack = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}[how.zip]
-        pack(folder / "submission.zip", folder / "masks", finished)
-        found["submission"] = "submission.zip"
-    write_json(folder / "results.json", found)
-    return found
+    if rules.zip and not failed:
+        _PACKERS[rules.zip](folder / "submission.zip", folder / "masks", finished)
+        content["submission"] = "submission.zip"
+    write_json(folder / "results.json", content)
+    return content
 
 
-def speed(folder, sequences: Sequence[layout.EvalVideo]) -> dict | None:
+def speed(folder: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> dict[str, Any] | None:
     """Frames, seconds and frames/s over all videos (each without its first frame), peak memory.
 
     Seconds are those of one device, compiling left out; several devices share the work. None where
     a run holds no times (fused ones).
     """
-    videos = [facts for each in sequences if (facts := files.done(folder, each)) is not None]
-    videos = [facts for facts in videos if "seconds_after_first" in facts]
-    if not videos:
+    complete = [facts for video in videos if (facts := files.done(folder, video)) is not None]
+    timed = [facts for facts in complete if "seconds_after_first" in facts]
+    if not timed:
         return None
-    frames = sum(facts["computed"] - 1 for facts in videos)
-    seconds = sum(facts["seconds_after_first"] for facts in videos)
-    peaks = [facts["peak_memory_bytes"] for facts in videos]
+    frames = sum(facts["computed"] - 1 for facts in timed)
+    seconds = sum(facts["seconds_after_first"] for facts in timed)
+    peaks = [facts["peak_memory_bytes"] for facts in timed]
     return {
         "frames": frames,
         "seconds": round(seconds, 3),
         "frames_per_second": round(frames / seconds, 3) if seconds else None,
-        "compile_seconds": round(sum(facts["compile_seconds"] for facts in videos), 2),
+        "compile_seconds": round(sum(facts["compile_seconds"] for facts in timed), 2),
         "peak_memory_bytes": {name: max(peak.get(name, 0) for peak in peaks) for name in peaks[0]},
-        "videos": {
-            facts["name"]: {
-                name: facts[name]
-                for name in (
-                    "computed",
-                    "seconds_after_first",
-                    "objects",
-                    "gap",
-                    "capacity",
-                    "together",
-                )
-            }
-            for facts in videos
-        },
+        "videos": {facts["name"]: {name: facts[name] for name in _SPEED_FACTS} for facts in timed},
     }

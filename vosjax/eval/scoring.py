@@ -1,44 +1,53 @@
 """Scores folders of predicted label maps against the truth, with one or several processes.
 
-Files are `FOLDER/SEQUENCE/FRAME.png` (8-bit palette or grey PNG, value = object id), as DAVIS and
-YouTube-VOS keep them. Which frames and objects count is the protocol's affair (`protocols.py`).
+Predictions are `FOLDER/SEQUENCE/FRAME.png` (8-bit palette or grey PNG, value = object id), as DAVIS
+and YouTube-VOS keep them. Which frames and objects count is the protocol's affair (`protocols`).
 """
 
 import concurrent.futures
 import functools
 import multiprocessing
+import os
 import pathlib
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from vosjax.datasets import decode
 from vosjax.errors import InputError
 from vosjax.eval.protocols import FrameCurves, Protocol
-from vosjax.eval.stored import open_picture
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
 
+Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or what reads one
+Result = dict[str, Any]  # ready for JSON
+
 
 class _Job(NamedTuple):
-    """One sequence: its name, (frame, file) of the truth in order, and the predictions' folder."""
+    """One sequence: its name, (frame, truth) in order, and the predictions' folder."""
 
     name: str
-    truth: tuple
+    truth: tuple[tuple[str, Truth], ...]
     prediction: pathlib.Path
 
 
 def score(
-    truth,
-    prediction,
+    truth: str | os.PathLike[str] | Mapping[str, Mapping[str, Truth]],
+    prediction: str | os.PathLike[str],
     *,
     protocol: Protocol,
-    sequences=None,
-    processes=1,
-    progress: Callable | None = None,
-) -> dict:
+    sequences: Iterable[str] | None = None,
+    processes: int = 1,
+    progress: Callable[[str], Any] | None = None,
+) -> Result:
     """The scores of all sequences and their global table.
 
+        result = score("DAVIS/Annotations/480p", "runs/davis/masks", protocol=protocols.davis())
+        result["global"]["J&F-Mean"]  # 0..1
+
     Args:
-        truth: a folder with one folder of label PNGs a sequence, or {sequence: {frame name: file}}.
+        truth: a folder with one folder of label PNGs for each sequence, or {sequence: {frame name:
+            file, or a function without arguments that gives the label map}}. With several processes
+            functions have to be picklable.
         prediction: a folder laid out in the same way; frames without truth are not read.
         protocol: `protocols.davis()`, `youtube_vos(meta)` or `vos_benchmark()`.
         sequences: names of those to score, in the order of the result; None: all of `truth`.
@@ -47,8 +56,8 @@ def score(
 
     Returns:
         A dict ready for JSON: "protocol", "settings", "global" (the protocol's table), "sequences"
-        ({name: result}, curves per object included, see `protocols`) and "extra_sequences", folders
-        of `prediction` that were not asked for.
+        ({name: result}, curves of every object included, see `protocols`) and "extra_sequences",
+        folders of `prediction` that were not asked for.
 
     Raises:
         InputError: a sequence or frame is missing, a file cannot be read, sizes differ.
@@ -72,19 +81,21 @@ def score(
     }
 
 
-def _folders(root):
+def _folders(root: pathlib.Path) -> set[str]:
     return {path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "."}
 
 
-def _jobs(truth, prediction, sequences):
-    for root in [prediction] + ([] if isinstance(truth, dict) else [pathlib.Path(truth)]):
-        if not root.is_dir():
-            raise InputError(
-                f"there is no folder {root}: name one that holds a folder of label "
-                "PNGs for each sequence"
-            )
-    if not isinstance(truth, dict):
+def _jobs(
+    truth: str | os.PathLike[str] | Mapping[str, Mapping[str, Truth]],
+    prediction: pathlib.Path,
+    sequences: Iterable[str] | None,
+) -> list[_Job]:
+    if not prediction.is_dir():
+        raise _no_folder(prediction)
+    if not isinstance(truth, Mapping):
         root = pathlib.Path(truth)
+        if not root.is_dir():
+            raise _no_folder(root)
         truth = {
             name: {file.stem: file for file in root.joinpath(name).glob("*.png")}
             for name in (sorted(_folders(root)) if sequences is None else sequences)
@@ -105,11 +116,17 @@ def _jobs(truth, prediction, sequences):
     return [_Job(name, tuple(sorted(truth[name].items())), prediction / name) for name in names]
 
 
-def _some(names):
+def _no_folder(root: pathlib.Path) -> InputError:
+    return InputError(
+        f"there is no folder {root}: name one that holds a folder of label PNGs for each sequence"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _run(jobs, protocol, processes):
+def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[tuple[str, Result]]:
     if processes == 1:
         yield from ((job.name, _score_sequence(protocol, job)) for job in jobs)
         return
@@ -129,34 +146,38 @@ def _run(jobs, protocol, processes):
             raise
 
 
-_kept = []  # a worker's protocol: sent once to a process instead of once with every sequence
+_kept: list[Protocol] = []  # a worker's: sent once to a process, not with every sequence
 
 
-def _keep(protocol):
+def _keep(protocol: Protocol) -> None:
     _kept[:] = [protocol]
 
 
-def _score_kept(job):
+def _score_kept(job: _Job) -> Result:
     return _score_sequence(_kept[0], job)
 
 
-def _score_sequence(protocol, job):
+def _score_sequence(protocol: Protocol, job: _Job) -> Result:
     frames = [
         FrameCurves(
             name,
-            functools.partial(_read_truth, file),
+            truth if callable(truth) else functools.partial(_read_truth, pathlib.Path(truth)),
             functools.partial(_read_prediction, job, name),
         )
-        for name, file in job.truth
+        for name, truth in job.truth
     ]
     return protocol.sequence(job.name, frames)
 
 
-def _read_truth(file):
-    return read_label_png(open_picture(file))
+def _read_truth(file: pathlib.Path) -> decode.Labels:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"the truth {file} cannot be read ({error.strerror})") from error
+    return decode.labels(data, name=str(file))
 
 
-def _read_prediction(job, frame):
+def _read_prediction(job: _Job, frame: str) -> decode.Labels:
     file = job.prediction / f"{frame}.png"
     if not file.exists():
         raise InputError(
@@ -166,8 +187,12 @@ def _read_prediction(job, frame):
     return read_label_png(file)
 
 
-def write_csv(result, folder, *, subset):
+def write_csv(
+    result: Result, folder: str | os.PathLike[str], *, subset: str
+) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes the two tables of the official DAVIS tool from a result of `score`, atomically.
+
+        write_csv(result, "runs/davis", subset="val")
 
     `global_results-SUBSET.csv` holds one row with the columns of the protocol's global table,
     `per-sequence_results-SUBSET.csv` a row SEQUENCE_OBJECT with J-Mean and F-Mean for every object.
@@ -187,5 +212,5 @@ def write_csv(result, folder, *, subset):
     return paths
 
 
-def _digits(value):
+def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"

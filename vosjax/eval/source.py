@@ -1,66 +1,58 @@
-"""Where a dataset run gets its videos: a plain folder, or a prepared dataset by folder or name."""
+"""What a config's `eval` selects of a dataset: its videos, and its list of categories."""
 
 import os
-import pathlib
+from collections.abc import Mapping
+from typing import Any
 
-from vosjax.errors import InputError
-from vosjax.eval import layout
+from vosjax.datasets import catalog, folders
+from vosjax.eval import videos
+
+_SELECTION = ("split", "year", "resolution", "names", "all_frames")
+
+Meta = dict[str, Any]  # the content of a meta.json
 
 
-def find(data) -> pathlib.Path:
-    """The folder that `data` is, or the prepared dataset of that name.
+def discover(data: str | os.PathLike[str], options: Mapping[str, Any]) -> list[videos.EvalVideo]:
+    """The videos of a dataset that a config's `eval` selects.
 
-    Names are looked up below $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    Args:
+        data: a dataset's folder or name, see `catalog.find`.
+        options: the config's `eval`, see `videos.discover`.
 
     Raises:
-      InputError: neither is there.
+        InputError: as `videos.discover`.
     """
-    place = pathlib.Path(data).expanduser()
-    named = pathlib.Path(
-        os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
-    ) / str(data)
-    for folder in (place, named):
-        if folder.is_dir():
-            return folder
-    raise InputError(
-        f"there is no dataset {data}: name a folder with JPEGImages and Annotations, "
-        f"a prepared dataset's folder, or the name of one in {named.parent}"
-    )
+    selection = {name: options[name] for name in _SELECTION}
+    return videos.discover(data, **selection | {"names": selection["names"] or None})
 
 
-def is_prepared(place) -> bool:
-    """Whether `data_prep` made what lies in a folder."""
-    place = pathlib.Path(place)
-    return not (place / "JPEGImages").is_dir() and any(
-        next(place.glob(f"{depth}dataset_info.json"), None)
-        for depth in ("", "*/", "*/*/", "*/*/*/")
-    )
+def meta(data: str | os.PathLike[str], options: Mapping[str, Any]) -> Meta | None:
+    """The categories as YouTube-VOS's meta.json names them; None for a dataset by DAVIS's rules.
 
-
-def discover(data, wanted: dict) -> list[layout.EvalVideo]:
-    """The sequences of a dataset, as a recipe's `eval` selects them."""
-    place, names = find(data), wanted["names"] or None
-    if is_prepared(place):
-        from vosjax.eval import prepared  # imports TFDS, which plain folders do without
-
-        return prepared.sequences(place, split=wanted["split"], names=names)
-    return layout.discover(
-        place,
-        split=wanted["split"],
-        year=wanted["year"],
-        names=names,
-        resolution=wanted["resolution"],
-        all_frames=wanted["all_frames"],
-    )
-
-
-def meta(data, wanted: dict) -> dict | None:
-    """The content of YouTube-VOS's meta.json for a dataset, None for one by the rules of DAVIS."""
-    place = find(data)
-    if is_prepared(place):
-        from vosjax.eval import prepared
-
-        return prepared.meta(place, split=wanted["split"])
-    if wanted["all_frames"] or place.name.endswith("_all_frames"):
-        place = place.with_name(place.name.removesuffix("_all_frames"))
-    return layout.read_meta(place) if (place / "meta.json").is_file() else None
+    Raises:
+        InputError: no such dataset, or a damaged meta.json.
+    """
+    folder = catalog.find(data)
+    if catalog.is_prepared(folder):
+        source = catalog.open_videos(folder, split=options["split"])
+        headers = [source.header(number) for number in range(len(source))]
+        categories = {
+            header.name: {key: entry.category for key, entry in header.announced.items()}
+            for header in headers
+        }
+        if not any(categories.values()):
+            return None
+    else:
+        root = folders.Folder(str(folder), all_frames=options["all_frames"]).parts.root
+        if not (root / "meta.json").is_file():
+            return None
+        categories = {
+            name: {key: entry.category for key, entry in objects.items()}
+            for name, objects in videos.read_meta(root).items()
+        }
+    return {
+        "videos": {
+            name: {"objects": {str(key): {"category": kind} for key, kind in objects.items()}}
+            for name, objects in categories.items()
+        }
+    }

@@ -103,12 +103,12 @@ def sweep(folder, *, stem: str | None = None):
                 path.unlink(missing_ok=True)
 
 
-def write_bytes(path, data: bytes):
+def write_bytes(path, data: bytes) -> None:
     """Writes `data` to `path` atomically; errors as `atomic`."""
     with atomic(path) as temp, open(temp, "wb") as file:
         file.write(data)
 
 
-def write_json(path, obj):
+def write_json(path, obj) -> None:
     """Writes `obj` as readable JSON to `path` atomically; errors as `atomic`."""
     write_bytes(path, (json.dumps(obj, indent=2, ensure_ascii=False) + "\n").encode())

@@ -131,14 +131,16 @@ def natural(name: str) -> list:
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
-def read_image(path) -> np.ndarray:
+def read_image(path, *, name=None) -> np.ndarray:
     """One image file as uint8 [H, W, 3] RGB, turned upright by its EXIF note, alpha dropped.
 
-    Pillow, as it refuses a truncated JPEG that OpenCV would fill with grey.
+    Pillow, as it refuses a truncated JPEG that OpenCV would fill with grey. `path` may also be an
+    open file of bytes; `name` is what messages then call it.
 
     Raises:
         InputError: missing or damaged.
     """
+    name = path if name is None else name
     try:
         with Image.open(path) as image:
             image = ImageOps.exif_transpose(image)
@@ -147,10 +149,10 @@ def read_image(path) -> np.ndarray:
                 return np.repeat(grey[..., None], 3, axis=2)
             return np.array(image.convert("RGB"))
     except FileNotFoundError as error:
-        raise InputError(f"there is no image at {path}") from error
+        raise InputError(f"there is no image at {name}") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
-            f"image {path} cannot be read ({error}): replace it, it is damaged or not an image"
+            f"image {name} cannot be read ({error}): replace it, it is damaged or not an image"
         ) from error
 
 

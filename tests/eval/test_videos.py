@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.eval import layout
+from vosjax.eval import videos
 from vosjax.io.palette import write_label_png
 
 SIZE = (12, 16)
@@ -44,16 +44,16 @@ def davis(tmp_path):
 
 
 def test_davis_sequences(davis):
-    cow, dog = layout.discover(davis)
+    cow, dog = videos.discover(davis)
     assert (cow.name, dog.name) == ("cow", "dog")
-    assert [file.name for file in cow.frames] == [f"{stem}.jpg" for stem in numbers(4)]
-    assert list(cow.masks) == [0] and cow.starts == {1: 0, 3: 0}
+    assert list(cow.frames) == numbers(4)
+    assert list(cow.given) == [0] and cow.starts == {1: 0, 3: 0}
     assert cow.scored == (1, 2) and sorted(cow.truths) == [0, 1, 2, 3]
     assert dog.scored == () and dog.truths is None and dog.written == (0, 1, 2, 3)
 
 
 def test_davis_split_lists_the_sequences(davis):
-    assert [sequence.name for sequence in layout.discover(davis, split="val")] == ["dog"]
+    assert [sequence.name for sequence in videos.discover(davis, split="val")] == ["dog"]
 
 
 def test_davis_2016_list_and_merged_mask(davis):
@@ -61,9 +61,9 @@ def test_davis_2016_list_and_merged_mask(davis):
     (davis / "ImageSets/480p/val.txt").write_text(
         "".join(f"/JPEGImages/480p/cow/{i}.jpg /Annotations/480p/cow/{i}.png\n" for i in numbers(4))
     )
-    (cow,) = layout.discover(davis, split="val", year=2016)
+    (cow,) = videos.discover(davis, split="val", year=2016)
     assert cow.name == "cow" and cow.starts == {1: 0}
-    assert np.unique(layout.read_given(cow, 0, year=2016)).tolist() == [0, 1]
+    assert np.unique(videos.read_given(cow, 0, year=2016)).tolist() == [0, 1]
 
 
 def test_plain_folder_without_resolution_and_lists(davis):
@@ -71,25 +71,25 @@ def test_plain_folder_without_resolution_and_lists(davis):
         (davis / kind / "480p").rename(davis / "moved")
         (davis / kind).rmdir()
         (davis / "moved").rename(davis / kind)
-    assert [len(sequence.frames) for sequence in layout.discover(davis)] == [4, 4]
+    assert [len(sequence.frames) for sequence in videos.discover(davis)] == [4, 4]
 
 
 def test_sparse_truth_is_scored_where_it_stands(davis):
     write_frames(davis / "JPEGImages/480p/hen", numbers(16))
     for stem in numbers(4, step=5):
         write_label_png(davis / f"Annotations/480p/hen/{stem}.png", labels(1))
-    (hen,) = layout.discover(davis, names=["hen"])
+    (hen,) = videos.discover(davis, names=["hen"])
     assert hen.scored == (5, 10) and len(hen.written) == 16
 
 
 def test_truth_files_by_frame_name(davis):
-    files = layout.truths(layout.discover(davis))
+    files = videos.truths(videos.discover(davis))
     assert list(files) == ["cow"] and list(files["cow"]) == numbers(4)
 
 
 def test_given_masks_hide_void(davis):
-    cow = layout.discover(davis, names=["cow"])[0]
-    assert np.unique(layout.read_given(cow, 0)).tolist() == [0, 1, 3]
+    cow = videos.discover(davis, names=["cow"])[0]
+    assert np.unique(videos.read_given(cow, 0)).tolist() == [0, 1, 3]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_given_masks_hide_void(davis):
 def test_a_lost_davis_file_is_named(davis, lost, message):
     (davis / lost).unlink()
     with pytest.raises(InputError, match=message):
-        layout.discover(davis, names=["cow"])
+        videos.discover(davis, names=["cow"])
 
 
 def test_a_hole_in_the_numbering_is_a_lost_frame(davis):
@@ -111,13 +111,13 @@ def test_a_hole_in_the_numbering_is_a_lost_frame(davis):
     write_label_png(davis / "Annotations/480p/hen/00000.png", labels(1))
     (davis / "JPEGImages/480p/hen/00004.jpg").unlink()
     with pytest.raises(InputError, match="no frame 00004 between 00003"):
-        layout.discover(davis, names=["hen"])
+        videos.discover(davis, names=["hen"])
 
 
 def test_a_first_mask_needs_an_object(davis):
     write_label_png(davis / "Annotations/480p/dog/00000.png", labels(255))
     with pytest.raises(InputError, match="shows no object"):
-        layout.discover(davis, names=["dog"])
+        videos.discover(davis, names=["dog"])
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_a_first_mask_needs_an_object(davis):
 )
 def test_what_davis_lacks_is_named(davis, given, message):
     with pytest.raises(InputError, match=message):
-        layout.discover(davis, **given)
+        videos.discover(davis, **given)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(InputError, match="has no folder JPEGImages"):
-        layout.discover(tmp_path)
+        videos.discover(tmp_path)
     with pytest.raises(InputError, match="no dataset folder"):
-        layout.discover(tmp_path / "nowhere")
+        videos.discover(tmp_path / "nowhere")
 
 
 def write_youtube(root, *, dense):
@@ -170,19 +170,19 @@ def train(tmp_path):
 
 
 def test_youtube_objects_may_start_later(valid):
-    (video,) = layout.discover(valid)
-    assert video.starts == {1: 0, 2: 1} and list(video.masks) == [0, 1]
+    (video,) = videos.discover(valid)
+    assert video.starts == {1: 0, 2: 1} and list(video.given) == [0, 1]
     assert video.scored == (1, 2, 3) and video.written == (0, 1, 2, 3) and video.truths is None
 
 
 def test_an_announcement_that_comes_early_is_corrected_by_the_masks(train):
-    (video,) = layout.discover(train)
+    (video,) = videos.discover(train)
     assert video.starts == {1: 0, 2: 2} and sorted(video.truths) == [0, 1, 2, 3]
 
 
 def test_a_dense_annotation_gives_only_the_objects_that_start(train):
-    (video,) = layout.discover(train)
-    assert np.unique(layout.read_given(video, 2)).tolist() == [0, 2]
+    (video,) = videos.discover(train)
+    assert np.unique(videos.read_given(video, 2)).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("ask", ["neighbour", "folder itself"])
@@ -190,7 +190,7 @@ def test_all_frames_are_tracked_and_the_sparse_ones_scored(valid, ask):
     dense = pathlib.Path(f"{valid}_all_frames")
     write_frames(dense / "JPEGImages/ab12", numbers(18))
     found = (
-        layout.discover(valid, all_frames=True) if ask == "neighbour" else layout.discover(dense)
+        videos.discover(valid, all_frames=True) if ask == "neighbour" else videos.discover(dense)
     )
     (video,) = found
     assert len(video.frames) == 18 and video.starts == {1: 0, 2: 5}
@@ -200,13 +200,13 @@ def test_all_frames_are_tracked_and_the_sparse_ones_scored(valid, ask):
 def test_a_frame_that_meta_lists_must_be_there(valid):
     (valid / "JPEGImages/ab12/00015.jpg").unlink()
     with pytest.raises(InputError, match="lacks frame 00015, which meta.json lists"):
-        layout.discover(valid)
+        videos.discover(valid)
 
 
 def test_an_object_that_no_mask_shows_is_an_error(valid):
     write_label_png(valid / "Annotations/ab12/00005.png", labels(1))
     with pytest.raises(InputError, match="announces object 2"):
-        layout.discover(valid)
+        videos.discover(valid)
 
 
 @pytest.mark.parametrize(
@@ -216,4 +216,4 @@ def test_an_object_that_no_mask_shows_is_an_error(valid):
 def test_a_broken_meta_json_is_refused(valid, text):
     (valid / "meta.json").write_text(text)
     with pytest.raises(InputError, match="is no YouTube-VOS meta.json"):
-        layout.discover(valid)
+        videos.discover(valid)

@@ -1,0 +1,221 @@
+"""Where things lie in a folder in DAVIS or YouTube-VOS layout: the one place that knows.
+
+    JPEGImages/[RESOLUTION/]VIDEO/FRAME.jpg    Annotations/[RESOLUTION/]VIDEO/FRAME.png
+    ImageSets/YEAR/SPLIT.txt                   DAVIS: the videos of a split
+    meta.json                                  YouTube-VOS: objects, their categories and frames
+
+A folder SPLIT_all_frames beside SPLIT holds every frame of the same videos (YouTube-VOS: 30 in a
+second instead of 6); masks and meta.json are those of SPLIT.
+"""
+
+import json
+import os
+import pathlib
+from typing import NamedTuple
+
+from vosjax.errors import InputError
+from vosjax.io.video import natural
+
+PICTURES = (".jpg", ".jpeg", ".png")
+RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
+_ALL_FRAMES = "_all_frames"
+
+
+class Layout(NamedTuple):
+    """The parts of a dataset folder.
+
+    root      the folder that Annotations, ImageSets and meta.json lie in
+    images    has a folder of frames for every video
+    masks     has a folder of masks for every annotated video; may be missing
+    released  the same as `images`, of the sparse release where `images` are all frames
+    """
+
+    root: pathlib.Path
+    images: pathlib.Path
+    masks: pathlib.Path
+    released: pathlib.Path
+
+
+class VideoFiles(NamedTuple):
+    """The files of one video.
+
+    name    of the video
+    frames  picture files in order of time
+    masks   {index of a frame: its mask file}
+    stray   mask files that belong to no frame
+    """
+
+    name: str
+    frames: tuple[pathlib.Path, ...]
+    masks: dict[int, pathlib.Path]
+    stray: tuple[pathlib.Path, ...]
+
+
+class MetaObject(NamedTuple):
+    """An object in meta.json: its category ('' where none is named) and the frames that list it."""
+
+    category: str
+    frames: tuple[str, ...]
+
+
+def is_layout(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder has its pictures where both layouts have them."""
+    return (pathlib.Path(folder) / "JPEGImages").is_dir()
+
+
+def find(
+    folder: str | os.PathLike[str], *, resolution: str | None = None, all_frames: bool = False
+) -> Layout:
+    """Finds the parts of a dataset folder.
+
+        find("DAVIS", resolution="480p").images  # DAVIS/JPEGImages/480p
+
+    Args:
+        folder: a folder with JPEGImages. One named `*_all_frames` without masks of its own takes
+            those of its neighbour.
+        resolution: the folder between JPEGImages and the videos; None takes the smallest there is.
+            Where the videos stand in JPEGImages itself it does not matter.
+        all_frames: takes the pictures of the neighbour `*_all_frames`, the rest from `folder`.
+
+    Raises:
+        InputError: no such folder, no JPEGImages in it, or no such resolution.
+    """
+    root = images_root = pathlib.Path(folder)
+    if all_frames and not root.name.endswith(_ALL_FRAMES):
+        images_root = root.with_name(root.name + _ALL_FRAMES)
+    elif root.name.endswith(_ALL_FRAMES) and not _has_masks(root):
+        root = root.with_name(root.name.removesuffix(_ALL_FRAMES))
+    if not (images_root / "JPEGImages").is_dir():
+        raise InputError(
+            f"{images_root} has no folder JPEGImages: expected JPEGImages/VIDEO/FRAME.jpg and "
+            "Annotations/VIDEO/FRAME.png, as in DAVIS or YouTube-VOS"
+        )
+    below = _resolution(images_root / "JPEGImages", resolution)
+    return Layout(
+        root,
+        images_root / "JPEGImages" / below,
+        root / "Annotations" / below,
+        root / "JPEGImages" / below,
+    )
+
+
+def video_names(images: pathlib.Path) -> tuple[str, ...]:
+    """The names of the videos that have a folder in `images`, sorted."""
+    return tuple(
+        sorted(path.name for path in images.iterdir() if path.is_dir() and path.name[0] != ".")
+    )
+
+
+def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple[str, ...]:
+    """The videos on one of DAVIS's lists, ImageSets/YEAR/SPLIT.txt, in its order.
+
+    Lists hold a name in each line, or (DAVIS 2016) a picture's and a mask's path.
+
+    Args:
+        layout: of the dataset.
+        split: 'val' for val.txt.
+        year: 2017; or 2016, whose lists lie in the folder of a resolution; None for the newest that
+            has such a list.
+
+    Raises:
+        InputError: there is no such list.
+    """
+    lists = layout.root / "ImageSets"
+    if year is None:
+        candidates = sorted(
+            lists.glob(f"*/{split}.txt"),
+            reverse=True,
+            key=lambda path: (path.parent.name.isdecimal(), path.parent.name),
+        )
+    else:
+        folders = [str(year), *((layout.images.name, "480p") if year == 2016 else ())]
+        candidates = [lists / name / f"{split}.txt" for name in folders]
+    file = next((path for path in candidates if path.is_file()), None)
+    if file is None:
+        there = sorted({path.stem for path in lists.glob("*/*.txt")})
+        raise InputError(
+            f"{layout.root} has no list ImageSets/{year or '*'}/{split}.txt (there are lists "
+            f"{', '.join(there) or 'of none'}): name a split that is there, or none to take every "
+            "video"
+        )
+    words = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+    return tuple(dict.fromkeys(word.split("/")[-2] if "/" in word else word for word in words))
+
+
+def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]] | None:
+    """The objects {id: MetaObject} of every video in a folder's meta.json; None without that file.
+
+        read_meta("youtube_vos/valid")["00f88c4f0a"][1].category  # 'fish'
+
+    Raises:
+        InputError: it is no meta.json of YouTube-VOS.
+    """
+    path = pathlib.Path(folder) / "meta.json"
+    if not path.is_file():
+        return None
+    try:
+        return {
+            name: {
+                int(key): MetaObject(entry.get("category", ""), tuple(entry.get("frames", ())))
+                for key, entry in video["objects"].items()
+            }
+            for name, video in json.loads(path.read_text())["videos"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> name -> objects "
+            "-> id -> category and frames; correct it or remove it"
+        ) from error
+
+
+def video_files(name: str, images: pathlib.Path, masks: pathlib.Path) -> VideoFiles:
+    """The files of one video, of which there may be none.
+
+    Args:
+        name: of the video.
+        images: the folder of its pictures.
+        masks: the folder of its masks, which are PNGs with the stems of their frames.
+    """
+    frames = tuple(listing(images))
+    index = {path.stem: t for t, path in enumerate(frames)}
+    files = listing(masks, (".png",))
+    return VideoFiles(
+        name,
+        frames,
+        {index[path.stem]: path for path in files if path.stem in index},
+        tuple(path for path in files if path.stem not in index),
+    )
+
+
+def listing(folder: pathlib.Path, endings: tuple[str, ...] = PICTURES) -> list[pathlib.Path]:
+    """A folder's files with one of these endings, in natural order; none if there is no folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in endings and path.name[0] != "."
+        ),
+        key=lambda path: natural(path.name),
+    )
+
+
+def _has_masks(root: pathlib.Path) -> bool:
+    annotations = root / "Annotations"
+    return annotations.is_dir() and any(annotations.iterdir())
+
+
+def _resolution(images: pathlib.Path, asked: str | None) -> str:
+    """The folder between JPEGImages and the videos; '' where there is none."""
+    there = [name for name in RESOLUTIONS if (images / name).is_dir()]
+    if asked is None:
+        return there[0] if there else ""
+    if (images / asked).is_dir():
+        return asked
+    if there or asked not in RESOLUTIONS:
+        raise InputError(
+            f"{images} has no folder {asked}: name a resolution that it has "
+            f"({', '.join(there) or 'none: leave it out'})"
+        )
+    return ""

@@ -1,0 +1,258 @@
+"""The videos of a dataset run, found and checked; frames and masks are read by their source."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from vosjax.datasets import catalog, decode, folders, layout
+from vosjax.datasets.protocol import Header, Source, frame_names
+from vosjax.errors import InputError
+from vosjax.eval import rules
+
+
+class EvalVideo(NamedTuple):
+    """One video of a dataset run; frames go by their indices in `frames`.
+
+    name     of the video
+    frames   the names of its frames, which are the stems of the files that are written
+    starts   {object id: index of the frame whose mask gives the object}
+    scored   indices that the dataset scores (some objects may start later)
+    truths   indices of the annotated frames; None where the truth is not public
+    written  indices for which a server wants masks
+    source   where frames and masks are read
+    number   of the video in `source`
+    """
+
+    name: str
+    frames: tuple[str, ...]
+    starts: dict[int, int]
+    scored: tuple[int, ...]
+    truths: tuple[int, ...] | None
+    written: tuple[int, ...]
+    source: Source
+    number: int
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """Indices of the frames whose masks are given, rising."""
+        return tuple(sorted(set(self.starts.values())))
+
+
+def discover(
+    data: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    year: int = 2017,
+    resolution: str | None = "480p",
+    names: Sequence[str] | None = None,
+    all_frames: bool = False,
+) -> list[EvalVideo]:
+    """The videos of a dataset, plain or prepared.
+
+        for video in discover("DAVIS", split="val"):
+            print(video.name, len(video.frames), video.starts)
+
+    A prepared dataset goes by the rules of YouTube-VOS where its objects have categories, a folder
+    where it has a meta.json or is named `*_all_frames`; any other dataset by those of DAVIS.
+
+    Args:
+        data: a dataset's folder or name, see `catalog.find`.
+        split: of a prepared dataset; of DAVIS the list ImageSets/YEAR/SPLIT.txt, None for every
+            video.
+        year: of DAVIS: 2017, or 2016, where all objects of a mask are one.
+        resolution: of DAVIS: the folder between JPEGImages and the videos, if there is one.
+        names: only these videos, in this order.
+        all_frames: YouTube-VOS: track the frames of the neighbour folder `*_all_frames`; masks,
+            scored and written frames stay those of `data`.
+
+    Raises:
+        InputError: no such dataset; a list or meta.json that names what is not there; a file that
+            was lost; a first mask without objects, or without one that meta.json announces.
+    """
+    folder = catalog.find(data)
+    if catalog.is_prepared(folder):
+        return _prepared(folder, split, year, names)
+    if all_frames or folder.name.endswith("_all_frames") or (folder / "meta.json").is_file():
+        return _youtube_folder(folders.Folder(str(folder), all_frames=all_frames), names)
+    source = folders.Folder(
+        str(folder), None if names is None else tuple(names), split, year, resolution
+    )
+    return _davis_folder(source, year)
+
+
+def read_frame(video: EvalVideo, index: int) -> decode.Picture:
+    """A frame, uint8 [H, W, 3] RGB.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    (encoded,) = video.source.read(video.number, [index])
+    return decode.frame(encoded.image, name=video.source.locate(video.number, index).image)
+
+
+def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:
+    """(height, width) of a frame, without decoding it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    (encoded,) = video.source.read(video.number, [index])
+    return decode.size(encoded.image, name=video.source.locate(video.number, index).image)
+
+
+def read_labels(video: EvalVideo, index: int) -> decode.Labels:
+    """The mask of an annotated frame as stored, uint8 [H, W]; 255 is void.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    (encoded,) = video.source.read(video.number, [index], images=False)
+    return decode.labels(encoded.mask, name=video.source.locate(video.number, index).mask)
+
+
+def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labels:
+    """The label map given at frame `index`, uint8 [H, W]: only the objects that start there.
+
+    The mask of a later frame also shows objects that run already, whose truth must not be given
+    away. Void is background (DAVIS 2016: all that is not background is object 1).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    labels = read_labels(video, index)
+    if year == 2016:
+        return (labels != 0).view(np.uint8)
+    starting = [key for key, start in video.starts.items() if start == index]
+    return np.where(np.isin(labels, starting), labels, 0).astype(np.uint8)
+
+
+def truths(videos: Sequence[EvalVideo]) -> dict[str, dict[str, Callable[[], decode.Labels]]]:
+    """{video: {frame: function that reads its truth}} for `scoring.score`.
+
+    Videos without public truth are left out.
+    """
+    return {
+        video.name: {video.frames[t]: partial(read_labels, video, t) for t in video.truths}
+        for video in videos
+        if video.truths is not None
+    }
+
+
+def _video(source: Source, number: int, decided: rules.Rules) -> EvalVideo:
+    return EvalVideo(
+        source.names[number], frame_names(source, number), *decided, source=source, number=number
+    )
+
+
+def _prepared(
+    folder: str | os.PathLike[str], split: str | None, year: int, names: Sequence[str] | None
+) -> list[EvalVideo]:
+    source = catalog.open_videos(folder, split=split)
+    numbers = {name: number for number, name in enumerate(source.names)}
+    absent = [name for name in names or () if name not in numbers]
+    if absent:
+        raise InputError(f"{folder} has no video {', '.join(absent[:3])}: name videos that it has")
+    videos = []
+    for name in names or sorted(numbers):
+        header = source.header(numbers[name])
+        categories = any(announced.category for announced in header.announced.values())
+        decided = rules.youtube(header) if categories else rules.davis(header, year=year)
+        videos.append(_video(source, numbers[name], decided))
+    return videos
+
+
+def _davis_folder(source: folders.Folder, year: int) -> list[EvalVideo]:
+    annotations = source.parts.root / "Annotations"
+    if not annotations.is_dir():
+        raise InputError(
+            f"{source.root} has no folder Annotations: expected a DAVIS folder (JPEGImages, "
+            "Annotations) or a YouTube-VOS folder (with meta.json besides)"
+        )
+    videos = []
+    for number in range(len(source)):
+        header = source.header(number)
+        _check_files(source, header)
+        decided = rules.davis(header, year=year)
+        annotated = set(header.annotated)
+        if header.length > len(annotated) > header.length / 2:
+            lost = next(t for t in range(header.length) if t not in annotated)
+            raise InputError(
+                f"{source.parts.masks / header.name} has no mask {header.names[lost]}.png though "
+                f"{len(annotated)} of {header.length} frames have one: unpack the dataset again"
+            )
+        videos.append(_video(source, number, decided))
+    return videos
+
+
+def _youtube_folder(source: folders.Folder, names: Sequence[str] | None) -> list[EvalVideo]:
+    root = source.parts.root
+    for path in (root / "Annotations", root / "meta.json"):
+        if not path.exists():
+            raise InputError(
+                f"there is no {path}: a YouTube-VOS folder has JPEGImages, Annotations and "
+                "meta.json (all frames: JPEGImages in FOLDER_all_frames)"
+            )
+    meta = read_meta(root)
+    unknown = [name for name in names or () if name not in meta]
+    if unknown:
+        raise InputError(
+            f"{root / 'meta.json'} does not name {', '.join(unknown[:3])}: name videos that it has"
+        )
+    source = folders.Folder(
+        source.root, tuple(meta if names is None else names), all_frames=source.all_frames
+    )
+    videos = []
+    for number in range(len(source)):
+        header = source.header(number)
+        _check_files(source, header)
+        if header.missing:
+            raise InputError(
+                f"{source.parts.images / header.name} lacks frame {header.missing[0]}, which "
+                "meta.json lists: unpack the dataset again"
+            )
+        videos.append(_video(source, number, rules.youtube(header)))
+    return videos
+
+
+def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, layout.MetaObject]]:
+    """`layout.read_meta` of a folder that YouTube-VOS's rules can be applied to.
+
+    Raises:
+        InputError: there is no meta.json, or it names no objects, or one without category or
+            frames.
+    """
+    path = os.path.join(folder, "meta.json")
+    meta = layout.read_meta(folder)
+    if meta is None:
+        raise InputError(f"there is no {path}, which YouTube-VOS's rules need")
+    for name, objects in meta.items():
+        if not objects or not all(entry.category and entry.frames for entry in objects.values()):
+            raise InputError(
+                f"{path} is no YouTube-VOS meta.json (video {name} has no objects, or one without "
+                "category or frames): expected videos -> id -> objects -> id -> category and frames"
+            )
+    return meta
+
+
+def _check_files(source: folders.Folder, header: Header) -> None:
+    """Raises InputError, naming a file, where one was lost from a video's folders."""
+    images = source.parts.images / header.name
+    if not header.annotated and not header.stray:
+        raise InputError(
+            f"there is no mask in {source.parts.masks / header.name}: unpack the dataset again"
+        )
+    lost = rules.lost_number(header.names)
+    if lost is not None:
+        before, number = lost
+        raise InputError(
+            f"{images} has no frame {number} between {before} and the next one: unpack the "
+            "dataset again"
+        )
+    if header.stray:
+        mask = source.parts.masks / header.name / f"{header.stray[0]}.png"
+        raise InputError(
+            f"{mask} has no frame {header.stray[0]} in {images}: unpack the dataset again"
+        )
