@@ -4,13 +4,20 @@ import argparse
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from data_prep import report, shards
-from data_prep.errors import SourceError
+from vosjax.errors import InputError
 
 
-def main(argv=None):
-    """Prepares a dataset; prints what was left out. Returns 0, or 2 after one line of error."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prepares a dataset and prints what was left out.
+
+        main(["davis/2017_480p", "--source", "DAVIS", "--output", "datasets", "--split", "val"])
+
+    Returns:
+        The exit code: 0, or 2 after one line of error.
+    """
     parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
     parser.add_argument("name", help="a dataset, NAME or NAME/CONFIG: coco, youtube_vos/2019, ...")
     parser.add_argument("--source", required=True, help="the folder as it was downloaded")
@@ -26,35 +33,37 @@ def main(argv=None):
         nargs=argparse.REMAINDER,
         help="the rest of the line are options of an Apache Beam runner",
     )
-    given = parser.parse_args(argv)
+    options = parser.parse_args(arguments)
     try:
         run = None
-        if given.beam is not None:
+        if options.beam is not None:
             from data_prep import beam  # an optional extra, heavy to import
 
-            run = beam.runner(given.beam)
-        reports = shards.prepare(
-            given.name,
-            source=given.source,
-            output=given.output,
-            splits=given.split,
-            workers=given.workers,
-            exclude=names(given.exclude),
+            run = beam.runner(options.beam)
+        summaries = shards.prepare(
+            options.name,
+            source=options.source,
+            output=options.output,
+            splits=options.split,
+            workers=options.workers,
+            exclude=names(options.exclude),
             run=run,
         )
-    except SourceError as error:
+    except InputError as error:
         print(f"data_prep: {error}", file=sys.stderr)
         return 2
-    for each in reports:
-        print(report.table(each))
+    for summary in summaries:
+        print(report.table(summary))
     return 0
 
 
-def names(path):
+def names(path: str | None) -> tuple[str, ...]:
     """The names in an exclusion list: the videos of a meta.json, or the words of a text file.
 
+        names("youtube_vos/valid/meta.json")
+
     Raises:
-        SourceError: it cannot be read.
+        InputError: it cannot be read.
     """
     if not path:
         return ()
@@ -62,7 +71,7 @@ def names(path):
         text = pathlib.Path(path).read_text()
         return tuple(json.loads(text)["videos"]) if path.endswith(".json") else tuple(text.split())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(
+        raise InputError(
             f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
             "meta.json or a text file of names"
         ) from error

@@ -4,29 +4,34 @@ Beam only hands out the shards: what a shard is, how it is written and how a kil
 the same as with processes (see `shards`).
 """
 
+from collections.abc import Sequence
+
 from data_prep import shards
-from data_prep.errors import SourceError
+from vosjax.errors import InputError
 
 
-def runner(options=()):
+def runner(options: Sequence[str] = ()) -> shards.Run:
     """A `run` for `shards.prepare`.
 
+        run = runner(["--runner=FlinkRunner"])
+        shards.prepare("coco", source="COCO", output="datasets", run=run)
+
     Args:
-        options: of the Beam runner, as on its command line; none: the local runner.
+        options: of the Beam runner, as on its command line; none takes the local runner.
 
     Raises:
-        SourceError: apache_beam is not installed.
+        InputError: apache_beam is not installed.
     """
     try:
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError as error:
-        raise SourceError(
+        raise InputError(
             "Apache Beam is not installed: install the extra 'beam' (an environment "
             "of its own is best, it pins older packages), or use --workers"
         ) from error
 
-    def run(jobs, workers, bar):
+    def run(jobs: Sequence[shards.Job], workers: int, bar: shards.Progress) -> None:
         with apache_beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
             _ = (
                 pipeline

@@ -7,17 +7,21 @@ are ignored pixels, not an object.
 """
 
 import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from data_prep import builder, masks, report
-from data_prep.errors import SourceError
+from data_prep import builder, masks, pictures, records, report, schema
+from vosjax.errors import InputError
 
 _LEAST = 500  # square pixels, by the annotation's own `area`
 _MOST = 254
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """COCO 2017 instances as stills."""
 
     name = "coco"
@@ -29,15 +33,18 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         builder.Config("crowds_kept", "A crowd is an object, as in AFB-URR.", crowds=True),
     ]
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         folder = self.find(f"{split}2017", f"images/{split}2017")
         path = self.find(f"annotations/instances_{split}2017.json")
+        masks.coco()  # said at once where it is missing, not of every annotation
         try:
             data = json.loads(path.read_text())
             names = {entry["id"]: entry["name"] for entry in data["categories"]}
-            found = {image["id"]: (image["file_name"], []) for image in data["images"]}
+            stills: dict[int, tuple[str, list[dict[str, Any]]]] = {
+                image["id"]: (image["file_name"], []) for image in data["images"]
+            }
             for entry in data["annotations"]:
-                found[entry["image_id"]][1].append(
+                stills[entry["image_id"]][1].append(
                     dict(
                         segmentation=entry["segmentation"],
                         area=entry["area"],
@@ -47,34 +54,40 @@ class Builder(builder.FolderBuilder, skip_registration=True):
                     )
                 )
         except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(
+            raise InputError(
                 f"{path} is no file of COCO instances ({error!r}): download it again"
             ) from error
         return [
             (file, dict(image=str(folder / file), annotations=annotations))
-            for _, (file, annotations) in sorted(found.items())
+            for _, (file, annotations) in sorted(stills.items())
         ]
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         try:
-            with open(unit["image"], "rb") as file:
-                image = file.read()
+            image = pathlib.Path(unit["image"]).read_bytes()
         except OSError:
             notes.add(report.DAMAGED, name)
             return
         if not unit["annotations"]:
             notes.add(report.MISSING, name)
             return
-        size = builder.pictures.size_if_whole(image)
+        size = pictures.size_if_whole(image)
         if size is None:
             notes.add(report.DAMAGED, name)
             return
         labels, categories = self._painted(name, unit["annotations"], size, notes)
-        yield from builder.still_record(name, image, labels, notes, categories=categories)
+        yield from records.still(name, image, labels, notes, categories=categories)
 
-    def _painted(self, name, annotations, size, notes):
+    def _painted(
+        self,
+        name: str,
+        annotations: list[dict[str, Any]],
+        size: pictures.Size,
+        notes: report.Notes,
+    ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
         """Label map uint8 [H, W] and {id: category}; ids count up over the objects that stay."""
-        labels, categories = np.zeros(size, np.uint8), {}
+        labels = np.zeros(size, np.uint8)
+        categories: dict[int, str] = {}
         for entry in annotations:
             where = f"{name} annotation {entry['id']}"
             if entry["area"] < _LEAST:
@@ -87,7 +100,7 @@ class Builder(builder.FolderBuilder, skip_registration=True):
                 continue
             try:
                 mask = masks.from_segmentation(entry["segmentation"], size)
-            except SourceError:
+            except InputError:
                 notes.add(report.DAMAGED_MASK, where)
                 continue
             if entry["crowd"] and not self.builder_config.crowds:
@@ -100,5 +113,5 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             notes.add(report.EMPTY, f"{name} object {i} ({categories[i]})")
         return labels, categories
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"stills found": dict(train=118_287, val=5_000)[split]}

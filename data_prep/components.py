@@ -2,13 +2,19 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+from vosjax.datasets.decode import IGNORE, Labels
 
 _LEAST = 100  # pixels of a part that becomes an object
 _MOST = 254
 
 
 class Follow:
-    """Call it with the class maps of a video in order; it gives maps of object ids.
+    """Numbers the parts of class regions; called with the class maps of a video in order.
+
+        follow = Follow()
+        ids = [follow(classes) for classes in class_maps]
 
     A part keeps the id of the object of its class that covers most of it in the frame before, if
     the two are each other's best match and share at least half of the smaller one. A part that
@@ -18,19 +24,20 @@ class Follow:
     `classes` is {id: class}. Classes are 1..254, 255 is ignored.
     """
 
-    def __init__(self):
-        self.classes = {}
-        self.before = None
+    def __init__(self) -> None:
+        self.classes: dict[int, int] = {}
+        self.before: Labels | None = None
 
-    def __call__(self, labels):
-        out = np.where(labels == 255, 255, 0).astype(np.uint8)
+    def __call__(self, labels: Labels) -> Labels:
+        """Ids uint8 [H, W] of a class map uint8 [H, W]."""
+        out = np.where(labels == IGNORE, IGNORE, 0).astype(np.uint8)
         for kind in np.unique(labels):
-            if 0 < kind < 255:
+            if 0 < kind < IGNORE:
                 self._follow(int(kind), labels == kind, out)
         self.before = out
         return out
 
-    def _follow(self, kind, region, out):
+    def _follow(self, kind: int, region: npt.NDArray[np.bool_], out: Labels) -> None:
         count, parts = cv2.connectedComponents(region.astype(np.uint8), connectivity=8)
         claims = {part: self._claims(kind, parts == part) for part in range(1, count)}
         claimed = [i for ids in claims.values() for i in ids]
@@ -39,12 +46,12 @@ class Follow:
             if len(ids) == 1 and claimed.count(ids[0]) == 1:
                 out[inside] = ids[0]
             elif ids or np.count_nonzero(inside) < _LEAST or len(self.classes) == _MOST:
-                out[inside] = 255
+                out[inside] = IGNORE
             else:
                 self.classes[len(self.classes) + 1] = kind
                 out[inside] = len(self.classes)
 
-    def _claims(self, kind, inside):
+    def _claims(self, kind: int, inside: npt.NDArray[np.bool_]) -> list[int]:
         """Ids of this class whose overlap with a part is half of the smaller of the two."""
         if self.before is None:
             return []

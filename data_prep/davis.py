@@ -1,16 +1,16 @@
-"""DAVIS: `{JPEGImages,Annotations}/RESOLUTION/SEQUENCE/00000.*`, lists in `ImageSets`.
+"""DAVIS, the folder as it is unpacked; `vosjax.datasets.layout` knows its parts.
 
-Lists are `ImageSets/2017/SPLIT.txt` with a name a line, or (2016) `ImageSets/480p/SPLIT.txt` with
-pairs of files. In 2016 all objects are one. Of test-dev and test-challenge only the first masks
-are public.
+In 2016 all objects are one. Of test-dev and test-challenge only the first masks are public.
 """
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
-
-from data_prep import builder, pictures, schema
-from data_prep.errors import SourceError
+from data_prep import builder, records, report, schema
+from data_prep.pictures import LabelMap
+from vosjax.datasets import layout
+from vosjax.errors import InputError
 
 _PUBLISHED = {
     2016: dict(
@@ -25,7 +25,7 @@ _PUBLISHED = {
 }
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """DAVIS as videos."""
 
     name = "davis"
@@ -39,57 +39,45 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         for size in ("480p", "full")
     ]
 
-    def units(self, split):
-        year, size = self.builder_config.year, self.builder_config.size
-        sizes = ("480p",) if size == "480p" else ("Full-Resolution", "1080p")
+    def units(self, split: str) -> list[builder.Unit]:
+        size = self.builder_config.size
         root = self.source / "DAVIS" if (self.source / "DAVIS").is_dir() else self.source
-        found = next((s for s in sizes if (root / "JPEGImages" / s).is_dir()), None)
-        if found is None:
-            raise SourceError(
-                f"{root} has no JPEGImages/{' or '.join(sizes)}: it is no folder of "
+        resolutions = ("480p",) if size == "480p" else ("Full-Resolution", "1080p")
+        resolution = next(
+            (name for name in resolutions if (root / "JPEGImages" / name).is_dir()), None
+        )
+        if resolution is None:
+            raise InputError(
+                f"{root} has no JPEGImages/{' or '.join(resolutions)}: it is no folder of "
                 f"DAVIS in {size} resolution"
             )
-        images, masks = (root / kind / found for kind in ("JPEGImages", "Annotations"))
-        name = split.replace("_", "-")
-        lists = [root / "ImageSets" / part / f"{name}.txt" for part in (str(year), found)]
-        path = next((path for path in lists if path.is_file()), None)
-        if path is None:
-            raise SourceError(
-                f"there is no list {lists[0]}: take another split, or unpack DAVIS again"
-            )
+        parts = layout.find(root, resolution=resolution)
+        names = layout.split_names(parts, split.replace("_", "-"), year=self.builder_config.year)
         return [
             (
-                sequence,
+                name,
                 dict(
-                    images=str(images / sequence),
-                    masks=str(masks / sequence),
+                    images=str(parts.images / name),
+                    masks=str(parts.masks / name),
                     dense=split in ("train", "val"),
                 ),
             )
-            for sequence in sequences(path.read_text())
+            for name in names
         ]
 
-    def records(self, name, unit, notes):
-        files = pictures.listing(pathlib.Path(unit["images"]))
-        yield from builder.folder_video(
-            name,
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
+        files = layout.video_files(name, pathlib.Path(unit["images"]), pathlib.Path(unit["masks"]))
+        yield from records.video(
             files,
-            pathlib.Path(unit["masks"]),
             notes,
             fps=24.0,
-            expected=[file.stem for file in files] if unit["dense"] else (),
+            expected=[file.stem for file in files.frames] if unit["dense"] else (),
             change=_one_object if self.builder_config.year == 2016 else None,
         )
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return _PUBLISHED[self.builder_config.year].get(split, {})
 
 
-def sequences(text):
-    """The sequence names of a list, in order, of names or of pairs of files."""
-    words = [line.split()[0] for line in text.splitlines() if line.strip()]
-    return list(dict.fromkeys(word.split("/")[-2] if "/" in word else word for word in words))
-
-
-def _one_object(labels):
-    return (labels > 0).astype(np.uint8)
+def _one_object(labels: LabelMap) -> LabelMap:
+    return (labels > 0).astype("uint8")

@@ -3,7 +3,7 @@
 from data_prep import salient
 
 
-class Builder(salient.SalientBuilder, skip_registration=True):
+class Builder(salient.SalientBuilder):
     """MSRA10K as stills."""
 
     name = "msra10k"

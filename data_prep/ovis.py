@@ -3,6 +3,8 @@
 Only train has masks; a video may hold more objects than a network has slots, clips take some.
 """
 
+import pathlib
+
 from data_prep import tracks
 
 _PUBLISHED = dict(
@@ -10,17 +12,17 @@ _PUBLISHED = dict(
 )
 
 
-class Builder(tracks.TracksBuilder, skip_registration=True):
+class Builder(tracks.TracksBuilder):
     """OVIS as videos."""
 
     name = "ovis"
     TEXT = "OVIS: tracks of heavily occluded instances of 25 classes."
     SPLITS = ("train", "valid", "test")
 
-    def files(self, split):
+    def files(self, split: str) -> tuple[pathlib.Path, pathlib.Path]:
         names = (f"annotations_{split}.json", f"{split}.json", f"ovis_{split}.json")
         path = self.find(*names, *(f"annotations/{name}" for name in names))
         return path, self.find(split, f"{split}/JPEGImages", f"JPEGImages/{split}")
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return _PUBLISHED[split]

@@ -3,7 +3,7 @@
 from data_prep import salient
 
 
-class Builder(salient.SalientBuilder, skip_registration=True):
+class Builder(salient.SalientBuilder):
     """PASCAL-S as stills."""
 
     name = "pascal_s"

@@ -5,11 +5,13 @@ Pixels of 255 (object boundaries and difficult regions) are ignored ones. The li
 """
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from data_prep import builder, pictures
-from data_prep.errors import SourceError
+from data_prep import builder, pictures, records, report, schema
+from vosjax.errors import InputError
 
 _CLASSES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
@@ -17,7 +19,7 @@ _CLASSES = (
 ).split()
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """PASCAL VOC 2012 object segmentation as stills."""
 
     name = "pascal_voc"
@@ -25,12 +27,12 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     SPLITS = ("train", "val")
     PER_SHARD = 500
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         root = self.find("VOCdevkit/VOC2012", "VOC2012", "JPEGImages")
         root = root.parent if root.name == "JPEGImages" else root
         path = root / "ImageSets/Segmentation" / f"{split}.txt"
         if not path.is_file():
-            raise SourceError(f"there is no list {path}: unpack VOC 2012 again")
+            raise InputError(f"there is no list {path}: unpack VOC 2012 again")
         return [
             (
                 stem,
@@ -43,34 +45,33 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             for stem in path.read_text().split()
         ]
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         image, mask, classes = (_bytes(unit[key]) for key in ("image", "mask", "classes"))
         if image is None:
-            notes.add(builder.report.DAMAGED, name)
+            notes.add(report.DAMAGED, name)
             return
-        yield from builder.still_record(
-            name, image, mask, notes, categories=_categories(mask, classes)
-        )
+        categories = _categories(mask, classes)
+        yield from records.still(name, image, mask, notes, categories=categories)
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"stills found": dict(train=1_464, val=1_449)[split]}
 
 
-def _bytes(path):
-    path = pathlib.Path(path)
-    return path.read_bytes() if path.is_file() else None
+def _bytes(path: str) -> bytes | None:
+    file = pathlib.Path(path)
+    return file.read_bytes() if file.is_file() else None
 
 
-def _categories(mask, classes):
+def _categories(mask: bytes | None, classes: bytes | None) -> dict[int, str]:
     """{id: class name} from the two masks; {} where the class mask is missing."""
     if mask is None or classes is None:
         return {}
-    ids, kinds = pictures.ids_of(mask), pictures.ids_of(classes)
+    ids, kinds = pictures.labels_of(mask), pictures.labels_of(classes)
     if ids is None or kinds is None or ids.shape != kinds.shape:
         return {}
-    found = {}
+    categories = {}
     for i in np.unique(ids):
         kind = int(np.bincount(kinds[ids == i]).argmax())
         if 0 < i < 255 and 0 < kind <= len(_CLASSES):
-            found[int(i)] = _CLASSES[kind - 1]
-    return found
+            categories[int(i)] = _CLASSES[kind - 1]
+    return categories

@@ -5,11 +5,14 @@ will do). A pixel holds the index of its instance; all instances of a photo are 
 """
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
-from data_prep import builder, pictures, report
+from data_prep import builder, records, report, schema
+from vosjax.datasets import layout
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """Pixel-ImageNet as stills."""
 
     name = "pixel_imagenet"
@@ -17,16 +20,16 @@ class Builder(builder.FolderBuilder, skip_registration=True):
     SPLITS = ("train",)
     PER_SHARD = 2000
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         photos = self.find("images", "train")
         folders = sorted(path for path in self.find("masks").iterdir() if path.is_dir())
         return [
             (f"{folder.name}/{path.stem}", dict(folder=str(photos / folder.name), mask=str(path)))
             for folder in folders
-            for path in pictures.listing(folder, (".png",))
+            for path in layout.listing(folder, (".png",))
         ]
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         kind, stem = name.split("/")
         files = [
             path
@@ -36,7 +39,7 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         if not files:
             notes.add(report.DAMAGED, f"{name} (no photo)")
             return
-        yield from builder.still_record(
+        yield from records.still(
             name,
             files[0].read_bytes(),
             pathlib.Path(unit["mask"]).read_bytes(),

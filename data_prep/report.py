@@ -1,6 +1,8 @@
 """What a preparation found and what it left out: notes, counts, a printed table, a report file."""
 
 import collections
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 MISSING = "missing mask"
 EMPTY = "empty object"
@@ -19,18 +21,24 @@ MANY = "more objects than a mask can hold"
 _SHOWN = 5  # examples of each kind in the table
 
 
+Summary = dict[str, Any]  # of one split, ready for JSON
+
+
 class Notes:
-    """Collects what was left out: `notes.add(kind, where)`."""
+    """Collects what was left out, as pairs (kind, where).
 
-    def __init__(self):
-        self.found = []
+    notes.add(report.DAMAGED, "bear/00077")
+    """
 
-    def add(self, kind, where):
+    def __init__(self) -> None:
+        self.pairs: list[tuple[str, str]] = []
+
+    def add(self, kind: str, where: str) -> None:
         """Notes that something of this kind happened at `where` (a name, a path, an id)."""
-        self.found.append((kind, str(where)))
+        self.pairs.append((kind, str(where)))
 
 
-def differences(counts, published):
+def differences(counts: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
     """Sentences that name where `counts` {what: number} differ from the published ones."""
     return [
         f"{counts.get(what, 0):,} {what}, {number:,} were published "
@@ -40,7 +48,13 @@ def differences(counts, published):
     ]
 
 
-def summary(title, *, counts, notes, published):
+def summary(
+    title: str,
+    *,
+    counts: Mapping[str, int],
+    notes: Iterable[tuple[str, str]],
+    published: Mapping[str, int],
+) -> Summary:
     """The report of one split as plain data, ready for JSON.
 
     Args:
@@ -49,7 +63,7 @@ def summary(title, *, counts, notes, published):
         notes: pairs (kind, where).
         published: {what: number} of the dataset's paper or site; may be empty.
     """
-    kinds = collections.defaultdict(list)
+    kinds: dict[str, list[str]] = collections.defaultdict(list)
     for kind, where in notes:
         kinds[kind].append(where)
     return dict(
@@ -58,12 +72,12 @@ def summary(title, *, counts, notes, published):
         published=dict(published),
         differences=differences(counts, published),
         left_out={
-            kind: dict(count=len(places), where=places) for kind, places in sorted(kinds.items())
+            kind: dict(count=len(names), where=names) for kind, names in sorted(kinds.items())
         },
     )
 
 
-def table(report):
+def table(report: Summary) -> str:
     """A `summary` as lines for a terminal."""
     lines = [
         report["title"],

@@ -6,46 +6,52 @@ objects of sets with graded masks.
 """
 
 import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from data_prep import builder, pictures, report
-from data_prep.errors import SourceError
+from data_prep import builder, records, report, schema
+from vosjax.datasets import layout
+from vosjax.datasets.decode import Labels
+from vosjax.errors import InputError
 
 BINARY = builder.Config("binary", "Levels from 128 on are one object.", binary=True)
 GREYS = builder.Config("greys", "Every level from 128 on is an object.", binary=False)
 
+Candidates = Sequence[tuple[str, tuple[str, ...]]]  # (folder below the source, endings)
 
-class SalientBuilder(builder.FolderBuilder, skip_registration=True):
-    """Stills with grey masks of the same stem; subclasses set `IMAGES` and `MASKS`.
 
-    `IMAGES`, `MASKS`: candidates of (folder, endings) below the source; `COUNT`: published stills.
+class SalientBuilder(builder.FolderBuilder):
+    """Stills with grey masks of the same stem.
+
+    Subclasses set `IMAGES` and `MASKS`, where the files may lie, and `COUNT`, the published number
+    of stills.
     """
 
     name = "salient"
     SPLITS = ("train",)
     PER_SHARD = 500
-    IMAGES: tuple = ()
-    MASKS: tuple = ()
+    IMAGES: Candidates = ()
+    MASKS: Candidates = ()
     COUNT = 0
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         images, mask_files = (self._files(kind) for kind in (self.IMAGES, self.MASKS))
         stems = {path.stem: str(path) for path in mask_files}
         return [(path.stem, dict(image=str(path), mask=stems.get(path.stem))) for path in images]
 
-    def _files(self, candidates):
+    def _files(self, candidates: Candidates) -> list[pathlib.Path]:
         for folder, endings in candidates:
-            files = pictures.listing(self.source / folder, endings)
+            files = layout.listing(self.source / folder, endings)
             if files:
                 return files
-        raise SourceError(
-            f"{self.source} is not a folder of {self.name}: expected "
-            f"{' or '.join(f'{f}/*{e[0]}' for f, e in candidates)} in it"
-        )
+        expected = " or ".join(f"{folder}/*{endings[0]}" for folder, endings in candidates)
+        raise InputError(f"{self.source} is not a folder of {self.name}: expected {expected} in it")
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         image = pathlib.Path(unit["image"]).read_bytes()
         mask = None
         if unit["mask"]:
@@ -54,10 +60,10 @@ class SalientBuilder(builder.FolderBuilder, skip_registration=True):
                 notes.add(report.DAMAGED_MASK, name)
                 return
             mask = self.ids(levels)
-        yield from builder.still_record(name, image, mask, notes)
+        yield from records.still(name, image, mask, notes)
 
-    def ids(self, levels):
-        """Label map uint8 [H, W] of grey levels [H, W]."""
+    def ids(self, levels: npt.NDArray[np.uint8]) -> Labels:
+        """Label map uint8 [H, W] of grey levels uint8 [H, W]."""
         if self.builder_config.binary:
             return (levels >= 128).astype(np.uint8)
         table = np.zeros(256, np.uint8)
@@ -65,16 +71,15 @@ class SalientBuilder(builder.FolderBuilder, skip_registration=True):
         table[objects] = np.arange(1, len(objects) + 1)
         return table[levels]
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"stills found": self.COUNT}
 
 
-def _levels(path):
-    """Grey levels uint8 [H, W] of a mask, whatever kind of picture it is, or None."""
+def _levels(path: str) -> npt.NDArray[np.uint8] | None:
+    """Grey levels uint8 [H, W] of a mask, whatever kind of picture it is; None if damaged."""
     try:
         with Image.open(path) as image:
-            return np.array(
-                image.convert("RGB").convert("L") if image.mode == "P" else image.convert("L")
-            )
+            colours = image.convert("RGB") if image.mode == "P" else image
+            return np.array(colours.convert("L"))
     except (OSError, SyntaxError):
         return None

@@ -1,23 +1,26 @@
 """The two schemas, one of stills and one of videos, and how a video is cut into records.
 
 Pictures and masks are stored encoded (JPEG or PNG bytes). A mask is an 8-bit palette or grey PNG
-whose pixel values are 0 background, 1..254 object ids, 255 ignored; the reader must decode it to
-indices, never to colours.
+(an opaque alpha channel does no harm) whose pixel values are 0 background, 1..254 object ids, 255
+ignored; it must be decoded to indices, never to colours (`vosjax.datasets.decode`).
 
 A video is cut into records of `CHUNK` frames, so that a clip of five frames reads one to three
 small records. Each record repeats what is known of the whole video, and the dataset's metadata
 (`metadata.json`) lists names and numbers of frames of all videos in the order of the records.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_prep.errors import SourceError
+from data_prep.pictures import Size
+from vosjax.errors import InputError
 
 CHUNK = 8  # frames in a record of a video
-IGNORE = 255
+
+Record = dict[str, Any]  # of the features below
 
 _bytes = tfds.features.Tensor(shape=(), dtype=np.object_)
 _numbers = tfds.features.Tensor(shape=(None,), dtype=np.int32)
@@ -64,10 +67,18 @@ class Frame(NamedTuple):
     name: str
     image: bytes
     mask: bytes
-    areas: dict
+    areas: dict[int, int]
 
 
-def still(name, *, image, mask, areas, size, categories):
+def still(
+    name: str,
+    *,
+    image: bytes,
+    mask: bytes,
+    areas: Mapping[int, int],
+    size: Size,
+    categories: Mapping[int, str],
+) -> Record:
     """A record of `STILL`; `areas` {id: pixels} of every object, `categories` {id: name}."""
     ids = sorted(areas)
     return dict(
@@ -82,24 +93,33 @@ def still(name, *, image, mask, areas, size, categories):
     )
 
 
-def video(name, frames, *, size, fps, categories, source_ids=None, listed=()):
+def video(
+    name: str,
+    frames: Sequence[Frame],
+    *,
+    size: Size,
+    fps: float,
+    categories: Mapping[int, str],
+    source_ids: Mapping[int, int] | None = None,
+    listed: Sequence[str] = (),
+) -> list[Record]:
     """The records of `VIDEO` of one video, in order.
 
     Args:
         name: unique in its split.
-        frames: list of `Frame`s in order of time.
+        frames: in order of time.
         size: (height, width) of all frames.
         fps: of the stored frames.
         categories: {id: name}.
-        source_ids: {id: number in the source}; None: they are the same.
+        source_ids: {id: number in the source}; None where they are the same.
         listed: names of the frames that the dataset scores or lists.
 
     Raises:
-        SourceError: two frames have one name.
+        InputError: two frames have one name.
     """
     names = [frame.name for frame in frames]
     if len(set(names)) < len(names):
-        raise SourceError(f"video {name} has two frames of one name: unpack the dataset again")
+        raise InputError(f"video {name} has two frames of one name: unpack the dataset again")
     ids = sorted({i for frame in frames for i in frame.areas})
     areas = np.array(
         [[frame.areas.get(i, 0) if frame.mask else -1 for i in ids] for frame in frames], np.int32

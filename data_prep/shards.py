@@ -15,6 +15,8 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
@@ -22,100 +24,123 @@ from tensorflow_datasets.core import example_serializer, naming
 from tqdm import tqdm
 
 from data_prep import report, schema
-from data_prep.errors import SourceError
+from data_prep.builder import FolderBuilder, Unit
+from vosjax.errors import InputError
+
+Path = str | os.PathLike[str]
+Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
+Job = dict[str, Any]  # settings, split, units, path: all that it takes to write a shard
+Part = dict[str, Any]  # found, counts, notes, videos: what is known of a shard that is written
+
+
+class Progress(Protocol):
+    """A progress bar."""
+
+    def update(self, n: float | None = 1) -> Any:
+        """Tells that n more units are done."""
+
+
+Run = Callable[[Sequence[Job], int, Progress], None]
 
 
 def prepare(
-    name,
+    name: str,
     *,
-    source,
-    output,
-    config=None,
-    splits=None,
-    workers=0,
-    exclude=(),
-    per_shard=None,
-    run=None,
-):
+    source: Path,
+    output: Path,
+    config: str | None = None,
+    splits: Iterable[str] | None = None,
+    workers: int = 0,
+    exclude: Collection[str] = (),
+    per_shard: int | None = None,
+    run: Run | None = None,
+) -> list[report.Summary]:
     """Prepares splits of a dataset and returns their reports (see `report.summary`).
+
+        prepare("davis/2017_480p", source="DAVIS", output="datasets", splits=["val"])
 
     Args:
         name: a module of this package, 'youtube_vos', or 'youtube_vos/2019' with the config.
         source: the folder as downloaded.
         output: the folder of TFDS datasets.
-        config: the variant; None: the first.
-        splits: names; None: those that the source holds.
-        workers: processes; 0: this one.
+        config: the variant; None takes the first.
+        splits: names; None takes those that the source holds.
+        workers: processes; 0 takes this one.
         exclude: names of units to leave out.
-        per_shard: units in a shard; None: the dataset's own.
-        run: how the shards are written, called as `run(jobs, workers, bar)`; None: processes.
+        per_shard: units in a shard; None takes the dataset's own number.
+        run: how the shards are written, called as `run(jobs, workers, bar)`; None takes processes.
 
     Raises:
-        SourceError: the source or what was asked for does not fit.
+        InputError: the source or what was asked for does not fit.
     """
     name, _, variant = name.partition("/")
-    output = pathlib.Path(output)
     settings = dict(
         name=name, config=config or variant or None, source=str(source), exclude=sorted(exclude)
     )
     builder = built(settings)
-    reports = []
-    for split in splits or builder.present() or builder.SPLITS[:1]:  # the first: to say why not
-        reports.append(
-            _split(
-                builder,
-                settings,
-                split,
-                output,
-                workers=workers,
-                run=run or local,
-                per_shard=per_shard or builder.PER_SHARD,
-            )
+    return [
+        _split(
+            builder,
+            settings,
+            split,
+            pathlib.Path(output),
+            workers=workers,
+            run=run or local,
+            per_shard=per_shard or builder.PER_SHARD,
         )
-    return reports
+        for split in splits or builder.present() or builder.SPLITS[:1]  # the first: to say why not
+    ]
 
 
-def built(settings):
+def built(settings: Settings) -> FolderBuilder:
     """The builder of `settings` (name, config, source, exclude).
 
     Raises:
-        SourceError: there is no such dataset, variant or source folder.
+        InputError: there is no such dataset, variant or source folder.
     """
     here = pathlib.Path(__file__).parent
-    if not (here / f"{settings['name']}.py").is_file():
-        names = sorted(
-            file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text()
-        )
-        raise SourceError(f"there is no dataset {settings['name']!r}: there are {', '.join(names)}")
+    names = sorted(file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text())
+    if settings["name"] not in names:
+        raise InputError(f"there is no dataset {settings['name']!r}: there are {', '.join(names)}")
     if not pathlib.Path(settings["source"]).is_dir():
-        raise SourceError(f"there is no source folder {settings['source']}")
+        raise InputError(f"there is no source folder {settings['source']}")
     module = importlib.import_module(f"data_prep.{settings['name']}")
     configs = {config.name for config in module.Builder.BUILDER_CONFIGS}
     if settings["config"] is not None and settings["config"] not in configs:
-        raise SourceError(
+        raise InputError(
             f"{settings['name']} has no config {settings['config']!r}: it has "
             f"{', '.join(sorted(configs)) or 'none'}"
         )
     # A folder that does not exist, so that TFDS looks for no earlier dataset.
     nowhere = pathlib.Path(settings["source"]) / ".no-dataset"
-    return module.Builder(
+    builder: FolderBuilder = module.Builder(
         source=settings["source"],
         config=settings["config"],
         exclude=settings["exclude"],
         data_dir=nowhere,
     )
+    return builder
 
 
-def folder(builder, output):
+def folder(builder: FolderBuilder, output: Path) -> pathlib.Path:
     """Where a builder's dataset stands below `output`."""
     parts = [builder.name] + ([builder.builder_config.name] if builder.builder_config else [])
     return pathlib.Path(output).joinpath(*parts, str(builder.version))
 
 
-def _split(builder, settings, split, output, *, workers, per_shard, run):
+def _split(
+    builder: FolderBuilder,
+    settings: Settings,
+    split: str,
+    output: pathlib.Path,
+    *,
+    workers: int,
+    per_shard: int,
+    run: Run,
+) -> report.Summary:
     final = folder(builder, output)
     if split in _known(final):
-        before = json.loads((final / f"report-{split}.json").read_text())
+        before: report.Summary = json.loads((final / f"report-{split}.json").read_text())
         before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
         return before
     notes = report.Notes()
@@ -134,7 +159,9 @@ def _split(builder, settings, split, output, *, workers, per_shard, run):
     return _finish(builder, split, output, work, jobs, parts, notes)
 
 
-def _plan(work, settings, split, units, per_shard):
+def _plan(
+    work: pathlib.Path, settings: Settings, split: str, units: Sequence[Unit], per_shard: int
+) -> list[Job]:
     """The jobs of a split. Parts that other units or settings made are removed."""
     jobs = [
         dict(
@@ -145,8 +172,8 @@ def _plan(work, settings, split, units, per_shard):
         )
         for at in range(0, len(units), per_shard)
     ]
-    said = json.dumps([settings, split, per_shard, [name for name, _ in units]])
-    mark = hashlib.sha256(said.encode()).hexdigest()
+    plan = json.dumps([settings, split, per_shard, [name for name, _ in units]])
+    mark = hashlib.sha256(plan.encode()).hexdigest()
     if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == mark):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
@@ -154,17 +181,17 @@ def _plan(work, settings, split, units, per_shard):
     return jobs
 
 
-def _done(job):
+def _done(job: Job) -> pathlib.Path:
     return pathlib.Path(job["path"]).with_suffix(".json")
 
 
-def _write(path, text):
+def _write(path: pathlib.Path, text: str) -> None:
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     temp.write_text(text)
     os.replace(temp, path)
 
 
-def local(jobs, workers, bar):
+def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
     """Writes the shards of `jobs` in `workers` processes, or in this one."""
     if not workers:
         for job in jobs:
@@ -182,14 +209,15 @@ def local(jobs, workers, bar):
             raise
 
 
-def write_shard(job, tell=lambda count: None):
+def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
     """Writes one shard and, last, the JSON that says it is whole; returns its number of units."""
     builder = built(job["settings"])
     serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
     path = pathlib.Path(job["path"])
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}")
-    notes, videos = report.Notes(), []
+    notes = report.Notes()
+    videos: list[list[Any]] = []
     counts = dict(units=0, records=0, frames=0, masks=0, objects=0, bytes=0)
     writer = ArrayRecordWriter(str(temp), "group_size:1")
     try:
@@ -216,37 +244,46 @@ def write_shard(job, tell=lambda count: None):
         temp.unlink(missing_ok=True)
     _write(
         _done(job),
-        json.dumps(dict(found=len(job["units"]), counts=counts, notes=notes.found, videos=videos)),
+        json.dumps(dict(found=len(job["units"]), counts=counts, notes=notes.pairs, videos=videos)),
     )
     return len(job["units"])
 
 
-def _known(final):
+def _known(final: pathlib.Path) -> dict[str, Any]:
     """{split: SplitInfo} of a dataset that stands already."""
     if not (final / "dataset_info.json").is_file():
         return {}
     return dict(tfds.builder_from_directory(final).info.splits)
 
 
-def _finish(builder, split, output, work, jobs, parts, notes):
+def _finish(
+    builder: FolderBuilder,
+    split: str,
+    output: pathlib.Path,
+    work: pathlib.Path,
+    jobs: Sequence[Job],
+    parts: Sequence[Part],
+    notes: report.Notes,
+) -> report.Summary:
     """Moves the shards of a split to their place and writes what TFDS needs to read them."""
     final = folder(builder, output)
     filled = [(job, part) for job, part in zip(jobs, parts) if part["counts"]["records"]]
     if not filled:
         left_out = _summary(builder, split, parts, notes)["left_out"]
         why = ", ".join(f"{entry['count']} times {kind}" for kind, entry in left_out.items())
-        raise SourceError(f"nothing is left of split {split} in {builder.source}: {why}")
+        raise InputError(f"nothing is left of split {split} in {builder.source}: {why}")
     template = naming.ShardedFileTemplate(
         data_dir=final, dataset_name=builder.name, split=split, filetype_suffix="array_record"
     )
     final.mkdir(parents=True, exist_ok=True)
     for i, (job, _) in enumerate(filled):
-        place = template.sharded_filepath(shard_index=i, num_shards=len(filled))
+        shard = template.sharded_filepath(shard_index=i, num_shards=len(filled))
         if os.path.exists(job["path"]):  # not moved by an earlier run that was killed here
-            os.replace(job["path"], place)
+            os.replace(job["path"], shard)
     summed = _summary(builder, split, parts, notes)
     _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
-    infos, videos = _known(final), {}
+    infos = _known(final)
+    videos: dict[str, list[list[Any]]] = {}
     if infos:
         videos = dict(tfds.builder_from_directory(final).info.metadata["videos"])
     infos[split] = tfds.core.SplitInfo(
@@ -272,21 +309,23 @@ def _finish(builder, split, output, work, jobs, parts, notes):
     return summed
 
 
-def _summary(builder, split, parts, notes):
+def _summary(
+    builder: FolderBuilder, split: str, parts: Sequence[Part], notes: report.Notes
+) -> report.Summary:
     counts = {key: sum(part["counts"][key] for part in parts) for key in parts[0]["counts"]}
     noun = "videos" if builder.FEATURES is schema.VIDEO else "stills"
     shown = {
-        f"{noun} found": sum(part["found"] for part in parts) + len(notes.found),
+        f"{noun} found": sum(part["found"] for part in parts) + len(notes.pairs),
         f"{noun} kept": counts["units"],
         "objects": counts["objects"],
     }
     if noun == "videos":
         shown |= {"frames": counts["frames"], "masks": counts["masks"]}
     variant = f"/{builder.builder_config.name}" if builder.builder_config else ""
-    found = notes.found + [tuple(note) for part in parts for note in part["notes"]]
+    pairs = notes.pairs + [(kind, where) for part in parts for kind, where in part["notes"]]
     return report.summary(
         f"{builder.name}{variant} {split}",
         counts=shown,
-        notes=found,
+        notes=pairs,
         published=builder.published(split),
     )

@@ -6,32 +6,42 @@ above. A video whose frames have no tracks in the file (valid, test) is stored w
 
 import json
 import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from data_prep import builder, masks, report, schema
-from data_prep.errors import SourceError
+from data_prep import builder, masks, pictures, records, report, schema
+from vosjax.datasets.decode import Labels
+from vosjax.errors import InputError
 
 _MOST = 254
 
 
-class TracksBuilder(builder.FolderBuilder, skip_registration=True):
+class TracksBuilder(builder.FolderBuilder):
     """Videos from a JSON of tracks; subclasses define `files`."""
 
     name = "tracks"
     FEATURES = schema.VIDEO
     FPS = 6.0
 
-    def files(self, split):
-        """(the JSON file, the folder that its file names are relative to)."""
-        raise SourceError(f"{self.name} has no split {split}")
+    def files(self, split: str) -> tuple[pathlib.Path, pathlib.Path]:
+        """(the JSON file, the folder that its file names are relative to).
 
-    def units(self, split):
+        Raises:
+            InputError: the source has none.
+        """
+        raise InputError(f"{self.name} has no split {split}")
+
+    def units(self, split: str) -> list[builder.Unit]:
         path, images = self.files(split)
+        masks.coco()  # said at once where it is missing, not of every mask
         try:
             data = json.loads(path.read_text())
             kinds = {entry["id"]: entry["name"] for entry in data.get("categories", ())}
-            videos = {entry["id"]: (entry, []) for entry in data["videos"]}
+            videos: dict[int, tuple[Any, list[dict[str, Any]]]] = {
+                entry["id"]: (entry, []) for entry in data["videos"]
+            }
             for track in data.get("annotations") or ():
                 videos[track["video_id"]][1].append(
                     dict(
@@ -50,12 +60,12 @@ class TracksBuilder(builder.FolderBuilder, skip_registration=True):
                 for video, tracks in videos.values()
             ]
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise SourceError(
+            raise InputError(
                 f"{path} is no JSON of tracks ({error!r}): expected videos, "
                 "annotations with segmentations, categories"
             ) from error
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         tracks = unit["tracks"]
         if len(tracks) > _MOST:
             notes.add(report.MANY, f"{name}, {len(tracks)} tracks")
@@ -63,21 +73,19 @@ class TracksBuilder(builder.FolderBuilder, skip_registration=True):
         for i, track in enumerate(tracks, start=1):
             if any(entry is None for entry in track["segmentations"]):
                 notes.add(report.NULL, f"{name} object {i}")
+        segmentations = [track["segmentations"] for track in tracks]
         frames, size = [], None
-        for t, path in enumerate(unit["frames"]):
-            path = pathlib.Path(path)
+        for t, path in enumerate(map(pathlib.Path, unit["frames"])):
             where = f"{name}/{path.stem}"
             image = path.read_bytes() if path.is_file() else b""
-            found = builder.pictures.size_if_whole(image)
-            mask = b""
-            if tracks and found:
-                mask = self._painted(
-                    where, [track["segmentations"] for track in tracks], t, found, notes
-                )
-            frame, size = builder.frame(path.stem, image, mask, notes, size=size, where=where)
+            whole = pictures.size_if_whole(image)
+            mask: bytes | Labels = b""
+            if tracks and whole:
+                mask = _painted(where, segmentations, t, whole, notes)
+            frame, size = records.frame(path.stem, image, mask, notes, size=size, where=where)
             if frame is not None:
                 frames.append(frame)
-        yield from builder.video_records(
+        yield from records.joined(
             name,
             frames,
             notes,
@@ -88,12 +96,20 @@ class TracksBuilder(builder.FolderBuilder, skip_registration=True):
             announced=range(1, len(tracks) + 1),
         )
 
-    def _painted(self, where, segmentations, t, size, notes):
-        labels = np.zeros(size, np.uint8)
-        for i, track in enumerate(segmentations, start=1):
-            if t < len(track) and track[t] is not None:
-                try:
-                    labels[masks.from_segmentation(track[t], size)] = i
-                except SourceError:
-                    notes.add(report.DAMAGED_MASK, f"{where} object {i}")
-        return labels
+
+def _painted(
+    where: str,
+    segmentations: Sequence[Sequence[Any]],
+    t: int,
+    size: pictures.Size,
+    notes: report.Notes,
+) -> Labels:
+    """The label map of frame t."""
+    labels = np.zeros(size, np.uint8)
+    for i, track in enumerate(segmentations, start=1):
+        if t < len(track) and track[t] is not None:
+            try:
+                labels[masks.from_segmentation(track[t], size)] = i
+            except InputError:
+                notes.add(report.DAMAGED_MASK, f"{where} object {i}")
+    return labels

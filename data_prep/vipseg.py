@@ -7,18 +7,22 @@ third of VSPW's 15 per second.
 """
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from data_prep import builder, masks, pictures, report, schema
-from data_prep.errors import SourceError
+from data_prep import builder, masks, pictures, records, report, schema
+from vosjax.datasets import layout
+from vosjax.datasets.decode import IGNORE, Labels
+from vosjax.errors import InputError
 
 _STUFF = 125  # values below are classes, values above hold an instance
 _WRONG = 200
 _PUBLISHED = dict(train=2_806, val=343, test=387)
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """VIPSeg as videos, things and stuff as objects."""
 
     name = "vipseg"
@@ -30,7 +34,7 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         builder.Config("things", "Stuff is background.", stuff=False),
     ]
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         images, panoptic = self.find("imgs", "images"), self.find("panomasks")
         return [
             (
@@ -40,24 +44,24 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             for name in self.find(f"{split}.txt").read_text().split()
         ]
 
-    def records(self, name, unit, notes):
-        files = pictures.listing(pathlib.Path(unit["images"]))
-        folder = pathlib.Path(unit["masks"])
-        known, frames, size = {}, [], None
-        for file in files:
-            where, path = f"{name}/{file.stem}", folder / f"{file.stem}.png"
-            mask = b""
-            if path.is_file():
-                values = pictures.ids_of(path.read_bytes())
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
+        files = layout.video_files(name, pathlib.Path(unit["images"]), pathlib.Path(unit["masks"]))
+        known: dict[int, int] = {}  # {the source's value: id}
+        frames, size = [], None
+        for t, file in enumerate(files.frames):
+            where = f"{name}/{file.stem}"
+            mask: bytes | Labels | None = b""
+            if t in files.masks:
+                values = pictures.labels_of(files.masks[t].read_bytes())
                 mask = None if values is None else self._renumbered(values, known, where, notes)
             elif unit["dense"]:
                 notes.add(report.MISSING, where)
-            frame, size = builder.frame(
+            frame, size = records.frame(
                 file.stem, file.read_bytes(), mask, notes, size=size, where=where
             )
             if frame is not None:
                 frames.append(frame)
-        yield from builder.video_records(
+        yield from records.joined(
             name,
             frames,
             notes,
@@ -67,31 +71,37 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             source_ids={i: value for value, i in known.items()},
         )
 
-    def _renumbered(self, values, known, where, notes):
+    def _renumbered(
+        self,
+        values: pictures.LabelMap,
+        known: dict[int, int],
+        where: str,
+        notes: report.Notes,
+    ) -> Labels | None:
         """Label map uint8 [H, W]; `known` {value: id} grows by what is new."""
         values = values.astype(np.int32)
         if (values == _WRONG).any():
             notes.add(report.BUG, where)
         try:
-            places, found = masks.renumbered(values, void=(0, _WRONG))
-        except SourceError:
+            numbers, objects = masks.renumbered(values, void=(0, _WRONG))
+        except InputError:
             notes.add(report.MANY, where)
             return None
         table = np.zeros(256, np.uint8)
-        table[255] = 255
-        for place, value in found.items():
+        table[IGNORE] = IGNORE
+        for number, value in objects.items():
             if value < _STUFF and not self.builder_config.stuff:
                 continue
             if value not in known and len(known) == 254:
                 notes.add(report.MANY, f"{where} value {value}")
-                table[place] = 255
+                table[number] = IGNORE
                 continue
-            table[place] = known.setdefault(value, len(known) + 1)
-        return table[places]
+            table[number] = known.setdefault(value, len(known) + 1)
+        return table[numbers]
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"videos found": _PUBLISHED[split]}
 
 
-def _kind(value):
+def _kind(value: int) -> str:
     return f"stuff class {value}" if value < _STUFF else f"thing class {value // 100}"

@@ -8,17 +8,22 @@ follows them from frame to frame by overlap; where that is ambiguous pixels are 
 
 import json
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from data_prep import builder, components, pictures, schema
-from data_prep.errors import SourceError
+from data_prep import builder, components, records, report, schema
+from data_prep.pictures import LabelMap
+from vosjax.datasets import layout
+from vosjax.datasets.decode import IGNORE, Labels
+from vosjax.errors import InputError
 
-_VOID = (0, 255)
+_VOID = (0, IGNORE)
 _PUBLISHED = dict(train=2_806, val=343, test=387)
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """VSPW as videos."""
 
     name = "vspw"
@@ -30,7 +35,7 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         builder.Config("components", "Each connected part is an object.", components=True),
     ]
 
-    def units(self, split):
+    def units(self, split: str) -> list[builder.Unit]:
         path = self.find(f"{split}.txt")
         data = self.find("data")
         kinds = self._kinds()
@@ -39,57 +44,46 @@ class Builder(builder.FolderBuilder, skip_registration=True):
             for name in path.read_text().split()
         ]
 
-    def _kinds(self):
+    def _kinds(self) -> dict[int, str]:
         path = self.source / "label_num_dic_final.json"
         if not path.is_file():
             return {}
         try:
             return {int(number): name for name, number in json.loads(path.read_text()).items()}
         except (ValueError, AttributeError, TypeError) as error:
-            raise SourceError(
+            raise InputError(
                 f"{path} is no list of classes ({error!r}): expected name -> number"
             ) from error
 
-    def records(self, name, unit, notes):
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
         folder = pathlib.Path(unit["folder"])
-        files = pictures.listing(folder / "origin")
-        expected = [file.stem for file in files] if unit["masks"] else ()
+        files = layout.video_files(name, folder / "origin", folder / "mask")
+        expected = [file.stem for file in files.frames] if unit["masks"] else ()
         kinds = {i: unit["kinds"].get(i, f"class {i}") for i in range(1, 125)}
         if not self.builder_config.components:
-            yield from builder.folder_video(
-                name,
-                files,
-                folder / "mask",
-                notes,
-                fps=15.0,
-                expected=expected,
-                categories=kinds,
-                change=_regions,
+            yield from records.video(
+                files, notes, fps=15.0, expected=expected, categories=kinds, change=_regions
             )
             return
         follow = components.Follow()
-        records = list(
-            builder.folder_video(
-                name,
-                files,
-                folder / "mask",
-                notes,
-                fps=15.0,
-                expected=expected,
-                change=lambda labels: follow(_regions(labels)),
-            )
+        numbered = records.video(
+            files,
+            notes,
+            fps=15.0,
+            expected=expected,
+            change=lambda labels: follow(_regions(labels)),
         )
-        for record in records:
-            sources = [follow.classes[int(i)] for i in record["ids"]]
+        for record in list(numbered):  # all of them first: classes are known at the end
+            classes = [follow.classes[int(i)] for i in record["ids"]]
             yield dict(
                 record,
-                source_ids=np.array(sources, np.int32),
-                categories=[kinds[i] for i in sources],
+                source_ids=np.array(classes, np.int32),
+                categories=[kinds[i] for i in classes],
             )
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"videos found": _PUBLISHED[split]}
 
 
-def _regions(labels):
-    return np.where(np.isin(labels, _VOID), 255, labels).astype(np.uint8)
+def _regions(labels: LabelMap) -> Labels:
+    return np.where(np.isin(labels, _VOID), IGNORE, labels).astype(np.uint8)

@@ -4,6 +4,8 @@ Video names are those of YouTube-VOS, and videos of its validation set may be am
 them (`--exclude valid/meta.json`) before training what is scored there. Only train has masks.
 """
 
+import pathlib
+
 from data_prep import builder, tracks
 
 _PUBLISHED = {
@@ -12,7 +14,7 @@ _PUBLISHED = {
 }
 
 
-class Builder(tracks.TracksBuilder, skip_registration=True):
+class Builder(tracks.TracksBuilder):
     """YouTube-VIS as videos."""
 
     name = "youtube_vis"
@@ -22,7 +24,7 @@ class Builder(tracks.TracksBuilder, skip_registration=True):
         builder.Config(str(year), f"Release of {year}.", year=year) for year in (2021, 2019)
     ]
 
-    def files(self, split):
+    def files(self, split: str) -> tuple[pathlib.Path, pathlib.Path]:
         path = self.find(
             f"{split}/instances.json",
             f"{split}.json",
@@ -31,5 +33,5 @@ class Builder(tracks.TracksBuilder, skip_registration=True):
         )
         return path, self.find(f"{split}/JPEGImages", f"JPEGImages/{split}", "JPEGImages")
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"videos found": _PUBLISHED[self.builder_config.year][split]}

@@ -1,15 +1,17 @@
-"""YouTube-VOS: `{train,valid,test}/{JPEGImages,Annotations}/VIDEO/00005.*` and `meta.json`.
+"""YouTube-VOS: the folders `{train,valid,test}`, whose parts `vosjax.datasets.layout` knows.
 
 The `*_all_frames` configs take the frames at 30 per second of `SPLIT_all_frames/JPEGImages` with
 the masks and the listed frames of the sparse release (6 per second). In valid and test only the
 frames in which an object appears have a mask, which shows only what is new.
 """
 
-import json
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
-from data_prep import builder, pictures, report, schema
-from data_prep.errors import SourceError
+from data_prep import builder, records, report, schema
+from vosjax.datasets import layout
+from vosjax.errors import InputError
 
 _PUBLISHED = {
     2018: dict(train=3_471, valid=474, test=508),
@@ -17,7 +19,7 @@ _PUBLISHED = {
 }
 
 
-class Builder(builder.FolderBuilder, skip_registration=True):
+class Builder(builder.FolderBuilder):
     """YouTube-VOS as videos."""
 
     name = "youtube_vos"
@@ -35,52 +37,41 @@ class Builder(builder.FolderBuilder, skip_registration=True):
         for dense in (False, True)
     ]
 
-    def units(self, split):
-        sparse = self.find(split)
-        dense = self.builder_config.dense
-        images = (self.find(f"{split}_all_frames") if dense else sparse) / "JPEGImages"
-        path = sparse / "meta.json"
-        try:
-            videos = json.loads(path.read_text())["videos"]
-            return [
-                (
-                    name,
-                    dict(
-                        images=str(images / name),
-                        masks=str(sparse / "Annotations" / name),
-                        dense=split == "train",
-                        objects={
-                            int(i): (entry.get("category", ""), entry["frames"])
-                            for i, entry in videos[name]["objects"].items()
-                        },
-                    ),
-                )
-                for name in sorted(videos)
-            ]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(
-                f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> "
-                "name -> objects -> id -> category, frames"
-            ) from error
+    def units(self, split: str) -> list[builder.Unit]:
+        parts = layout.find(self.find(split), all_frames=self.builder_config.dense)
+        meta = layout.read_meta(parts.root)
+        if meta is None:
+            raise InputError(f"there is no {parts.root / 'meta.json'}: unpack the dataset again")
+        return [
+            (
+                name,
+                dict(
+                    images=str(parts.images / name),
+                    masks=str(parts.masks / name),
+                    dense=split == "train",
+                    objects=meta[name],
+                ),
+            )
+            for name in sorted(meta)
+        ]
 
-    def records(self, name, unit, notes):
-        listed = sorted({frame for _, frames in unit["objects"].values() for frame in frames})
-        files = pictures.listing(pathlib.Path(unit["images"]))
-        stems = {file.stem for file in files}
+    def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
+        objects: dict[int, layout.MetaObject] = unit["objects"]
+        listed = sorted({frame for entry in objects.values() for frame in entry.frames})
+        files = layout.video_files(name, pathlib.Path(unit["images"]), pathlib.Path(unit["masks"]))
+        stems = {file.stem for file in files.frames}
         for frame in listed:
             if frame not in stems:
                 notes.add(report.DAMAGED, f"{name}/{frame} (no picture)")
-        yield from builder.folder_video(
-            name,
+        yield from records.video(
             files,
-            pathlib.Path(unit["masks"]),
             notes,
             fps=30.0 if self.builder_config.dense else 6.0,
-            categories={i: category for i, (category, _) in unit["objects"].items()},
-            announced=unit["objects"],
+            categories={i: entry.category for i, entry in objects.items()},
+            announced=objects,
             expected=listed if unit["dense"] else (),
             listed=listed,
         )
 
-    def published(self, split):
+    def published(self, split: str) -> dict[str, int]:
         return {"videos found": _PUBLISHED[self.builder_config.year][split]}

@@ -9,7 +9,7 @@ from support import dataset_layouts as layouts
 
 from data_prep import components, pictures, shards
 from data_prep.__main__ import main
-from data_prep.errors import SourceError
+from vosjax.errors import InputError
 
 
 class Prepared:
@@ -59,7 +59,7 @@ def prepared(tmp_path_factory):
 
 
 def labels(data):
-    return pictures.ids_of(data)
+    return pictures.labels_of(data)
 
 
 # Videos of palette PNG
@@ -446,6 +446,6 @@ def test_wrong_names_and_folders_are_said_in_one_line(tmp_path, capsys, name, sa
 def test_a_split_of_which_nothing_is_left_is_refused(tmp_path):
     source = layouts.voc(tmp_path / "in")
     (source / "VOCdevkit/VOC2012/JPEGImages/2007_000001.jpg").unlink()
-    with pytest.raises(SourceError, match="nothing is left.*1 times damaged picture"):
+    with pytest.raises(InputError, match="nothing is left.*1 times damaged picture"):
         shards.prepare("pascal_voc", source=source, output=tmp_path / "out", splits=["train"])
     assert not (tmp_path / "out/pascal_voc").exists()

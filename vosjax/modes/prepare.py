@@ -4,7 +4,6 @@ import pathlib
 
 from data_prep import report, shards
 from data_prep.__main__ import names
-from data_prep.errors import SourceError
 from vosjax.errors import InputError
 
 
@@ -31,17 +30,14 @@ def run(config, options) -> int:
             print(f"{each['name']}: passed over, there is no {source}")
             continue
         exclude = each.get("exclude")
-        try:
-            reports = shards.prepare(
-                each["name"],
-                source=source,
-                output=options.output,
-                workers=config.workers,
-                splits=each.get("splits"),
-                exclude=names(str(root / exclude)) if exclude else (),
-            )
-        except SourceError as error:
-            raise InputError(str(error)) from error
+        reports = shards.prepare(
+            each["name"],
+            source=source,
+            output=options.output,
+            workers=config.workers,
+            splits=each.get("splits"),
+            exclude=names(str(root / exclude)) if exclude else (),
+        )
         for one in reports:
             print(report.table(one))
         done += 1
