@@ -25,9 +25,11 @@ Summary = dict[str, Any]  # of one split, ready for JSON
 
 
 class Notes:
-    """Collects what was left out, as pairs (kind, where).
+    """Collects what was left out.
 
-    notes.add(report.DAMAGED, "bear/00077")
+        notes.add(report.DAMAGED, "bear/00077")
+
+    `pairs` are the notes as (kind, where), in order.
     """
 
     def __init__(self) -> None:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosjax.data import photos, stills, types
+from vosjax.data import photos, types
+from vosjax.data.recipes import composed
 from vosjax.data.synthetic import motion, rendered, sprites
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.synthetic.sample import sample_clip
+from vosjax.datasets import decode
 
 SPEC = types.ClipSpec(3, 72, 88)
 
@@ -41,8 +43,8 @@ def folder(tmp_path_factory):
 def _source(kind, folder):
     if kind == "rendered":
         return rendered.Rendered()
-    return stills.Stills(
-        photos.pairs(folder), stills.StillsSettings(coherent=float(kind == "coherent"))
+    return composed.Stills(
+        photos.pairs(folder), composed.StillsSettings(coherent=float(kind == "coherent"))
     )
 
 
@@ -157,9 +159,11 @@ def test_rendered_clips_occlude_objects():
 
 
 def test_masks_sit_on_their_pixels(folder):
-    source = stills.Stills(
+    source = composed.Stills(
         photos.pairs(folder),
-        stills.StillsSettings(coherent=0.0, merge=0.0, colour=stills.colours.Colour(*[0.0] * 10)),
+        composed.StillsSettings(
+            coherent=0.0, merge=0.0, colour=composed.colours.Colour(*[0.0] * 10)
+        ),
     )
     for seed in range(4):
         clip = source.clip(0, np.random.default_rng(seed), SPEC._replace(shuffle=False))
@@ -203,7 +207,7 @@ def test_salient_mask_of_0_and_255_is_one_object(tmp_path):
     mask = np.zeros((8, 8), np.uint8)
     mask[:4] = 255
     Image.fromarray(mask).save(tmp_path / "m.png")
-    assert np.array_equal(np.unique(photos.read_mask(tmp_path / "m.png")), [0, 1])
+    assert np.array_equal(np.unique(decode.mask((tmp_path / "m.png").read_bytes())), [0, 1])
 
 
 def test_folder_without_pairs_is_refused(tmp_path):

@@ -10,9 +10,10 @@ from PIL import Image
 from support import dataset_layouts as layouts
 
 from vosjax.bench import clips
-from vosjax.data import device, pipeline, sheet
+from vosjax.data import pipeline, sheet
 from vosjax.errors import InputError
 from vosjax.modes import prepare, preview
+from vosjax.train import device
 
 
 def _options(**given):

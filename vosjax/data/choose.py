@@ -1,10 +1,44 @@
 """Which frames of a video make a clip: AOT's gaps and STCN's skips."""
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
+
+from vosjax.datasets.protocol import Header
+
+Indices = npt.NDArray[np.integer]
 
 
-def reflected(indices, count):
-    """Indices int [...] folded back into 0..count-1 at both ends (2(n-1) - i, repeatedly)."""
+class Candidates(NamedTuple):
+    """The frames of a video that a clip may be made of.
+
+    frames  int [A]     their indices, rising
+    areas   int [A, N]  pixels of each object in each of them
+    """
+
+    frames: Indices
+    areas: npt.NDArray[np.integer]
+
+
+def candidates(header: Header) -> Candidates:
+    """The annotated frames of a video.
+
+    Of a video without any object all frames, which are background then.
+    """
+    if not len(header.ids):
+        return Candidates(np.arange(header.length), np.zeros((header.length, 0), int))
+    frames = np.array(header.annotated, int)
+    return Candidates(frames, header.areas[frames])
+
+
+def reflected(indices: Indices, count: int) -> Indices:
+    """Indices int [...] folded back into 0..count-1 at both ends.
+
+        reflected(np.array([1, 2, 3, 4]), 3)  # [1, 2, 1, 0]
+
+    An index i from count on becomes 2 (count - 1) - i, repeatedly.
+    """
     if count == 1:
         return np.zeros_like(indices)
     period = 2 * (count - 1)
@@ -12,8 +46,19 @@ def reflected(indices, count):
     return np.minimum(indices, period - indices)
 
 
-def by_gaps(areas, frames, *, gap, rng, reverse=0.5, attempts=5, least=200):
-    """Places int [frames] in time order of a clip, by AOT's rule (its public training code).
+def by_gaps(
+    areas: npt.NDArray[np.integer],
+    frames: int,
+    *,
+    gap: int,
+    rng: np.random.Generator,
+    reverse: float = 0.5,
+    attempts: int = 5,
+    least: int = 200,
+) -> Indices:
+    """Indices int [frames] of a clip in time order, by AOT's rule (its public training code).
+
+        indices = by_gaps(areas, 5, gap=3, rng=np.random.default_rng(0))
 
     The video is turned round with probability `reverse`. The reference is a random frame with more
     than `least` object pixels (the first one if there is none); the others follow at gaps of
@@ -24,7 +69,10 @@ def by_gaps(areas, frames, *, gap, rng, reverse=0.5, attempts=5, least=200):
         areas: int [A, N], pixels of each object in each frame.
         frames: of the clip, the reference first.
         gap: the largest distance of two frames.
-        rng: a generator.
+        rng: makes the choices.
+        reverse: see above.
+        attempts: see above.
+        least: see above.
     """
     count = len(areas)
     order = np.arange(count)[::-1] if rng.random() < reverse else np.arange(count)
@@ -33,30 +81,36 @@ def by_gaps(areas, frames, *, gap, rng, reverse=0.5, attempts=5, least=200):
     for _ in range(attempts):
         reference = able[rng.integers(len(able))] if len(able) else 0
         steps = rng.integers(1, gap + 1, frames - 1)
-        places = reflected(np.concatenate([[reference], reference + np.cumsum(steps)]), count)
-        later = (areas[places[1:]] > 0).any(0) if frames > 1 else np.zeros(areas.shape[1], bool)
-        if not (later & (areas[places[0]] == 0)).any():
+        indices = reflected(np.concatenate([[reference], reference + np.cumsum(steps)]), count)
+        later = (areas[indices[1:]] > 0).any(0) if frames > 1 else np.zeros(areas.shape[1], bool)
+        if not (later & (areas[indices[0]] == 0)).any():
             break
-    return order[places]
+    return order[indices]
 
 
-def by_skip(count, frames, *, skip, rng, reverse=0.5):
-    """Places int [frames] of a clip in a video of `count` frames, by STCN's rule.
+def by_skip(
+    count: int, frames: int, *, skip: int, rng: np.random.Generator, reverse: float = 0.5
+) -> Indices:
+    """Indices int [frames] of a clip in a video of `count` frames, by STCN's rule.
+
+        indices = by_skip(27, 3, skip=5, rng=np.random.default_rng(0))
 
     The first frame lies at most at count - skip; each next one is 1..skip + 1 later, but the k-th
     at most at count - skip // k (caps may repeat a frame). Turned round with probability `reverse`.
     """
     skip = min(count, skip)
-    places = [int(rng.integers(count - skip + 1))]
-    places[0] = min(places[0], count - 1)
+    indices = [int(rng.integers(count - skip + 1))]
+    indices[0] = min(indices[0], count - 1)
     for k in range(1, frames):
         step = 1 + int(rng.integers(skip + 1))
-        places.append(min(places[-1] + step, count - skip // k, count - 1))
-    return np.array(places[::-1] if rng.random() < reverse else places)
+        indices.append(min(indices[-1] + step, count - skip // k, count - 1))
+    return np.array(indices[::-1] if rng.random() < reverse else indices)
 
 
-def skip_curriculum(steps, *, last=0.9):
+def skip_curriculum(steps: int, *, last: float = 0.9) -> tuple[tuple[int, int], ...]:
     """STCN's ((first step, skip), ...): 5, 10, 15, 20, 25 and at the end 5 again.
+
+        skip_curriculum(1000)  # ((0, 5), (100, 10), (200, 15), (300, 20), (400, 25), (900, 5))
 
     Args:
         steps: of the whole stage.

@@ -3,29 +3,38 @@
 `draw` fixes the numbers, `apply` uses them, so that frames can share them or not.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from vosjax.datasets.decode import Picture
+
 
 class Strength(NamedTuple):
-    """Half-widths of the factors' ranges around 1 (hue: around 0, share of a full turn), and
-    probabilities."""
+    """How strong the changes are.
+
+    brightness, contrast, saturation  half-widths of the factors' ranges around 1
+    hue     half-width around 0, a share of a full turn
+    jitter  probability of any of these four
+    grey    probability of a grey frame
+    blur    probability of a Gaussian blur, sigma 0.1..2 pixels
+    """
 
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
-    jitter: float = 1.0  # probability of any of the four
-    grey: float = 0.0  # probability
-    blur: float = 0.0  # probability of a Gaussian blur, sigma 0.1..2 pixels
+    jitter: float = 1.0
+    grey: float = 0.0
+    blur: float = 0.0
 
 
 class Drawn(NamedTuple):
     """Numbers for one or several frames: (kind, factor) in order, grey or not, sigma or 0."""
 
-    changes: tuple
+    changes: tuple[tuple[int, float], ...]
     grey: bool
     sigma: float
 
@@ -35,9 +44,14 @@ STATIC_V1 = Strength(0.1, 0.1, 0.1, 0.03)  # AOT's static clips
 V2 = Strength(0.4, 0.4, 0.2, 0.1, jitter=0.8, grey=0.2, blur=0.3)  # AOT's TRAIN_AUG_TYPE v2
 
 
-def draw(rng, strength):
-    """Random numbers of a `Strength`, as `Drawn`."""
-    changes = ()
+def draw(rng: np.random.Generator, strength: Strength) -> Drawn:
+    """Draws the numbers of a change.
+
+        frame = apply(frame, draw(rng, V2))
+
+    Frames that are to change alike share what is drawn.
+    """
+    changes: tuple[tuple[int, float], ...] = ()
     if rng.random() < strength.jitter:
         changes = tuple(
             (kind, float((kind != 3) + rng.uniform(-1, 1) * strength[kind]))
@@ -49,7 +63,7 @@ def draw(rng, strength):
     return Drawn(changes, bool(grey), sigma)
 
 
-def apply(frame, drawn):
+def apply(frame: Picture, drawn: Drawn) -> Picture:
     """The frame uint8 [H, W, 3] RGB with the changes of `drawn`; colours stay within 0..255."""
     for kind, factor in drawn.changes:
         frame = _CHANGES[kind](frame, factor)
@@ -60,26 +74,31 @@ def apply(frame, drawn):
     return frame
 
 
-def _brightness(frame, factor):
+def _brightness(frame: Picture, factor: float) -> Picture:
     return cv2.convertScaleAbs(frame, alpha=factor)
 
 
-def _contrast(frame, factor):
+def _contrast(frame: Picture, factor: float) -> Picture:
     mean = cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0]
     table = np.clip(np.arange(256) * factor + mean * (1 - factor), 0, 255).astype(np.uint8)
     return cv2.LUT(frame, table)
 
 
-def _saturation(frame, factor):
+def _saturation(frame: Picture, factor: float) -> Picture:
     matrix = factor * np.eye(3) + (1 - factor) * np.array([0.299, 0.587, 0.114])
     return cv2.transform(frame, matrix)
 
 
-def _hue(frame, turn):
+def _hue(frame: Picture, turn: float) -> Picture:
     hsv = cv2.cvtColor(frame, cv2.COLOR_RGB2HSV_FULL)
     shift = np.arange(256) + round(256 * turn)
     table = np.stack([shift % 256, np.arange(256), np.arange(256)], -1).astype(np.uint8)
     return cv2.cvtColor(cv2.LUT(hsv, table[None]), cv2.COLOR_HSV2RGB_FULL)
 
 
-_CHANGES = (_brightness, _contrast, _saturation, _hue)
+_CHANGES: tuple[Callable[[Picture, float], Picture], ...] = (
+    _brightness,
+    _contrast,
+    _saturation,
+    _hue,
+)

@@ -1,107 +1,146 @@
 """Photos with instance masks: list, read at working size, fill holes, cut objects out."""
 
 import functools
+import os
 import pathlib
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.data import types
 from vosjax.data.synthetic import sprites
 from vosjax.datasets import decode
+from vosjax.datasets.decode import Labels, Picture
 
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
+
+File = str | bytes  # a path, or the file's bytes
+
+
+class PhotoSource(Protocol):
+    """Photos by index: `source[i]` is (image, mask), paths or encoded bytes."""
+
+    def __len__(self) -> int:
+        """The number of photos."""
+
+    def __getitem__(self, index: int, /) -> tuple[File, File]:
+        """A photo's image and mask."""
+
+
+class Cutout(NamedTuple):
+    """An object cut out of a photo: its id, uint8 [h, w, 4] RGB and opacity, corner (x, y)."""
+
+    id: int
+    patch: npt.NDArray[np.uint8]
+    corner: tuple[int, int]
 
 
 class Photo(NamedTuple):
     """A photo at working size.
 
-    image   uint8 [h, w, 3]
-    ids     uint8 [h, w]     0 background, 1..n objects, 255 ignore
-    filled  uint8 [h, w, 3]  the photo without its objects
-    cutouts tuple of (id, patch uint8 [h', w', 4], corner (x, y)) in the order of the ids
+    image    uint8 [h, w, 3]
+    ids      uint8 [h, w]     0 background, 1..n objects, 255 ignored
+    filled   uint8 [h, w, 3]  the photo without its objects
+    cutouts  the objects, in the order of the ids
     """
 
-    image: np.ndarray
-    ids: np.ndarray
-    filled: np.ndarray
-    cutouts: tuple
+    image: Picture
+    ids: Labels
+    filled: Picture
+    cutouts: tuple[Cutout, ...]
 
 
-def pairs(folder):
+def pairs(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
     """The (image path, mask path) pairs of `folder`/images and `folder`/masks, by stem, sorted.
 
-    Raises ValueError when there is no pair.
+        pairs("stills")  # (('stills/images/0.jpg', 'stills/masks/0.png'), ...)
+
+    Raises:
+        ValueError: there is no pair.
     """
-    folder = pathlib.Path(folder)
-    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
+    root = pathlib.Path(folder)
+    masks = {path.stem: path for path in (root / "masks").glob("*.png")}
     images = sorted(
         path
-        for path in (folder / "images").glob("*")
+        for path in (root / "images").glob("*")
         if path.suffix.lower() in (".jpg", ".jpeg", ".png")
     )
-    found = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
-    if not found:
+    matched = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
+    if not matched:
         raise ValueError(
-            f"no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of one name; "
+            f"no stills in {root}: expected images/NAME.jpg with masks/NAME.png of one name; "
             "give another folder, or train on rendered clips only"
         )
-    return found
-
-
-def read_mask(path):
-    """Ids uint8 [h, w] of a palette or grey PNG, a path or its bytes; see `decode.mask`."""
-    if isinstance(path, bytes):
-        return decode.mask(path)
-    return decode.mask(pathlib.Path(path).read_bytes(), name=str(path))
+    return matched
 
 
 @functools.lru_cache(maxsize=128)
-def load(image_path, mask_path, *, short_side, least_area):
-    """The `Photo` of two files, its short side `short_side` pixels; 128 are kept in memory.
+def load(image: File, mask: File, *, short_side: int, least_area: float) -> Photo:
+    """The `Photo` of two files; the last 128 are kept in memory.
 
-    Objects under `least_area` (share of the photo) get no cutout. In place of paths the files'
-    bytes can be given. Raises ValueError for unreadable or unequal files.
+        photo = load("stills/images/0.jpg", "stills/masks/0.png", short_side=560, least_area=0.004)
+
+    Args:
+        image: a path, or the file's bytes.
+        mask: the same.
+        short_side: pixels of the photo's short side.
+        least_area: objects below this share of the photo get no cutout.
+
+    Raises:
+        ValueError: the files cannot be read, or differ in size.
     """
-    image, ids = read(image_path, mask_path, short_side=short_side)
+    picture, ids = read(image, mask, short_side=short_side)
     cutouts = tuple(
-        (int(i), *sprites.cut(image, ids == i))
+        Cutout(int(i), *sprites.cut(picture, ids == i))
         for i in types.visible_ids(ids, max(least_area * ids.size, 30))
     )
-    return Photo(image, ids, fill(image, ids > 0), cutouts)
+    return Photo(picture, ids, fill(picture, ids > 0), cutouts)
 
 
-def read(image_path, mask_path, *, short_side, enlarge=True):
-    """Image uint8 [h, w, 3] and ids 1..n uint8 [h, w], their short side `short_side` pixels.
+def read(
+    image: File, mask: File, *, short_side: int, enlarge: bool = True
+) -> tuple[Picture, Labels]:
+    """Image uint8 [h, w, 3] and ids 1..n uint8 [h, w] at working size.
 
-    Paths or the files' bytes; where not `enlarge`, smaller pictures stay as they are. Raises
-    ValueError for unreadable or unequal files.
+        image, ids = read("stills/images/0.jpg", "stills/masks/0.png", short_side=560)
+
+    Args:
+        image: a path, or the file's bytes.
+        mask: the same; a palette or grey PNG of ids, see `decode.mask`.
+        short_side: pixels of the short side.
+        enlarge: False leaves smaller pictures as they are.
+
+    Raises:
+        ValueError: the files cannot be read, or differ in size.
     """
-    ids, count = types.densify(read_mask(mask_path))
+    image_name = "a photo" if isinstance(image, bytes) else image
+    mask_name = "its mask" if isinstance(mask, bytes) else mask
+    ids, count = types.densify(decode.mask(_bytes(mask), name=mask_name))
     short_side = short_side if enlarge else min(short_side, *ids.shape)
     if count > _MOST:
         ids[(ids > _MOST) & (ids != types.IGNORE)] = 0
     reduce = min(ids.shape) >= 2 * short_side
-    given = isinstance(image_path, bytes)
-    data = image_path if given else pathlib.Path(image_path).read_bytes()
-    image_path, mask_path = ("a photo", "its mask") if given else (image_path, mask_path)
-    image = decode.image(data, reduce=1 + reduce, name=image_path)
+    picture = decode.image(_bytes(image), reduce=1 + reduce, name=image_name)
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
-    if image.shape[:2] != expected:
+    if picture.shape[:2] != expected:
         raise ValueError(
-            f"{image_path} and {mask_path} differ in size; expected a mask of the picture's size"
+            f"{image_name} and {mask_name} differ in size; expected a mask of the picture's size"
         )
     factor = short_side / min(ids.shape)
-    size = tuple(max(short_side, round(side * factor)) for side in ids.shape[::-1])
-    image = cv2.resize(
-        image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    height, width = (max(short_side, round(side * factor)) for side in ids.shape)
+    smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return (
+        cv2.resize(picture, (width, height), interpolation=smooth),
+        cv2.resize(ids, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
     )
-    return image, cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def fill(image, hole):
+def fill(image: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
     """The picture uint8 [h, w, 3] with the pixels of bool `hole` made up from their surroundings.
+
+        background = fill(image, ids > 0)
 
     Colour comes from a pyramid of weighted means, detail from the mirrored picture where that is
     not a hole.
@@ -126,3 +165,7 @@ def fill(image, hole):
     detail = image - cv2.GaussianBlur(image, (0, 0), 6).astype(np.float32)
     mirrored = np.where(hole[:, ::-1, None], 0, detail[:, ::-1])
     return np.where(hole[..., None], np.clip(smooth + mirrored, 0, 255), image).astype(np.uint8)
+
+
+def _bytes(file: File) -> bytes:
+    return file if isinstance(file, bytes) else pathlib.Path(file).read_bytes()

@@ -2,6 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import cv2
 import grain
@@ -9,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
-from vosjax.data.stills import Stills, StillsSettings
+from vosjax.data.recipes.composed import Stills, StillsSettings
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.synthetic.rendered import Rendered, RenderedSettings
 from vosjax.errors import InputError
@@ -52,89 +55,144 @@ class ClipsConfig:
     phases: tuple = ()
 
 
-def sources(config):
-    """The (weight, source) pairs of a `ClipsConfig` without its phases.
+Weighted = Sequence[tuple[float, types.ClipSource]]
+Batch = dict[str, Any]  # of arrays, see `clips`
 
-    A source has `len` and `clip(index, rng, spec)`.
+
+def sources(config: ClipsConfig) -> list[tuple[float, types.ClipSource]]:
+    """The (weight, source of clips) pairs of a config without its phases.
+
+    Raises:
+        InputError: there is no source, or one cannot be opened.
     """
-    out = sets.weighted(config)
-    crowd = dict(crowd=config.crowd) if config.crowd else {}
+    weighted = sets.weighted(config)
+    stills, rendered = config.stills_settings, config.rendered_settings
+    if config.crowd:
+        stills = dataclasses.replace(stills, crowd=config.crowd)
+        rendered = dataclasses.replace(rendered, crowd=config.crowd)
     if config.stills is not None and config.stills_weight > 0:
-        settings = dataclasses.replace(config.stills_settings, **crowd)
-        settings = scenes.livelier(settings, config.motion)
-        out.append((config.stills_weight, Stills(photos.pairs(config.stills), settings)))
+        pairs = photos.pairs(config.stills)
+        source = Stills(pairs, scenes.livelier(stills, config.motion))
+        weighted.append((config.stills_weight, source))
     if config.rendered_weight > 0:
-        settings = dataclasses.replace(config.rendered_settings, **crowd)
-        out.append((config.rendered_weight, Rendered(scenes.livelier(settings, config.motion))))
-    if not out:
+        weighted.append(
+            (config.rendered_weight, Rendered(scenes.livelier(rendered, config.motion)))
+        )
+    if not weighted:
         raise InputError(
             f"no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, "
             f"rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a "
             "positive rendered_weight"
         )
-    return out
+    return weighted
 
 
-def clips(config, *, seed, batch, start_step=0, host=0, hosts=1, workers=0, threads=0):
+def clips(
+    config: ClipsConfig,
+    *,
+    seed: int,
+    batch: int,
+    start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
+    workers: int = 0,
+    threads: int = 0,
+) -> Generator[Batch]:
     """An endless iterator of batches for training steps start_step, start_step + 1, ...
 
-    Each is a dict of arrays: frames uint8 [B, T, H, W, 3], labels uint8 [B, T, H, W], live bool [B,
-    max_objects], objects int32 [B] (see `types`).
-
-      batch    clips in a step over all hosts; this host gets the B = batch / hosts rows host,
-               host + hosts, ...
-      workers  processes that make clips; 0: none
-      threads  threads in each process that make clips ahead of time; 0: made when asked for
+        with contextlib.closing(clips(ClipsConfig(), seed=0, batch=4)) as batches:
+            next(batches)["frames"].shape  # (4, 5, 465, 465, 3)
 
     Step n is the same for any number of workers, threads and hosts and for any start_step. Close
-    the iterator when it is no longer needed. Raises ValueError for settings that do not fit
-    together.
+    the iterator when it is no longer needed.
+
+    Args:
+        config: what the clips are made of.
+        seed: of all random numbers.
+        batch: clips in a step over all hosts; this host gets the B = batch / hosts rows host,
+            host + hosts, ...
+        start_step: the first step.
+        host: number of this host.
+        hosts: their count.
+        workers: processes that make clips; 0 for none.
+        threads: threads in each process that make clips ahead of time; 0 makes them when asked for.
+
+    Yields:
+        A dict of arrays: frames uint8 [B, T, H, W, 3], labels uint8 [B, T, H, W], live bool [B,
+        max_objects], objects int32 [B] (see `types`).
+
+    Raises:
+        ValueError: settings that do not fit together.
     """
-    options = dict(seed=seed, batch=batch, host=host, hosts=hosts, workers=workers, threads=threads)
     _check(batch, host, hosts)
     parts = [(start, sources(part), spec_of(part)) for start, part in phased(config)]
+    stream = functools.partial(
+        mixed, seed=seed, batch=batch, host=host, hosts=hosts, workers=workers, threads=threads
+    )
     if len(parts) == 1:
-        return mixed(*parts[0][1:], start_step=start_step, **options)
-    return _one_after_another(parts, start_step, options)
+        _, weighted, spec = parts[0]
+        return stream(weighted, spec, start_step=start_step)
+    return _one_after_another(parts, start_step, stream)
 
 
-def spec_of(config):
-    """The `ClipSpec` of a `ClipsConfig`."""
+def spec_of(config: ClipsConfig) -> types.ClipSpec:
+    """The shape of a config's clips."""
     return types.ClipSpec(
         config.frames, config.height, config.width, config.max_objects, config.shuffle
     )
 
 
-def phased(config):
-    """[(first step, `ClipsConfig` without phases)] of a config, by rising steps, from 0 on."""
-    out = [(0, dataclasses.replace(config, phases=()))]
+def phased(config: ClipsConfig) -> list[tuple[int, ClipsConfig]]:
+    """[(first step, config without phases)] of a config, by rising steps, from 0 on.
+
+        phased(ClipsConfig(phases=(dict(start=100, plain=True),)))[1][1].plain  # True
+
+    Raises:
+        InputError: a phase without a rising `start`, or with a field that there is not.
+    """
+    phases = [(0, dataclasses.replace(config, phases=()))]
     known = {field.name for field in dataclasses.fields(config)} - {"phases"}
-    for changes in config.phases:
-        changes = dict(changes)
+    for phase in config.phases:
+        changes = dict(phase)
         start = changes.pop("start", None)
         unknown = sorted(set(changes) - known)
-        if not isinstance(start, int) or start <= out[-1][0] or unknown:
+        if not isinstance(start, int) or start <= phases[-1][0] or unknown:
             raise InputError(
                 f"phase {start} of the clips ({', '.join(unknown) or 'start'}): expected a whole "
-                f"number `start` above {out[-1][0]} and fields of ClipsConfig"
+                f"number `start` above {phases[-1][0]} and fields of ClipsConfig"
             )
-        out.append((start, dataclasses.replace(out[0][1], **changes)))
-    return out
+        phases.append((start, dataclasses.replace(phases[0][1], **changes)))
+    return phases
 
 
-def _one_after_another(parts, step, options):
+def _one_after_another(
+    parts: Sequence[tuple[int, Weighted, types.ClipSpec]],
+    step: int,
+    mix: Callable[..., Generator[Batch]],
+) -> Generator[Batch]:
     ends = [start for start, _, _ in parts[1:]] + [None]
     for (_, weighted, spec), end in zip(parts, ends):
         if end is not None and step >= end:
             continue
-        with contextlib.closing(mixed(weighted, spec, start_step=step, **options)) as stream:
+        with contextlib.closing(mix(weighted, spec, start_step=step)) as stream:
             while end is None or step < end:
                 yield next(stream)
                 step += 1
 
 
-def mixed(weighted, spec, *, seed, batch, start_step=0, host=0, hosts=1, workers=0, threads=0):
-    """`clips` for any list of (weight, source) and a `ClipSpec`."""
+def mixed(
+    weighted: Weighted,
+    spec: types.ClipSpec,
+    *,
+    seed: int,
+    batch: int,
+    start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
+    workers: int = 0,
+    threads: int = 0,
+) -> Generator[Batch]:
+    """`clips` for any list of (weight, source) pairs and the clips' shape."""
     _check(batch, host, hosts)
     parts = [
         _stream(source, spec, seed=int(np.random.SeedSequence([seed, i]).generate_state(1)[0]))
@@ -157,7 +215,7 @@ def mixed(weighted, spec, *, seed, batch, start_step=0, host=0, hosts=1, workers
     return _iterate(stream)
 
 
-def _check(batch, host, hosts):
+def _check(batch: int, host: int, hosts: int) -> None:
     if batch < 1 or batch % hosts or not 0 <= host < hosts:
         raise InputError(
             f"batch {batch} for host {host} of {hosts}; expected a positive multiple of the number "
@@ -168,14 +226,14 @@ def _check(batch, host, hosts):
 class _Make:
     """Calls a source; a class because processes need something that can be pickled by name."""
 
-    def __init__(self, source, spec):
+    def __init__(self, source: types.ClipSource, spec: types.ClipSpec) -> None:
         self.source, self.spec = source, spec
 
-    def __call__(self, index, rng):
+    def __call__(self, index: int, rng: np.random.Generator) -> types.Clip:
         return self.source.clip(int(index), rng, self.spec)
 
 
-def _stream(source, spec, *, seed):
+def _stream(source: types.ClipSource, spec: types.ClipSpec, *, seed: int) -> Any:
     return (
         grain.MapDataset.range(len(source))
         .seed(seed)
@@ -185,7 +243,7 @@ def _stream(source, spec, *, seed):
     )
 
 
-def _iterate(stream):
+def _iterate(stream: Any) -> Generator[Batch]:
     iterator = iter(stream)
     try:
         yield from iterator
@@ -193,5 +251,5 @@ def _iterate(stream):
         iterator.close()
 
 
-def _one_thread(worker, workers):
+def _one_thread(worker: int, workers: int) -> None:
     cv2.setNumThreads(0)

@@ -5,10 +5,17 @@ import importlib
 import pathlib
 import pkgutil
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from vosjax.data import photos, recipes
-from vosjax.datasets import folders
+from vosjax.data.types import ClipSource
+from vosjax.datasets import catalog, folders, layout
+from vosjax.datasets.protocol import Source
 from vosjax.errors import InputError
+
+if TYPE_CHECKING:
+    from vosjax.data.pipeline import ClipsConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,98 +46,119 @@ class DatasetConfig:
     only: str = ""
 
 
-def opened(each, root=""):
-    """(source, whether it is of photos) of a `Set`; `root` is where relative folders stand.
+class Dataset(NamedTuple):
+    """A data set that is open: a source of videos or one of photos, the other is None."""
+
+    videos: Source | None
+    photos: photos.PhotoSource | None
+
+
+def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
+    """Opens a data set.
+
+        open_dataset(DatasetConfig("DAVIS", split="train", repeat=5)).videos.names
+
+    Args:
+        dataset: what is opened.
+        root: where relative folders stand.
 
     Raises:
-        InputError: the folder is missing or of no known kind; no such split; `only` is no regular
-            expression, fits no name, or is asked of a prepared dataset.
+        InputError: the folder is missing or of no known kind; no such split; no mask at all;
+            `only` is no regular expression, fits no name, or is asked of a prepared dataset.
     """
-    folder = pathlib.Path(root) / each.folder
+    folder = pathlib.Path(root) / dataset.folder
     if not folder.is_dir():
         raise InputError(
             f"there is no folder {folder}: correct the set's folder, or the root of the sets"
         )
-    if folders.is_layout(folder):
-        source = folders.Folder(str(folder), split=each.split, resolution=each.resolution)
-        if each.only:
-            names = _chosen(each, [source.header(i).name for i in range(len(source))])
-            source = dataclasses.replace(source, names=tuple(names))
-        return source, False
+    if layout.is_layout(folder):
+        source = folders.annotated(
+            folders.Folder(str(folder), split=dataset.split, resolution=dataset.resolution)
+        )
+        if dataset.only:
+            names = tuple(_matching(dataset, source.names))
+            source = dataclasses.replace(source, videos=names)
+        return Dataset(source, None)
     if (folder / "images").is_dir():
         pairs = photos.pairs(folder)
-        if each.only:
-            chosen = set(_chosen(each, [pathlib.Path(image).stem for image, _ in pairs]))
+        if dataset.only:
+            chosen = set(_matching(dataset, [pathlib.Path(image).stem for image, _ in pairs]))
             pairs = tuple(pair for pair in pairs if pathlib.Path(pair[0]).stem in chosen)
-        return pairs, True
-    from vosjax.datasets import prepared  # imports TFDS, which takes a second
-
-    if not prepared.is_prepared(folder):
+        return Dataset(None, pairs)
+    if not catalog.is_prepared(folder):
         raise InputError(
             f"{folder} is no data set: expected a prepared one (dataset_info.json), "
             "JPEGImages and Annotations, or images and masks"
         )
-    if each.only:
+    if dataset.only:
         raise InputError(
             f"the set {folder} is prepared, and its videos cannot be chosen by name: "
             "leave `only` away, or prepare the ones that are wanted"
         )
-    source = prepared.opened(folder, each.split or "train")
-    return source, isinstance(source, prepared.Photos)
+    from vosjax.datasets import prepared  # imports TFDS, which takes a second
+
+    split = prepared.open_split(folder, dataset.split or "train")
+    if isinstance(split, prepared.Photos):
+        return Dataset(None, split)
+    return Dataset(split, None)
 
 
-def of_config(config):
-    """The `Set`s of a `pipeline.ClipsConfig`, which may be dicts of their fields there."""
+def of_config(config: "ClipsConfig") -> list[DatasetConfig]:
+    """The data sets of a config, which may be dicts of their fields there."""
     return [
-        each if isinstance(each, DatasetConfig) else DatasetConfig(**dict(each))
-        for each in config.sets
+        dataset if isinstance(dataset, DatasetConfig) else DatasetConfig(**dict(dataset))
+        for dataset in config.sets
     ]
 
 
-def _chosen(each, names):
-    """The names in which `each.only` is found."""
-    try:
-        found = [name for name in names if re.search(each.only, name)]
-    except re.error as error:
-        raise InputError(
-            f"the set {each.folder} takes only {each.only!r}, which is no regular "
-            f"expression: {error}"
-        ) from error
-    if not found:
-        raise InputError(
-            f"the set {each.folder} takes only {each.only!r}, which is found in no "
-            f"name; names look like {names[0]!r}"
-        )
-    return found
-
-
-def weighted(config):
-    """The (weight, source of clips) pairs of the sets of a `pipeline.ClipsConfig`.
+def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
+    """The (weight, source of clips) pairs of a config's data sets.
 
     The weights add up to `config.sets_weight`.
 
     Raises:
         InputError: a set cannot be opened, no set weighs anything, or there is no such recipe.
     """
-    names = sorted(found.name for found in pkgutil.iter_modules(recipes.__path__))
+    names = sorted(
+        module.name
+        for module in pkgutil.iter_modules(recipes.__path__)
+        if not module.name.startswith("_")
+    )
     if config.recipe not in names:
         raise InputError(
             f"there is no recipe {config.recipe!r} for clips: there are {', '.join(names)}"
         )
     recipe = importlib.import_module(f"vosjax.data.recipes.{config.recipe}")
-    out = []
-    for each in of_config(config):
-        source, of_photos = opened(each, config.root)
-        if isinstance(source, folders.Folder) and not source.annotated():
-            raise InputError(
-                f"{source.root} has no mask at all: training needs Annotations/VIDEO/"
-                "FRAME.png of the frames' names"
-            )
-        weight = len(source) * each.repeat if each.weight is None else each.weight
+    sources: list[tuple[float, ClipSource]] = []
+    for dataset in of_config(config):
+        videos, stills = open_dataset(dataset, config.root)
+        count = len(stills if videos is None else videos)  # type: ignore[arg-type]
+        weight = count * dataset.repeat if dataset.weight is None else dataset.weight
         if weight > 0:
-            make = recipe.of_photos if of_photos else recipe.of_videos
-            out.append((weight, make(source, each, config)))
-    total = sum(weight for weight, _ in out)
+            source = (
+                recipe.of_photos(stills, dataset, config)
+                if videos is None
+                else recipe.of_videos(videos, dataset, config)
+            )
+            sources.append((weight, source))
+    total = sum(weight for weight, _ in sources)
     if config.sets and not total:
         raise InputError("no data set weighs anything: give one a positive weight")
-    return [(config.sets_weight * weight / total, source) for weight, source in out]
+    return [(config.sets_weight * weight / total, source) for weight, source in sources]
+
+
+def _matching(dataset: DatasetConfig, names: Sequence[str]) -> list[str]:
+    """The names in which `dataset.only` is found."""
+    try:
+        matching = [name for name in names if re.search(dataset.only, name)]
+    except re.error as error:
+        raise InputError(
+            f"the set {dataset.folder} takes only {dataset.only!r}, which is no regular "
+            f"expression: {error}"
+        ) from error
+    if not matching:
+        raise InputError(
+            f"the set {dataset.folder} takes only {dataset.only!r}, which is found in no "
+            f"name; names look like {names[0]!r}"
+        )
+    return matching

@@ -1,24 +1,31 @@
 """A picture of what the network sees: clips as rows of a contact sheet, masks and ids laid over."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from vosjax.data.types import IGNORE
+from vosjax.data.types import IGNORE, Clip, Labels
+from vosjax.datasets.decode import Picture
 from vosjax.io.palette import DAVIS, overlay
 
 _GAP = 4  # pixels between frames
 _LINE = 18  # pixels for the words above a row
 
 
-def contact_sheet(clips, *, width=240, titles=None):
+def contact_sheet(
+    clips: Sequence[Clip], *, width: int = 240, titles: Sequence[str] | None = None
+) -> Picture:
     """A sheet uint8 [H, W, 3] with a row for each clip (see `types`) and a column for each frame.
+
+        Image.fromarray(contact_sheet([sample_clip()])).save("sheet.png")
 
     Objects are tinted and bear their slot's number; ignored pixels are hatched.
 
     Args:
         clips: dicts of frames, labels, objects; all of one shape.
         width: pixels of a frame on the sheet.
-        titles: words above each row; None: the number of objects.
+        titles: words above each row; None tells the number of objects.
     """
     count, high, wide = clips[0]["labels"].shape
     height = max(1, round(high * width / wide))
@@ -43,7 +50,7 @@ def contact_sheet(clips, *, width=240, titles=None):
     return sheet
 
 
-def _tile(frame, labels, size):
+def _tile(frame: Picture, labels: Labels, size: tuple[int, int]) -> Picture:
     frame = cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA)
     labels = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     ignored = labels == IGNORE

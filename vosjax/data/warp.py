@@ -1,13 +1,21 @@
-"""AOT's warp of a photo (arXiv 2106.02638 and its public code): every frame shows it anew."""
+"""AOT's warp of a photo (arXiv 2106.02638 and its public code): every frame shows it anew.
+
+Transforms are float [3, 3] or [2, 3] and map a photo's pixels to a frame's.
+"""
 
 import dataclasses
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.data.synthetic import motion
+from vosjax.data.types import ClipSpec, Labels, RawClip
+from vosjax.datasets.decode import Picture
 
 FILL = (124, 116, 104)  # the mean colour, which AOT puts where a picture shows nothing
+
+Transform = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +32,12 @@ class Warp:
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
 
 
-def warped(photo, rng, spec, warp):
+def warped(
+    photo: tuple[Picture, Labels], rng: np.random.Generator, spec: ClipSpec, warp: Warp
+) -> RawClip:
     """AOT's static clip of one photo (image, ids): frames and raw labels.
+
+        frames, labels = warped((image, ids), rng, ClipSpec(3, 465, 465), Warp())
 
     All transforms of a frame make one warp.
     """
@@ -36,29 +48,50 @@ def warped(photo, rng, spec, warp):
     frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
     labels = np.empty((spec.frames, spec.height, spec.width), np.uint8)
     for t in range(spec.frames):
-        place = whole
+        transform = whole
         if t > 0:
             if rng.random() < warp.frame_flip:
-                place = mirror @ place
+                transform = mirror @ transform
             moved = motion.linear(
                 rng.uniform(-1, 1) * warp.angle,
                 rng.uniform(*warp.scale),
                 shear=np.tan(np.deg2rad(rng.uniform(-1, 1) * warp.shear)),
             )
             x, y = rng.uniform(-1, 1, 2) * warp.shift * (width, height)
-            place = motion.shift(x, y) @ motion.about((width / 2, height / 2), moved) @ place
+            moved = motion.about((width / 2, height / 2), moved)
+            transform = motion.shift(x, y) @ moved @ transform
         crop = resized_crop(
-            rng, ids.shape, (spec.height, spec.width), area=warp.crop_area, aspect=warp.crop_aspect
+            rng,
+            (height, width),
+            (spec.height, spec.width),
+            area=warp.crop_area,
+            aspect=warp.crop_aspect,
         )
-        place = (crop @ place)[:2]
-        out = (spec.width, spec.height)
-        frames[t] = cv2.warpAffine(image, place, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
-        labels[t] = cv2.warpAffine(ids, place, out, flags=cv2.INTER_NEAREST, borderValue=0)
+        matrix, out = (crop @ transform)[:2], (spec.width, spec.height)
+        frames[t] = cv2.warpAffine(image, matrix, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
+        labels[t] = cv2.warpAffine(ids, matrix, out, flags=cv2.INTER_NEAREST, borderValue=0)
     return frames, labels
 
 
-def resized_crop(rng, shape, size, *, area, aspect):
-    """RandomResizedCrop as a matrix: a window of random area and aspect, stretched to the frame."""
+def resized_crop(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+    *,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+) -> Transform:
+    """torchvision's RandomResizedCrop as a matrix [3, 3].
+
+        matrix = resized_crop(rng, (480, 854), (384, 384), area=(0.36, 1.0), aspect=(3 / 4, 4 / 3))
+
+    Args:
+        rng: draws the window.
+        shape: (height, width) of the picture.
+        size: (height, width) of the frame that the window is stretched to.
+        area: the range of the window's area, shares of the picture's.
+        aspect: the range of the window's width over its height.
+    """
     height, width = shape
     for _ in range(10):
         pixels = height * width * rng.uniform(*area)

@@ -35,12 +35,14 @@ Record = dict[str, Any]  # the content of a JSON file
 
 
 class Writer:
-    """Writes the files of one video as its frames come, and its record when all are written.
+    """Writes the files of one video as its frames come.
 
-    writer = Writer("runs/davis", video, ids=(1, 2))
-    for output in outputs:
-        writer.write(output)
-    writer.finish({"name": video.name})
+        writer = Writer("runs/davis", video, ids=(1, 2))
+        for output in outputs:
+            writer.write(output)
+        writer.finish({"name": video.name})
+
+    The record, which makes the video complete, is written last.
     """
 
     def __init__(self, folder: Folder, video: EvalVideo, ids: tuple[int, ...]) -> None:

@@ -16,11 +16,11 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax.data import pipeline
-from vosjax.data.device import to_device
 from vosjax.data.synthetic import rendered
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, validate
+from vosjax.train.device import to_device
 from vosjax.types import Model
 
 

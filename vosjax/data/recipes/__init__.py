@@ -1,5 +1,10 @@
 """How a network's authors made clips: one file a recipe, found by its name.
 
-Each has `of_videos(source, each, config)` and `of_photos(source, each, config)`, which give sources
-of clips (see `pipeline`) for a `sets.Set` and a `pipeline.ClipsConfig`.
+Each has two functions, which give a `types.ClipSource`:
+
+    of_videos(source, dataset, config)   of a source of videos (`datasets.protocol`)
+    of_photos(photos, dataset, config)   of photos (`photos.PhotoSource`)
+
+`dataset` is the `sets.DatasetConfig`, `config` the `pipeline.ClipsConfig`. Files whose names begin
+with `_` are no recipes.
 """

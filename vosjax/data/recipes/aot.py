@@ -1,23 +1,224 @@
-"""AOT's clips: gaps, balanced crops and merges of videos; independent warps of stills."""
+"""AOT's clips (arXiv 2106.02638 and its public training code).
+
+Of videos: frames are chosen by gaps, scaled, cropped to a window in which an object of the
+reference is seen, mirrored, padded, changed in colour, and often merged with a clip of another
+video. Of photos: every frame is a warp of its own of the photo, merged with a second such clip.
+"""
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from vosjax.data import jitter
-from vosjax.data.static_clips import StaticClips, StaticSettings
-from vosjax.data.video_clips import VideoClips, VideoSettings
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vosjax.data import choose, jitter, photos, types, window
+from vosjax.data import warp as warps
+from vosjax.data.photos import PhotoSource
+from vosjax.data.types import Clip, ClipSpec, Labels, RawClip
+from vosjax.datasets import decode
+from vosjax.datasets.decode import Picture
+from vosjax.datasets.protocol import Encoded, Header, Source
+from vosjax.errors import InputError
+
+if TYPE_CHECKING:
+    from vosjax.data.pipeline import ClipsConfig
+    from vosjax.data.recipes.composed import Stills
+    from vosjax.data.sets import DatasetConfig
 
 
-def of_videos(source, each, config):
+@dataclasses.dataclass(frozen=True)
+class VideoSettings:
+    """Probabilities and ranges of clips from videos; the values are those of AOT's main stage."""
+
+    gap: int = 3  # largest distance of two frames, in annotated frames
+    reverse: float = 0.5
+    attempts: int = 5
+    least_reference: int = 200  # object pixels of a frame that may be the reference
+    short_side: int = 480  # pixels at scale 1
+    scale: tuple[float, float] = (0.7, 1.3)
+    crops: int = 5  # windows tried for one that shows an object
+    flip: float = 0.5
+    merge: float = 0.3
+    merges: int = 1  # at most so many times, each with that probability
+    guests: float = 0.0  # probability that objects of photos cross the video
+    colour: jitter.Strength = jitter.NONE  # v2: jitter.V2
+
+    def plain(self) -> "VideoSettings":
+        """Random crops and nothing else: the last phase of arXiv 2206.09585.
+
+        Gaps remain, as they are sampling and not augmentation.
+        """
+        return dataclasses.replace(
+            self, reverse=0.0, scale=(1.0, 1.0), flip=0.0, merge=0.0, guests=0.0, colour=jitter.NONE
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoClips:
+    """Source of clips from a source of videos.
+
+        clip = VideoClips(Folder("DAVIS")).clip(0, np.random.default_rng(0), ClipSpec(5, 465, 465))
+
+    Attributes:
+        source: see `datasets.protocol`.
+        settings: see `VideoSettings`.
+        guests: photos whose objects cross the videos, if there are such.
+    """
+
+    source: Source
+    settings: VideoSettings = VideoSettings()
+    guests: "Stills | None" = None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
+        """A clip (see `types`) of video `index`."""
+        frames, labels = self._raw(index, rng, spec)
+        for _ in range(self.settings.merges):
+            if not (
+                rng.random() < self.settings.merge
+                or (self.settings.merge and not len(types.visible_ids(labels[0], 0)))
+            ):
+                break
+            other = self._raw(int(rng.integers(len(self))), rng, spec)
+            frames, labels = types.merge((frames, labels), other)
+        if self.guests is not None and rng.random() < self.settings.guests:
+            frames, labels = types.merge((frames, labels), self.guests.guests(rng, spec))
+        return types.assign_slots(frames, labels, spec=spec, rng=rng)
+
+    def _raw(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
+        """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of at most `max_objects` ids."""
+        settings = self.settings
+        header = self.source.header(index)
+        candidates = choose.candidates(header)
+        chosen = choose.by_gaps(
+            candidates.areas,
+            spec.frames,
+            gap=settings.gap,
+            rng=rng,
+            reverse=settings.reverse,
+            attempts=settings.attempts,
+            least=settings.least_reference,
+        )
+        indices = candidates.frames[chosen].tolist()
+        scale = rng.uniform(*settings.scale) * settings.short_side / min(header.size)
+        flip = rng.random() < settings.flip
+        once = list(dict.fromkeys(indices))  # the end of a video is reflected
+        stored = dict(zip(once, self.source.read(index, once)))
+        masks = {t: _mask(encoded, header) for t, encoded in stored.items()}
+        view, kept = _view(masks[indices[0]], scale, rng, spec, settings)
+        pictures = {t: view.picture(encoded, header) for t, encoded in stored.items()}
+        turned: Callable[[Picture], Picture] = _mirrored if flip else np.asarray
+        labels = np.stack([turned(view.labels(masks[t])) for t in indices])
+        labels = types.keep(labels, kept)
+        frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
+        for frame, t in zip(frames, indices):
+            changed = jitter.apply(pictures[t], jitter.draw(rng, settings.colour))
+            frame[:] = turned(view.padded(changed, warps.FILL))
+        return frames, labels
+
+
+def _mirrored(frame: Picture) -> Picture:
+    return cv2.flip(frame, 1)
+
+
+def _view(
+    reference: Labels,
+    scale: float,
+    rng: np.random.Generator,
+    spec: ClipSpec,
+    settings: VideoSettings,
+) -> tuple[window.View, npt.NDArray[np.intp]]:
+    """The first of a few windows that shows an object, else the last, and the ids it keeps."""
+    least = types.minimum_pixels(spec.height, spec.width)
+    height, width = reference.shape
+    for _ in range(settings.crops):
+        view = window.draw((height, width), scale, (spec.height, spec.width), rng)
+        ids = types.visible_ids(view.labels(reference), least)
+        if len(ids):
+            break
+    if len(ids) > spec.max_objects:
+        ids = rng.choice(ids, spec.max_objects, replace=False)
+    return view, ids
+
+
+def _mask(encoded: Encoded, header: Header) -> Labels:
+    name = f"mask {encoded.name} of {header.name}"
+    if not encoded.mask:
+        return np.zeros(header.size, np.uint8)
+    labels = decode.mask(encoded.mask, name=name)
+    if labels.shape != header.size:
+        raise InputError(
+            f"{name} is {labels.shape[1]}x{labels.shape[0]}, the video "
+            f"{header.size[1]}x{header.size[0]}: masks must have the size of "
+            "the frames"
+        )
+    return labels
+
+
+@dataclasses.dataclass(frozen=True)
+class StaticSettings:
+    """Probabilities and ranges of clips from photos; the values are those of AOT's pre-training."""
+
+    warp: warps.Warp = warps.Warp()
+    colour: jitter.Strength = jitter.STATIC_V1  # v2: jitter.V2
+    merge: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class StaticClips:
+    """Source of clips from photos: the published recipe and nothing else.
+
+        clips = StaticClips(photos.pairs("stills"))
+        clip = clips.clip(0, np.random.default_rng(0), ClipSpec(5, 465, 465))
+
+    (`composed.Stills` also lifts objects off their background and lets them move.)
+
+    Attributes:
+        photos: see `photos.PhotoSource`.
+        settings: see `StaticSettings`.
+    """
+
+    photos: PhotoSource
+    settings: StaticSettings = StaticSettings()
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
+        """A clip (see `types`) whose main photo is `photos[index]`."""
+        raw = self._raw(index, rng, spec)
+        if rng.random() < self.settings.merge or not len(types.visible_ids(raw[1][0], 0)):
+            raw = types.merge(raw, self._raw(int(rng.integers(len(self))), rng, spec))
+        return types.assign_slots(*raw, spec=spec, rng=rng)
+
+    def _raw(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
+        photo = photos.read(
+            *self.photos[int(index)],
+            enlarge=False,
+            short_side=round(1.2 * max(spec.height, spec.width)),
+        )
+        frames, labels = warps.warped(photo, rng, spec, self.settings.warp)
+        for t, frame in enumerate(frames):
+            frames[t] = jitter.apply(frame, jitter.draw(rng, self.settings.colour))
+        ids = types.visible_ids(labels[0], 0)
+        if len(ids) > spec.max_objects:
+            ids = rng.choice(ids, spec.max_objects, replace=False)
+        return frames, types.keep(labels, np.asarray(ids, int))
+
+
+def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=each.gap, merge=config.merge, colour=jitter.V2 if config.colour else jitter.NONE
+        gap=dataset.gap, merge=config.merge, colour=jitter.V2 if config.colour else jitter.NONE
     )
     return VideoClips(source, settings.plain() if config.plain else settings)
 
 
-def of_photos(source, each, config):
+def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> StaticClips:
     """Clips of photos."""
-    settings = StaticSettings()
-    if config.colour:
-        settings = dataclasses.replace(settings, colour=jitter.V2)
-    return StaticClips(source, settings)
+    colour = jitter.V2 if config.colour else jitter.STATIC_V1
+    return StaticClips(source, StaticSettings(colour=colour))

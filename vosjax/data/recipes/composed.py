@@ -1,22 +1,210 @@
 """Clips of the embedded default: photos whose objects come alive, videos that such objects cross.
 
-Photos are `stills.Stills`. Videos are AOT's clips, merged up to `config.merges` times; with
-probability `config.guests` objects cut out of the photos of the same config cross them, which
-gives films of one marked thing many of them, with occlusions that are known exactly.
+Photos become clips in two styles. *Independent*: AOT's static recipe (arXiv 2106.02638 and its
+public code: every frame is its own random affine copy of the photo, and two such clips are merged).
+*Coherent*: the photo's objects are lifted off a filled-in background, objects of other photos join
+them, and all move on smooth paths, bend, cross, leave, come back.
+
+Videos are AOT's clips, merged up to `config.merges` times; with probability `config.guests` objects
+cut out of the photos of the same config cross them, which gives films of one marked thing many of
+them, with occlusions that are known exactly.
 """
 
-import itertools
+import dataclasses
+from typing import TYPE_CHECKING
 
-from vosjax.data import jitter, sets
-from vosjax.data.stills import Stills, StillsSettings
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vosjax.data import jitter, photos, sets, types
+from vosjax.data import warp as warps
+from vosjax.data.photos import Photo, PhotoSource
+from vosjax.data.recipes.aot import VideoClips, VideoSettings
+from vosjax.data.synthetic import colour as colours
+from vosjax.data.synthetic import motion, rendered, shapes
 from vosjax.data.synthetic import scene as scenes
-from vosjax.data.video_clips import VideoClips, VideoSettings
+from vosjax.data.types import Clip, ClipSpec, RawClip
+from vosjax.data.warp import Transform
+from vosjax.datasets.protocol import Source
+
+if TYPE_CHECKING:
+    from vosjax.data.pipeline import ClipsConfig
+    from vosjax.data.sets import DatasetConfig
+
+Times = npt.NDArray[np.float64]  # [T]
 
 
-def of_videos(source, each, config):
+@dataclasses.dataclass(frozen=True)
+class StillsSettings:
+    """Probabilities and ranges.
+
+    The values of the independent style are those of AOT's static pre-training.
+    """
+
+    coherent: float = 0.75  # share of clips in the coherent style
+    scene: scenes.Scene = scenes.Scene()
+    colour: colours.Colour = colours.Colour()
+    # independent style
+    warp: warps.Warp = warps.Warp()
+    frame_jitter: float = 0.4  # colour jitter of single frames, relative to `colour`
+    merge: float = 1.0  # probability of the dynamic merge of two clips
+    # coherent style
+    lift: float = 0.65  # probability that the photo's own objects move on their own
+    pasted: int = 3  # at most so many objects of other photos
+    crowd: float = 0.0  # probability of a crowd: many small objects of photos of one kind
+    crowd_count: tuple[int, int] = (5, 9)  # so many
+    crowd_size: tuple[float, float] = (0.12, 0.5)  # longer side, share of the frame's
+    kin: int = 40  # photos that stand so near in the list are of one kind (sorted by name)
+    pasted_size: tuple[float, float] = (0.2, 0.9)  # longer side, share of the frame's
+    least_area: float = 0.004  # objects below this share of their photo are not cut out
+    zoom: tuple[float, float] = (1.0, 1.8)  # the frame shows the photo enlarged so much
+    figure: float = 0.2  # probability of a rendered object before the photo
+    occluder: float = 0.25  # probability of an unlabelled occluder with a photo's texture
+
+
+@dataclasses.dataclass(frozen=True)
+class Stills:
+    """Source of clips from photos.
+
+        clips = Stills(photos.pairs("stills"))
+        clip = clips.clip(0, np.random.default_rng(0), ClipSpec(3, 193, 193))
+
+    Attributes:
+        photos: see `photos.PhotoSource`.
+        settings: see `StillsSettings`.
+    """
+
+    photos: PhotoSource
+    settings: StillsSettings = StillsSettings()
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
+        """A clip (see `types`) whose main photo is `photos[index]`."""
+        if rng.random() < self.settings.coherent:
+            frames, labels, when = self._coherent(index, rng, spec)
+            colour = self.settings.colour
+        else:
+            frames, labels = self._independent(index, rng, spec)
+            when = np.arange(spec.frames, dtype=float)
+            colour = self.settings.colour._replace(frame_jitter=self.settings.frame_jitter)
+        frames = colours.alter(frames, when=when, colour=colour, rng=rng)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng)
+
+    def guests(self, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
+        """Objects of photos that move over nothing, to be laid over another clip (`types.merge`).
+
+        Returns:
+            Frames uint8 [T, H, W, 3], black where nothing is, and raw labels uint8 [T, H, W].
+        """
+        size = (spec.height, spec.width)
+        actors = self._pasted(int(rng.integers(len(self))), rng, spec, group=1, fewest=1)
+        actors = scenes.add_copies(rng, actors, size=size, scene=self.settings.scene)
+        nothing = np.zeros((*size, 3), np.uint8), np.eye(3)
+        frames, labels, when = scenes.animate(
+            nothing, actors, spec=spec, scene=self.settings.scene, rng=rng
+        )
+        return colours.alter(frames, when=when, colour=self.settings.colour, rng=rng), labels
+
+    def _photo(self, index: int, spec: ClipSpec) -> Photo:
+        return photos.load(
+            *self.photos[index],
+            short_side=round(1.2 * max(spec.height, spec.width)),
+            least_area=self.settings.least_area,
+        )
+
+    def _independent(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
+        photo = self._photo(index, spec)
+        raw = warps.warped((photo.image, photo.ids), rng, spec, self.settings.warp)
+        if rng.random() < self.settings.merge or not raw[1][0].any():
+            other = self._photo(int(rng.integers(len(self))), spec)
+            above = warps.warped((other.image, other.ids), rng, spec, self.settings.warp)
+            raw = types.merge(raw, above)
+        return raw
+
+    def _coherent(
+        self, index: int, rng: np.random.Generator, spec: ClipSpec
+    ) -> tuple[types.Frames, types.Labels, Times]:
+        settings, size = self.settings, (spec.height, spec.width)
+        photo = self._photo(index, spec)
+        height, width = photo.ids.shape
+        base = _framed(rng, (height, width), size, settings.zoom)
+        lift = rng.random() < settings.lift
+        actors = []
+        if lift:
+            actors = [
+                scenes.Actor(patch, i, base @ motion.shift(*corner), group=i, rank=i / 256)
+                for i, patch, corner in photo.cutouts
+            ]
+        group = 1 + int(photo.ids[photo.ids < types.IGNORE].max(initial=0))
+        actors += self._pasted(index, rng, spec, group=group, fewest=0 if photo.cutouts else 1)
+        group = max([group, *(1 + actor.group for actor in actors)])
+        if rng.random() < settings.figure:
+            share = np.exp(rng.uniform(*np.log(settings.pasted_size)))
+            actors += rendered.figure(
+                rng,
+                size=size,
+                share=share,
+                label=group,
+                group=group,
+                rank=rng.uniform(0, 1),
+                jointed=rng.random() < 0.5,
+            )
+        actors = scenes.add_copies(rng, actors, size=size, scene=settings.scene)
+        if rng.random() < settings.occluder:
+            actors.append(self._occluder(rng, spec))
+        plate = (photo.filled if lift else photo.image, base)
+        return scenes.animate(
+            plate, actors, spec=spec, scene=settings.scene, rng=rng, ids=None if lift else photo.ids
+        )
+
+    def _pasted(
+        self, index: int, rng: np.random.Generator, spec: ClipSpec, *, group: int, fewest: int
+    ) -> list[scenes.Actor]:
+        """Actors cut out of other photos, of the groups and labels from `group` on."""
+        settings, size = self.settings, (spec.height, spec.width)
+        crowd = settings.crowd > 0 and rng.random() < settings.crowd
+        low, high = settings.crowd_count if crowd else (fewest, settings.pasted)
+        actors = []
+        for _ in range(rng.integers(low, high + 1)):
+            near = int(rng.integers(index - settings.kin, index + settings.kin + 1))
+            other = near % len(self) if crowd else int(rng.integers(len(self)))
+            donor = self._photo(other, spec)
+            if not donor.cutouts:
+                continue
+            _, patch, _ = donor.cutouts[rng.integers(len(donor.cutouts))]
+            span = settings.crowd_size if crowd else settings.pasted_size
+            share = np.exp(rng.uniform(*np.log(span)))
+            patch = fitted(patch, share * max(size))
+            base = scenes.placed(rng, patch, size=size, share=share)
+            actors.append(scenes.Actor(patch, group, base, group, rng.uniform(0, 1)))
+            group += 1
+        return actors
+
+    def _occluder(self, rng: np.random.Generator, spec: ClipSpec) -> scenes.Actor:
+        """A random shape with a photo's texture, unlabelled, in front of most things."""
+        size = (spec.height, spec.width)
+        share = rng.uniform(0.15, 0.5)
+        alpha = shapes.opacity(
+            shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng), round(share * max(size))
+        )
+        photo = self._photo(int(rng.integers(len(self))), spec).filled
+        height, width = alpha.shape
+        y, x = (
+            rng.integers(0, photo.shape[0] - height + 1),
+            rng.integers(0, photo.shape[1] - width + 1),
+        )
+        patch = np.dstack([photo[y : y + height, x : x + width], alpha])
+        base = scenes.placed(rng, patch, size=size, share=share)
+        return scenes.Actor(patch, 0, base, group=-1, rank=1.5)
+
+
+def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=each.gap,
+        gap=dataset.gap,
         merge=config.merge,
         merges=config.merges,
         guests=config.guests,
@@ -29,20 +217,47 @@ def of_videos(source, each, config):
     )
 
 
-def of_photos(source, each, config):
+def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> Stills:
     """Clips of photos."""
     return Stills(source, _settings(config))
 
 
-def _settings(config):
+def _settings(config: "ClipsConfig") -> StillsSettings:
     return scenes.livelier(StillsSettings(crowd=config.crowd), config.motion)
 
 
-def _guests(config):
+def _guests(config: "ClipsConfig") -> Stills | None:
     """All photos of the config's sets as one source, or None where it has no photos."""
-    found = [
-        source
-        for source, of_photos in (sets.opened(each, config.root) for each in sets.of_config(config))
-        if of_photos
-    ]
-    return Stills(tuple(itertools.chain(*found)), _settings(config)) if found else None
+    datasets = [sets.open_dataset(dataset, config.root) for dataset in sets.of_config(config)]
+    pairs = tuple(
+        dataset.photos[index]
+        for dataset in datasets
+        if dataset.photos is not None
+        for index in range(len(dataset.photos))
+    )
+    return Stills(pairs, _settings(config)) if pairs else None
+
+
+def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:
+    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth)."""
+    factor = longest / max(patch.shape[:2])
+    if factor > 0.7:
+        return patch
+    return cv2.resize(patch, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+
+
+def _framed(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+    zoom: tuple[float, float],
+) -> Transform:
+    """A base [3, 3] by which a random part of a photo (h, w) fills a frame (H, W)."""
+    scale = max(size[0] / shape[0], size[1] / shape[1]) * rng.uniform(*zoom)
+    spare_y, spare_x = shape[0] * scale - size[0], shape[1] * scale - size[1]
+    base = motion.shift(-rng.uniform(0, 1) * spare_x, -rng.uniform(0, 1) * spare_y) @ motion.linear(
+        0.0, scale
+    )
+    if rng.random() < 0.5:
+        base = base @ motion.shift(shape[1], 0) @ np.diag([-1.0, 1.0, 1.0])
+    return base

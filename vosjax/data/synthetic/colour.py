@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from vosjax.data.synthetic.motion import curve
+from vosjax.data.synthetic.motion import Floats, curve
+from vosjax.datasets.decode import Picture
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _GREY = np.tile(_LUMA, (3, 1))
@@ -18,7 +20,7 @@ _RGB = np.linalg.inv(_YIQ)
 
 
 class Colour(NamedTuple):
-    """Strengths (ranges around 1, hue as a share of a full turn) and probabilities per clip."""
+    """Strengths (ranges around 1, hue as a share of a full turn) and probabilities for a clip."""
 
     brightness: float = 0.3
     contrast: float = 0.3
@@ -33,10 +35,13 @@ class Colour(NamedTuple):
     jpeg: float = 0.25  # probability of compression, quality 30..90
 
 
-def mix(rng, colour, strength=1.0):
-    """A random colour transform: float [3, 4], an affine map of RGB in 0..255."""
+def mix(rng: np.random.Generator, colour: Colour, strength: float = 1.0) -> Floats:
+    """A random colour transform: float [3, 4], an affine map of RGB in 0..255.
 
-    def around():
+    cv2.transform(frame, mix(rng, Colour()))
+    """
+
+    def around() -> float:
         return rng.uniform(-1, 1) * strength
 
     turn = 2 * np.pi * colour.hue * around()
@@ -51,8 +56,15 @@ def mix(rng, colour, strength=1.0):
     return np.column_stack([gain * matrix, np.full(3, offset)])
 
 
-def alter(frames, *, when, colour, rng):
-    """Photometric augmentation of frames uint8 [T, H, W, 3] taken at times [T]; a new array."""
+def alter(
+    frames: npt.NDArray[np.uint8], *, when: Floats, colour: Colour, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Photometric augmentation of frames uint8 [T, H, W, 3]; a new array.
+
+        frames = alter(frames, when=np.arange(5.0), colour=Colour(), rng=rng)
+
+    Light drifts with the times `when` [T]; noise and compression differ from frame to frame.
+    """
     whole = np.eye(3, 4)
     if rng.random() < colour.clip_jitter:
         whole = mix(rng, colour)
@@ -80,7 +92,7 @@ def alter(frames, *, when, colour, rng):
     return out
 
 
-def tint(rng, when, strength):
+def tint(rng: np.random.Generator, when: Floats, strength: float) -> npt.NDArray[np.uint8]:
     """Colour tables uint8 [T, 256, 4] of one thing whose colour drifts; opacity is kept."""
     base = 1 + strength * rng.uniform(-1, 1, 3)
     gain = base * (1 + strength * np.stack([0.7 * curve(rng, when)] * 3, 1))
@@ -91,7 +103,7 @@ def tint(rng, when, strength):
     return table
 
 
-def _noise(rng, shape):
+def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.int16]:
     height, width, channels = shape
     deviation = np.float32(rng.uniform(1, 8))
     return (
@@ -99,10 +111,10 @@ def _noise(rng, shape):
     ).astype(np.int16)
 
 
-def _compress(frame, quality):
+def _compress(frame: Picture, quality: int) -> Picture:
     done, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(
             f"OpenCV could not compress a frame of shape {frame.shape}; expected uint8 [H, W, 3]"
         )
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

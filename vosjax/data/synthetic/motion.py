@@ -3,6 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Transform = npt.NDArray[np.float64]  # [..., 3, 3]
+Size = tuple[int, int]  # (H, W)
 
 
 class Motion(NamedTuple):
@@ -19,36 +24,39 @@ class Motion(NamedTuple):
     bend: float = 0.07  # amplitude of elastic waves, fraction of the object's size
     leave: float = 0.1  # probability that an object's path leads out of the frame and back
 
-    def times(self, factor):
+    def times(self, factor: float) -> "Motion":
         """All strengths multiplied by `factor`; probabilities stay."""
-        return Motion(*(factor * value for value in self[:-1]), self.leave)
+        strengths = {name: factor * getattr(self, name) for name in self._fields if name != "leave"}
+        return self._replace(**strengths)
 
 
 class Bend(NamedTuple):
     """Elastic deformation as a sum of K sine waves over the patch, in units of its longer side.
 
-    wave   float [K, 2]   cycles along x and y
+    wave   float [K, 2]     cycles along x and y
     phase  float [K]
     push   float [T, K, 2]  displacement amplitude in every frame
     """
 
-    wave: np.ndarray
-    phase: np.ndarray
-    push: np.ndarray
+    wave: Floats
+    phase: Floats
+    push: Floats
 
-    def at(self, frame, x, y):
+    def at(self, frame: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Displacement (dx, dy) at relative positions x, y (arrays of one shape) in one frame."""
         angle = x[..., None] * self.wave[:, 0] + y[..., None] * self.wave[:, 1]
         shift = np.sin(2 * np.pi * angle + self.phase) @ self.push[frame]
         return shift[..., 0], shift[..., 1]
 
 
-def instants(rng, frames):
+def instants(rng: np.random.Generator, frames: int) -> Floats:
     """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video."""
     return np.concatenate([[0.0], np.cumsum(rng.uniform(0.3, 1.7, frames - 1))])
 
 
-def curve(rng, when, cycles=(0.02, 0.2)):
+def curve(
+    rng: np.random.Generator, when: Floats, cycles: tuple[float, float] = (0.02, 0.2)
+) -> Floats:
     """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time."""
     rate = rng.uniform(*cycles, 3)
     phase = rng.uniform(0, 2 * np.pi, 3)
@@ -56,46 +64,81 @@ def curve(rng, when, cycles=(0.02, 0.2)):
     return np.sin(2 * np.pi * when[:, None] * rate + phase) @ weight
 
 
-def growing(rng, when):
+def growing(rng: np.random.Generator, when: Floats) -> Floats:
     """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1."""
     wobble = curve(rng, when)
     return 0.7 * rng.uniform(-1, 1) * when + 1.5 * (wobble - wobble[0])
 
 
-def shift(x, y):
-    """Translations float [..., 3, 3] by arrays or scalars x, y."""
-    x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
-    out = np.zeros(x.shape + (3, 3))
+def shift(x: npt.ArrayLike, y: npt.ArrayLike) -> Transform:
+    """Translations float [..., 3, 3].
+
+        shift(10, 5) @ np.array([1, 2, 1])  # [11, 7, 1]
+
+    Args:
+        x: to the right, a number or an array.
+        y: downwards, likewise.
+    """
+    right, down = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+    out = np.zeros(right.shape + (3, 3))
     out[..., [0, 1, 2], [0, 1, 2]] = 1
-    out[..., 0, 2], out[..., 1, 2] = x, y
+    out[..., 0, 2], out[..., 1, 2] = right, down
     return out
 
 
-def linear(angle, scale, aspect=0.0, shear=0.0):
-    """Rotation (degrees) after shear, scale and log aspect about the origin: [..., 3, 3]."""
-    angle, scale, aspect, shear = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (angle, scale, aspect, shear))
+def linear(
+    angle: npt.ArrayLike,
+    scale: npt.ArrayLike,
+    aspect: npt.ArrayLike = 0.0,
+    shear: npt.ArrayLike = 0.0,
+) -> Transform:
+    """Rotation after shear and scale about the origin: [..., 3, 3].
+
+        linear(90.0, 2.0) @ np.array([1, 0, 1])  # [0, 2, 1]
+
+    Args:
+        angle: degrees, a number or an array, and so are the others.
+        scale: a factor.
+        aspect: logarithm of a factor along x, whose inverse is applied along y.
+        shear: tangent of the angle by which y leans.
+    """
+    turn, size, log_aspect, slant = np.broadcast_arrays(
+        *(np.asarray(value, float) for value in (angle, scale, aspect, shear))
     )
-    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
-    along, across = scale * np.exp(aspect), scale * np.exp(-aspect)
-    out = np.zeros(angle.shape + (3, 3))
-    out[..., 0, 0], out[..., 0, 1] = cos * along, (cos * shear - sin) * across
-    out[..., 1, 0], out[..., 1, 1] = sin * along, (sin * shear + cos) * across
+    cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    along, across = size * np.exp(log_aspect), size * np.exp(-log_aspect)
+    out = np.zeros(turn.shape + (3, 3))
+    out[..., 0, 0], out[..., 0, 1] = cos * along, (cos * slant - sin) * across
+    out[..., 1, 0], out[..., 1, 1] = sin * along, (sin * slant + cos) * across
     out[..., 2, 2] = 1
     return out
 
 
-def about(centre, transform):
+def about(centre: tuple[float, float], transform: Transform) -> Transform:
     """A transform [..., 3, 3] of the origin moved to act about a point (x, y)."""
     return shift(*centre) @ transform @ shift(-centre[0], -centre[1])
 
 
-def travel(rng, when, *, size, centre, motion, speed):
+def travel(
+    rng: np.random.Generator,
+    when: Floats,
+    *,
+    size: Size,
+    centre: tuple[float, float],
+    motion: Motion,
+    speed: float,
+) -> Transform:
     """A smooth random path: transforms float [T, 3, 3] of frame pixels, the identity at time 0.
 
-    size    (H, W) of the frame
-    centre  (x, y) in pixels about which the thing turns and scales
-    speed   top speed, fraction of the frame's side per unit of time
+        path = travel(rng, when, size=(480, 854), centre=(427, 240), motion=Motion(), speed=0.1)
+
+    Args:
+        rng: draws the path.
+        when: times of the frames.
+        size: (H, W) of the frame.
+        centre: (x, y) in pixels about which it turns and scales.
+        motion: how strongly it turns and scales.
+        speed: top speed, fraction of the frame's side per unit of time.
     """
     side = max(size)
     pace = side * speed * np.exp(rng.uniform(np.log(0.05), 0.0))
@@ -111,7 +154,7 @@ def travel(rng, when, *, size, centre, motion, speed):
     return shift(x, y) @ about(centre, turned)
 
 
-def excursion(rng, when, *, size):
+def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transform:
     """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0."""
     height, width = size
     aim = rng.uniform(0, 2 * np.pi)
@@ -122,7 +165,7 @@ def excursion(rng, when, *, size):
     return shift(np.cos(aim) * reach * progress, np.sin(aim) * reach * progress)
 
 
-def bending(rng, when, amplitude, *, waves=4):
+def bending(rng: np.random.Generator, when: Floats, amplitude: float, *, waves: int = 4) -> Bend:
     """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side."""
     wave = rng.uniform(-1.3, 1.3, (waves, 2))
     direction = rng.normal(size=(waves, 2))
@@ -133,5 +176,5 @@ def bending(rng, when, amplitude, *, waves=4):
     return Bend(wave=wave, phase=rng.uniform(0, 2 * np.pi, waves), push=push)
 
 
-def _from_zero(values):
+def _from_zero(values: Floats) -> Floats:
     return values - values[0]

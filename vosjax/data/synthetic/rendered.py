@@ -11,6 +11,10 @@ from vosjax.data import types
 from vosjax.data.synthetic import colour as colours
 from vosjax.data.synthetic import motion, shapes, textures
 from vosjax.data.synthetic import scene as scenes
+from vosjax.data.synthetic.motion import Size, Transform
+from vosjax.data.synthetic.sprites import Patch
+from vosjax.data.types import Clip, ClipSpec
+from vosjax.datasets.decode import Picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,26 +27,31 @@ class RenderedSettings:
     crowd_count: tuple[int, int] = (6, 10)  # so many
     crowd_size: tuple[float, float] = (0.12, 0.4)
     jointed: float = 0.35  # probability that an object is a body with limbs
-    scenery: int = 4  # at most so many unlabelled things far behind
+    scenery: int = 4  # at most so many unlabelled shapes far behind
     scene: scenes.Scene = scenes.Scene()
     colour: colours.Colour = colours.Colour()
 
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """Source of an endless number of rendered clips; the index does not matter, the rng does."""
+    """Source of an endless number of rendered clips.
+
+        clip = Rendered().clip(0, np.random.default_rng(0), ClipSpec(5, 240, 432))
+
+    The index does not matter, the random numbers do.
+    """
 
     settings: RenderedSettings = RenderedSettings()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return 1 << 20
 
-    def clip(self, index, rng, spec):
-        """A sealed clip (see `types`)."""
+    def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
+        """A clip (see `types`)."""
         settings, size = self.settings, (spec.height, spec.width)
         crowd = settings.crowd > 0 and rng.random() < settings.crowd
         low, high = settings.crowd_count if crowd else settings.objects
-        actors = []
+        actors: list[scenes.Actor] = []
         for label in range(1, rng.integers(low, high + 1) + 1):
             share = np.exp(rng.uniform(*np.log(settings.crowd_size if crowd else settings.size)))
             actors += figure(
@@ -64,13 +73,33 @@ class Rendered:
 
 
 def render_clip(
-    seed, *, size, frames, objects, settings=RenderedSettings(), max_objects=10, shuffle=True
-):
-    """One rendered clip (see `types`) of `objects` objects, the same for a seed.
+    seed: int,
+    *,
+    size: Size,
+    frames: int,
+    objects: int,
+    settings: RenderedSettings = RenderedSettings(),
+    max_objects: int = 10,
+    shuffle: bool = True,
+) -> Clip:
+    """One rendered clip (see `types`), the same for a seed.
 
-    size (H, W); frames T; `objects` counts what is placed: those hidden in frame 0 do not become
-    live. The random numbers are NumPy's and the same everywhere; single pixels may differ between
-    builds of OpenCV.
+        clip = render_clip(3, size=(240, 432), frames=20, objects=2)
+
+    The random numbers are NumPy's and the same everywhere; single pixels may differ between builds
+    of OpenCV.
+
+    Args:
+        seed: of all random numbers.
+        size: (H, W).
+        frames: T.
+        objects: how many are placed; those hidden in frame 0 do not become live.
+        settings: of all else.
+        max_objects: slots.
+        shuffle: as in `types.ClipSpec`.
+
+    Raises:
+        ValueError: no object, or more than there are slots.
     """
     if not 1 <= objects <= max_objects:
         raise ValueError(f"objects is {objects}; expected 1 to max_objects = {max_objects}")
@@ -79,8 +108,12 @@ def render_clip(
     return Rendered(settings).clip(0, np.random.default_rng(seed), spec)
 
 
-def validation_clips(count, *, size=(240, 432), frames=20, max_objects=10):
+def validation_clips(
+    count: int, *, size: Size = (240, 432), frames: int = 20, max_objects: int = 10
+) -> list[Clip]:
     """A list of `count` fixed rendered clips for watching a training run.
+
+        validation_clips(4, size=(193, 193), frames=8)
 
     They hold 1 to 4 objects each, or to `max_objects` where that is less.
     """
@@ -97,8 +130,27 @@ def validation_clips(count, *, size=(240, 432), frames=20, max_objects=10):
     ]
 
 
-def figure(rng, *, size, share, label, group, rank, jointed):
-    """The actors of one object: a textured shape, or a body with two to five swinging limbs."""
+def figure(
+    rng: np.random.Generator,
+    *,
+    size: Size,
+    share: float,
+    label: int,
+    group: int,
+    rank: float,
+    jointed: bool,
+) -> list[scenes.Actor]:
+    """The actors of one object: a textured shape, or a body with two to five swinging limbs.
+
+        actors = figure(rng, size=(240, 432), share=0.4, label=1, group=1, rank=0.5, jointed=True)
+
+    Args:
+        rng: draws it.
+        size: (H, W) of the frame.
+        share: of its longer side, as the frame's longer side is one.
+        label, group, rank: as of `scene.Actor`.
+        jointed: whether it has limbs.
+    """
     side = round(share * max(size))
     if not jointed:
         outline = shapes.OUTLINES[rng.integers(len(shapes.OUTLINES))](rng)
@@ -126,7 +178,7 @@ def figure(rng, *, size, share, label, group, rank, jointed):
             @ motion.linear(angle, 1.0)
             @ motion.shift(-0.12 * long, -patch.shape[0] / 2)
         )
-        pivot = tuple((base @ np.array([*joint, 1.0]))[:2])
+        x, y, _ = base @ np.array([*joint, 1.0])
         actors.append(
             scenes.Actor(
                 patch,
@@ -134,14 +186,14 @@ def figure(rng, *, size, share, label, group, rank, jointed):
                 base @ onto,
                 group,
                 rank + (i % 2 * 2 - 1) * 1e-3,
-                pivot,
+                (x, y),
                 rng.uniform(10, 45),
             )
         )
     return actors
 
 
-def _textured(rng, outline, side):
+def _textured(rng: np.random.Generator, outline: shapes.Outline, side: int) -> Patch:
     alpha = shapes.opacity(outline, side)
     image = textures.texture(rng, alpha.shape)
     if rng.random() < 0.6:
@@ -149,16 +201,16 @@ def _textured(rng, outline, side):
     return np.dstack([image, alpha])
 
 
-def _backdrop(rng, size):
+def _backdrop(rng: np.random.Generator, size: Size) -> tuple[Picture, Transform]:
     """A textured plate larger than the frame, and its base."""
-    large = tuple(round(1.3 * side) for side in size)
-    image = textures.landscape(rng, large)
+    height, width = (round(1.3 * side) for side in size)
+    image = textures.landscape(rng, (height, width))
     return image, motion.shift(-0.15 * size[1], -0.15 * size[0])
 
 
-def _scenery(rng, size, most):
+def _scenery(rng: np.random.Generator, size: Size, most: int) -> list[scenes.Actor]:
     """Unlabelled shapes behind the objects, and at times one in front."""
-    actors = []
+    actors: list[scenes.Actor] = []
     for i in range(rng.integers(0, most + 1)):
         share = rng.uniform(0.1, 0.5)
         front = rng.random() < 0.12

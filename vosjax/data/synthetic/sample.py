@@ -5,17 +5,28 @@ a fish floats above; a second fish of the same kind, which is not an object, com
 first.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.data.synthetic import motion, shapes, sprites, textures
+from vosjax.data.synthetic.motion import Transform
+from vosjax.data.types import Clip
+from vosjax.datasets.decode import Picture
+
+Colours = Sequence[tuple[int, int, int]]  # RGB
+Times = npt.NDArray[np.integer]  # [T]
 
 SIZE = (240, 432)
 FRAMES = 30
 _PAINT = 2022  # the seed of all textures
 
 
-def sample_clip():
+def sample_clip() -> Clip:
     """A clip (see `types`) of 30 frames of 240x432 with 3 objects.
+
+        sample_clip()["frames"].shape  # (30, 240, 432, 3)
 
     Ids: 1 the creature, 2 the ball, 3 the fish. All are in frame 0; the ball is partly hidden for a
     while; the look-alike of the fish has label 0. The same arrays on every call.
@@ -29,16 +40,16 @@ def sample_clip():
     return dict(frames=frames, labels=labels, live=np.arange(10) < 3, objects=np.int32(3))
 
 
-def _coloured(rng, pattern, anchors):
+def _coloured(rng: np.random.Generator, pattern: textures.Pattern, anchors: Colours) -> Picture:
     """A pattern float [h, w] in 0..1 in colours that run through RGB `anchors`, slightly rough."""
-    at = np.linspace(0, 1, len(anchors))
-    anchors = np.asarray(anchors, float)
-    image = np.stack([np.interp(pattern, at, anchors[:, i]) for i in range(3)], -1)
-    rough = 0.85 + 0.3 * textures.fractal(rng, pattern.shape, roughness=0.8, coarsest=8)
+    at, levels = np.linspace(0, 1, len(anchors)), np.asarray(anchors, float)
+    image = np.stack([np.interp(pattern, at, levels[:, i]) for i in range(3)], -1)
+    height, width = pattern.shape
+    rough = 0.85 + 0.3 * textures.fractal(rng, (height, width), roughness=0.8, coarsest=8)
     return np.clip(image * rough[..., None], 0, 255).astype(np.uint8)
 
 
-def _scenery(rng):
+def _scenery(rng: np.random.Generator) -> Picture:
     """Sky, hills and a meadow."""
     height, width = SIZE[0] + 40, SIZE[1] + 60
     image = _coloured(
@@ -63,17 +74,24 @@ def _scenery(rng):
     return np.ascontiguousarray(image)
 
 
-def _patch(rng, outline, side, anchors, pattern):
+def _patch(
+    rng: np.random.Generator,
+    outline: shapes.Outline,
+    side: int,
+    anchors: Colours,
+    pattern: Callable[[np.random.Generator, textures.Size], textures.Pattern],
+) -> sprites.Patch:
     alpha = shapes.opacity(outline, side)
-    image = _coloured(rng, pattern(rng, alpha.shape), anchors)
+    height, width = alpha.shape
+    image = _coloured(rng, pattern(rng, (height, width)), anchors)
     return np.dstack([textures.shaded(rng, image, alpha), alpha])
 
 
-def _centred(patch):
+def _centred(patch: sprites.Patch) -> Transform:
     return motion.shift(-patch.shape[1] / 2, -patch.shape[0] / 2)
 
 
-def _creature(rng, time, pan):
+def _creature(rng: np.random.Generator, time: Times, pan: Transform) -> list[sprites.Layer]:
     """A body with a head and four walking legs, label 1, nearest to the viewer."""
     coat = [(205, 150, 85), (245, 215, 165), (110, 60, 30)]
     walk = pan @ motion.shift(70 + 8.2 * time, 150 + 4 * np.abs(np.sin(time / 3.2)))
@@ -94,7 +112,7 @@ def _creature(rng, time, pan):
     ]
 
 
-def _ball(rng, time, pan):
+def _ball(rng: np.random.Generator, time: Times, pan: Transform) -> sprites.Layer:
     """A striped ball, label 2, that rolls to the left behind the creature."""
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     ball = _patch(
@@ -108,7 +126,7 @@ def _ball(rng, time, pan):
     return sprites.Layer(ball, 2, roll @ _centred(ball), np.full(len(time), 2.0))
 
 
-def _fish(rng, time, pan):
+def _fish(rng: np.random.Generator, time: Times, pan: Transform) -> list[sprites.Layer]:
     """A fish, label 3, and an unlabelled one of its kind that drifts towards it and away."""
     turn = np.linspace(-2.75, 2.75, 60)
     body = np.stack([0.75 * np.cos(turn), 0.36 * np.sin(turn)], 1)

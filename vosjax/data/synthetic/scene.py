@@ -1,17 +1,24 @@
 """Set actors in motion before a background: camera, paths, depth, look-alikes, elastic bodies."""
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
 from vosjax.data.synthetic import colour, sprites
 from vosjax.data.synthetic import motion as motions
+from vosjax.data.synthetic.motion import Floats, Size, Transform
+from vosjax.data.types import ClipSpec, Frames, Labels
+from vosjax.datasets.decode import Picture
+
+Point = tuple[float, float]  # (x, y) in frame pixels
+Settings = TypeVar("Settings", bound=Any)  # a dataclass with a field `scene`
 
 
 class Actor(NamedTuple):
-    """A thing, or one part of a jointed thing, where it stands in frame 0.
+    """An object, or one part of a jointed object, where it stands in frame 0.
 
     patch   uint8 [h, w, 4]  RGB and opacity
     label   its id, 0 for what is not an object
@@ -22,12 +29,12 @@ class Actor(NamedTuple):
     swing   amplitude of that swing in degrees
     """
 
-    patch: np.ndarray
+    patch: sprites.Patch
     label: int
-    base: np.ndarray
+    base: Transform
     group: int
     rank: float
-    pivot: tuple | None = None
+    pivot: Point | None = None
     swing: float = 0.0
 
 
@@ -44,19 +51,26 @@ class Scene(NamedTuple):
     twin: float = 0.2  # probability of a labelled copy of an object
 
 
-def livelier(settings, factor):
-    """Settings that have a `scene`, a dataclass, with all of its motion multiplied."""
+def livelier(settings: Settings, factor: float) -> Settings:
+    """Settings with all of their scene's motion multiplied by a factor.
+
+        livelier(RenderedSettings(), 0.5)
+
+    Settings are a dataclass with a field `scene`.
+    """
     scene = settings.scene._replace(motion=settings.scene.motion.times(factor))
     return dataclasses.replace(settings, scene=scene)
 
 
-def centre_of(actor):
+def centre_of(actor: Actor) -> Point:
     """Frame position (x, y) of the middle of an actor's patch at time 0."""
     height, width = actor.patch.shape[:2]
-    return tuple((actor.base @ np.array([width / 2, height / 2, 1.0]))[:2])
+    return _moved(actor.base, (width / 2, height / 2))
 
 
-def placed(rng, patch, *, size, share):
+def placed(
+    rng: np.random.Generator, patch: sprites.Patch, *, size: Size, share: float
+) -> Transform:
     """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long."""
     height, width = patch.shape[:2]
     scale = share * max(size) / max(height, width)
@@ -71,7 +85,15 @@ def placed(rng, patch, *, size, share):
     )
 
 
-def copies(rng, actors, group, *, label, size, new_group):
+def copies(
+    rng: np.random.Generator,
+    actors: Sequence[Actor],
+    group: int,
+    *,
+    label: int,
+    size: Size,
+    new_group: int,
+) -> list[Actor]:
     """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours."""
     parts = [actor for actor in actors if actor.group == group]
     x, y = centre_of(parts[0])
@@ -92,13 +114,15 @@ def copies(rng, actors, group, *, label, size, new_group):
             base=move @ part.base,
             group=new_group,
             rank=rank + 1e-3 * i,
-            pivot=part.pivot and tuple((move @ np.array([*part.pivot, 1.0]))[:2]),
+            pivot=part.pivot and _moved(move, part.pivot),
         )
         for i, part in enumerate(parts)
     ]
 
 
-def add_copies(rng, actors, *, size, scene):
+def add_copies(
+    rng: np.random.Generator, actors: Sequence[Actor], *, size: Size, scene: Scene
+) -> list[Actor]:
     """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0."""
     labelled = sorted({actor.group for actor in actors if actor.label})
     out = list(actors)
@@ -112,11 +136,30 @@ def add_copies(rng, actors, *, size, scene):
     return out
 
 
-def animate(plate, actors, *, spec, scene, rng, ids=None):
-    """Let the actors move. Returns frames, labels (raw ids) and the times float [T] of the frames.
+def animate(
+    plate: tuple[Picture, Transform],
+    actors: Sequence[Actor],
+    *,
+    spec: ClipSpec,
+    scene: Scene,
+    rng: np.random.Generator,
+    ids: Labels | None = None,
+) -> tuple[Frames, Labels, Floats]:
+    """Lets the actors move.
 
-    plate  (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0)
-    ids    uint8 [h, w] or None: objects that belong to the plate and move with it
+        plate = (image, np.eye(3))
+        frames, labels, when = animate(plate, actors, spec=spec, scene=Scene(), rng=rng)
+
+    Args:
+        plate: (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0).
+        actors: in any order.
+        spec: the clip's shape.
+        scene: what may happen.
+        rng: decides what happens.
+        ids: uint8 [h, w], objects that belong to the plate and move with it; None for none.
+
+    Returns:
+        Frames, labels (raw ids) and the times float [T] of the frames.
     """
     size = (spec.height, spec.width)
     middle = (spec.width / 2, spec.height / 2)
@@ -130,7 +173,9 @@ def animate(plate, actors, *, spec, scene, rng, ids=None):
     image, base = plate
     plate_bend = motions.bending(rng, when, 0.4 * moves.bend) if ids is not None else None
     background = sprites.Plate(image, camera @ base, ids, plate_bend)
-    paths, depths, tints = {}, {}, {}
+    paths: dict[int, Transform] = {}
+    depths: dict[int, Floats] = {}
+    tints: dict[int, Labels] = {}
     for actor in actors:
         if actor.group not in paths:
             paths[actor.group] = _path(rng, when, centre_of(actor), size=size, scene=scene)
@@ -143,10 +188,10 @@ def animate(plate, actors, *, spec, scene, rng, ids=None):
             tints[actor.group] = colour.tint(rng, when, scene.tint)
     cast = []
     for actor in actors:
-        place = camera @ paths[actor.group]
+        transform = camera @ paths[actor.group]
         if actor.pivot is not None:
             angle = actor.swing * motions.curve(rng, when, (0.04, 0.25))
-            place = place @ motions.about(actor.pivot, motions.linear(angle, 1.0))
+            transform = transform @ motions.about(actor.pivot, motions.linear(angle, 1.0))
         bend = (
             motions.bending(rng, when, moves.bend * rng.uniform(0, 1))
             if rng.random() < 0.7
@@ -156,7 +201,7 @@ def animate(plate, actors, *, spec, scene, rng, ids=None):
             sprites.Layer(
                 actor.patch,
                 actor.label,
-                place @ actor.base,
+                transform @ actor.base,
                 actor.rank + depths[actor.group],
                 bend,
                 tints[actor.group],
@@ -167,12 +212,19 @@ def animate(plate, actors, *, spec, scene, rng, ids=None):
     return frames, labels, when
 
 
-def _path(rng, when, centre, *, size, scene):
+def _path(
+    rng: np.random.Generator, when: Floats, centre: Point, *, size: Size, scene: Scene
+) -> Transform:
     if rng.random() < scene.motion.leave:
         return motions.excursion(rng, when, size=size)
     moves = scene.motion if rng.random() >= scene.resting else scene.motion.times(0.15)
     return motions.travel(rng, when, size=size, centre=centre, motion=moves, speed=moves.speed)
 
 
-def _recolour(patch, matrix):
+def _moved(transform: Transform, point: Point) -> Point:
+    x, y, _ = transform @ np.array([*point, 1.0])
+    return x, y
+
+
+def _recolour(patch: sprites.Patch, matrix: Floats) -> sprites.Patch:
     return np.dstack([cv2.transform(np.ascontiguousarray(patch[..., :3]), matrix), patch[..., 3]])

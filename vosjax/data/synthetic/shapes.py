@@ -1,16 +1,21 @@
 """Random outlines (polygons, ellipses, blobs, stars, limbs) and their opacity maps."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+Outline = npt.NDArray[np.floating]  # [n, 2], points (x, y) of a closed curve
 
 
-def ellipse(rng):
+def ellipse(rng: np.random.Generator) -> Outline:
     """Outline points float [n, 2] in -1..1 of an ellipse."""
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     return np.stack([np.cos(angle), rng.uniform(0.35, 1.0) * np.sin(angle)], 1)
 
 
-def polygon(rng):
+def polygon(rng: np.random.Generator) -> Outline:
     """A star-shaped polygon with 3 to 8 corners."""
     corners = rng.integers(3, 9)
     angle = np.sort((np.arange(corners) + rng.uniform(-0.35, 0.35, corners)) / corners * 2 * np.pi)
@@ -18,7 +23,7 @@ def polygon(rng):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
 
 
-def blob(rng):
+def blob(rng: np.random.Generator) -> Outline:
     """A smooth closed curve: a circle with random low harmonics."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     radius = np.ones_like(angle)
@@ -28,7 +33,7 @@ def blob(rng):
     return np.stack([radius * np.cos(angle), rng.uniform(0.5, 1.0) * radius * np.sin(angle)], 1)
 
 
-def star(rng):
+def star(rng: np.random.Generator) -> Outline:
     """A star with 4 to 9 rays."""
     rays = rng.integers(4, 10)
     angle = np.arange(2 * rays) / (2 * rays) * 2 * np.pi
@@ -36,18 +41,29 @@ def star(rng):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
 
 
-def limb(rng):
+def limb(rng: np.random.Generator) -> Outline:
     """A long rounded shape along x, thicker at its left end."""
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     thick = rng.uniform(0.15, 0.32)
     return np.stack([np.cos(angle), thick * (1 - 0.35 * np.cos(angle)) * np.sin(angle)], 1)
 
 
-OUTLINES = (ellipse, polygon, blob, blob, star)
+OUTLINES: tuple[Callable[[np.random.Generator], Outline], ...] = (
+    ellipse,
+    polygon,
+    blob,
+    blob,
+    star,
+)
 
 
-def opacity(points, side):
-    """The filled outline uint8 [h, w] with soft edges, `side` pixels long, 4 of them margin."""
+def opacity(points: Outline, side: int) -> npt.NDArray[np.uint8]:
+    """The filled outline uint8 [h, w] with soft edges.
+
+        alpha = opacity(star(rng), 120)
+
+    Its longer side is `side` pixels, with a margin of 4 at each end.
+    """
     low, high = points.min(0), points.max(0)
     scale = (side - 8) / (high - low).max()
     at = (points - low) * scale + 4

@@ -4,51 +4,66 @@ Each layer costs one warp of the part of the frame that it covers. Pictures have
 are hard: a pixel belongs to the front layer whose opacity there is at least one half.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from vosjax.data.synthetic.motion import Bend
+from vosjax.data.synthetic.motion import Bend, Floats, Size, Transform
+from vosjax.data.types import Frames, Labels
+from vosjax.datasets.decode import Picture
 
 _CELL = 16  # pixels between the points at which a bent map is computed exactly; linear in between
 _MARGIN = 4  # transparent pixels around a patch, so that its edge fades into nothing
 
 
+Patch = npt.NDArray[np.uint8]  # [h, w, 4], RGB and opacity
+Window = tuple[int, int, int, int]  # (x, y, width, height) of a part of the frame
+
+
 class Plate(NamedTuple):
     """The background.
 
-    image   uint8 [h, w, 3]
-    place   float [T, 3, 3]  plate pixels -> frame pixels
-    ids     uint8 [h, w] or None: objects that are part of the plate (1..254, 255 ignore)
-    bend    Bend or None
+    image      uint8 [h, w, 3]
+    transform  float [T, 3, 3]  plate pixels -> frame pixels
+    ids        uint8 [h, w]     objects that are part of the plate (1..254, 255 ignored), or None
+    bend       how it is bent, or None
     """
 
-    image: np.ndarray
-    place: np.ndarray
-    ids: np.ndarray | None = None
+    image: Picture
+    transform: Transform
+    ids: Labels | None = None
     bend: Bend | None = None
 
 
 class Layer(NamedTuple):
-    """A thing in front of the background.
+    """One sprite in front of the background.
 
-    patch uint8 [h, w, 4] RGB and opacity label 0 for what is not an object (distractors,
-    occluders), else its id place float [T, 3, 3] patch pixels -> frame pixels depth float [T]
-    larger is nearer bend Bend or None tint uint8 [T, 256, 4] or None: a colour table for each frame
-    (its last channel is the identity)
+    patch      uint8 [h, w, 4]     RGB and opacity
+    label      its id, 0 for what is not an object (distractors, occluders)
+    transform  float [T, 3, 3]     patch pixels -> frame pixels
+    depth      float [T]           larger is nearer
+    bend       how it is bent, or None
+    tint       uint8 [T, 256, 4]   a colour table for each frame, whose last channel is the
+                                   identity, or None
     """
 
-    patch: np.ndarray
+    patch: Patch
     label: int
-    place: np.ndarray
-    depth: np.ndarray
+    transform: Transform
+    depth: Floats
     bend: Bend | None = None
-    tint: np.ndarray | None = None
+    tint: npt.NDArray[np.uint8] | None = None
 
 
-def cut(image, mask, *, soft=0.8):
+def cut(
+    image: Picture, mask: npt.NDArray[np.bool_], *, soft: float = 0.8
+) -> tuple[Patch, tuple[int, int]]:
     """A patch uint8 [h, w, 4] around the pixels of bool `mask`, and its corner (x, y).
+
+        patch, corner = cut(image, ids == 3)
 
     Colours are carried a little outwards over the edge, so that no rim of the old background shows.
     """
@@ -65,14 +80,22 @@ def cut(image, mask, *, soft=0.8):
     return np.dstack([colour, alpha]).astype(np.uint8), (x - _MARGIN, y - _MARGIN)
 
 
-def paint(plate, layers, *, size, shutter=0.0):
+def paint(
+    plate: Plate, layers: Sequence[Layer], *, size: Size, shutter: float = 0.0
+) -> tuple[Frames, Labels]:
     """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of a plate with layers before it.
 
-    `shutter` is the share of the time between frames during which the camera's shutter is open:
-    things are blurred along that share of their way to the next frame.
+        frames, labels = paint(Plate(image, transforms), layers, size=(240, 432), shutter=0.2)
+
+    Args:
+        plate: the background.
+        layers: in any order.
+        size: (H, W) of the frames.
+        shutter: the share of the time between frames during which the camera's shutter is open:
+            all is blurred along that share of its way to the next frame.
     """
     height, width = size
-    count = len(plate.place)
+    count = len(plate.transform)
     frames = np.empty((count, height, width, 3), np.uint8)
     labels = np.zeros((count, height, width), np.uint8)
     for t in range(count):
@@ -83,32 +106,44 @@ def paint(plate, layers, *, size, shutter=0.0):
     return frames, labels
 
 
-def _background(plate, t, size, shutter):
+def _background(plate: Plate, t: int, size: Size, shutter: float) -> tuple[Picture, Labels]:
     height, width = size
     full = (0, 0, width, height)
     frame = _warp(
-        plate.image, plate.place[t], plate.bend, t, full, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
+        plate.image,
+        plate.transform[t],
+        plate.bend,
+        t,
+        full,
+        cv2.INTER_LINEAR,
+        cv2.BORDER_REFLECT_101,
     )
-    frame = _blur(frame, plate.place, (width / 2, height / 2), t, shutter)
+    frame = _blur(frame, plate.transform, (width / 2, height / 2), t, shutter)
     if plate.ids is None:
         return frame, np.zeros(size, np.uint8)
     return frame, _warp(
-        plate.ids, plate.place[t], plate.bend, t, full, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
+        plate.ids, plate.transform[t], plate.bend, t, full, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT
     )
 
 
-def _lay(frame, label, layer, t, shutter):
-    covered = _covered(layer, t, frame.shape[:2])
+def _lay(frame: Picture, label: Labels, layer: Layer, t: int, shutter: float) -> None:
+    covered = _covered(layer, t, label.shape)
     if covered is None:
         return
     x, y, width, height = covered
     seen = _warp(
-        layer.patch, layer.place[t], layer.bend, t, covered, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
+        layer.patch,
+        layer.transform[t],
+        layer.bend,
+        t,
+        covered,
+        cv2.INTER_LINEAR,
+        cv2.BORDER_CONSTANT,
     )
     solid = seen[..., 3] >= 128
     if layer.tint is not None:
         seen = cv2.LUT(seen, layer.tint[t][None])
-    seen = _blur(seen, layer.place, (x + width / 2, y + height / 2), t, shutter)
+    seen = _blur(seen, layer.transform, (x + width / 2, y + height / 2), t, shutter)
     weight = seen[..., 3] * np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     frame[window] = cv2.blendLinear(
@@ -117,7 +152,7 @@ def _lay(frame, label, layer, t, shutter):
     label[window][solid] = layer.label
 
 
-def _covered(layer, t, size):
+def _covered(layer: Layer, t: int, size: tuple[int, ...]) -> Window | None:
     """The part (x, y, width, height) of the frame that a layer can reach, or None."""
     height, width = layer.patch.shape[:2]
     reach = 0.0 if layer.bend is None else np.abs(layer.bend.push[t]).sum() * max(height, width)
@@ -129,16 +164,24 @@ def _covered(layer, t, size):
             [width + reach, height + reach],
         ]
     )
-    points = corners @ layer.place[t][:2, :2].T + layer.place[t][:2, 2]
+    points = corners @ layer.transform[t][:2, :2].T + layer.transform[t][:2, 2]
     x0, y0 = np.maximum(np.floor(points.min(0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(points.max(0)).astype(int) + 1, (size[1], size[0]))
     return (x0, y0, x1 - x0, y1 - y0) if x1 > x0 and y1 > y0 else None
 
 
-def _warp(image, place, bend, t, window, interpolation, border):
-    """The part `window` (x, y, width, height) of the frame that shows `image` at `place`."""
+def _warp(
+    image: npt.NDArray[np.uint8],
+    transform: Transform,
+    bend: Bend | None,
+    t: int,
+    window: Window,
+    interpolation: int,
+    border: int,
+) -> npt.NDArray[np.uint8]:
+    """The part `window` of the frame that shows `image` under `transform`."""
     x, y, width, height = window
-    inverse = np.linalg.inv(place)
+    inverse = np.linalg.inv(transform)
     if bend is None:
         inverse = inverse @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
         return cv2.warpAffine(
@@ -162,13 +205,19 @@ def _warp(image, place, bend, t, window, interpolation, border):
     return cv2.remap(image, fine, None, interpolation, borderMode=border)
 
 
-def _blur(image, place, point, t, shutter):
-    """Blur along the way that the thing at a frame point goes until the next frame."""
-    if shutter <= 0 or len(place) < 2:
+def _blur(
+    image: npt.NDArray[np.uint8],
+    transform: Transform,
+    point: tuple[float, float],
+    t: int,
+    shutter: float,
+) -> npt.NDArray[np.uint8]:
+    """The picture blurred along the way that a point of the frame goes until the next frame."""
+    if shutter <= 0 or len(transform) < 2:
         return image
-    after = t + 1 if t + 1 < len(place) else t - 1
+    after = t + 1 if t + 1 < len(transform) else t - 1
     here = np.array([*point, 1.0])
-    way = (place[after] @ np.linalg.inv(place[t]) @ here - here)[:2] * shutter
+    way = (transform[after] @ np.linalg.inv(transform[t]) @ here - here)[:2] * shutter
     length = min(float(np.hypot(*way)), 0.08 * max(image.shape[:2]) + 4)
     if length < 1.5:
         return image

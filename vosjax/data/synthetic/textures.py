@@ -1,11 +1,30 @@
 """Random textures uint8 [h, w, 3]: clouds, stripes, checks, spots, gradients, landscapes."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+from vosjax.datasets.decode import Picture
+
+Pattern = npt.NDArray[np.floating]  # [h, w], values in 0..1
+Size = tuple[int, int]  # (h, w)
 
 
-def fractal(rng, size, *, roughness=None, coarsest=3):
-    """Smooth noise float32 [h, w] in 0..1: octaves whose weights fall by `roughness` (0.4..0.8)."""
+def fractal(
+    rng: np.random.Generator, size: Size, *, roughness: float | None = None, coarsest: int = 3
+) -> npt.NDArray[np.float32]:
+    """Smooth noise float32 [h, w] in 0..1: octaves whose weights fall by `roughness` (0.4..0.8).
+
+        fractal(rng, (240, 432), roughness=0.5)
+
+    Args:
+        rng: draws the noise.
+        size: (h, w).
+        roughness: see above; None draws one.
+        coarsest: cells of the first octave along the longer side.
+    """
     height, width = size
     roughness = rng.uniform(0.45, 0.8) if roughness is None else roughness
     total = np.zeros(size, np.float32)
@@ -21,7 +40,7 @@ def fractal(rng, size, *, roughness=None, coarsest=3):
     return (total - low) / max(high - low, 1e-6)
 
 
-def palette(rng, colours):
+def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
     """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood."""
     light = rng.uniform(40, 215) + rng.normal(0, rng.choice([20.0, 50.0, 90.0]), (colours, 1))
     hue = rng.normal(0, rng.choice([12.0, 30.0, 60.0]), 3) + rng.normal(
@@ -34,19 +53,19 @@ def palette(rng, colours):
     )
 
 
-def _along(rng, size):
+def _along(rng: np.random.Generator, size: Size) -> npt.NDArray[np.float32]:
     """Distance float32 [h, w] along a random direction, in pixels."""
     angle = rng.uniform(0, np.pi)
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (np.cos(angle) * columns + np.sin(angle) * rows).astype(np.float32)
 
 
-def clouds(rng, size):
+def clouds(rng: np.random.Generator, size: Size) -> Pattern:
     """Fractal noise, value float32 [h, w] in 0..1."""
     return fractal(rng, size)
 
 
-def stripes(rng, size):
+def stripes(rng: np.random.Generator, size: Size) -> Pattern:
     """Stripes, straight or wavy, sharp or soft."""
     period = max(size) * np.exp(rng.uniform(np.log(0.04), np.log(0.35)))
     way = _along(rng, size) + rng.uniform(0, 0.6) * period * fractal(rng, size, roughness=0.4)
@@ -54,7 +73,7 @@ def stripes(rng, size):
     return 0.5 + 0.5 * np.clip(wave * rng.choice([1.0, 4.0]), -1, 1)
 
 
-def checks(rng, size):
+def checks(rng: np.random.Generator, size: Size) -> Pattern:
     """A checkerboard, turned."""
     period = max(size) * np.exp(rng.uniform(np.log(0.06), np.log(0.4)))
     angle = rng.uniform(0, np.pi)
@@ -64,22 +83,29 @@ def checks(rng, size):
     return (0.5 + 0.5 * np.clip(8 * one * two, -1, 1)).astype(np.float32)
 
 
-def spots(rng, size):
+def spots(rng: np.random.Generator, size: Size) -> Pattern:
     """Patches where smooth noise exceeds a level, like fur or camouflage."""
     noise = fractal(rng, size, roughness=0.5, coarsest=int(rng.integers(4, 16)))
     return np.clip((noise - np.float32(rng.uniform(0.35, 0.65))) * 12 + 0.5, 0, 1)
 
 
-def gradient(rng, size):
+def gradient(rng: np.random.Generator, size: Size) -> Pattern:
     """An even ramp."""
     way = _along(rng, size)
     return (way - way.min()) / max(way.max() - way.min(), 1e-6)
 
 
-PATTERNS = (clouds, clouds, stripes, checks, spots, gradient)
+PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
+    clouds,
+    clouds,
+    stripes,
+    checks,
+    spots,
+    gradient,
+)
 
 
-def texture(rng, size):
+def texture(rng: np.random.Generator, size: Size) -> Picture:
     """A random texture uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit."""
     pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
     coloured = palette(rng, int(rng.integers(2, 5)))[
@@ -91,7 +117,7 @@ def texture(rng, size):
     return np.clip(coloured * factor[..., None], 0, 255).astype(np.uint8)
 
 
-def shaded(rng, image, alpha):
+def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8]) -> Picture:
     """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be."""
     height = cv2.GaussianBlur(
         alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15)
@@ -105,7 +131,7 @@ def shaded(rng, image, alpha):
     return np.clip(image * factor[..., None], 0, 255).astype(np.uint8)
 
 
-def landscape(rng, size):
+def landscape(rng: np.random.Generator, size: Size) -> Picture:
     """A background uint8 [h, w, 3]: one to three textures that meet along noisy borders."""
     image = texture(rng, size)
     for _ in range(rng.integers(0, 3)):

@@ -2,25 +2,34 @@
 
 import collections
 import contextlib
+from collections.abc import Generator
+from typing import Any
 
 import jax
 
 
-def to_device(batches, sharding, *, ahead=2):
+def to_device(
+    batches: Generator[Any], sharding: jax.sharding.Sharding, *, ahead: int = 2
+) -> Generator[Any]:
     """Yields each batch as global arrays on the devices, `ahead` transfers before it is needed.
+
+        for batch in to_device(pipeline.clips(config, seed=0, batch=16), sharding):
+            ...
 
     Transfers do not wait for the computation that runs, nor it for them: two buffers keep an
     accelerator fed as long as batches are made faster than they are used.
 
     Args:
-        batches: iterator of trees of host arrays, this process's rows of each batch; closed at the
-            end.
+        batches: trees of host arrays, this process's rows of each batch; closed at the end.
         sharding: of every leaf, on its first axis.
         ahead: batches that wait on the devices.
+
+    Raises:
+        ValueError: `ahead` is below 1.
     """
     if ahead < 1:
         raise ValueError(f"to_device: ahead must be at least 1, got {ahead}")
-    waiting = collections.deque()
+    waiting: collections.deque[Any] = collections.deque()
     with contextlib.closing(batches):
         for batch in batches:
             waiting.append(
