@@ -57,6 +57,7 @@ def recipe(family="", *, gap=None, **model):
         probabilities=0,  # bits a pixel that are kept for --mode fuse: 8 or 16
         scale=0.5,  # of the frame's size, at which they are
     )
+    config.render = dict(clips=8, frames=120, height=240, width=432, objects=3)  # --mode render
     config.summary = dict(height=480, width=854, objects=3, memory=4)  # --mode summary
     config.bench = dict(
         models=("aot_t", "aot_r50"),  # configs, with random weights

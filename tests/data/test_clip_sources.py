@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosjax.data import photos, types
-from vosjax.data.recipes import composed
+from vosjax.data import photos, stills, types
 from vosjax.data.synthetic import motion, rendered, sprites
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.synthetic.sample import sample_clip
@@ -43,8 +42,8 @@ def folder(tmp_path_factory):
 def _source(kind, folder):
     if kind == "rendered":
         return rendered.Rendered()
-    return composed.Stills(
-        photos.pairs(folder), composed.StillsSettings(coherent=float(kind == "coherent"))
+    return stills.Stills(
+        photos.pairs(folder), stills.StillsSettings(coherent=float(kind == "coherent"))
     )
 
 
@@ -159,11 +158,9 @@ def test_rendered_clips_occlude_objects():
 
 
 def test_masks_sit_on_their_pixels(folder):
-    source = composed.Stills(
+    source = stills.Stills(
         photos.pairs(folder),
-        composed.StillsSettings(
-            coherent=0.0, merge=0.0, colour=composed.colours.Colour(*[0.0] * 10)
-        ),
+        stills.StillsSettings(coherent=0.0, merge=0.0, colour=stills.colours.Colour(*[0.0] * 10)),
     )
     for seed in range(4):
         clip = source.clip(0, np.random.default_rng(seed), SPEC._replace(shuffle=False))

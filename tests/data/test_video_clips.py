@@ -1,4 +1,4 @@
-"""Clips from videos, stored and plain: sources, AOT's and STCN's recipes."""
+"""Clips from videos, stored and plain: AOT's and STCN's samplers, the stream."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from support import dataset_layouts as layouts
 
 from data_prep import shards
 from vosjax.data import jitter, pipeline, sets, spline, types, window
-from vosjax.data.recipes import aot, stcn
+from vosjax.data.samplers import aot, stcn
 from vosjax.datasets import decode, folders
 from vosjax.errors import InputError
 

@@ -1,6 +1,7 @@
 """Every builder, from the source's own layout to what TFDS reads: ids, pixels, and what is told."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -433,6 +434,7 @@ def test_command_line_prints_the_table(tmp_path, capsys, prepared):
     "name, said",
     [
         ("vspv", "there are coco, davis"),
+        ("masks", "there is no dataset 'masks'"),
         ("vspw/x", "it has classes, components"),
         ("davis", "no folder of DAVIS"),
     ],
@@ -441,6 +443,16 @@ def test_wrong_names_and_folders_are_said_in_one_line(tmp_path, capsys, name, sa
     code = main([name, "--source", str(tmp_path), "--output", str(tmp_path), "--split", "train"])
     error = capsys.readouterr().err
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+def test_without_pycocotools_one_line_says_so(tmp_path, capsys, monkeypatch):
+    layouts.coco(tmp_path / "in")
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    flags = ("--source", str(tmp_path / "in"), "--output", str(tmp_path / "out"))
+    assert main(["coco", *flags, "--split", "val"]) == 2
+    error = capsys.readouterr().err
+    assert "pycocotools, which is not installed" in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_split_of_which_nothing_is_left_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
+from pycocotools import mask as coco
 from support import dataset_layouts as layouts
 
 from data_prep import masks
@@ -65,6 +66,13 @@ def test_polygon_has_the_area_of_its_shape():
     circle = np.stack([40 + 25.3 * np.cos(turn), 35 + 25.3 * np.sin(turn)], 1).reshape(-1)
     area = masks.from_polygons([circle], (70, 90)).sum()
     assert abs(area - np.pi * 25.3**2) < 0.01 * area
+
+
+def test_polygons_are_filled_as_coco_fills_them():
+    """Pixels on the outline count by COCO's rule, which is not that of their centres."""
+    triangle = [1.2, 1.4, 8.7, 2.1, 3.3, 7.9]
+    rle = coco.frPyObjects([triangle], 10, 12)
+    assert np.array_equal(masks.from_polygons([triangle], (10, 12)), coco.decode(rle)[..., 0] > 0)
 
 
 def test_polygons_beyond_the_image_are_cut_and_parts_are_joined():

@@ -11,7 +11,7 @@ from PIL import Image
 from support import dataset_layouts as layouts
 
 from data_prep import shards
-from vosjax.data.recipes import aot
+from vosjax.data.samplers import aot
 from vosjax.data.types import ClipSpec
 from vosjax.datasets import catalog, decode
 from vosjax.errors import InputError

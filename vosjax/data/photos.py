@@ -13,6 +13,7 @@ from vosjax.data import types
 from vosjax.data.synthetic import sprites
 from vosjax.datasets import decode
 from vosjax.datasets.decode import Labels, Picture
+from vosjax.errors import InputError
 
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
 
@@ -58,7 +59,7 @@ def pairs(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
         pairs("stills")  # (('stills/images/0.jpg', 'stills/masks/0.png'), ...)
 
     Raises:
-        ValueError: there is no pair.
+        InputError: there is no pair.
     """
     root = pathlib.Path(folder)
     masks = {path.stem: path for path in (root / "masks").glob("*.png")}
@@ -69,7 +70,7 @@ def pairs(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
     )
     matched = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
     if not matched:
-        raise ValueError(
+        raise InputError(
             f"no stills in {root}: expected images/NAME.jpg with masks/NAME.png of one name; "
             "give another folder, or train on rendered clips only"
         )
@@ -89,7 +90,7 @@ def load(image: File, mask: File, *, short_side: int, least_area: float) -> Phot
         least_area: objects below this share of the photo get no cutout.
 
     Raises:
-        ValueError: the files cannot be read, or differ in size.
+        InputError: the files cannot be read, or differ in size.
     """
     picture, ids = read(image, mask, short_side=short_side)
     cutouts = tuple(
@@ -113,7 +114,7 @@ def read(
         enlarge: False leaves smaller pictures as they are.
 
     Raises:
-        ValueError: the files cannot be read, or differ in size.
+        InputError: the files cannot be read, or differ in size.
     """
     image_name = "a photo" if isinstance(image, bytes) else image
     mask_name = "its mask" if isinstance(mask, bytes) else mask
@@ -125,7 +126,7 @@ def read(
     picture = decode.image(_bytes(image), reduce=1 + reduce, name=image_name)
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
     if picture.shape[:2] != expected:
-        raise ValueError(
+        raise InputError(
             f"{image_name} and {mask_name} differ in size; expected a mask of the picture's size"
         )
     factor = short_side / min(ids.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
-from vosjax.data.recipes.composed import Stills, StillsSettings
+from vosjax.data.stills import Stills, StillsSettings
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.synthetic.rendered import Rendered, RenderedSettings
 from vosjax.errors import InputError
@@ -43,7 +43,7 @@ class ClipsConfig:
     sets: tuple = ()
     root: str = ""  # where relative folders of the sets stand
     sets_weight: float = 1.0  # of all sets together, beside the two weights above
-    recipe: str = "aot"  # how clips are made of the sets: a file of `recipes`
+    recipe: str = "aot"  # how clips are made of the sets: a file of `samplers`
     merge: float = 0.3  # AOT: probability that two videos are merged
     merges: int = 1  # composed: so many times at most, each with that probability
     guests: float = 0.5  # composed: probability that objects of photos cross a video

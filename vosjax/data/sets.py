@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from vosjax.data import photos, recipes
+from vosjax.data import photos, samplers
 from vosjax.data.types import ClipSource
 from vosjax.datasets import catalog, folders, layout
 from vosjax.datasets.protocol import Source
@@ -121,14 +121,14 @@ def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
     """
     names = sorted(
         module.name
-        for module in pkgutil.iter_modules(recipes.__path__)
+        for module in pkgutil.iter_modules(samplers.__path__)
         if not module.name.startswith("_")
     )
     if config.recipe not in names:
         raise InputError(
             f"there is no recipe {config.recipe!r} for clips: there are {', '.join(names)}"
         )
-    recipe = importlib.import_module(f"vosjax.data.recipes.{config.recipe}")
+    sampler = importlib.import_module(f"vosjax.data.samplers.{config.recipe}")
     sources: list[tuple[float, ClipSource]] = []
     for dataset in of_config(config):
         videos, stills = open_dataset(dataset, config.root)
@@ -136,9 +136,9 @@ def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
         weight = count * dataset.repeat if dataset.weight is None else dataset.weight
         if weight > 0:
             source = (
-                recipe.of_photos(stills, dataset, config)
+                sampler.of_photos(stills, dataset, config)
                 if videos is None
-                else recipe.of_videos(videos, dataset, config)
+                else sampler.of_videos(videos, dataset, config)
             )
             sources.append((weight, source))
     total = sum(weight for weight, _ in sources)

@@ -27,7 +27,7 @@ def run(config, options) -> int:
     if output.suffix != ".html" or output.is_dir():
         raise InputError(f"--output is {output}; the name of an .html file is expected")
     runs = report.load([pathlib.Path(folder) for folder in options.inputs])
-    first = runs[0].found
+    first = runs[0].results
     try:
         sequences = source.discover(
             options.data or first["settings"]["data"],

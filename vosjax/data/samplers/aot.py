@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vosjax.data import choose, jitter, photos, types, window
 from vosjax.data import warp as warps
 from vosjax.data.photos import PhotoSource
+from vosjax.data.stills import Stills
 from vosjax.data.types import Clip, ClipSpec, Labels, RawClip
 from vosjax.datasets import decode
 from vosjax.datasets.decode import Picture
@@ -24,7 +25,6 @@ from vosjax.errors import InputError
 
 if TYPE_CHECKING:
     from vosjax.data.pipeline import ClipsConfig
-    from vosjax.data.recipes.composed import Stills
     from vosjax.data.sets import DatasetConfig
 
 
@@ -69,7 +69,7 @@ class VideoClips:
 
     source: Source
     settings: VideoSettings = VideoSettings()
-    guests: "Stills | None" = None
+    guests: Stills | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -175,7 +175,7 @@ class StaticClips:
         clips = StaticClips(photos.pairs("stills"))
         clip = clips.clip(0, np.random.default_rng(0), ClipSpec(5, 465, 465))
 
-    (`composed.Stills` also lifts objects off their background and lets them move.)
+    (`stills.Stills` also lifts objects off their background and lets them move.)
 
     Attributes:
         photos: see `photos.PhotoSource`.

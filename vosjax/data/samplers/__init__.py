@@ -1,4 +1,4 @@
-"""How a network's authors made clips: one file a recipe, found by its name.
+"""How a network's authors made clips of data sets: one file a sampler, found by its name.
 
 Each has two functions, which give a `types.ClipSource`:
 
@@ -6,5 +6,5 @@ Each has two functions, which give a `types.ClipSource`:
     of_photos(photos, dataset, config)   of photos (`photos.PhotoSource`)
 
 `dataset` is the `sets.DatasetConfig`, `config` the `pipeline.ClipsConfig`. Files whose names begin
-with `_` are no recipes.
+with `_` are no samplers.
 """

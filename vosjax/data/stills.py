@@ -1,36 +1,25 @@
-"""Clips of the embedded default: photos whose objects come alive, videos that such objects cross.
+"""Training clips made from single photos with instance masks, in two styles that are mixed.
 
-Photos become clips in two styles. *Independent*: AOT's static recipe (arXiv 2106.02638 and its
-public code: every frame is its own random affine copy of the photo, and two such clips are merged).
-*Coherent*: the photo's objects are lifted off a filled-in background, objects of other photos join
-them, and all move on smooth paths, bend, cross, leave, come back.
-
-Videos are AOT's clips, merged up to `config.merges` times; with probability `config.guests` objects
-cut out of the photos of the same config cross them, which gives films of one marked thing many of
-them, with occlusions that are known exactly.
+*Independent*: AOT's static recipe (arXiv 2106.02638 and its public code: every frame is its own
+random affine copy of the photo, and two such clips are merged). *Coherent*: the photo's objects are
+lifted off a filled-in background, objects of other photos join them, and all move on smooth paths,
+bend, cross, leave, come back.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vosjax.data import jitter, photos, sets, types
+from vosjax.data import photos, types
 from vosjax.data import warp as warps
 from vosjax.data.photos import Photo, PhotoSource
-from vosjax.data.recipes.aot import VideoClips, VideoSettings
 from vosjax.data.synthetic import colour as colours
 from vosjax.data.synthetic import motion, rendered, shapes
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.types import Clip, ClipSpec, RawClip
 from vosjax.data.warp import Transform
-from vosjax.datasets.protocol import Source
-
-if TYPE_CHECKING:
-    from vosjax.data.pipeline import ClipsConfig
-    from vosjax.data.sets import DatasetConfig
 
 Times = npt.NDArray[np.float64]  # [T]
 
@@ -199,43 +188,6 @@ class Stills:
         patch = np.dstack([photo[y : y + height, x : x + width], alpha])
         base = scenes.placed(rng, patch, size=size, share=share)
         return scenes.Actor(patch, 0, base, group=-1, rank=1.5)
-
-
-def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
-    """Clips of a source of videos; `config.plain` leaves random crops only."""
-    settings = VideoSettings(
-        gap=dataset.gap,
-        merge=config.merge,
-        merges=config.merges,
-        guests=config.guests,
-        colour=jitter.V2 if config.colour else jitter.NONE,
-    )
-    return VideoClips(
-        source,
-        settings.plain() if config.plain else settings,
-        _guests(config) if config.guests and not config.plain else None,
-    )
-
-
-def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> Stills:
-    """Clips of photos."""
-    return Stills(source, _settings(config))
-
-
-def _settings(config: "ClipsConfig") -> StillsSettings:
-    return scenes.livelier(StillsSettings(crowd=config.crowd), config.motion)
-
-
-def _guests(config: "ClipsConfig") -> Stills | None:
-    """All photos of the config's sets as one source, or None where it has no photos."""
-    datasets = [sets.open_dataset(dataset, config.root) for dataset in sets.of_config(config)]
-    pairs = tuple(
-        dataset.photos[index]
-        for dataset in datasets
-        if dataset.photos is not None
-        for index in range(len(dataset.photos))
-    )
-    return Stills(pairs, _settings(config)) if pairs else None
 
 
 def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,88 @@
+"""`--mode render`, `unpack` and `absence`: datasets made, taken apart, and what a run missed."""
+
+import pytest
+from support import dataset_layouts as layouts
+from support.results_folder import dataset, run
+
+from data_prep import shards
+from vosjax.eval import videos
+from vosjax.io.writer import ObjectScore, ScoreWriter
+
+
+@pytest.fixture
+def launch(place):
+    """A command of a mode; returns its exit code."""
+
+    def launch(mode, *more):
+        return place.run("--mode", mode, "--config", "configs/base.py", *more)
+
+    return launch
+
+
+def test_render_writes_a_dataset_that_eval_takes(launch, tmp_path, capsys):
+    folder = tmp_path / "rendered"
+    small = [f"--config.render.{name}={value}" for name, value in (("clips", 2), ("frames", 4))]
+    size = ["--config.render.height=32", "--config.render.width=48"]
+    assert launch("render", "--output", folder, *small, *size) == 0
+    found = videos.discover(folder)
+    assert [len(video.frames) for video in found] == [4, 4]
+    assert videos.read_frame(found[0], 0).shape == (32, 48, 3)
+    assert "2 clips of 4 frames" in capsys.readouterr().out
+
+
+def test_render_needs_a_folder_and_sensible_numbers(launch, tmp_path, capsys):
+    assert launch("render") == 2
+    assert "--output is missing" in capsys.readouterr().err
+    assert launch("render", "--output", tmp_path / "x", "--config.render.frames=0") == 2
+    assert "at least 1 is expected" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """(the source, the prepared dataset) of YouTube-VOS with train and valid."""
+    root = tmp_path_factory.mktemp("prepared")
+    source = layouts.youtube_vos(root / "source")
+    shards.prepare("youtube_vos/2019", source=source, output=root / "out")
+    return source, root / "out/youtube_vos"
+
+
+def test_unpack_gives_the_files_back(launch, prepared, tmp_path, capsys):
+    source, stored = prepared
+    wanted = ["--config.eval.split=train", "--config.eval.names=('0b0b0b0b0b',)"]
+    assert launch("unpack", "--data", stored, "--output", tmp_path / "back", *wanted) == 0
+    assert "1 videos" in capsys.readouterr().out
+    for kind in ("JPEGImages", "Annotations"):
+        before, after = (
+            {path.name: path.read_bytes() for path in (root / kind / "0b0b0b0b0b").iterdir()}
+            for root in (source / "train", tmp_path / "back")
+        )
+        assert before == after
+
+
+def test_unpack_names_what_is_missing(launch, prepared, tmp_path, capsys):
+    assert launch("unpack", "--output", tmp_path / "back") == 2
+    assert "--data DATASET" in capsys.readouterr().err
+    flags = ("--data", prepared[1], "--output", tmp_path / "back")
+    assert launch("unpack", *flags) == 2
+    assert "has the splits train, valid" in capsys.readouterr().err
+    assert launch("unpack", *flags, "--config.eval.split=valid", "--config.eval.names=('x',)") == 2
+    assert "has no video x" in capsys.readouterr().err
+
+
+def test_absence_tells_how_right_a_run_is(launch, tmp_path, capsys):
+    data = dataset(tmp_path / "davis", (("cow", 4),))
+    out = run(data, tmp_path / "run")
+    with ScoreWriter(out / "scores" / "cow.csv") as writer:
+        for index in range(4):
+            writer.write(index, f"{index:05d}", [ObjectScore(1, 0.9, 0.5, 7, index == 2)])
+    assert launch("absence", "--input", out) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "3 objects in frames, 0 of them absent"
+    assert said[2].split()[:3] == ["as", "called", "0.000"]
+
+
+def test_absence_needs_a_complete_run(launch, tmp_path, capsys):
+    assert launch("absence") == 2
+    assert "--input is missing" in capsys.readouterr().err
+    assert launch("absence", "--input", tmp_path) == 2
+    assert "holds no results.json" in capsys.readouterr().err
