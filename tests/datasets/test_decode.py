@@ -13,7 +13,7 @@ from support import dataset_layouts as layouts
 from data_prep import shards
 from vosjax.data.samplers import aot
 from vosjax.data.types import ClipSpec
-from vosjax.datasets import catalog, decode
+from vosjax.datasets import catalog, decode, folders
 from vosjax.errors import InputError
 from vosjax.eval import videos
 
@@ -111,7 +111,7 @@ def test_a_mask_with_an_opaque_alpha_is_evaluated_and_trained_on(davis_2016):
     truth = layouts.blocks([1, 2], shift=1) > 0
     assert np.array_equal(videos.read_labels(bear, 1) > 0, truth)
     assert bear.truths == (0, 1, 2) and bear.starts == {1: 0}
-    clips = aot.VideoClips(catalog.open_videos(davis_2016, names=["bear"]))
+    clips = aot.VideoClips(folders.Folder(str(davis_2016), ("bear",)))
     assert clips.clip(0, np.random.default_rng(0), ClipSpec(3, 32, 32))["labels"].shape[0] == 3
 
 

@@ -59,6 +59,7 @@ def test_only_the_needed_records_are_read(roots, monkeypatch):
     monkeypatch.setitem(vars(source), "records", Spy())
     assert [frame.name for frame in source.read(0, [9, 10, 9])] == ["00045", "00050", "00045"]
     assert [frame.name for frame in source.read(1, [1])] == ["00005"]
+    assert source.locate(1, 1).image == "00005 of 0b0b0b0b0b"
     assert seen == [1, 2]
 
 

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
 
 from vosjax.datasets import folders, layout
 from vosjax.datasets.protocol import Source
@@ -45,7 +44,6 @@ def open_videos(
     split: str | None = None,
     year: int | None = None,
     resolution: str | None = None,
-    names: Sequence[str] | None = None,
     all_frames: bool = False,
 ) -> Source:
     """Opens a dataset of videos.
@@ -59,7 +57,6 @@ def open_videos(
             folder's ImageSets, without which every video is taken.
         year: of that list, see `layout.split_names`.
         resolution: of a folder in DAVIS layout, see `layout.find`.
-        names: of a folder: only these videos, in this order.
         all_frames: of a folder in YouTube-VOS layout, see `layout.find`.
 
     Raises:
@@ -67,8 +64,7 @@ def open_videos(
     """
     folder = find(data)
     if not is_prepared(folder):
-        videos = None if names is None else tuple(names)
-        return folders.Folder(str(folder), videos, split, year, resolution, all_frames)
+        return folders.Folder(str(folder), None, split, year, resolution, all_frames)
     from vosjax.datasets import prepared  # imports TFDS, which plain folders do without
 
     source = prepared.open_split(folder, split)

@@ -63,9 +63,10 @@ class Videos:
         encoded = []
         for t in indices:
             record, at = records[t // chunk], t % chunk
+            self._frame_names[video, t] = record["names"][at].decode()
             encoded.append(
                 Encoded(
-                    record["names"][at].decode(),
+                    self._frame_names[video, t],
                     record["images"][at] if images else b"",
                     record["masks"][at],
                 )
@@ -74,8 +75,9 @@ class Videos:
 
     def locate(self, video: int, frame: int) -> Origin:
         """The frame's and the video's name."""
-        (encoded,) = self.read(video, [frame], images=False)
-        name = f"{encoded.name} of {self.names[video]}"
+        if (video, frame) not in self._frame_names:
+            self.read(video, [frame], images=False)
+        name = f"{self._frame_names[video, frame]} of {self.names[video]}"
         return Origin(name, f"mask {name}")
 
     @functools.cached_property
@@ -92,6 +94,11 @@ class Videos:
 
     @functools.cached_property
     def _headers(self) -> dict[int, Header]:
+        return {}
+
+    @functools.cached_property
+    def _frame_names(self) -> dict[tuple[int, int], str]:
+        """{(video, frame): name} of the frames read so far; records hold names and pictures."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
