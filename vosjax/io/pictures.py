@@ -62,6 +62,7 @@ TURNS = {
     8: lambda array: np.rot90(array),
 }
 SIDEWAYS = (5, 6, 7, 8)
+BMP_BITS: dict[Form, int] = {"flags": 1, "greys": 8}  # a pixel
 
 
 class Picture(NamedTuple):
@@ -158,14 +159,16 @@ def read_pictures(
                     if image.tag_v2.get(254, 0) & (REDUCED | TRANSPARENCY):
                         continue
                     formats.check_tiff_page(image, name)
-                turn = image.getexif().get(ORIENTATION) if upright else None
-                check_size(image.size if turn in SIDEWAYS else image.size[::-1], size, name)
-                if len(pages) * image.width * image.height > MOST_PIXELS:
-                    raise InputError(
-                        f"{name} holds {len(pages)} pages, too many to be read at once"
-                    )
+                stored = image.size[::-1]
+                if size not in (stored, stored[::-1]):
+                    check_size(stored, size, name)
+                if len(pages) * stored[0] * stored[1] > MOST_PIXELS:
+                    raise InputError(f"{name} holds {len(pages)} pages, too many to be read")
                 with _silent() if image.format == "TIFF" else contextlib.nullcontext():
                     image.load()
+                turns = upright and image.format != "TIFF"  # which Pillow has turned already
+                turn = image.getexif().get(ORIENTATION) if turns else None
+                check_size(stored[::-1] if turn in SIDEWAYS else stored, size, name)
                 picture = _picture(image, data, name)
                 values = np.ascontiguousarray(TURNS.get(turn, np.asarray)(picture.values))
             yield picture._replace(values=values)
@@ -256,6 +259,8 @@ def _picture(image: Image.Image, data: bytes, name: str) -> Picture:
     transparent = image.info.get("transparency")
     if form == "colours" and image.format == "PNG" and data[24:25] == b"\x10":
         return Picture(form, _wide_colours(data, name), None, what)
+    if image.format == "BMP" and form in BMP_BITS and data[28] != BMP_BITS[form]:
+        return Picture("colours", _narrow_bmp(data), None, what)
     if form == "colours" or (form in ("flags", "greys") and transparent is not None):
         return Picture("colours", np.array(image.convert("RGBA")), None, what)
     values = np.array(image)
@@ -283,6 +288,15 @@ def _palette(image: Image.Image) -> np.ndarray:
         alpha = np.frombuffer(transparent, np.uint8)[: len(palette)]
         palette[: len(alpha), 3] = alpha
     return palette
+
+
+def _narrow_bmp(data: bytes) -> np.ndarray:
+    """uint8 [H, W, 4] RGBA of a BMP whose pixels have other bits than its few greys let expect.
+
+    Pillow (13.0) then reads the bits of several pixels as one.
+    """
+    colours = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(colours, cv2.COLOR_BGR2RGBA)
 
 
 def _wide_colours(data: bytes, name: str) -> np.ndarray:

@@ -125,7 +125,7 @@ def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: Video) -> s
     bad = InputError(f"{name} is {dtype} {list(shape)}: {EXPECTED}")
     if dtype.kind == "f":
         raise InputError(f"{bad}; if its values are whole ids, store array.astype('uint16')")
-    if dtype.kind not in "bui" or 0 in shape:
+    if dtype.kind not in "bui" or min(shape, default=0) < 1:
         raise bad
     is_colours = len(shape) > 2 and shape[-1] in (3, 4) and dtype == np.uint8
     frame = shape[-3:-1] if is_colours else shape[-2:]

@@ -91,8 +91,8 @@ def _number_colours(raws: list[Raw]) -> tuple[list[Raw], np.ndarray | None, list
     """Puts numbers for colours, the same in all masks; also a palette that shows them."""
     painted = [raw for raw in raws if raw.kind == "colours"]
     colours = sorted(set().union(*(np.unique(raw.values).tolist() for raw in painted)) - {0})
-    own = next((raw.palette for raw in raws if raw.kind == "indices"), None)
-    kind, ids, palette = _ids_of(colours, own)
+    indexed = [raw for raw in raws if raw.kind == "indices"]
+    kind, ids, palette = _ids_of(colours, indexed[0].palette if indexed else None)
     keys, numbers = np.array([0, *colours]), np.array([0, *ids], np.uint16)
     numbered = [
         raw._replace(kind=kind, values=numbers[np.searchsorted(keys, raw.values)], palette=palette)
@@ -106,9 +106,9 @@ def _number_colours(raws: list[Raw]) -> tuple[list[Raw], np.ndarray | None, list
         rgb = [(colour >> 16, colour >> 8 & 255, colour & 255) for colour in colours]
         palette[ids[:255]] = rgb[:255]
         notes = [_listed([f"id {i} is the colour {colour}" for i, colour in zip(ids, rgb)])]
-    # A palette that is black throughout shows nothing.
-    shown = None if palette is None or not palette[1:, :3].any() else palette[:, :3]
-    return numbered, shown, notes
+    if indexed and not any(palettes.shown(raw).any() for raw in indexed):
+        palette = None  # it is black where it is used, and shows nothing
+    return numbered, None if palette is None else palette[:, :3], notes
 
 
 def _ids_of(
