@@ -42,7 +42,12 @@ def read_labelme(content: dict, name: str, video: Video) -> list[Page]:
 def _draw(kind: str, record: dict, size: tuple[int, int]) -> np.ndarray:
     if kind not in _SHAPES:
         raise ValueError(f"a {kind} marks no area: {', '.join(_SHAPES)} are expected")
-    points = shapes.points([x for point in record.get("points") or [] for x in point])
+    corners = record.get("points")
+    if not isinstance(corners, list) or not all(isinstance(corner, list) for corner in corners):
+        raise ValueError("points that are no pairs of numbers")
+    points = shapes.points([number for corner in corners for number in corner])
+    if len(points) < _LEAST.get(kind, 1):
+        raise ValueError(f"a {kind} of {len(points)} point(s) marks no area")
     return _SHAPES[kind](points, record, size)
 
 
@@ -58,7 +63,7 @@ def _rectangle(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.nd
 
 
 def _circle(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.ndarray:
-    centre, edge = points
+    centre, edge = points[:2]
     return shapes.fill_circle(centre, float(np.hypot(*(edge - centre))), size)
 
 
@@ -77,6 +82,7 @@ def _mask(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.ndarray
     return area
 
 
+_LEAST = {"polygon": 3, "rotation": 3, "rectangle": 2, "circle": 2}  # points
 _SHAPES: dict[str, Any] = {
     "polygon": _polygon,
     "rectangle": _rectangle,

@@ -99,7 +99,9 @@ def expand_runs(counts: Sequence[int] | str, size: tuple[int, int]) -> np.ndarra
     """
     if isinstance(counts, str):
         counts = uncompress(counts)
-    if not all(type(count) is int and 0 <= count <= size[0] * size[1] for count in counts):
+    if not isinstance(counts, list) or not all(
+        type(count) is int and 0 <= count <= size[0] * size[1] for count in counts
+    ):
         raise ValueError("run lengths that are no whole numbers of pixels")
     runs = np.asarray(counts, np.int64)
     if runs.sum() != size[0] * size[1]:
