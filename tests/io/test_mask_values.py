@@ -138,6 +138,15 @@ def test_an_anti_aliased_drawing_is_refused_as_a_palette_image_too(tmp_path):
         read_masks(tmp_path / "m.png")
 
 
+def test_a_rim_that_one_blend_makes_is_said():
+    """As an editor leaves it that has few colours to index a smoothed drawing with."""
+    rim = np.zeros(SIZE, np.uint8)
+    rim[9:31, 9:31] = 2
+    rim[10:30, 10:30] = 1
+    masks = read_masks(painted(rim, BLACK, RED, (125, 0, 0)))
+    assert "1 of its values are thin and lie between others" in masks.doubts[0]
+
+
 # One object
 
 
@@ -190,18 +199,37 @@ def test_a_grey_image_with_full_alpha_is_a_grey_image(tmp_path):
 def test_black_is_the_background_of_a_white_page_and_that_is_said():
     masks = read_masks(255 - squares(255))
     same(masks, 1 - squares(1))
-    assert "black is the background" in masks.doubts[0] and "invert" in masks.doubts[0]
+    assert (
+        "id 1 has 97% of frame 0 and its border, though black is the background"
+        in (masks.doubts[0])
+    )
+    masks = read_masks(painted(squares(1, 2), WHITE, BLACK, RED))
+    assert "id 2 has 93% of frame 0" in masks.doubts[0]
 
 
-def test_two_paints_without_black_are_refused():
-    with pytest.raises(InputError, match="two values and no black"):
-        read_mask(painted(squares(1), RED, BLUE))
-    with pytest.raises(InputError, match="two values and no black"):
-        read_mask(np.where(squares(1), 255, 128).astype(np.uint8))
+@pytest.mark.parametrize(
+    "mask",
+    [
+        painted(squares(1), RED, BLUE),
+        painted(squares(1), WHITE, BLUE),
+        painted(squares(1, 2), WHITE, BLUE, RED),
+        np.where(squares(1), 255, 128).astype(np.uint8),
+    ],
+)
+def test_paints_without_black_are_refused_where_one_looks_like_the_background(mask):
+    with pytest.raises(InputError, match="holds no black"):
+        read_mask(mask)
 
 
-def test_a_mask_without_background_is_said():
-    assert "no background pixel" in read_masks(1 + squares(1)).doubts[0]
+def test_other_colours_may_fill_the_whole_frame_and_that_is_said():
+    labels = np.zeros(SIZE, np.uint8)
+    labels[20:, :30], labels[20:, 30:] = 1, 2
+    masks = read_masks(painted(labels, RED, GREEN, BLUE))
+    assert "no background pixel" in masks.doubts[0]
+
+
+def test_numbers_without_background_are_said():
+    assert "id 1 has 97% of frame 0 and its border" in read_masks(1 + squares(1)).doubts[0]
 
 
 def test_an_object_of_a_few_pixels_is_said():

@@ -29,7 +29,7 @@ class _Values(NamedTuple):
 
     numbers  int [V], as in the mask
     points   float [V, C], their grey or colour
-    index    uint16 [H, W], each pixel's value
+    index    int32 [H + 2 NEAR, W + 2 NEAR], each pixel's value, V around the mask
     solid    bool [V], which ones fill 3x3 squares
     """
 
@@ -50,7 +50,7 @@ def smoothed(name: str, what: str) -> InputError:
 
 def check_sharp(
     labels: np.ndarray, *, name: str, colours: bool, most: int | None = MAX_COLOURS
-) -> None:
+) -> int:
     """Refuses a mask that holds shades between its objects.
 
     Args:
@@ -59,6 +59,9 @@ def check_sharp(
         colours: whether `labels` are packed colours.
         most: the largest number of distinct values; None for any, where half of them must then be
             solid if there are more than 64.
+
+    Returns:
+        How many values are blends or residues: 0, or one or two that may be thin objects as well.
 
     Raises:
         InputError: too many distinct values; three that are blends or residues; or one that is for
@@ -80,6 +83,7 @@ def check_sharp(
         doubtful, sure = doubtful + is_blend, sure or is_sure
     if doubtful >= ENOUGH or sure:
         raise smoothed(name, f"{doubtful} of {count} values only blend their neighbours")
+    return doubtful
 
 
 def _values(labels: np.ndarray, colours: bool) -> _Values:
@@ -93,7 +97,8 @@ def _values(labels: np.ndarray, colours: bool) -> _Values:
     inner[1:-1, 1:-1] = filled[1:-1, 1:-1]
     areas = np.bincount(index.reshape(-1), minlength=len(numbers))
     solid = np.bincount(index[inner], minlength=len(numbers)) > THIN * areas
-    return _Values(numbers, points.astype(float), index, solid)
+    padded = np.pad(index.astype(np.int32), NEAR, constant_values=len(numbers))
+    return _Values(numbers, points.astype(float), padded, solid)
 
 
 def _judge(values: _Values, value: int, white: int) -> tuple[bool, bool]:
@@ -125,13 +130,11 @@ def _surroundings(values: _Values, value: int) -> np.ndarray:
     ys, xs = np.nonzero(values.index == value)
     step = -(-len(ys) // SAMPLE)
     ys, xs = ys[::step], xs[::step]
-    none = len(values.numbers)
-    padded = np.pad(values.index.astype(np.int32), NEAR, constant_values=none)
-    dy, dx = np.indices((2 * NEAR + 1,) * 2).reshape(2, -1)
-    windows = padded[ys[:, None] + dy, xs[:, None] + dx]
-    near = np.zeros((len(ys), none + 1), bool)
+    dy, dx = np.indices((2 * NEAR + 1,) * 2).reshape(2, -1) - NEAR
+    windows = values.index[ys[:, None] + dy, xs[:, None] + dx]
+    near = np.zeros((len(ys), len(values.numbers) + 1), bool)
     near[np.arange(len(ys))[:, None], windows] = True
-    return near[:, :none]
+    return near[:, :-1]
 
 
 def _between(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -57,8 +57,7 @@ def to_ids(raws: list[Raw]) -> Ids:
     """
     raws, doubts = palettes.settle(raws)
     for raw in raws:
-        _check_sharp(raw)
-        doubts = [*doubts, *raw.doubts]
+        doubts = [*doubts, *raw.doubts, *_check_sharp(raw)]
     raws, palette, notes = _number_colours(raws)
     raws, names = _number_objects(raws)
     _check_alike(raws)
@@ -70,21 +69,37 @@ def to_ids(raws: list[Raw]) -> Ids:
     return Ids(labels, palette, notes + names, doubts + void)
 
 
-def _check_sharp(raw: Raw) -> None:
-    """Refuses smoothed drawings; palettes and wide numbers may hold any number of ids."""
+def _check_sharp(raw: Raw) -> list[str]:
+    """Refuses smoothed drawings, and says where a mask looks a little like one.
+
+    Palettes and wide numbers may hold any number of ids.
+    """
+    blends = 0
     if raw.kind in ("greys", "colours"):
-        paints = np.unique(raw.values)
-        if len(paints) == 2 and paints[0] >= PAINT:
-            raise InputError(
-                f"{raw.name} holds two values and no black, either of which may be the background: "
-                "paint the background black"
-            )
-        check_sharp(raw.values, name=raw.name, colours=raw.kind == "colours")
+        _check_ground(raw)
+        blends = check_sharp(raw.values, name=raw.name, colours=raw.kind == "colours")
     elif raw.kind == "indices" and not palettes.is_davis(raw):
-        check_sharp(palettes.shown(raw), name=raw.name, colours=True, most=None)
+        blends = check_sharp(palettes.shown(raw), name=raw.name, colours=True, most=None)
     elif raw.kind == "numbers" and raw.values.max() in WHITES - {1}:
         levels = raw.values // (raw.values.max() // 255)
-        check_sharp(levels, name=raw.name, colours=False, most=256)
+        blends = check_sharp(levels, name=raw.name, colours=False, most=256)
+    if not blends:
+        return []
+    return [
+        f"{raw.name}: {blends} of its values are thin and lie between others in colour and place, "
+        "as the edges of a smoothed drawing do"
+    ]
+
+
+def _check_ground(raw: Raw) -> None:
+    """Refuses paints without black of which one may be the background."""
+    paints = np.unique(raw.values)
+    white = GREY * VOID if raw.kind == "colours" else VOID
+    if paints[0] >= PAINT and len(paints) > 1 and (len(paints) == 2 or paints[-1] == white):
+        raise InputError(
+            f"{raw.name} holds no black, and white or one of two colours may be the background: "
+            "paint the background black"
+        )
 
 
 def _number_colours(raws: list[Raw]) -> tuple[list[Raw], np.ndarray | None, list[str]]:

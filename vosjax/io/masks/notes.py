@@ -8,6 +8,7 @@ from vosjax.io.names import printable
 
 SHOWN = 10  # ids or frames that a sentence lists
 TINY = 10  # pixels
+MOST = 0.75  # of the border
 
 
 def reading(labels: dict[int, np.ndarray], raws: dict[int, Raw], frames: Frames) -> str:
@@ -52,15 +53,15 @@ def suspicions(labels: dict[int, np.ndarray], frames: Frames) -> list[str]:
             doubts.append(
                 f"of the objects in {frame} these have under {TINY} pixels: {_listed(tiny)}"
             )
-        share = np.count_nonzero(page) / page.size
         border = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
-        if share == 1:
-            doubts.append(f"the mask of {frame} has no background pixel")
-        elif len(ids) == 2 and share > 0.5 and np.count_nonzero(border) > 0.75 * border.size:
+        largest = ids[areas.argmax()]
+        if largest and np.count_nonzero(border == largest) > MOST * border.size:
             doubts.append(
-                f"black is the background, so that the object covers {share:.0%} of {frame} and "
-                "its border; invert the mask if black is the object"
+                f"id {largest} has {areas.max() / page.size:.0%} of {frame} and its border, though "
+                "black is the background; paint the background black if it is that"
             )
+        elif ids[0]:
+            doubts.append(f"the mask of {frame} has no background pixel")
     return doubts
 
 
