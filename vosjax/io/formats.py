@@ -138,25 +138,25 @@ def _is_lossy_webp(data: bytes) -> bool:
     """Whether a WebP file holds a frame that was stored with loss (a chunk 'VP8 ')."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return False
-    place = 12
-    while place + 8 <= len(data):
-        kind = data[place : place + 4]
-        length = int.from_bytes(data[place + 4 : place + 8], "little")
+    offset = 12
+    while offset + 8 <= len(data):
+        kind = data[offset : offset + 4]
+        length = int.from_bytes(data[offset + 4 : offset + 8], "little")
         if kind == b"VP8 ":
             return True
         # A frame of an animation has 16 bytes of its own before the chunks inside it.
-        place += 24 if kind == b"ANMF" else 8 + length + length % 2
+        offset += 24 if kind == b"ANMF" else 8 + length + length % 2
     return False
 
 
 def _check_chunks(data: bytes) -> None:
-    place, kind = 8, b""
+    offset, kind = 8, b""
     while kind != b"IEND":
-        if place + 12 > len(data):
+        if offset + 12 > len(data):
             raise ValueError("the file ends early")
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 12 + length
-        body, checksum = data[place + 4 : end - 4], data[end - 4 : end]
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        body, checksum = data[offset + 4 : end - 4], data[end - 4 : end]
         if end > len(data) or zlib.crc32(body) != int.from_bytes(checksum, "big"):
             raise ValueError("a checksum does not fit")
-        place = end
+        offset = end

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from vosjax.errors import InputError
+from vosjax.io.content import load_file
 from vosjax.io.files import atomic
 from vosjax.io.names import printable
-from vosjax.io.pictures import Picture, load_file, read_pictures
+from vosjax.io.pictures import Picture, read_pictures
 
 
 def _davis() -> np.ndarray:

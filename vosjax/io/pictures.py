@@ -14,8 +14,6 @@ mask: `vosjax/io/masks/`; a dataset's label map: `vosjax/io/palette.py`).
 import contextlib
 import io
 import os
-import pathlib
-import stat
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -25,9 +23,8 @@ from PIL import Image
 
 from vosjax.errors import InputError
 from vosjax.io import formats
-from vosjax.io.names import printable
+from vosjax.io.content import damaged
 
-LARGEST_FILE = 2**31  # bytes; no mask file is larger
 MOST_PIXELS = 2**30  # of all pages together
 ORIENTATION = 274  # the EXIF tag
 REDUCED, TRANSPARENCY = 1, 4  # kinds of TIFF pages that are no pictures of their own
@@ -61,7 +58,6 @@ TURNS = {
     7: lambda array: array[::-1, ::-1].swapaxes(0, 1),
     8: lambda array: np.rot90(array),
 }
-SIDEWAYS = (5, 6, 7, 8)
 BMP_BITS: dict[Form, int] = {"flags": 1, "greys": 8}  # a pixel
 
 
@@ -79,39 +75,6 @@ class Picture(NamedTuple):
     values: np.ndarray
     palette: np.ndarray | None
     what: str
-
-
-def load_file(path: str | os.PathLike, *, name: str) -> bytes:
-    """The content of a regular file.
-
-    Args:
-        path: the file.
-        name: what messages call it.
-
-    Raises:
-        InputError: missing, a folder, a pipe or device, unreadable, or larger than 2 GiB.
-
-    Example:
-        data = load_file("first.png", name="mask first.png")
-    """
-    try:
-        status = pathlib.Path(path).stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{name} is no file but a folder: name a file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{name} is no file but a pipe or a device: save it as a file first")
-        if status.st_size > LARGEST_FILE:
-            raise InputError(f"{name} has {status.st_size} bytes: at most {LARGEST_FILE} are read")
-        return pathlib.Path(path).read_bytes()
-    except InputError:
-        raise
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{name} is no file, it is missing: check the path") from error
-    except PermissionError as error:
-        raise InputError(f"{name} may not be read: check its permissions") from error
-    except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a NUL
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{name} is no file that can be read ({reason}): check it") from error
 
 
 def read_pictures(
@@ -168,9 +131,9 @@ def read_pictures(
                     image.load()
                 turns = upright and image.format != "TIFF"  # which Pillow has turned already
                 turn = image.getexif().get(ORIENTATION) if turns else None
-                check_size(stored[::-1] if turn in SIDEWAYS else stored, size, name)
                 picture = _picture(image, data, name)
                 values = np.ascontiguousarray(TURNS.get(turn, np.asarray)(picture.values))
+                check_size(values.shape[:2], size, name)
             yield picture._replace(values=values)
 
 
@@ -243,12 +206,6 @@ def _silent():
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def damaged(name: str, reason: str) -> InputError:
-    """The error for a file that cannot be decoded; of the reason, one short line is shown."""
-    reason = printable(reason.splitlines()[0][:200])
-    return InputError(f"{name} cannot be read ({reason}): replace it, it is damaged or not a mask")
 
 
 def _picture(image: Image.Image, data: bytes, name: str) -> Picture:

@@ -68,10 +68,10 @@ def segment(
     if top_k is not None:
         model = configure(model, top_k=top_k)
     source, video = video, open_video(video)
-    given = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
-    for doubt in given.doubts:
+    user_masks = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
+    for doubt in user_masks.doubts:
         warnings.warn(doubt, stacklevel=2)
-    masks = given.labels
+    masks = user_masks.labels
     tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
     for index, _, (labels, scores) in run_tracker(tracker, video.frames(), masks):
         yield FrameResult(index, name_of(video, index), labels, scores)

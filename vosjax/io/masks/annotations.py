@@ -11,10 +11,10 @@
 import json
 
 from vosjax.errors import InputError
+from vosjax.io.content import damaged
 from vosjax.io.masks.coco import read_coco
 from vosjax.io.masks.labelme import read_labelme
 from vosjax.io.masks.raw import Page, Video
-from vosjax.io.pictures import damaged
 
 _READERS = {"annotations": read_coco, "shapes": read_labelme}
 

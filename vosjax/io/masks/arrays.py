@@ -20,10 +20,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.content import LARGEST_FILE, damaged
 from vosjax.io.masks.images import pack, raw_numbers
 from vosjax.io.masks.raw import Page, Raw, Video
 from vosjax.io.names import printable
-from vosjax.io.pictures import LARGEST_FILE, check_size, damaged
+from vosjax.io.pictures import check_size
 
 SINGLE = ({1}, {255}, {65535})  # the ids of a mask that only says object or not
 EXPECTED = (

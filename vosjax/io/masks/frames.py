@@ -57,12 +57,12 @@ class Frames:
         alike = self._numbers.get(number(name), [])
         return exact if exact is not None or len(alike) != 1 else alike[0]
 
-    def find(self, frame: Any, told: str, doubts: list[str]) -> int:
+    def find(self, frame: Any, wording: str, doubts: list[str]) -> int:
         """The index of a frame that a user gave by name or number.
 
         Args:
             frame: a name, or a number as a text; an index as an integer.
-            told: what the user wrote, for messages.
+            wording: what the user wrote, for messages.
             doubts: gets a sentence where the number could be a name as well as an index.
 
         Raises:
@@ -77,7 +77,7 @@ class Frames:
                         f"frame {index}; the one of index {frame} is {self.label(value)}"
                     )
                 return index
-            index = self._checked(value, frame, told)
+            index = self._checked(value, frame, wording)
             if self.video.names is not None:
                 doubts.append(
                     f"no frame is named {printable(frame)}, so it means frame {index} counted from "
@@ -85,7 +85,7 @@ class Frames:
                 )
             return index
         is_index = isinstance(frame, (int, np.integer)) and not isinstance(frame, bool)
-        return self._checked(int(frame) if is_index else None, frame, told)
+        return self._checked(int(frame) if is_index else None, frame, wording)
 
     def find_file(self, stem: str, name: str) -> int:
         """The frame of a file in a folder of masks.
@@ -107,21 +107,23 @@ class Frames:
         """The name of a frame, its index where it has none."""
         return printable(self.video.names[index]) if self.video.names is not None else str(index)
 
-    def _checked(self, index: int | None, frame: Any, told: str) -> int:
+    def _checked(self, index: int | None, frame: Any, wording: str) -> int:
         last = "" if self.count is None else f", 0 to {self.count - 1}"
         if index is None:
             or_name = "" if self.video.names is None else ", or its name"
             shown = printable(repr(frame)[:100])
-            raise InputError(f"{told}: {shown} is no frame: its number{last} is expected{or_name}")
+            raise InputError(
+                f"{wording}: {shown} is no frame: its number{last} is expected{or_name}"
+            )
         if index < 0 or (self.count is not None and index >= self.count):
             raise InputError(
-                f"{told}: frame {index} is outside of the video: its number{last} is expected, "
+                f"{wording}: frame {index} is outside of the video: its number{last} is expected, "
                 "counted from 0"
             )
         return index
 
 
-def place(
+def assign(
     entry: Entry, pages: list[Page], frames: Frames, doubts: list[str]
 ) -> list[tuple[int, Raw]]:
     """The frame of each page of an entry.

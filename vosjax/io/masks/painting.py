@@ -95,11 +95,11 @@ def paint(marked: list[Marked], size: tuple[int, int], *, name: str, what: str) 
         number = 0
         if mark.group is None:
             number = loners[mark.label] = loners.get(mark.label, -1) + 1
-        place = places.setdefault((mark.label, mark.group, number), len(places) + 1)
-        if place > MOST_OBJECTS:
+        value = places.setdefault((mark.label, mark.group, number), len(places) + 1)
+        if value > MOST_OBJECTS:
             raise InputError(f"{name} holds more than {MOST_OBJECTS} objects")
-        covered += np.count_nonzero((values[area] > 0) & (values[area] != place))
-        values[area] = place
+        covered += np.count_nonzero((values[area] > 0) & (values[area] != value))
+        values[area] = value
     if covered:
         doubts.append(f"{name}: {covered} pixels lie in two objects, the later one has them")
     return Raw(name, what, "objects", values, objects=tuple(places), doubts=tuple(doubts))

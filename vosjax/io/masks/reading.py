@@ -8,14 +8,15 @@ import numpy as np
 from PIL import Image
 
 from vosjax.errors import InputError
+from vosjax.io.content import load_file
 from vosjax.io.masks import meaning, notes, sources
 from vosjax.io.masks.annotations import read_annotations
 from vosjax.io.masks.arrays import read_array, read_npy, read_npz
-from vosjax.io.masks.frames import Frames, place
+from vosjax.io.masks.frames import Frames, assign
 from vosjax.io.masks.images import read_image, read_image_file
 from vosjax.io.masks.raw import Page, Raw, Video
 from vosjax.io.names import printable
-from vosjax.io.pictures import check_size, load_file
+from vosjax.io.pictures import check_size
 
 # What a file begins with, after white space; everything else is a picture.
 _READERS = {
@@ -132,12 +133,12 @@ def read_masks(
         raise InputError(
             f"{first.name}: no object in {len(raws)} mask(s), every pixel is background: {REMEDY}"
         )
-    told = [notes.reading(labels, raws, frames), *ids.notes]
-    told += notes.empty([frame for frame in raws if frame not in labels], frames)
+    sentences = [notes.reading(labels, raws, frames), *ids.notes]
+    sentences += notes.empty([frame for frame in raws if frame not in labels], frames)
     return Masks(
         labels,
         ids.palette,
-        tuple(told),
+        tuple(sentences),
         tuple(doubts + ids.doubts + notes.suspicions(labels, frames)),
         {frame: raws[frame].name for frame in labels},
     )
@@ -148,7 +149,7 @@ def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
     raws: dict[int, Raw] = {}
     for entry in sources.entries(spec, frames, doubts):
         pages = _pages(entry.source, entry.name, frames.video)
-        for frame, raw in place(entry, pages, frames, doubts):
+        for frame, raw in assign(entry, pages, frames, doubts):
             if frame in raws:
                 raise InputError(
                     f"two masks for frame {frames.label(frame)}, one is expected: "
