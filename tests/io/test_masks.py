@@ -101,10 +101,24 @@ def test_a_binary_palette_mask_is_object_one(path):
     np.testing.assert_array_equal(read_mask(path).labels, squares(1))
 
 
+def test_255_beside_other_ids_is_void_in_the_palette_of_davis(path):
+    write_label_png(path, squares(2, 255))
+    masks = read_masks(path)
+    np.testing.assert_array_equal(masks.labels[0], squares(2, 0))
+    assert "255 is void" in masks.doubts[0] and "36 pixels" in masks.doubts[0]
+
+
+def test_255_beside_other_numbers_is_refused_where_no_palette_tells(path):
+    with pytest.raises(InputError, match="mask.png holds 255 beside ids as low as 2.*void or an"):
+        read_mask(save(path, squares(2, 255)))
+
+
 @pytest.mark.parametrize("write", [save, write_label_png])
-def test_255_beside_other_ids_is_void(path, write):
-    write(path, squares(2, 255))
-    np.testing.assert_array_equal(read_mask(path).labels, squares(2, 0))
+def test_255_beside_other_paints_is_an_object(path, write):
+    write(path, squares(127, 255))
+    masks = read_masks(path)
+    np.testing.assert_array_equal(masks.labels[0], squares(127, 255))
+    assert "255 is an object" in masks.doubts[0]
 
 
 def test_255_is_an_id_where_ids_are_larger():
@@ -355,9 +369,10 @@ def test_davis_ids_hold_only_when_all_colours_of_the_video_are_davis():
     assert np.unique(found[0]).tolist() == [0, 5]
 
 
-def test_void_in_one_mask_is_void_in_all():
-    found = read_masks({0: squares(1, 255), 3: squares(255), 6: squares(1)}).labels
-    assert sorted(found) == [0, 6]
+def test_void_in_one_mask_is_void_in_all(tmp_path):
+    for frame, ids in ((0, (1, 255)), (3, (255,)), (6, (1,))):
+        write_label_png(tmp_path / f"{frame}.png", squares(*ids))
+    assert sorted(read_masks(tmp_path).labels) == [0, 6]
 
 
 def test_binary_masks_of_one_video_are_one_object():

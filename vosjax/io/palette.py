@@ -1,11 +1,16 @@
 """Colours of objects: the DAVIS palette, label maps as palette PNG, and overlays to look at."""
 
+import os
+
 import cv2
 import numpy as np
 from PIL import Image
 
 from vosjax.errors import InputError
+from vosjax.io.content import load_file
 from vosjax.io.files import atomic
+from vosjax.io.names import printable
+from vosjax.io.pictures import Picture, read_pictures
 
 
 def _davis() -> np.ndarray:
@@ -45,23 +50,73 @@ def write_label_png(path, labels, palette=DAVIS):
         image.save(temp, format="PNG")
 
 
-def read_label_png(path) -> np.ndarray:
-    """The uint8 [H, W] ids that `write_label_png` wrote, exactly (also without any object).
+def read_label_png(source) -> np.ndarray:
+    """The ids that `write_label_png` wrote, exactly (also without any object).
+
+    Args:
+        source: a path, a file's bytes, or a binary stream; a stream is called by its `str`.
+
+    Returns:
+        uint8 [H, W].
 
     Raises:
-        InputError: missing, damaged, or not a palette or grey PNG.
+        InputError: missing, damaged, or not a palette or grey image of ids up to 255.
+
+    Example:
+        labels = read_label_png("out/masks/00000.png")
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise InputError(
-                    f"{path} holds {image.mode} colours: a palette PNG of object ids is expected"
-                )
-            return np.array(image)
-    except (OSError, SyntaxError) as error:
+    return decode_labels(source)
+
+
+def decode_labels(source, *, void: int | None = None, name: str | None = None) -> np.ndarray:
+    """The ids of a dataset's label map, as stored: what its colours are does not matter.
+
+    Unlike a user's mask (`vosjax.io.masks`), a dataset's file follows the dataset's rules, so
+    that nothing is decided by looking at the values but for `void`.
+
+    Args:
+        source: a path, a file's bytes, or a binary stream.
+        void: the value of pixels that belong to nothing, 255 in DAVIS and YouTube-VOS. These
+            datasets also have binary masks of 0 and 255, which then are one object with id 1;
+            beside other ids void keeps its value. None leaves every value as it is stored.
+        name: what messages call the file; by default the path, or the stream's `str`.
+
+    Returns:
+        uint8 [H, W], an array of its own: palette indices, grey levels, 1 where a black-and-white
+        image is white, or the grey of an image whose alpha hides nothing.
+
+    Raises:
+        InputError: missing, damaged, stored with loss, or holding colours or ids above 255.
+
+    Example:
+        labels = decode_labels("Annotations/480p/bear/00077.png", void=255)
+    """
+    name = name or f"label map {'' if isinstance(source, bytes) else printable(source)}".rstrip()
+    if not isinstance(source, bytes):
+        is_path = isinstance(source, (str, os.PathLike))
+        source = load_file(source, name=name) if is_path else source.read()
+    picture, *more = read_pictures(source, name=name, upright=False)
+    if more:
+        raise InputError(f"{name} holds {1 + len(more)} pages: one label map is expected")
+    labels = _plain(picture)
+    if labels is None or labels.max(initial=0) > 255:
         raise InputError(
-            f"label map {path} cannot be read ({error}): it is missing or damaged, write it again"
-        ) from error
+            f"{name} holds {'colours' if labels is None else f'ids up to {labels.max()}'} "
+            f"({picture.what}): a palette PNG or grey PNG of ids up to 255 is expected"
+        )
+    labels = labels.astype(np.uint8)
+    if void is not None and labels.max(initial=0) == void and np.isin(labels, (0, void)).all():
+        return (labels > 0).astype(np.uint8)
+    return labels
+
+
+def _plain(picture: Picture) -> np.ndarray | None:
+    """The values [H, W] of a picture without colours, else None."""
+    if picture.form != "colours":
+        return None if picture.form == "floats" else picture.values
+    red, green, blue, alpha = np.moveaxis(picture.values, 2, 0)
+    is_grey = (red == green).all() and (green == blue).all() and (alpha == 255).all()
+    return red if is_grey else None
 
 
 def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:

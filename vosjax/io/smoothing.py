@@ -1,7 +1,13 @@
 """Tells masks with smoothed edges (anti-aliased, resized with interpolation, JPEG) from sharp ones.
 
-Taken by its values such a mask would hold a new object in every shade of an edge.
+Taken by its values such a mask would hold a new object in every shade of an edge. Two kinds of
+values give it away, both too thin for an object of their own:
+
+- a *blend* lies between two others in colour, and between their areas in place;
+- a *residue* of storing with loss is all but the colour of the solid area around it.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,6 +18,25 @@ MAX_COLOURS = 64  # more distinct colours or greys than that are no objects but 
 THIN = 0.05  # of a value's pixels, at most, have their 3x3 square filled by a smoothed edge
 NEAR = 4  # pixels; a smoothed edge is hardly wider on either side
 APART = 32  # levels between two values that can have a blend; neighbouring ids have none
+CLOSE = 3  # levels by which a residue may be off
+BRIGHT = 32  # darker greys number objects, and neighbouring numbers are no residue
+SAMPLE = 2000  # pixels of a value whose surroundings are looked at
+ENOUGH = 3  # blends or residues that no drawing holds by chance
+
+
+class _Values(NamedTuple):
+    """The V distinct values of a mask, in rising order.
+
+    numbers  int [V], as in the mask
+    points   float [V, C], their grey or colour
+    index    int32 [H + 2 NEAR, W + 2 NEAR], each pixel's value, V around the mask
+    solid    bool [V], which ones fill 3x3 squares
+    """
+
+    numbers: np.ndarray
+    points: np.ndarray
+    index: np.ndarray
+    solid: np.ndarray
 
 
 def smoothed(name: str, what: str) -> InputError:
@@ -23,68 +48,99 @@ def smoothed(name: str, what: str) -> InputError:
     )
 
 
-def check_sharp(labels: np.ndarray, *, name: str, colours: bool):
+def check_sharp(
+    labels: np.ndarray, *, name: str, colours: bool, most: int | None = MAX_COLOURS
+) -> int:
     """Refuses a mask that holds shades between its objects.
 
     Args:
-        labels: int [H, W], greys 0..255 or packed colours r << 16 | g << 8 | b.
+        labels: integers [H, W], greys 0..255 or packed colours r << 16 | g << 8 | b.
         name: what the message calls the mask.
         colours: whether `labels` are packed colours.
+        most: the largest number of distinct values; None for any, where half of them must then be
+            solid if there are more than 64.
+
+    Returns:
+        How many values are blends or residues: 0, or one or two that may be thin objects as well.
 
     Raises:
-        InputError: more than 64 distinct values; or three values that only blend their neighbours;
-            or one that blends the black and white of a binary mask. Grey ids less than 32 apart
-            that were interpolated cannot be told from other ids, and pass.
+        InputError: too many distinct values; three that are blends or residues; or one that is for
+            sure, as it lies between the black and white of a binary mask. Grey ids less than 32
+            apart that were interpolated cannot be told from other ids, and pass.
+
+    Example:
+        check_sharp(grey, name="mask first.png", colours=False)
     """
-    values = np.unique(labels)
-    if len(values) > MAX_COLOURS:
-        raise smoothed(name, f"{len(values)} distinct values")
+    values = _values(labels, colours)
+    count = len(values.numbers)
+    shades = count > MAX_COLOURS and values.solid.mean() < 0.5
+    if shades if most is None else count > most:
+        raise smoothed(name, f"{count} distinct values")
     white = 0xFFFFFF if colours else 0xFF
-    found, sure = _blends(labels, values, colours, white)
-    if found >= 3 or sure:
-        raise smoothed(name, f"{found} of {len(values)} values only blend their neighbours")
+    doubtful, sure = 0, False
+    for value in np.flatnonzero(~values.solid):
+        is_blend, is_sure = _judge(values, value, white)
+        doubtful, sure = doubtful + is_blend, sure or is_sure
+    if doubtful >= ENOUGH or sure:
+        raise smoothed(name, f"{doubtful} of {count} values only blend their neighbours")
+    return doubtful
 
 
-def _blends(labels, values, colours: bool, white: int) -> tuple[int, bool]:
-    """How many values are blends, and whether one is for sure: between areas of black and white.
-
-    A blend hardly fills a 3x3 square, and most of its pixels are near both of the values that it
-    lies between. These do fill squares; white may also be left over in the middle of small
-    objects, though it may be thin void as well.
-    """
-    index = np.searchsorted(values, labels)
-    square, window = np.ones((3, 3), np.uint8), np.ones((2 * NEAR + 1,) * 2, np.uint8)
-    layers = [(index == i).astype(np.uint8) for i in range(len(values))]
-    solid = [
-        cv2.erode(layer, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).sum()
-        > THIN * layer.sum()
-        for layer in layers
-    ]
-    near = {
-        i: cv2.dilate(layers[i], window)
-        for i in range(len(values))
-        if solid[i] or values[i] == white
-    }
-    pairs = [(a, b) for a in near for b in near if a < b]
+def _values(labels: np.ndarray, colours: bool) -> _Values:
+    numbers = np.unique(labels)
+    index = np.searchsorted(numbers, labels).astype(np.uint16)
     shifts = (16, 8, 0) if colours else (0,)
-    points = np.stack([values >> shift & 255 for shift in shifts], 1).astype(float)
-    found, sure = 0, False
-    for i in range(len(values)):
-        if solid[i]:
-            continue
-        here = layers[i].astype(bool)
-        for a, b in pairs:
-            if _between(points[i], points[a], points[b]) and (near[a] & near[b])[here].mean() > 0.5:
-                found += 1
-                sure |= values[a] == 0 and values[b] == white and solid[a] and solid[b]
-                break
-    return found, bool(sure)
+    points = np.stack([numbers.astype(np.int64) >> shift & 255 for shift in shifts], 1)
+    square = np.ones((3, 3), np.uint8)
+    filled = cv2.erode(index, square) == cv2.dilate(index, square)
+    inner = np.zeros_like(filled)
+    inner[1:-1, 1:-1] = filled[1:-1, 1:-1]
+    areas = np.bincount(index.reshape(-1), minlength=len(numbers))
+    solid = np.bincount(index[inner], minlength=len(numbers)) > THIN * areas
+    padded = np.pad(index.astype(np.int32), NEAR, constant_values=len(numbers))
+    return _Values(numbers, points.astype(float), padded, solid)
 
 
-def _between(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether a colour lies on the way from a to b, off by rounding at most."""
+def _judge(values: _Values, value: int, white: int) -> tuple[bool, bool]:
+    """Whether a thin value is a blend or a residue, and whether it is for sure.
+
+    A blend's pixels are mostly near both of the values it lies between. These are solid; white may
+    also be left over in the middle of small objects, though it may be thin void as well.
+    """
+    point = values.points[value]
+    near = _surroundings(values, value)
+    ends = np.flatnonzero(values.solid | (values.numbers == white))
+    first, second = (ends[corner] for corner in np.triu_indices(len(ends), 1))
+    between = _between(point, values.points[first], values.points[second])
+    first, second = first[between], second[between]
+    both = (near[:, first] & near[:, second]).mean(0) > 0.5
+    black_white = (values.numbers[first] == 0) & (values.numbers[second] == white)
+    sure = both & black_white & values.solid[first] & values.solid[second]
+
+    far = np.abs(values.points - point).max(1)
+    alike = values.solid & (far <= CLOSE) & (values.points.max(1) >= BRIGHT)
+    residue = (near[:, alike].mean(0) > 0.5).any()
+    pure = (values.numbers == white) & alike & (values.numbers[0] == 0)
+    sure_residue = residue and pure.any()
+    return bool(both.any() or residue), bool(sure.any() or sure_residue)
+
+
+def _surroundings(values: _Values, value: int) -> np.ndarray:
+    """bool [n, V]: which values stand within `NEAR` of n pixels of a value."""
+    ys, xs = np.nonzero(values.index == value)
+    step = -(-len(ys) // SAMPLE)
+    ys, xs = ys[::step], xs[::step]
+    dy, dx = np.indices((2 * NEAR + 1,) * 2).reshape(2, -1) - NEAR
+    windows = values.index[ys[:, None] + dy, xs[:, None] + dx]
+    near = np.zeros((len(ys), len(values.numbers) + 1), bool)
+    near[np.arange(len(ys))[:, None], windows] = True
+    return near[:, :-1]
+
+
+def _between(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """bool [n]: whether a colour [C] lies on the way from a to b [n, C], but for rounding."""
     way = b - a
-    if np.abs(way).max() < APART:
-        return False
-    t = float((point - a) @ way / (way @ way))
-    return 0.02 < t < 0.98 and float(np.abs(a + t * way - point).max()) <= 2
+    length = np.maximum((way * way).sum(1), 1)
+    t = ((point - a) * way).sum(1) / length
+    off = np.abs(a + t[:, None] * way - point).max(1, initial=0)
+    return (np.abs(way).max(1, initial=0) >= APART) & (t > 0.02) & (t < 0.98) & (off <= 2)

@@ -59,6 +59,7 @@ def run(config, options) -> int:
         return 0
     for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
         sweep(folder)
+    print(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts), sep="\n")
     tracker, clock = _tracker(job, resumed=before is not None), record.Stopwatch()
 
     def note(status):
@@ -205,8 +206,8 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
     late = [frame for frame in job.masks.labels if frame >= tracker.time]
     if late:
         raise InputError(
-            f"a mask was given for frame {late[0]}, the video ended after frame "
-            f"{tracker.time - 1}: check the number, frames count from 0"
+            f"{job.masks.names[late[0]]} was given for frame {late[0]}, the video ended after "
+            f"frame {tracker.time - 1}: check the number, frames count from 0"
         )
 
 

@@ -1,6 +1,7 @@
 """`segment()`: a generator over a video, which is decoded ahead and dispatched one frame ahead."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -47,8 +48,9 @@ def segment(
     Args:
       video: a video file, a folder of images, a camera's index, or any iterable of uint8
         [H, W, 3] RGB frames.
-      masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W], or
-        {frame index: array or file}; see `io.masks.read_masks`.
+      masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W] or
+        [T, H, W], or {frame index: array or file}; see `io.masks.read_masks`. What could have been
+        read otherwise is said in warnings.
       model: of `load`, or what `load` takes; None is the embedded default.
       gap: frames from one remembered frame to the next; None takes the model's own.
       limit: most remembered frames; None takes the model's own.
@@ -66,9 +68,10 @@ def segment(
     if top_k is not None:
         model = configure(model, top_k=top_k)
     source, video = video, open_video(video)
-    masks = read_masks(
-        masks, video.names, size=video.size, count=exact_length(source, video)
-    ).labels
+    user_masks = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
+    for doubt in user_masks.doubts:
+        warnings.warn(doubt, stacklevel=2)
+    masks = user_masks.labels
     tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
     for index, _, (labels, scores) in run_tracker(tracker, video.frames(), masks):
         yield FrameResult(index, name_of(video, index), labels, scores)

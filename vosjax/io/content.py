@@ -1,0 +1,49 @@
+"""The content of files that a user names, and the lines for what cannot be read."""
+
+import os
+import pathlib
+import stat
+
+from vosjax.errors import InputError
+from vosjax.io.names import printable
+
+LARGEST_FILE = 2**31  # bytes; no mask file is larger
+
+
+def load_file(path: str | os.PathLike, *, name: str) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+
+    Raises:
+        InputError: missing, a folder, a pipe or device, unreadable, or larger than 2 GiB.
+
+    Example:
+        data = load_file("first.png", name="mask first.png")
+    """
+    try:
+        status = pathlib.Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(f"{name} is no file but a folder: name a file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{name} is no file but a pipe or a device: save it as a file first")
+        if status.st_size > LARGEST_FILE:
+            raise InputError(f"{name} has {status.st_size} bytes: at most {LARGEST_FILE} are read")
+        return pathlib.Path(path).read_bytes()
+    except InputError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{name} is no file, it is missing: check the path") from error
+    except PermissionError as error:
+        raise InputError(f"{name} may not be read: check its permissions") from error
+    except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a NUL
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{name} is no file that can be read ({reason}): check it") from error
+
+
+def damaged(name: str, reason: str) -> InputError:
+    """The error for a file that cannot be decoded; of the reason, one short line is shown."""
+    reason = printable(reason.splitlines()[0][:200])
+    return InputError(f"{name} cannot be read ({reason}): replace it, it is damaged or not a mask")

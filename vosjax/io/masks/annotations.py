@@ -1,0 +1,41 @@
+"""Annotation files (JSON) as raw masks.
+
+| file | read |
+|---|---|
+| COCO: `annotations` with polygons or run lengths, plain or compressed | a mask for each image |
+| a bare list of such annotations | the mask of one image |
+| LabelMe: `shapes` | the mask of one image |
+| anything else | refused |
+"""
+
+import json
+
+from vosjax.errors import InputError
+from vosjax.io.content import damaged
+from vosjax.io.masks.coco import read_coco
+from vosjax.io.masks.labelme import read_labelme
+from vosjax.io.masks.raw import Page, Video
+
+_READERS = {"annotations": read_coco, "shapes": read_labelme}
+
+
+def read_annotations(data: bytes, name: str, video: Video) -> list[Page]:
+    """The masks of a JSON file.
+
+    Raises:
+        InputError: no JSON, neither COCO nor LabelMe, an image of another size, or an annotation
+            that marks no area.
+    """
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise damaged(name, f"it is no JSON: {error}") from error
+    if isinstance(content, list):
+        content = {"annotations": content}
+    for key, read in _READERS.items():
+        if key in content:
+            return read(content, name, video)
+    raise InputError(
+        f"{name} is JSON, but neither COCO (annotations) nor LabelMe (shapes): save the objects as "
+        "one of these, or as PNG"
+    )

@@ -1,0 +1,91 @@
+"""COCO's JSON as raw masks: polygons and run lengths, one mask for each image.
+
+The same track (`track_id`, `instance_id` or `object_id`, also among the `attributes`) is the same
+object. A crowd (`iscrowd`) is an object like any other, as tools set it for run lengths alone.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.masks import shapes
+from vosjax.io.masks.painting import Marked, field, image_size, paint, records
+from vosjax.io.masks.raw import Page, Video
+from vosjax.io.names import printable
+
+TRACKS = ("track_id", "instance_id", "object_id")
+
+
+def read_coco(content: dict, name: str, video: Video) -> list[Page]:
+    """The masks of the images that have annotations.
+
+    Args:
+        content: `annotations`, with `images` (or one `image`) and `categories` where it has them.
+        name: what messages call the file.
+        video: what the masks are for.
+
+    Raises:
+        InputError: damaged, of another size, or an annotation that marks no area.
+    """
+    labels = {
+        field(category, "id", (int, str), name, None): str(category.get("name"))
+        for category in records(content, "categories", name)
+    }
+    images = _images(content, name)
+    by_image: dict[Any, list[Marked]] = {}
+    for number, record in enumerate(records(content, "annotations", name), 1):
+        where = f"annotation {number}"
+        only = next(iter(images)) if len(images) == 1 else None
+        image = field(record, "image_id", (int, str), f"{name}: {where}", only)
+        if image not in images and (images or by_image.keys() - {image}):
+            raise InputError(
+                f"{name}: {where} is of image {printable(image)}, which is not among the images "
+                "of the file: every image is expected there, with its file_name"
+            )
+        by_image.setdefault(image, []).append(_marked(record, where, name, labels))
+    if not by_image:
+        raise InputError(f"{name} holds no annotation: at least one object is expected")
+    pages = []
+    for image, marked in by_image.items():
+        header = images.get(image, {})
+        size = image_size(header, "height", "width", name, video)
+        raw = paint(marked, size, name=name, what="COCO annotations")
+        pages.append(Page(raw, field(header, "file_name", str, name, None)))
+    return pages
+
+
+def _images(content: dict, name: str) -> dict[Any, dict]:
+    """{id: image}; a single image may have no id."""
+    images = records(content, "images", name) or [field(content, "image", dict, name, {})]
+    if images == [{}]:
+        return {}
+    return {field(image, "id", (int, str), name, None): image for image in images}
+
+
+def _marked(record: dict, where: str, name: str, labels: dict) -> Marked:
+    category = field(record, "category_id", (int, str), f"{name}: {where}", None)
+    label = "object" if category is None else labels.get(category, f"category {category}")
+    attributes = record.get("attributes")
+    sources = [record, attributes] if isinstance(attributes, dict) else [record]
+    tracks = [source[key] for source in sources for key in TRACKS if source.get(key) is not None]
+    group = str(tracks[0]) if tracks else None
+    draw = functools.partial(_draw, record.get("segmentation"))
+    return Marked(where, label, group, draw)
+
+
+def _draw(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
+    if isinstance(segmentation, dict):
+        if segmentation.get("size") != list(size):
+            raise ValueError(
+                f"its run lengths are for {segmentation.get('size')}, not {list(size)}"
+            )
+        return shapes.expand_runs(segmentation.get("counts"), size)
+    if not isinstance(segmentation, list) or not segmentation:
+        raise ValueError("it has no polygon and no run lengths: a box or a point marks no area")
+    outlines = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    area = np.zeros(size, bool)
+    for outline in outlines:
+        area |= shapes.fill_polygon(shapes.points(outline), size)
+    return area

@@ -1,0 +1,55 @@
+"""A mask before its meaning is known: the values of one page, and the frame that its file tells."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+Kind = Literal["numbers", "greys", "indices", "colours", "objects", "painted", "listed"]
+
+
+class Raw(NamedTuple):
+    """The values of one mask.
+
+    name     what messages call it, such as 'mask first.png'
+    what     its kind in words, such as 'a palette image'
+    kind     what `values` [H, W] are:
+             'numbers'  ids, as they are
+             'greys'    ids of 8 bits, which may be the shades of a smoothed drawing
+             'indices'  uint8, of `palette`
+             'colours'  int32, packed r << 16 | g << 8 | b; what is transparent is 0
+             'objects'  uint16, 1 + a place in `objects`
+             'painted'  colours that have been put into ids
+             'listed'   objects that have been put into ids
+    palette  uint8 [256, 4] RGBA; of entries that the file does not hold, DAVIS' colours
+    objects  (label, group, n) of each object of an annotation file, the same for the same object in
+             every file: n counts the objects of one label and no group
+    doubts   what could have been read otherwise, in sentences
+    """
+
+    name: str
+    what: str
+    kind: Kind
+    values: np.ndarray
+    palette: np.ndarray | None = None
+    objects: tuple[tuple[str, str | None, int], ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+class Page(NamedTuple):
+    """One mask of a file; frame is its index (stacks), name (annotations) or None (one mask)."""
+
+    raw: Raw
+    frame: int | str | None
+
+
+class Video(NamedTuple):
+    """What is known of the video that masks are for.
+
+    size   (H, W), None where it is not known
+    count  the number of frames, None where it is not known for certain
+    names  of the frames, None where they have none
+    """
+
+    size: tuple[int, int] | None = None
+    count: int | None = None
+    names: tuple[str, ...] | None = None

@@ -1,0 +1,171 @@
+"""Reading the masks of a video: every file by its kind, then all of them together into ids."""
+
+import os
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from vosjax.errors import InputError
+from vosjax.io.content import load_file
+from vosjax.io.masks import meaning, notes, sources
+from vosjax.io.masks.annotations import read_annotations
+from vosjax.io.masks.arrays import read_array, read_npy, read_npz
+from vosjax.io.masks.frames import Frames, assign
+from vosjax.io.masks.images import read_image, read_image_file
+from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.names import printable
+from vosjax.io.pictures import check_size
+
+# What a file begins with, after white space; everything else is a picture.
+_READERS = {
+    b"\x93NUMPY": read_npy,
+    b"PK": read_npz,
+    b"{": read_annotations,
+    b"[": read_annotations,
+}
+REMEDY = "mark at least one pixel by a non-zero id or a colour"
+
+
+class Mask(NamedTuple):
+    """labels uint8 or uint16 [H, W] of object ids; palette uint8 [256, 3], None without colours."""
+
+    labels: np.ndarray
+    palette: np.ndarray | None
+
+
+class Masks(NamedTuple):
+    """The masks of a video.
+
+    labels   {frame index: uint8 or uint16 [H, W] of ids}, in order
+    palette  uint8 [256, 3], the colours of the ids; None without colours
+    notes    what was read, in sentences for a person; the first counts the objects
+    doubts   what could have been read otherwise, and how it was read, in sentences
+    names    {frame index: what messages call its mask}
+    """
+
+    labels: dict[int, np.ndarray]
+    palette: np.ndarray | None
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    names: dict[int, str]
+
+
+def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
+    """Reads one mask.
+
+    Args:
+        source: a file of any kind in the table of `vosjax.io.masks`, an array [H, W] of bool or
+            integers, an array uint8 [H, W, 3 or 4] of colours, or a Pillow image.
+        size: (H, W) of the video, to be checked.
+
+    Returns:
+        A `Mask` of arrays of its own.
+
+    Raises:
+        InputError: missing or damaged, of another size, smoothed (anti-aliased), stored with loss,
+            without an object, several masks, or an array of another type or shape.
+
+    Example:
+        labels, palette = read_mask("first.png", size=(480, 854))
+    """
+    is_path = isinstance(source, (str, os.PathLike))
+    name = f"mask {printable(source)}" if is_path else "the mask"
+    with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
+        pages = _pages(os.path.expanduser(source) if is_path else source, name, Video(size))
+        if len(pages) > 1 or isinstance(pages[0].frame, int):
+            raise InputError(f"{name} holds several masks, {len(pages)}: one [H, W] is expected")
+        ids = meaning.to_ids([pages[0].raw])
+    if not ids.labels[0].any():
+        raise InputError(f"{name} holds no object: every pixel is background, {REMEDY}")
+    return Mask(ids.labels[0], ids.palette)
+
+
+def read_masks(
+    spec: Any,
+    names: tuple[str, ...] | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    count: int | None = None,
+    first_only: bool = False,
+) -> Masks:
+    """Reads all masks of a video.
+
+    Args:
+        spec: one of
+            - a mask as for `read_mask`: it belongs to frame 0;
+            - a file with several: an animated picture, a TIFF of several pages or a stack
+              [T, H, W] has one for each of the frames 0..T-1, a .npz and a COCO file name them;
+            - a folder: every mask in it, each given to the frame whose name is the file's stem,
+              or, where frames have no names, to the frame whose number the stem is;
+            - 'FRAME=FILE', or a list of such: FRAME is a frame's name or else its 0-based index;
+            - a dict {frame index or name: mask as for `read_mask`}.
+        names: the names of the frames (`Video.names`), if they have some.
+        size: (H, W) of the video, to be checked.
+        count: the number of frames, where it is known for certain.
+        first_only: take the earliest mask alone. A DAVIS folder holds the truth of every frame;
+            without this it is all given to the network.
+
+    Returns:
+        `Masks`, in the order of the frames. Empty masks say nothing and are left out.
+
+    Raises:
+        InputError: as `read_mask`; a frame outside of the video; a file that matches no frame; two
+            masks for one frame; no object in any mask; masks that do not go together.
+
+    Example:
+        masks = read_masks(["0=first.png", "120=later.png"], size=(480, 854))
+        print(*masks.notes, sep="\\n")
+    """
+    frames = Frames(Video(size, len(names) if names is not None else count, names))
+    doubts: list[str] = []
+    with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
+        raws = _raws(spec, frames, doubts)
+        if first_only:
+            raws = {min(raws): raws[min(raws)]}
+        first = next(iter(raws.values()))
+        for raw in raws.values():
+            check_size(raw.values.shape, size if size is not None else first.values.shape, raw.name)
+        ids = meaning.to_ids(list(raws.values()))
+    labels = {frame: page for frame, page in zip(raws, ids.labels) if page.any()}
+    if not labels:
+        raise InputError(
+            f"{first.name}: no object in {len(raws)} mask(s), every pixel is background: {REMEDY}"
+        )
+    sentences = [notes.reading(labels, raws, frames), *ids.notes]
+    sentences += notes.empty([frame for frame in raws if frame not in labels], frames)
+    return Masks(
+        labels,
+        ids.palette,
+        tuple(sentences),
+        tuple(doubts + ids.doubts + notes.suspicions(labels, frames)),
+        {frame: raws[frame].name for frame in labels},
+    )
+
+
+def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
+    """{frame index: raw mask}, in order."""
+    raws: dict[int, Raw] = {}
+    for entry in sources.entries(spec, frames, doubts):
+        pages = _pages(entry.source, entry.name, frames.video)
+        for frame, raw in assign(entry, pages, frames, doubts):
+            if frame in raws:
+                raise InputError(
+                    f"two masks for frame {frames.label(frame)}, one is expected: "
+                    f"{raws[frame].name} and {raw.name}"
+                )
+            raws[frame] = raw
+    return dict(sorted(raws.items()))
+
+
+def _pages(source: Any, name: str, video: Video) -> list[Page]:
+    """The masks of one source."""
+    if isinstance(source, Image.Image):
+        return read_image(source, name, video)
+    if not isinstance(source, (str, os.PathLike)):
+        return read_array(source, name, video)
+    data = load_file(source, name=name)
+    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    readers = (read for magic, read in _READERS.items() if start.startswith(magic))
+    return next(readers, read_image_file)(data, name, video)
