@@ -1,0 +1,252 @@
+"""Video files and streams through PyAV, that is FFmpeg's own libraries.
+
+What comes out are the frames that a player shows, each with its own time: edit lists, rotation and
+the order of display are FFmpeg's affair; what it cannot decode is accounted for in `lost.py`.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import av
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.video.container import Facts, cut_short, facts_of, video_stream
+from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
+from vosjax.io.video.endings import FILMS
+from vosjax.io.video.iterable import open_once
+from vosjax.io.video.lost import PATIENCE, Account, Doubt, decoded
+from vosjax.io.video.picture import Converter, is_deep_format, turn_of
+from vosjax.io.video.types import Findings, Frame, Video, checked, shown
+
+Opener = Callable[[], AbstractContextManager[av.container.InputContainer]]
+
+BUFFER = 1 << 18  # bytes that are read at a time
+
+
+def open_file(path: pathlib.Path) -> Video:
+    """A video file.
+
+    Raises:
+      InputError: it may not be read, is no video, or holds no frame that can be decoded.
+    """
+    name = f"video {shown(path)}"
+    ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
+
+    @contextlib.contextmanager
+    def container():
+        # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
+        # The empty list of protocols keeps playlists and the like from opening anything else.
+        with (
+            open(f"video{ending}", "rb", opener=lambda _, flags: os.open(path, flags)) as file,
+            av.open(
+                file,
+                options={"protocol_whitelist": ""},
+                metadata_errors="replace",
+                buffer_size=BUFFER,
+            ) as opened,
+        ):
+            yield opened
+
+    try:
+        return open_container(container, name, cut=lambda: cut_short(path))
+    except PermissionError as error:
+        raise InputError(
+            f"{name} may not be read (permission denied): change its permissions"
+        ) from error
+    except av.FFmpegError as error:
+        raise InputError(
+            f"{name} cannot be opened ({error.strerror}): it is damaged, or of a kind that FFmpeg "
+            "does not read; convert it to mp4 or to a folder of images"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
+
+
+def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None = None) -> Video:
+    """A video that FFmpeg takes out of a container, as often as it is read.
+
+    Args:
+      opener: opens the container from its start.
+      name: for messages.
+      cut: tells whether the container ends before its content does.
+
+    Raises:
+      InputError: no video in it, or no frame that can be decoded.
+      av.FFmpegError: it cannot be opened.
+    """
+    findings, doubted = Findings(), []
+
+    def read(start: int, scale: Scale) -> Iterator[Facts | Frame]:
+        """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
+        told, index = False, start
+        while True:
+            reading = _reading(
+                opener, name, findings, scale, start=index, certain=bool(doubted), cut=cut
+            )
+            with contextlib.closing(reading):
+                try:
+                    for item in reading:
+                        if isinstance(item, Facts):
+                            if not told:
+                                yield item
+                            told = True
+                        else:
+                            yield item
+                            index += 1
+                    return
+                except Doubt:
+                    doubted.append(True)
+
+    with contextlib.closing(read(0, Scale())) as reading:
+        facts, first = _begin(reading, name)
+    findings.opening.extend(facts.remarks)
+    scale = _sampled_scale(opener, name, findings) if facts.deep else Scale()
+
+    def stream(start=0):
+        reading = read(start, scale)
+        with contextlib.closing(reading):
+            next(reading, None)  # the facts, which are known
+            yield from reading
+
+    size = first.image.shape[:2]
+    return Video(
+        name, size, facts.count, facts.fps, None, stream, facts.estimate, findings=findings
+    )
+
+
+def open_live(opener: Opener, name: str) -> Video:
+    """A stream that can be opened once; as `open_container` else."""
+    findings = Findings()
+    reading = _reading(opener, name, findings, Scale(), certain=True, patience=0)
+    facts, first = _begin(reading, name)
+    findings.opening.extend(facts.remarks)
+    return open_once(reading, name, fps=facts.fps, findings=findings, first=first)
+
+
+def _begin(reading: Iterator, name: str) -> tuple[Facts, Frame]:
+    facts = next(reading, None)
+    if facts is None:
+        raise InputError(
+            f"{name} has no frame that can be decoded: convert it to mp4 or to a folder of images"
+        )
+    return facts, next(reading)
+
+
+def _reading(
+    opener: Opener,
+    name: str,
+    findings: Findings,
+    scale: Scale,
+    *,
+    start: int = 0,
+    certain: bool,
+    patience: int = PATIENCE,
+    cut: Callable[[], bool] | None = None,
+) -> Iterator[Facts | Frame]:
+    """One way through a container: its facts, then the frames from `start` on.
+
+    Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
+
+    Raises:
+      Doubt: unless `certain`, where a frame cannot be decoded.
+    """
+    account, facts, index = Account(), None, 0
+    with opener() as container:
+        stream = video_stream(container, name)
+        for frame, pts in decoded(container, stream, account, certain=certain, patience=patience):
+            if facts is None:  # the first one is there, or there would be none
+                facts = facts_of(container, stream, frame, name)
+                yield facts
+                convert, clock = Converter(turn_of(frame), scale), _Clock(facts)
+                size = convert(frame)[0].shape[:2]
+            time = clock(pts)
+            if frame is None:
+                findings.missing.add(index)
+            else:
+                latest = frame
+                if frame.is_corrupt:
+                    findings.damaged.add(index)
+            if index >= start:
+                image, above = convert(latest)
+                if above:
+                    findings.clipped.add(index)
+                yield Frame(checked(image, size, index, name), time, frame is None)
+            index += 1
+    if facts is not None:
+        findings.beginning = _beginning(account, name)
+        findings.ending = _ending(account, facts, index, name, cut)
+
+
+def _beginning(account: Account, name: str) -> str:
+    if not account.skipped:
+        return ""
+    return (
+        f"{name}: {account.skipped} frame(s) at its beginning cannot be decoded; frame 0 is the "
+        "first one that can"
+    )
+
+
+def _ending(account: Account, facts: Facts, index: int, name: str, cut) -> str:
+    if facts.announced is not None and account.packets < facts.announced:
+        return (
+            f"{name} announces {facts.announced} frames, only {index} could be decoded: "
+            "it may be truncated"
+        )
+    if cut is not None and cut():
+        return f"{name} is truncated: it ends after {index} frames, before its content does"
+    return ""
+
+
+class _Clock:
+    """Seconds since the first frame, from time stamps; they always grow.
+
+    Where a time stamp is missing or goes back (recordings that were joined), the frame comes one
+    mean frame later than the one before, and those behind it go on from there.
+    """
+
+    def __init__(self, facts: Facts):
+        self._unit, self._usual = facts.time_base, 1 / facts.fps
+        self._first, self._shift, self._last = None, 0.0, None
+
+    def __call__(self, pts: int | None) -> float:
+        if self._last is None:
+            self._first, self._last = pts, 0.0
+            return 0.0
+        usual = self._last + self._usual
+        if pts is None or self._first is None:
+            self._last = usual
+            return usual
+        time = (pts - self._first) * self._unit + self._shift
+        if time <= self._last:
+            self._shift += usual - time
+            time = usual
+        self._last = time
+        return time
+
+
+def _sampled_scale(opener: Opener, name: str, findings: Findings) -> Scale:
+    """The scale of a video whose format may hold fewer bits than it says, from a sample of it."""
+    with opener() as container:
+        stream = video_stream(container, name)
+        scale = find_scale(_sample(container, stream), name)
+    findings.opening.extend(scale_notes(scale, stream.frames or None, name))
+    return scale
+
+
+def _sample(container, stream) -> Iterator[np.ndarray]:
+    """Levels of frames that lie evenly over the video, or of the first ones without a duration."""
+    convert = Converter(lambda image: image, Scale())
+    start = container.start_time or 0
+    for part in range(SAMPLE):
+        with contextlib.suppress(av.FFmpegError):
+            if container.duration:
+                container.seek(start + container.duration * part // SAMPLE)
+            frame = next(iter(container.decode(stream)), None)
+            if frame is None:
+                return
+            if is_deep_format(frame):
+                yield convert.levels(frame)

@@ -1,0 +1,210 @@
+"""A folder of images as a video."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+from vosjax.errors import InputError
+from vosjax.io.names import natural
+from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
+from vosjax.io.video.endings import FILMS, READABLE, UNREADABLE
+from vosjax.io.video.images import opened, read_page
+from vosjax.io.video.numbering import decimals, numbering_notes
+from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, shown, some
+
+# What file managers and version control leave in a folder, which nobody misses among the frames.
+LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".directory", ".gitignore", ".gitkeep"}
+
+
+class _Listing(NamedTuple):
+    """What lies in a folder: images that are read and others, and what is no frame."""
+
+    images: list[pathlib.Path]
+    unreadable: list[pathlib.Path]
+    others: list[str]
+    hidden: list[str]
+    folders: list[str]
+
+
+def open_folder(path: pathlib.Path) -> Video:
+    """The images of a folder as frames, in natural order of their stems.
+
+    Raises:
+      InputError: the folder may not be read, holds no image, images that cannot be frames (HEIC,
+        links to nothing), or two images of one stem.
+    """
+    name = f"folder {shown(path)}"
+    listing = _listed(path, name)
+    if not listing.images and not listing.unreadable:
+        raise InputError(f"{name} holds no image{_hint(listing)}: {_expected()}")
+    files, notes = _ordered(listing.images)
+    stems = tuple(file.stem for file in files)
+    _check_readable(listing.unreadable, set(stems), name)
+    _check_unique(files, name)
+    findings = Findings(_left_out(listing, name) + notes + numbering_notes(stems, name))
+    scale = _scale(files, findings, name)
+
+    def read(index):
+        file = files[index]
+        try:
+            with opened(file, shown(file)) as image:
+                frame, above = read_page(image, file, scale)
+        except InputError as error:
+            raise InputError(f"frame {index}: {error}") from error
+        if above:
+            findings.clipped.add(index)
+        return frame
+
+    first = read(0)
+    size = first.shape[:2]
+
+    def stream(start=0):
+        for index in range(start, len(files)):
+            image = first if index == 0 else read(index)
+            yield Frame(checked(image, size, index, shown(files[index])), index / FPS)
+
+    return Video(name, size, len(files), FPS, stems, stream, findings=findings)
+
+
+def _expected() -> str:
+    return f"frames are expected as {', '.join(ending[1:] for ending in READABLE)}"
+
+
+def _hint(listing: _Listing) -> str:
+    films = [n for n in listing.others if pathlib.PurePath(n).suffix.lower() in FILMS]
+    if films:
+        return f", but {some(films)}; name the video file itself"
+    if listing.folders:
+        return f", but folders ({some(listing.folders)}); name one of those"
+    return ""
+
+
+def _listed(path: pathlib.Path, name: str) -> _Listing:
+    listing = _Listing([], [], [], [], [])
+    try:
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: natural(entry.name)):
+                _sort_in(entry, listing, name)
+    except PermissionError as error:
+        raise InputError(
+            f"{name} may not be read (permission denied): change its permissions"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror})") from error
+    return listing
+
+
+def _sort_in(entry: os.DirEntry, listing: _Listing, name: str):
+    file = pathlib.Path(entry.path)
+    ending = file.suffix.lower()
+    if entry.name.lower() in LITTER:
+        return
+    if entry.name.startswith("."):
+        listing.hidden.append(entry.name)
+    elif file.is_dir():
+        listing.folders.append(entry.name)
+    elif ending in READABLE or ending in UNREADABLE:
+        if not file.exists():
+            raise InputError(
+                f"{name}: {shown(entry.name)} is a link to {shown(os.readlink(file))}, which is "
+                "not there: restore it, or remove the link"
+            )
+        if not file.is_file():
+            raise InputError(
+                f"{name}: {shown(entry.name)} is no file, but a pipe or a device: replace or "
+                "remove it"
+            )
+        (listing.images if ending in READABLE else listing.unreadable).append(file)
+    else:
+        listing.others.append(entry.name)
+
+
+def _ordered(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[str]]:
+    """The files in natural order of their stems, and a line where decimals decide it."""
+    stems = [file.stem for file in files]
+    numbers = decimals(stems)
+    keys = [natural(stem) for stem in numbers or stems]
+    order = sorted(range(len(files)), key=lambda i: (keys[i], files[i].name))
+    ordered = [files[i] for i in order]
+    if numbers is None:
+        return ordered, []
+    return ordered, [
+        f"folder {shown(files[0].parent)}: its names are sorted as decimal numbers "
+        f"({some(file.name for file in ordered)})"
+    ]
+
+
+def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
+    """Images that are not read may be left out only beside readable ones (raw beside JPEG)."""
+    alone = [file for file in files if file.stem not in stems]
+    if alone:
+        kinds = " and ".join(sorted({UNREADABLE[file.suffix.lower()] for file in alone}))
+        raise InputError(
+            f"{name} holds {len(alone)} image(s) of a kind that is not read ({kinds}: "
+            f"{some(file.name for file in alone)}): convert them to PNG or JPEG"
+        )
+
+
+def _check_unique(files: list[pathlib.Path], name: str):
+    seen = {}
+    for file in files:
+        if file.stem in seen:
+            raise InputError(
+                f"{name} holds two images named {shown(file.stem)} ({shown(seen[file.stem])} and "
+                f"{shown(file.name)}): keep the masks of a video in another folder than its frames"
+            )
+        seen[file.stem] = file.name
+
+
+def _left_out(listing: _Listing, name: str) -> list[str]:
+    unread = [file.name for file in listing.unreadable]
+    lines = [
+        (unread, "image(s) beside readable ones of the same name"),
+        (listing.others, "file(s) that are no images"),
+        (listing.hidden, "hidden file(s)"),
+        (listing.folders, "folder(s)"),
+    ]
+    return [
+        f"{name}: {len(files)} {what} left out: {some(files)}" for files, what in lines if files
+    ]
+
+
+def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
+    """The scale of the deep images among the files; what is damaged is told of when it is read."""
+    deep, paged = [], []
+    for file in files:
+        try:
+            with opened(file, shown(file)) as image:
+                if is_deep(image):
+                    deep.append(file)
+                # Pages of other kinds (previews in a JPEG) are no frames.
+                if image.format in ("TIFF", "GIF", "PNG", "WEBP") and _has_pages(image):
+                    paged.append(file.name)
+        except InputError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+    if paged:
+        findings.opening.append(
+            f"{name}: only the first picture is taken of {len(paged)} image(s) that hold several: "
+            f"{some(paged)}"
+        )
+    if not deep:
+        return Scale()
+
+    sample = (_levels(deep[index]) for index in spread(len(deep)))
+    scale = find_scale((levels for levels in sample if levels is not None), name)
+    findings.opening.extend(scale_notes(scale, len(deep), name))
+    return scale
+
+
+def _levels(file: pathlib.Path):
+    """The levels of a deep image; None where it is damaged, which is told of when it is read."""
+    try:
+        with opened(file, shown(file)) as image:
+            return read_levels(image, file)
+    except InputError:
+        return None
+
+
+def _has_pages(image) -> bool:
+    return bool(getattr(image, "is_animated", False))
