@@ -1,24 +1,99 @@
-"""The order of file names as people mean it."""
+"""Names of frames and files: the order people mean, and a form that is safe to print."""
 
+import decimal
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
-# A number; a sign belongs to it at the start of a name and behind '=' or '_', where it cannot be
-# the dash that ties a copy's number to a name (IMG_0001-1).
-_NUMBER = re.compile(r"((?:^|(?<=[=_]))[-+]\d+|\d+)")
+# A sign counts as one only where a number can begin: `t=-1` and `-1`, but not `IMG_0431-1`.
+_NUMBER = re.compile(r"(?P<sign>(?:^|(?<=[=_(,]))[-+\u2212])?(?P<digits>\d+(?:\.\d+)*)")
+_ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$")
 
 
-def natural(name: str) -> list:
-    """A sort key for the stem of a file name (the name without its ending).
+def natural(name: str, *, decimals: bool = True) -> tuple:
+    """A sort key for file names, with or without their ending.
 
-    Numbers count by their value, letters without regard to their case, and a name comes before
-    its own continuations: `IMG_1`, `IMG_1 (1)`, `IMG_1-1`, `IMG_2`, `IMG_10`. Digits behind a dot
-    count as whole numbers, so that `1.9` comes before `1.10`.
+    Numbers count by their value whatever their zeros, signs (`-1` before `0`) and Unicode digits;
+    letters count without their case. The ending only decides between equal names, so that
+    `NAME.jpg` comes before `NAME (1).jpg`, `NAME-1.jpg` and `NAME_1.jpg`.
 
-        sorted(["10", "9", "a2", "A1"], key=natural)  # ["9", "10", "A1", "a2"]
+    Args:
+        name: a name, such as `IMG_0431.jpg`.
+        decimals: whether `0.25` is a quarter; otherwise it is the numbers 0 and 25. Longer chains
+            (dates, versions) are whole numbers in any case. `in_order` chooses for a whole list.
+
+    Example:
+        sorted(["f10.png", "f2.png", "f2 (1).png"], key=natural)  # f2, f2 (1), f10
     """
-    parts = [part for part in _NUMBER.split(name) if part]
-    key = [
-        (0, int(part), "") if part[-1].isdecimal() else (1, 0, part.casefold()) for part in parts
-    ]
-    # Names that differ only in case or in leading zeros still have one order.
-    return [*key, (-1, 0, name)]
+    ending = _ENDING.search(name)
+    stem = name[: ending.start()] if ending else name
+    return _parts(stem, decimals), _parts(name[len(stem) :], decimals), name
+
+
+def in_order(items: Iterable, name: Callable[[Any], str] = str) -> list:
+    """Items in the natural order of their names.
+
+    Dotted numbers are decimals (`t=0.25`, `t=0.5`) unless the list counts with them: `1.9`, `1.10`
+    and `1.11` are the 9th to 11th, as nobody writes the end of 1.10 beside the shorter 1.9.
+
+    Args:
+        items: anything with names.
+        name: name(item) -> its name; by default the items are names.
+
+    Example:
+        in_order(folder.iterdir(), name=lambda path: path.name)
+    """
+    items = list(items)
+    decimals = not _counts([name(item) for item in items])
+    return sorted(items, key=lambda item: natural(name(item), decimals=decimals))
+
+
+def number(text: str) -> int | None:
+    """The whole number that a text of digits alone stands for, None for any other text.
+
+    Numbers of more than 18 digits are no frame's and give None.
+    """
+    short = text.lstrip("0") or text[-1:]
+    return int(short) if short.isdecimal() and len(short) <= 18 else None
+
+
+def printable(text: object) -> str:
+    """The text with everything that a terminal would not show as a character escaped.
+
+    Line breaks, escape sequences and the lone surrogates of file names that are no UTF-8 come out
+    as `\\n`, `\\x1b` and `\\udce9`; printing the result never fails or forges a line.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )
+
+
+def _parts(text: str, decimals: bool) -> tuple:
+    parts, end = [], 0
+    for match in _NUMBER.finditer(text):
+        parts += _letters(text[end : match.start()])
+        parts += _numbers(match["sign"] or "", match["digits"], decimals)
+        end = match.end()
+    return (*parts, *_letters(text[end:]))
+
+
+def _letters(text: str) -> list:
+    return [(1, text.casefold())] if text else []
+
+
+def _numbers(sign: str, digits: str, decimals: bool) -> list:
+    chain = [digits] if decimals and digits.count(".") == 1 else digits.split(".")
+    values = [decimal.Decimal(part) for part in chain]
+    if sign not in ("", "+"):
+        values[0] = values[0].copy_negate()
+    numbers = [(0, value) for value in values]
+    return [part for value in numbers for part in (value, (1, "."))][:-1]
+
+
+def _counts(names: list[str]) -> bool:
+    """Whether a list counts behind a dot: a shorter number stands beside one like 10 or 120."""
+    chains = [match["digits"] for name in names for match in _NUMBER.finditer(name)]
+    behind = {chain.split(".")[1] for chain in chains if chain.count(".") == 1}
+    shortest = min(map(len, behind), default=0)
+    return any(len(part) > shortest and part.endswith("0") and part.strip("0") for part in behind)

@@ -118,6 +118,7 @@ def make_tracker(
     capacity = START
     if video.length is not None:
         capacity = len(masks) + max(video.length - 1 - min(masks), 0) // gap
+        capacity = max(capacity, START) if video.count is None else capacity
     return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
 from vosjax.io.video.images import opened, read_page
-from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, shown
+from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
 SHORTEST = 0.011  # seconds; a shorter picture is shown for UNSAID, as browsers do
 UNSAID = 0.1
@@ -23,12 +24,12 @@ def open_animation(path: pathlib.Path) -> Video:
     Raises:
       InputError: the file holds one picture, or cannot be read.
     """
-    name = f"video {shown(path)}"
-    with opened(path, shown(path)) as image:
+    name = f"video {printable(path)}"
+    with opened(path, printable(path)) as image:
         count = getattr(image, "n_frames", 1)
         if count < 2 or image.format in STILLS:
             raise InputError(
-                f"{shown(path)} is one image: a video file or a folder of images is expected"
+                f"{printable(path)} is one image: a video file or a folder of images is expected"
             )
         times, seconds = _times(image, count)
         image.seek(0)
@@ -37,7 +38,7 @@ def open_animation(path: pathlib.Path) -> Video:
     findings = Findings(scale_notes(scale, count, name))
 
     def stream(start=0):
-        with opened(path, shown(path)) as image:
+        with opened(path, printable(path)) as image:
             for index in range(start, count):
                 picture, above = _picture(image, index, path, scale)
                 if above:
@@ -53,7 +54,7 @@ def _picture(image, index: int, path: pathlib.Path, scale: Scale) -> tuple[np.nd
         return read_page(image, path, scale)
     except Exception as error:  # of damaged data decoders raise whatever they stumble over
         raise InputError(
-            f"frame {index} of {shown(path)} cannot be read ({error}): the file is damaged"
+            f"frame {index} of {printable(path)} cannot be read ({error}): the file is damaged"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """What a container of FFmpeg's says about the video in it, and how far that can be believed."""
 
 import pathlib
+import re
 from typing import NamedTuple
 
 import av
@@ -10,6 +11,7 @@ from vosjax.io.video.picture import is_deep_format
 from vosjax.io.video.types import FPS
 
 HDR = {16: "PQ", 18: "HLG"}  # transfer functions that are not meant for eight bits
+WHOLE = ("h264", "hevc", "vvc")  # formats of which every packet is a frame to be shown
 FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
 
 
@@ -17,10 +19,12 @@ class Facts(NamedTuple):
     """What is known of a video once its first frame is decoded.
 
     fps        mean frames per second
-    time_base  seconds of one unit of a time stamp
+    time_base  seconds of one unit of a time stamp; 0 where time stamps say nothing
     count      frames that are to be shown, where an index lists them all, else None
     announced  frames that the container says it has, where that is a count, else None
     estimate   about how many there are, else None
+    until      seconds at which its last frame ends by a tag of the container's, else None
+    even       the format is one of broadcasts, whose frames come at an even rate
     deep       the format may hold fewer bits than it says
     remarks    what is worth telling, a line each
     """
@@ -30,6 +34,8 @@ class Facts(NamedTuple):
     count: int | None
     announced: int | None
     estimate: int | None
+    until: float | None
+    even: bool
     deep: bool
     remarks: tuple[str, ...]
 
@@ -44,7 +50,7 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
         raise InputError(f"{name} is one image: a video file or a folder of images is expected")
     streams = _films(container)
     if not streams:
-        raise InputError(f"{name} holds no video: name a file with moving pictures")
+        raise InputError(f"{name} holds no moving pictures that could be found: name another file")
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
     if stream.codec_context is None:
@@ -63,6 +69,8 @@ def facts_of(container, stream: av.VideoStream, frame: av.VideoFrame, name: str)
     rates = (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate)
     fps = next((float(rate) for rate in rates if rate and 0 < rate < FASTEST), FPS)
     count, announced = _counts(container, stream)
+    # AVI has no room for the order of display; what FFmpeg makes up for these formats is wrong.
+    timed = container.format.name != "avi" or stream.codec_context.name not in WHOLE
     remarks = []
     if len(_films(container)) > 1:
         remarks.append(f"{name}: of its {len(_films(container))} videos the first is taken")
@@ -73,10 +81,12 @@ def facts_of(container, stream: av.VideoStream, frame: av.VideoFrame, name: str)
         )
     return Facts(
         fps,
-        float(stream.time_base or 0),
+        float(stream.time_base) if timed and stream.time_base else 0.0,
         count,
         announced,
         count if count is not None else _estimate(container, stream, fps),
+        _until(stream),
+        container.format.name in ("mpegts", "mpeg"),
         is_deep_format(frame),
         tuple(remarks),
     )
@@ -102,6 +112,14 @@ def _estimate(container, stream, fps: float) -> int | None:
     elif container.duration:
         seconds = container.duration / av.time_base
     return None if seconds is None or seconds <= 0 else max(round(seconds * fps), 1)
+
+
+def _until(stream) -> float | None:
+    """What Matroska files tell by the tag DURATION, such as 00:00:03.160000000."""
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if match is None:
+        return None
+    return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
 
 
 def cut_short(path: pathlib.Path) -> bool:

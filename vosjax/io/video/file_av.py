@@ -5,22 +5,25 @@ the order of display are FFmpeg's affair; what it cannot decode is accounted for
 """
 
 import contextlib
+import errno
 import os
 import pathlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import BinaryIO
 
 import av
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.video.container import Facts, cut_short, facts_of, video_stream
 from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
 from vosjax.io.video.endings import FILMS
 from vosjax.io.video.iterable import open_once
 from vosjax.io.video.lost import PATIENCE, Account, Doubt, decoded
 from vosjax.io.video.picture import Converter, is_deep_format, turn_of
-from vosjax.io.video.types import Findings, Frame, Video, checked, shown
+from vosjax.io.video.types import Findings, Frame, Video, checked
 
 Opener = Callable[[], AbstractContextManager[av.container.InputContainer]]
 
@@ -33,7 +36,7 @@ def open_file(path: pathlib.Path) -> Video:
     Raises:
       InputError: it may not be read, is no video, or holds no frame that can be decoded.
     """
-    name = f"video {shown(path)}"
+    name = f"video {printable(path)}"
     ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
 
     @contextlib.contextmanager
@@ -41,9 +44,9 @@ def open_file(path: pathlib.Path) -> Video:
         # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
         # The empty list of protocols keeps playlists and the like from opening anything else.
         with (
-            open(f"video{ending}", "rb", opener=lambda _, flags: os.open(path, flags)) as file,
+            open(path, "rb") as file,
             av.open(
-                file,
+                _Named(file, f"video{ending}"),
                 options={"protocol_whitelist": ""},
                 metadata_errors="replace",
                 buffer_size=BUFFER,
@@ -64,6 +67,21 @@ def open_file(path: pathlib.Path) -> Video:
         ) from error
     except OSError as error:
         raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
+
+
+class _Named:
+    """An open file for FFmpeg, under a name that is not its own."""
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.name, self._file = name, file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Where damaged files lead is told in FFmpeg's way, which goes on from there."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
 
 
 def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None = None) -> Video:
@@ -178,7 +196,7 @@ def _reading(
             index += 1
     if facts is not None:
         findings.beginning = _beginning(account, name)
-        findings.ending = _ending(account, facts, index, name, cut)
+        findings.ending = _ending(account, clock, index, name, cut)
 
 
 def _beginning(account: Account, name: str) -> str:
@@ -190,7 +208,8 @@ def _beginning(account: Account, name: str) -> str:
     )
 
 
-def _ending(account: Account, facts: Facts, index: int, name: str, cut) -> str:
+def _ending(account: Account, clock: "_Clock", index: int, name: str, cut) -> str:
+    facts = clock.facts
     if facts.announced is not None and account.packets < facts.announced:
         return (
             f"{name} announces {facts.announced} frames, only {index} could be decoded: "
@@ -198,6 +217,16 @@ def _ending(account: Account, facts: Facts, index: int, name: str, cut) -> str:
         )
     if cut is not None and cut():
         return f"{name} is truncated: it ends after {index} frames, before its content does"
+    if clock.lost_at_the_end():
+        return (
+            f"{name} lasts {facts.until:.2f} seconds, as it says, but only {index} frames, up to "
+            f"{clock.last:.2f} seconds, could be decoded: it is damaged or truncated"
+        )
+    if facts.even and 0 < clock.gaps <= index / 5:
+        return (
+            f"{name}: its times leap {clock.gaps} time(s) (first behind frame {clock.first_gap}); "
+            "frames may be lost there"
+        )
     return ""
 
 
@@ -206,26 +235,44 @@ class _Clock:
 
     Where a time stamp is missing or goes back (recordings that were joined), the frame comes one
     mean frame later than the one before, and those behind it go on from there.
+
+    Attributes:
+      facts: of the video.
+      last: the latest time.
+      gaps: how often two frames lay further apart than one and a half mean frames.
+      first_gap: index of the frame in front of the first of those.
     """
 
     def __init__(self, facts: Facts):
-        self._unit, self._usual = facts.time_base, 1 / facts.fps
-        self._first, self._shift, self._last = None, 0.0, None
+        self.facts, self.last, self.gaps, self.first_gap = facts, None, 0, None
+        self._usual, self._longest = 1 / facts.fps, 1 / facts.fps
+        self._first, self._shift, self._index = None, 0.0, -1
 
     def __call__(self, pts: int | None) -> float:
-        if self._last is None:
-            self._first, self._last = pts, 0.0
+        self._index += 1
+        if self.last is None:
+            self._first, self.last = pts, 0.0
             return 0.0
-        usual = self._last + self._usual
-        if pts is None or self._first is None:
-            self._last = usual
-            return usual
-        time = (pts - self._first) * self._unit + self._shift
-        if time <= self._last:
-            self._shift += usual - time
-            time = usual
-        self._last = time
+        usual = time = self.last + self._usual
+        if pts is not None and self._first is not None and self.facts.time_base:
+            time = (pts - self._first) * self.facts.time_base + self._shift
+            if time <= self.last:
+                self._shift += usual - time
+                time = usual
+        step = time - self.last
+        self._longest = max(self._longest, step)
+        if step > 1.5 * self._usual:
+            self.gaps += 1
+            self.first_gap = self._index - 1 if self.first_gap is None else self.first_gap
+        self.last = time
         return time
+
+    def lost_at_the_end(self) -> bool:
+        """Whether far less was read than the container says by a tag."""
+        if self.facts.until is None or self._first is None or self._shift:
+            return False
+        end = self._first * self.facts.time_base + self.last
+        return self.facts.until - end > 2.5 * self._longest
 
 
 def _sampled_scale(opener: Opener, name: str, findings: Findings) -> Scale:

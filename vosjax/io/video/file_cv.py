@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.video.camera import capture
-from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, shown
+from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
 # FFmpeg's own complaints would stand beside the one line that an error of ours prints.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -28,14 +29,18 @@ def open_file(path: pathlib.Path) -> Video:
     Raises:
       InputError: it may not be read, is no video, or holds no frame that can be decoded.
     """
-    name = f"video {shown(path)}"
+    name = f"video {printable(path)}"
     try:
         with open(path, "rb") as file:
             head = file.read(12)
     except OSError as error:
         raise InputError(f"{name} may not be read ({error.strerror})") from error
-    if shown(path) != str(path):
-        raise InputError(f"{name}: OpenCV takes no such name; rename it, or install PyAV")
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{name}: OpenCV takes no such name; rename it, or install PyAV"
+        ) from error
     # An absolute path, for FFmpeg takes what stands before a colon as a protocol.
     place = os.path.abspath(path)
     with capture(place) as device:

@@ -5,12 +5,12 @@ import pathlib
 from typing import NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.io.names import natural
+from vosjax.io.names import in_order, printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
 from vosjax.io.video.endings import FILMS, READABLE, UNREADABLE
 from vosjax.io.video.images import opened, read_page
-from vosjax.io.video.numbering import decimals, numbering_notes
-from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, shown, some
+from vosjax.io.video.numbering import numbering_notes
+from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, some
 
 # What file managers and version control leave in a folder, which nobody misses among the frames.
 LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".directory", ".gitignore", ".gitkeep"}
@@ -33,21 +33,21 @@ def open_folder(path: pathlib.Path) -> Video:
       InputError: the folder may not be read, holds no image, images that cannot be frames (HEIC,
         links to nothing), or two images of one stem.
     """
-    name = f"folder {shown(path)}"
+    name = f"folder {printable(path)}"
     listing = _listed(path, name)
     if not listing.images and not listing.unreadable:
         raise InputError(f"{name} holds no image{_hint(listing)}: {_expected()}")
-    files, notes = _ordered(listing.images)
+    files = in_order(listing.images, name=lambda file: file.stem)
     stems = tuple(file.stem for file in files)
     _check_readable(listing.unreadable, set(stems), name)
     _check_unique(files, name)
-    findings = Findings(_left_out(listing, name) + notes + numbering_notes(stems, name))
+    findings = Findings(_left_out(listing, name) + numbering_notes(stems, name))
     scale = _scale(files, findings, name)
 
     def read(index):
         file = files[index]
         try:
-            with opened(file, shown(file)) as image:
+            with opened(file, printable(file)) as image:
                 frame, above = read_page(image, file, scale)
         except InputError as error:
             raise InputError(f"frame {index}: {error}") from error
@@ -61,7 +61,7 @@ def open_folder(path: pathlib.Path) -> Video:
     def stream(start=0):
         for index in range(start, len(files)):
             image = first if index == 0 else read(index)
-            yield Frame(checked(image, size, index, shown(files[index])), index / FPS)
+            yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
 
     return Video(name, size, len(files), FPS, stems, stream, findings=findings)
 
@@ -83,7 +83,7 @@ def _listed(path: pathlib.Path, name: str) -> _Listing:
     listing = _Listing([], [], [], [], [])
     try:
         with os.scandir(path) as entries:
-            for entry in sorted(entries, key=lambda entry: natural(entry.name)):
+            for entry in in_order(entries, name=lambda entry: entry.name):
                 _sort_in(entry, listing, name)
     except PermissionError as error:
         raise InputError(
@@ -106,32 +106,17 @@ def _sort_in(entry: os.DirEntry, listing: _Listing, name: str):
     elif ending in READABLE or ending in UNREADABLE:
         if not file.exists():
             raise InputError(
-                f"{name}: {shown(entry.name)} is a link to {shown(os.readlink(file))}, which is "
-                "not there: restore it, or remove the link"
+                f"{name}: {printable(entry.name)} is a link to {printable(os.readlink(file))}, "
+                "which is not there: restore it, or remove the link"
             )
         if not file.is_file():
             raise InputError(
-                f"{name}: {shown(entry.name)} is no file, but a pipe or a device: replace or "
+                f"{name}: {printable(entry.name)} is no file, but a pipe or a device: replace or "
                 "remove it"
             )
         (listing.images if ending in READABLE else listing.unreadable).append(file)
     else:
         listing.others.append(entry.name)
-
-
-def _ordered(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[str]]:
-    """The files in natural order of their stems, and a line where decimals decide it."""
-    stems = [file.stem for file in files]
-    numbers = decimals(stems)
-    keys = [natural(stem) for stem in numbers or stems]
-    order = sorted(range(len(files)), key=lambda i: (keys[i], files[i].name))
-    ordered = [files[i] for i in order]
-    if numbers is None:
-        return ordered, []
-    return ordered, [
-        f"folder {shown(files[0].parent)}: its names are sorted as decimal numbers "
-        f"({some(file.name for file in ordered)})"
-    ]
 
 
 def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
@@ -149,9 +134,10 @@ def _check_unique(files: list[pathlib.Path], name: str):
     seen = {}
     for file in files:
         if file.stem in seen:
+            both = printable(f"{seen[file.stem]} and {file.name}")
             raise InputError(
-                f"{name} holds two images named {shown(file.stem)} ({shown(seen[file.stem])} and "
-                f"{shown(file.name)}): keep the masks of a video in another folder than its frames"
+                f"{name} holds two images named {printable(file.stem)} ({both}): keep the masks of "
+                "a video in another folder than its frames"
             )
         seen[file.stem] = file.name
 
@@ -174,7 +160,7 @@ def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
     deep, paged = [], []
     for file in files:
         try:
-            with opened(file, shown(file)) as image:
+            with opened(file, printable(file)) as image:
                 if is_deep(image):
                     deep.append(file)
                 # Pages of other kinds (previews in a JPEG) are no frames.
@@ -200,7 +186,7 @@ def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
 def _levels(file: pathlib.Path):
     """The levels of a deep image; None where it is damaged, which is told of when it is read."""
     try:
-        with opened(file, shown(file)) as image:
+        with opened(file, printable(file)) as image:
             return read_levels(image, file)
     except InputError:
         return None

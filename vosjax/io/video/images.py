@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, to_eight_bits
-from vosjax.io.video.types import shown
 
 
 def read_image(path, *, name=None) -> np.ndarray:
@@ -34,7 +34,7 @@ def read_image(path, *, name=None) -> np.ndarray:
     Raises:
       InputError: missing, not permitted, damaged, not an image, or levels that have no scale.
     """
-    name = shown(path) if name is None else name
+    name = printable(path) if name is None else name
     with opened(path, name) as image:
         if not is_deep(image):
             return read_page(image, path, Scale())[0]

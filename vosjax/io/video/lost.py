@@ -3,7 +3,7 @@
 FFmpeg passes over what it cannot decode, as players do. Here every packet that goes in is
 remembered by its time stamp until its frame comes out: a packet that fails leaves a lost frame in
 its place in the order of display. Packets that give no frame without failing (VP8 has some that are
-never shown) are none.
+never shown) are none, but for formats whose packets are frames, once one of them has failed.
 
 With several threads errors come late and cannot be told apart, so a first, fast reading raises
 `Doubt` at the first sign of one; a second reading with one thread then tells them.
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import av
+
+from vosjax.io.video.container import WHOLE
 
 PATIENCE = 16  # failed attempts in a row to read on behind damage in a container
 HEADER = 8  # bytes in front of a chunk's content
@@ -67,7 +69,8 @@ def decoded(
     """
     stream.thread_type = "SLICE" if certain else "AUTO"
     stream.codec_context.thread_count = 1 if certain else 0
-    tracks = _Certain(account) if certain else _Quick()
+    whole = stream.codec_context.name in WHOLE
+    tracks = _Certain(account, whole) if certain else _Quick()
     chunks = _Chunks(container, stream)
     for packet in _packets(container, stream, patience):
         if packet is not None and packet.size and not packet.is_discard:
@@ -142,29 +145,47 @@ class _Certain:
     A lost frame comes before the first frame of a later time; without a time, before the next.
     """
 
-    def __init__(self, account: Account):
-        self._account, self._lost, self._begun = account, [], False
+    def __init__(self, account: Account, whole: bool):
+        self._account, self._whole = account, whole
+        self._inside, self._lost = [], []  # heaps of time stamps
+        self._begun = self._failed = False
 
     def enter(self, packet, gap: int):
         # Chunks that were passed over have no time; they lie before the packet behind them.
         for _ in range(gap):
             heapq.heappush(self._lost, -math.inf if packet.pts is None else packet.pts - 0.5)
+        if self._whole and packet.pts is not None:
+            heapq.heappush(self._inside, packet.pts)
 
     def fail(self, packet):
         if packet is None or packet.is_discard:
             return
-        heapq.heappush(self._lost, -math.inf if packet.pts is None else packet.pts)
-        if not self._begun and len(self._lost) > GIVE_UP:
+        self._failed = True
+        if not self._whole or packet.pts is None:
+            heapq.heappush(self._lost, -math.inf if packet.pts is None else packet.pts)
+        if not self._begun and len(self._lost) + len(self._inside) > GIVE_UP:
             raise av.InvalidDataError(0, "no packet can be decoded")
 
     def leave(self, frame) -> Iterator[Decoded]:
         now = math.inf if frame.pts is None else frame.pts
-        while self._lost and self._lost[0] < now:
-            yield from self._tell(heapq.heappop(self._lost))
-        if self._lost and self._lost[0] == now:
-            heapq.heappop(self._lost)
+        yield from self._before(now)
+        for heap in (self._inside, self._lost):
+            if heap and heap[0] == now:
+                heapq.heappop(heap)
         self._begun = True
         yield Decoded(frame, frame.pts)
+
+    def end(self) -> Iterator[Decoded]:
+        return self._before(math.inf)
+
+    def _before(self, now: float) -> Iterator[Decoded]:
+        """What was lost before that time."""
+        while self._inside and self._inside[0] < now:
+            time = heapq.heappop(self._inside)
+            if self._failed:
+                heapq.heappush(self._lost, time)
+        while self._lost and self._lost[0] < now:
+            yield from self._tell(heapq.heappop(self._lost))
 
     def _tell(self, time: float) -> Iterator[Decoded]:
         """Before the first frame nothing is lost: the video begins where it can be decoded."""
@@ -172,10 +193,6 @@ class _Certain:
             yield Decoded(None, int(time) if time % 1 == 0 else None)
         else:
             self._account.skipped += 1
-
-    def end(self) -> Iterator[Decoded]:
-        while self._lost:
-            yield from self._tell(heapq.heappop(self._lost))
 
 
 class _Chunks:

@@ -1,4 +1,4 @@
-"""What the names of a folder's frames tell: their order, lost numbers, strangers among them."""
+"""What the names of a folder's frames tell: lost numbers, and strangers among them."""
 
 import collections
 import re
@@ -7,37 +7,7 @@ from collections.abc import Sequence
 from vosjax.io.video.types import some
 
 _DIGITS = re.compile(r"(\d+)")
-_FRACTION = re.compile(r"(.*?)(\d+)\.(\d+)")
 _COPY = re.compile(r"(.+?)(?: ?\(\d+\)|[-_ ]\d+)")  # what burst modes and file managers append
-
-
-def decimals(stems: Sequence[str]) -> list[str] | None:
-    """The stems with their fractions filled up by zeros, where they are decimal numbers.
-
-    Times such as `0.25` and `0.5` are; counters such as `shot1.9`, `shot1.10` are not: behind one
-    and the same number they run on without a gap and without leading zeros.
-
-    Returns:
-      stems of which natural order is the numbers' order, or None where nothing needs to be done.
-    """
-    matches = [_FRACTION.fullmatch(stem) for stem in stems]
-    if not all(matches) or len({match[1] for match in matches}) > 1:
-        return None
-    width = max(len(match[3]) for match in matches)
-    if all(len(match[3]) == width for match in matches):
-        return None
-    behind = collections.defaultdict(list)
-    for match in matches:
-        behind[match[2]].append(match[3])
-    if not any(map(_is_decimal, behind.values())):
-        return None
-    return [f"{match[1]}{match[2]}.{match[3].ljust(width, '0')}" for match in matches]
-
-
-def _is_decimal(fractions: list[str]) -> bool:
-    numbers = sorted(map(int, fractions))
-    runs_on = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    return not runs_on or any(len(text) > 1 and text[0] == "0" for text in fractions)
 
 
 def numbering_notes(stems: Sequence[str], name: str) -> list[str]:

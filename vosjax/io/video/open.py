@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.video import file_cv
 from vosjax.io.video.animation import open_animation
 from vosjax.io.video.camera import open_camera
@@ -15,7 +16,7 @@ from vosjax.io.video.endings import READABLE, UNREADABLE
 from vosjax.io.video.folder import open_folder
 from vosjax.io.video.iterable import open_iterable
 from vosjax.io.video.network import is_address, open_stream
-from vosjax.io.video.types import Video, shown
+from vosjax.io.video.types import Video
 
 KINDS = "name a video file, a folder of images or a camera index"
 
@@ -42,7 +43,8 @@ def open_video(source) -> Video:
         return open_camera(int(source))
     if isinstance(source, (str, os.PathLike)):
         return _open_named(source)
-    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray)):
+    sequence = hasattr(source, "__len__") and hasattr(source, "__getitem__")
+    if (sequence or isinstance(source, Iterable)) and not isinstance(source, (bytes, bytearray)):
         return open_iterable(source)
     raise InputError(
         f"a video was expected, {_called(source)} was given: name a file, a folder, "
@@ -59,15 +61,17 @@ def _open_named(source: str | os.PathLike) -> Video:
     try:
         if not path.exists():
             path = path.expanduser()
+        if not os.fspath(source):  # which would be the folder where the command was given
+            raise FileNotFoundError
         if path.is_dir():
             return open_folder(path)
         if path.is_file():
             return _open_file(path)
         if path.exists():
-            raise InputError(f"video {shown(path)} is no file, but a pipe or a device: {KINDS}")
+            raise InputError(f"video {printable(path)} is no file, but a pipe or a device: {KINDS}")
     except PermissionError as error:
         raise InputError(
-            f"video {shown(path)} may not be read (permission denied): change its permissions"
+            f"video {printable(path)} may not be read (permission denied): change its permissions"
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -77,7 +81,7 @@ def _open_named(source: str | os.PathLike) -> Video:
         return open_stream(source)
     if str(source).isdecimal():
         return open_camera(int(source[:9]))
-    raise InputError(f"there is no video at {shown(source)}: {KINDS}")
+    raise InputError(f"there is no video at {printable(source)}: {KINDS}")
 
 
 def _open_file(path: pathlib.Path) -> Video:
@@ -86,7 +90,7 @@ def _open_file(path: pathlib.Path) -> Video:
         return open_animation(path)
     if ending in UNREADABLE:
         raise InputError(
-            f"{shown(path)} is one image ({UNREADABLE[ending]}): a video file or a folder of "
+            f"{printable(path)} is one image ({UNREADABLE[ending]}): a video file or a folder of "
             "images is expected"
         )
     if importlib.util.find_spec("av") is None:

@@ -1,7 +1,6 @@
 """What a video is: frames that are read lazily, and what is worth telling about them."""
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 
 FPS = 25.0  # where the source names no rate: folders, iterables
 
@@ -139,15 +139,10 @@ def numbered(frames, most: int = 6) -> str:
 
 def some(words, most: int = 3) -> str:
     """'a, b, c and 4 more'."""
-    words = [shown(word) for word in words]
+    words = [printable(word) for word in words]
     if len(words) <= most:
         return ", ".join(words)
     return f"{', '.join(words[:most])} and {len(words) - most} more"
-
-
-def shown(name) -> str:
-    """A name as text that any file or terminal takes: bytes that are no UTF-8 as \\xNN."""
-    return os.fsencode(os.fspath(name)).decode("utf-8", "backslashreplace")
 
 
 def checked(image, size, index: int, name) -> np.ndarray:
