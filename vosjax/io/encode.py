@@ -10,6 +10,7 @@ import numpy as np
 TICKS = 90_000  # units of time in a second, as transport streams have; 1/25, 1001/30000 are whole
 H264 = ("libx264", "libopenh264")  # FFmpeg's encoders, as a build has them
 SMPTE_170M = 6  # the colour matrix (and primaries, and transfer) of standard definition
+SLOWEST = 0.00101  # frames per second; OpenCV makes 1/1000 of it
 LIMITED = 1  # the range of levels that every player expects
 
 
@@ -141,11 +142,11 @@ def held_rate(fps: float) -> float:
     """The rate nearest to `fps` that MPEG-4 part 2 (and OpenCV in front of it) can hold.
 
     The codec counts time in units of at most 1/65535 second; OpenCV writes a rate as a decimal
-    fraction of up to three digits, and takes what is below a thousandth for nothing.
+    fraction of up to three digits, and takes a thousandth and what is below for nothing.
     """
     choices = {}
     for digits in range(4):
         whole = max(round(fps * 10**digits), 1)
         if whole <= 65535:
             choices[abs(whole / 10**digits / fps - 1)] = whole / 10**digits
-    return choices[min(choices)] if choices else 65535.0
+    return max(choices[min(choices)], SLOWEST) if choices else 65535.0

@@ -21,7 +21,7 @@ from vosjax.io.video.container import Facts, cut_short, facts_of, video_stream
 from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
 from vosjax.io.video.endings import FILMS
 from vosjax.io.video.iterable import open_once
-from vosjax.io.video.lost import PATIENCE, Account, Doubt, decoded
+from vosjax.io.video.lost import DAMAGE, PATIENCE, Account, Doubt, decoded
 from vosjax.io.video.picture import Converter, is_deep_format, turn_of
 from vosjax.io.video.types import Findings, Frame, Video, checked
 
@@ -44,6 +44,7 @@ def open_file(path: pathlib.Path) -> Video:
         # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
         # The empty list of protocols keeps playlists and the like from opening anything else.
         with (
+            _words(name),
             open(path, "rb") as file,
             av.open(
                 _Named(file, f"video{ending}"),
@@ -54,16 +55,25 @@ def open_file(path: pathlib.Path) -> Video:
         ):
             yield opened
 
+    return open_container(container, name, cut=lambda: cut_short(path))
+
+
+@contextlib.contextmanager
+def _words(name: str):
+    """Puts what goes wrong with a file into words."""
     try:
-        return open_container(container, name, cut=lambda: cut_short(path))
+        yield
+    except InputError:
+        raise
     except PermissionError as error:
         raise InputError(
             f"{name} may not be read (permission denied): change its permissions"
         ) from error
-    except av.FFmpegError as error:
+    except (*DAMAGE, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{name} cannot be opened ({error.strerror}): it is damaged, or of a kind that FFmpeg "
-            "does not read; convert it to mp4 or to a folder of images"
+            f"{name} cannot be opened ({reason}): it is damaged, or of a kind that FFmpeg does not "
+            "read; convert it to mp4 or to a folder of images"
         ) from error
     except OSError as error:
         raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
@@ -88,13 +98,12 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     """A video that FFmpeg takes out of a container, as often as it is read.
 
     Args:
-      opener: opens the container from its start.
+      opener: opens the container from its start, and puts what goes wrong with it into words.
       name: for messages.
       cut: tells whether the container ends before its content does.
 
     Raises:
       InputError: no video in it, or no frame that can be decoded.
-      av.FFmpegError: it cannot be opened.
     """
     findings, doubted = Findings(), []
 

@@ -23,6 +23,10 @@ HEADER = 8  # bytes in front of a chunk's content
 GIVE_UP = 3000  # packets that fail before the first frame
 
 
+# What PyAV raises of damaged data; an index error where a stream comes up that was not announced.
+DAMAGE = (av.FFmpegError, IndexError)
+
+
 class Doubt(Exception):
     """Something in the video does not decode; only one thread can tell what."""
 
@@ -65,7 +69,8 @@ def decoded(
 
     Raises:
       Doubt: unless `certain`, where anything is amiss.
-      av.FFmpegError: the container cannot be read on, and `patience` is 0.
+      av.FFmpegError: the container cannot be read on, and `patience` is 0; or of 3000 packets
+        none can be decoded.
     """
     stream.thread_type = "SLICE" if certain else "AUTO"
     stream.codec_context.thread_count = 1 if certain else 0
@@ -93,7 +98,7 @@ def _packets(container, stream, patience: int) -> Iterator[av.Packet | None]:
             packet = next(packets)
         except StopIteration:
             break
-        except av.FFmpegError:
+        except DAMAGE:
             if not patience:
                 raise
             failures, packets = failures + 1, container.demux(stream)
@@ -110,7 +115,7 @@ def _decode(stream, packet: av.Packet | None) -> tuple[list[av.VideoFrame], bool
         return stream.codec_context.decode(packet), False
     except (av.EOFError, BlockingIOError):
         return [], False
-    except (av.FFmpegError, ValueError, MemoryError):
+    except (*DAMAGE, ValueError, MemoryError):
         return [], True
 
 
