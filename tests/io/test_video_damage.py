@@ -206,6 +206,15 @@ def test_a_disk_that_fails_is_not_called_a_damaged_file(tmp_path, monkeypatch):
         open_video(path)
 
 
+def test_a_small_file_cannot_ask_for_all_memory(tmp_path):
+    path = write_film(tmp_path / "v.mov", 3, codec="qtrle", layout="rgb24")
+    data = path.read_bytes()
+    said = numbered(0).shape[1].to_bytes(2, "big") + numbered(0).shape[0].to_bytes(2, "big")
+    path.write_bytes(data.replace(said, b"\x5d\x5d\x19\x19"))
+    with pytest.raises(InputError, match=r"v.mov is 23901x6425 .*more than a frame of 16K"):
+        open_video(path)
+
+
 # Fuzzing: a process of its own reads the files, as only that survives a crash of native code.
 
 READER = """

@@ -20,6 +20,7 @@ from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import Frame, Video, open_video
+from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
@@ -120,7 +121,7 @@ def prepare_job(config, options) -> Job:
         )
     model = of_config(config)
     settings = {
-        "video": str(options.video),
+        "video": without_password(str(options.video)),
         "video_size": list(video.size),
         "video_frames": video.count,
         "masks": list(options.masks),

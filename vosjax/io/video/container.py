@@ -12,6 +12,7 @@ from vosjax.io.video.types import FPS
 
 HDR = {16: "PQ", 18: "HLG"}  # transfer functions that are not meant for eight bits
 WHOLE = ("h264", "hevc", "vvc")  # formats of which every packet is a frame to be shown
+MOST_PIXELS = 1 << 27  # of a frame; a few bytes can ask for more memory than there is
 FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
 
 
@@ -53,8 +54,15 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
         raise InputError(f"{name} holds no moving pictures that could be found: name another file")
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
-    if stream.codec_context is None:
+    codec = stream.codec_context
+    if codec is None:
         raise InputError(f"{name} is in a format that FFmpeg has no decoder for: convert it to mp4")
+    if codec.width * codec.height > MOST_PIXELS:
+        raise InputError(
+            f"{name} is {codec.width}x{codec.height} (width x height), more than a frame of 16K: "
+            "it is damaged, or to be scaled down first"
+        )
+    codec.options = {"max_pixels": str(MOST_PIXELS)}  # a file may say so later on, too
     return stream
 
 

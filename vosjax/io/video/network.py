@@ -64,14 +64,16 @@ def open_stream(address: str) -> Video:
 
     @contextlib.contextmanager
     def container():
+        waited = OPENING
         try:
             with av.open(
                 address, options=options, metadata_errors="replace", timeout=(OPENING, SILENCE)
             ) as opened:
+                waited = SILENCE
                 yield opened
         except av.ExitError as error:
             raise InputError(
-                f"{name} gave nothing for {SILENCE:g} seconds: check that it is on the air"
+                f"{name} gave nothing for {waited:g} seconds: check that it is on the air"
             ) from error
         except av.FFmpegError as error:
             raise InputError(
