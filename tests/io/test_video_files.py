@@ -275,6 +275,12 @@ def test_names_of_other_encodings_are_names(tmp_path):
     assert r"caf\udce9.mp4" in video.name and video.name.encode()
 
 
+def test_titles_of_other_encodings_do_no_harm(tmp_path):
+    path = write_film(tmp_path / "v.mkv", 3, title="a title that is long enough")
+    path.write_bytes(path.read_bytes().replace(b"a title", b"caf\xe9 \xff "))
+    assert numbers_of(open_video(path).frames()) == [0, 1, 2]
+
+
 def test_the_ending_need_not_be_right(tmp_path):
     write_film(tmp_path / "v.mkv", 3)
     os.rename(tmp_path / "v.mkv", tmp_path / "v.mp4")

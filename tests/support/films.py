@@ -1,6 +1,5 @@
 """Drawn clips, encoded on the spot: every frame shows its own number, which survives any codec."""
 
-import contextlib
 import pathlib
 from fractions import Fraction
 
@@ -46,6 +45,7 @@ def write_film(
     rotate=None,
     source="rgb24",
     colours=None,
+    title=None,
 ):
     """A video file.
 
@@ -59,10 +59,13 @@ def write_film(
       rotate: degrees by which players shall turn it counterclockwise.
       source: the pixel format of the images.
       colours: {attribute of the codec: value}.
+      title: written into the file.
     """
     images = [numbered(i) for i in range(images)] if isinstance(images, int) else images
     rate = Fraction(fps).limit_denominator(100_000)
     with av.open(str(path), "w", format=kind, container_options=container or {}) as film:
+        if title is not None:
+            film.metadata["title"] = title
         stream = film.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = layout
@@ -125,11 +128,3 @@ def overwrite(path, spans, filling=b"\0"):
     for offset, size in spans:
         data[offset : offset + size] = (filling * size)[:size]
     path.write_bytes(data)
-
-
-@contextlib.contextmanager
-def without_pyav(monkeypatch):
-    """As on a machine that has no PyAV."""
-    with monkeypatch.context() as patch:
-        patch.setitem(__import__("sys").modules, "av", None)
-        yield

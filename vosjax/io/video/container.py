@@ -16,6 +16,10 @@ MOST_PIXELS = 1 << 27  # of a frame; a few bytes can ask for more memory than th
 FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
 
 
+# PyAV up to 18 refuses files whose titles are no UTF-8 unless it is told not to.
+TEXTS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
 class Facts(NamedTuple):
     """What is known of a video once its first frame is decoded.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.names import printable
-from vosjax.io.video.container import Facts, cut_short, facts_of, video_stream
+from vosjax.io.video.container import TEXTS, Facts, cut_short, facts_of, video_stream
 from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
 from vosjax.io.video.endings import FILMS
 from vosjax.io.video.iterable import open_once
@@ -49,8 +49,8 @@ def open_file(path: pathlib.Path) -> Video:
             av.open(
                 _Named(file, f"video{ending}"),
                 options={"protocol_whitelist": ""},
-                metadata_errors="replace",
                 buffer_size=BUFFER,
+                **TEXTS,
             ) as opened,
         ):
             yield opened
@@ -131,7 +131,7 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     with contextlib.closing(read(0, Scale())) as reading:
         facts, first = _begin(reading, name)
     findings.opening.extend(facts.remarks)
-    scale = _sampled_scale(opener, name, findings) if facts.deep else Scale()
+    scale = _sampled_scale(opener, facts, findings, name) if facts.deep else Scale()
 
     def stream(start=0):
         reading = read(start, scale)
@@ -284,12 +284,12 @@ class _Clock:
         return self.facts.until - end > 2.5 * self._longest
 
 
-def _sampled_scale(opener: Opener, name: str, findings: Findings) -> Scale:
+def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) -> Scale:
     """The scale of a video whose format may hold fewer bits than it says, from a sample of it."""
     with opener() as container:
         stream = video_stream(container, name)
         scale = find_scale(_sample(container, stream), name)
-    findings.opening.extend(scale_notes(scale, stream.frames or None, name))
+    findings.opening.extend(scale_notes(scale, facts.count, name))
     return scale
 
 

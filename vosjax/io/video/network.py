@@ -51,6 +51,7 @@ def open_stream(address: str) -> Video:
     try:
         import av
 
+        from vosjax.io.video.container import TEXTS
         from vosjax.io.video.file_av import open_live
     except ImportError as error:
         raise InputError(
@@ -66,9 +67,8 @@ def open_stream(address: str) -> Video:
     def container():
         waited = OPENING
         try:
-            with av.open(
-                address, options=options, metadata_errors="replace", timeout=(OPENING, SILENCE)
-            ) as opened:
+            timeout = OPENING, SILENCE
+            with av.open(address, options=options, timeout=timeout, **TEXTS) as opened:
                 waited = SILENCE
                 yield opened
         except av.ExitError as error:

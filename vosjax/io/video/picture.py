@@ -55,14 +55,15 @@ def turn_of(frame: av.VideoFrame) -> Callable[[np.ndarray], np.ndarray]:
 
     Quarter turns and mirrorings; a matrix that asks for anything else is left aside.
     """
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            # A point (x, y) is shown at (a x + c y, b x + d y).
-            a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
-            if a and d and not b and not c:
-                return lambda image: _flipped(image, a < 0, d < 0)
-            if b and c and not a and not d:
-                return lambda image: _flipped(image.swapaxes(0, 1), c < 0, b < 0)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return lambda image: image
+    # A point (x, y) is shown at (a x + c y, b x + d y).
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
+    if a and d and not b and not c:
+        return lambda image: _flipped(image, a < 0, d < 0)
+    if b and c and not a and not d:
+        return lambda image: _flipped(image.swapaxes(0, 1), c < 0, b < 0)
     return lambda image: image
 
 
