@@ -1,11 +1,14 @@
 """Encoders of mp4: H.264 through PyAV, which browsers play; MPEG-4 part 2 through OpenCV."""
 
+import contextlib
 import os
 import pathlib
 from fractions import Fraction
 
 import cv2
 import numpy as np
+
+from vosjax.io.video.camera import hushed
 
 TICKS = 90_000  # units of time in a second, as transport streams have; 1/25, 1001/30000 are whole
 H264 = ("libx264", "libopenh264")  # FFmpeg's encoders, as a build has them
@@ -84,22 +87,29 @@ class H264Encoder:
         self._encode(frame)
 
     def _encode(self, frame) -> None:
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        with self._as_os_errors():
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
 
     def close(self) -> None:
         """Writes what the encoder still holds, and the index."""
         try:
             self._encode(None)
         finally:
-            self._container.close()
+            with self._as_os_errors():
+                self._container.close()
+
+    @contextlib.contextmanager
+    def _as_os_errors(self):
+        try:
+            yield
+        except self._av.FFmpegError as error:
+            raise OSError(error.errno, error.strerror) from error
 
     def abandon(self) -> None:
         """Closes the file as it is."""
-        try:
+        with contextlib.suppress(self._av.FFmpegError, OSError):
             self._container.close()
-        except (self._av.FFmpegError, OSError):
-            pass
 
 
 def _ticks(fps: float) -> int:
@@ -118,9 +128,10 @@ class Mpeg4Encoder:
 
     def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]):
         rate = held_rate(fps)
-        self._video = cv2.VideoWriter(
-            os.path.abspath(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, size[::-1]
-        )
+        with hushed():
+            self._video = cv2.VideoWriter(
+                os.path.abspath(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, size[::-1]
+            )
         if not self._video.isOpened():
             raise Refused(
                 f"OpenCV {cv2.__version__}: its mp4v encoder does not open for "

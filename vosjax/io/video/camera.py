@@ -14,14 +14,21 @@ INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crash
 
 
 @contextlib.contextmanager
-def capture(source):
-    """An open cv2.VideoCapture; OpenCV's own messages are kept back while it opens."""
+def hushed():
+    """Keeps back what OpenCV itself would print, beside the one line that an error of ours is."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        device = cv2.VideoCapture(source)
+        yield
     finally:
         cv2.utils.logging.setLogLevel(level)
+
+
+@contextlib.contextmanager
+def capture(source):
+    """An open cv2.VideoCapture; OpenCV's own messages are kept back while it opens."""
+    with hushed():
+        device = cv2.VideoCapture(source)
     try:
         yield device
     finally:

@@ -10,6 +10,7 @@ from av.video.reformatter import VideoReformatter
 from vosjax.io.video.depth import Scale, to_eight_bits
 from vosjax.io.video.images import over_black
 
+LARGE = 31 << 20  # bytes; glibc's limit for what it keeps is 32 MiB
 # Formats of 16 stored bits, of which a camera may use fewer. Those of 9 to 14 bits say how many
 # they have, and FFmpeg scales them right.
 _DEEP = re.compile(r"(gray16|rgb48|bgr48|rgba64|bgra64|gbrp16|gbrap16|ya16)[lb]e")
@@ -29,14 +30,22 @@ class Converter:
     def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale):
         self._turn, self._scale = turn, scale
         self._scaler = VideoReformatter()
+        self._layout, self._deep, self._alpha = None, False, False
+        # Until one large block was freed, glibc hands the memory of every image back to the system,
+        # and having it zeroed anew takes four times as long as the conversion.
+        np.empty(LARGE, np.uint8)
 
     def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, bool]:
         """uint8 [H, W, 3] RGB, and whether anything in it lies above the scale."""
-        if is_deep_format(frame):
+        layout = frame.format
+        if layout.name != self._layout:
+            self._layout, self._deep = layout.name, is_deep_format(frame)
+            self._alpha = any(component.is_alpha for component in layout.components)
+        if self._deep:
             levels = self.levels(frame)
             white = self._scale.white(levels)
             return self._turn(to_eight_bits(levels, white)), bool(levels.max() >= white)
-        if any(component.is_alpha for component in frame.format.components):
+        if self._alpha:
             image = self._as(frame, "rgba")
             return self._turn(over_black(image[..., :3], image[..., 3])), False
         return self._turn(self._as(frame, "rgb24")), False
@@ -47,7 +56,10 @@ class Converter:
         return self._as(frame, "gray16le" if grey else "rgb48le")
 
     def _as(self, frame, layout: str) -> np.ndarray:
-        return self._scaler.reformat(frame, format=layout, threads=1).to_ndarray()
+        converted = self._scaler.reformat(frame, format=layout, threads=0)
+        array = converted.to_ndarray()
+        # A frame that is as wanted is the decoder's own, which it may yet draw the next one from.
+        return array.copy() if converted is frame else array
 
 
 def turn_of(frame: av.VideoFrame) -> Callable[[np.ndarray], np.ndarray]:
