@@ -155,7 +155,10 @@ def test_notes_of_a_folder_come_when_all_is_checked(place, capsys):
     os.rename(folder / "00009.png", folder / "00012.png")
     assert place.segment() == 0
     lines = capsys.readouterr().err.splitlines()
-    assert ["1 file(s) that are no images left out: notes.txt" in lines[0], len(lines)] == [True, 2]
+    assert [
+        "1 file(s) without the ending of an image left out: notes.txt" in lines[0],
+        len(lines),
+    ] == [True, 2]
     assert "leave out 3 (8 to 12)" in lines[1]
     assert len(record_of(place.out)["notes"]) == 2
     assert place.segment("--config.gap=7") == 2, "settings of another run"

@@ -176,6 +176,14 @@ def test_full_sixteen_bits_keep_their_high_byte(tmp_path):
     assert [image.mean() for image in video.frames()] == [100, 60000 >> 8] and not video.notes
 
 
+def test_the_scale_of_a_long_film_comes_from_all_parts_of_it(tmp_path):
+    images = [np.full((16, 16), 400 if index < 500 else 4000, np.uint16) for index in range(600)]
+    settings = dict(codec="ffv1", layout="gray16le", source="gray16le", options={"g": "10"})
+    video = open_video(write_film(tmp_path / "v.mkv", images, **settings))
+    shown = [image.mean() for image in video.frames()]
+    assert (shown[0], shown[-1]) == (400 >> 4, 4000 >> 4)
+
+
 def test_high_dynamic_range_is_scaled_and_said(tmp_path):
     path = write_film(
         tmp_path / "v.mkv",

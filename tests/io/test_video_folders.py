@@ -51,6 +51,17 @@ def test_every_kind_of_image_is_a_frame(tmp_path, ending):
     assert levels(open_video(tmp_path)) == [100]
 
 
+def test_images_without_an_ending_are_frames_by_their_content(tmp_path):
+    for name in ("0001", "shot.0003", "0002.jpg"):
+        with open(tmp_path / name, "wb") as file:
+            picture(100).save(file, "PNG")
+    for name in ("README", "0001.jpg.bak", "v.7z"):
+        (tmp_path / name).write_bytes(b"anything")
+    video = open_video(tmp_path)
+    assert video.names == ("0001", "0002", "shot.0003") and levels(video) == [100] * 3
+    assert "3 file(s) without the ending of an image left out" in video.notes[0]
+
+
 @pytest.mark.parametrize("ending", ["heic", "jxl", "exr", "hdr", "dng", "CR2", "dpx", "dcm"])
 def test_images_that_are_not_read_are_named_with_what_to_do(tmp_path, ending):
     fill(tmp_path, "0.jpg", "1.jpg")
@@ -117,7 +128,10 @@ def test_files_that_are_no_frames_are_noted(tmp_path):
     video = open_video(tmp_path)
     others, hidden, folders = video.notes
     assert video.count == 4
-    assert "5 file(s) that are no images left out: a.csv, b.csv, c.csv and 2 more" in others
+    assert (
+        "5 file(s) without the ending of an image left out: a.csv, b.csv, c.csv and 2 more"
+        in others
+    )
     assert "2 hidden file(s) left out" in hidden and ".hidden.png" in hidden
     assert "2 folder(s) left out: 5.png, masks" in folders
 
@@ -198,6 +212,12 @@ def test_sixteen_bits_in_use_keep_their_high_byte(tmp_path):
     write_deep(tmp_path / "1.png", np.full(SIZE, 0xFEDC, np.uint16))
     video = open_video(tmp_path)
     assert levels(video) == [0x43, 0xFE] and not video.notes
+
+
+def test_sixteen_bits_that_are_dark_are_said_to_be(tmp_path):
+    write_deep(tmp_path / "0.png", np.full(SIZE, 0x4321, np.uint16))
+    video = open_video(tmp_path)
+    assert levels(video) == [0x43] and "up to 17185 of 65535 only" in video.notes[0]
 
 
 def test_eight_bits_among_deep_frames_stay(tmp_path):

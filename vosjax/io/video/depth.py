@@ -101,12 +101,14 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 class Scale(NamedTuple):
     """How the deep images of a video become eight bits, the same way in all of its frames.
 
-    white is the level from which on a pixel is white; integers and floats have one each, and None
-    where the video has no such image.
+    integers  the level from which on a pixel of integers is white; None where there are none
+    floats    likewise of floats
+    highest   the highest level of integers that was found
     """
 
     integers: float | None = None
     floats: float | None = None
+    highest: int = 0
 
     def white(self, levels: np.ndarray) -> float:
         """The white level for these levels."""
@@ -137,6 +139,7 @@ def find_scale(sample: Iterable[np.ndarray], name: str) -> Scale:
     return Scale(
         None if integers is None else _power(integers) if integers else float(HIGH_BYTE),
         None if floats is None else _power(floats) if floats > 1 else 1.0,
+        int(integers or 0),
     )
 
 
@@ -160,6 +163,12 @@ def scale_notes(scale: Scale, count: int | None, name: str) -> list[str]:
         lines.append(
             f"{name}: {frames} of 16 bits or more, {bits} of which are in use: levels 0 to "
             f"{int(scale.integers) - 1} become 0 to 255, in all frames alike"
+        )
+    if scale.integers == HIGH_BYTE and 0 < scale.highest < HIGH_BYTE // 2:
+        lines.append(
+            f"{name}: {frames} of 16 bits whose levels go up to {scale.highest} of "
+            f"{HIGH_BYTE - 1} only: they are taken as they are, and are dark; scale them if they "
+            "are meant to be brighter"
         )
     if scale.floats is not None:
         lines.append(

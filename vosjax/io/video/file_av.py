@@ -6,6 +6,7 @@ the order of display are FFmpeg's affair; what it cannot decode is accounted for
 
 import contextlib
 import errno
+import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from vosjax.io.video.types import Findings, Frame, Video, checked
 Opener = Callable[[], AbstractContextManager[av.container.InputContainer]]
 
 BUFFER = 1 << 18  # bytes that are read at a time
+NEAR = 8  # frames of a sample that follow each other
 
 
 def open_file(path: pathlib.Path) -> Video:
@@ -287,22 +289,22 @@ class _Clock:
 def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) -> Scale:
     """The scale of a video whose format may hold fewer bits than it says, from a sample of it."""
     with opener() as container:
-        stream = video_stream(container, name)
-        scale = find_scale(_sample(container, stream), name)
+        scale = find_scale(_sample(container, video_stream(container, name), facts), name)
     findings.opening.extend(scale_notes(scale, facts.count, name))
     return scale
 
 
-def _sample(container, stream) -> Iterator[np.ndarray]:
-    """Levels of frames that lie evenly over the video, or of the first ones without a duration."""
+def _sample(container, stream, facts: Facts) -> Iterator[np.ndarray]:
+    """Levels of a few frames at each of some places that lie evenly over the video.
+
+    A place is where decoding can begin, so there may be fewer; a short video is taken whole.
+    """
     convert = Converter(lambda image: image, Scale())
-    start = container.start_time or 0
-    for part in range(SAMPLE):
-        with contextlib.suppress(av.FFmpegError):
-            if container.duration:
-                container.seek(start + container.duration * part // SAMPLE)
-            frame = next(iter(container.decode(stream)), None)
-            if frame is None:
-                return
-            if is_deep_format(frame):
-                yield convert.levels(frame)
+    begin, seconds = container.start_time or 0, container.duration or 0
+    short = not seconds or (facts.estimate or 0) <= SAMPLE * NEAR
+    for part in range(1 if short else SAMPLE):
+        with contextlib.suppress(*DAMAGE):
+            if part:
+                container.seek(begin + seconds * part // SAMPLE)
+            frames = itertools.islice(container.decode(stream), SAMPLE * NEAR if short else NEAR)
+            yield from (convert.levels(frame) for frame in frames if is_deep_format(frame))

@@ -37,8 +37,8 @@ def open_folder(path: pathlib.Path) -> Video:
     listing = _listed(path, name)
     if not listing.images and not listing.unreadable:
         raise InputError(f"{name} holds no image{_hint(listing)}: {_expected()}")
-    files = in_order(listing.images, name=lambda file: file.stem)
-    stems = tuple(file.stem for file in files)
+    files = in_order(listing.images, name=_stem)
+    stems = tuple(map(_stem, files))
     _check_readable(listing.unreadable, set(stems), name)
     _check_unique(files, name)
     findings = Findings(_left_out(listing, name) + numbering_notes(stems, name))
@@ -60,7 +60,7 @@ def open_folder(path: pathlib.Path) -> Video:
 
     def stream(start=0):
         for index in range(start, len(files)):
-            image = first if index == 0 else read(index)
+            image = first.copy() if index == 0 else read(index)
             yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
 
     return Video(name, size, len(files), FPS, stems, stream, findings=findings)
@@ -115,8 +115,26 @@ def _sort_in(entry: os.DirEntry, listing: _Listing, name: str):
                 "remove it"
             )
         (listing.images if ending in READABLE else listing.unreadable).append(file)
+    elif _is_bare_image(file):
+        listing.images.append(file)
     else:
         listing.others.append(entry.name)
+
+
+def _is_bare_image(file: pathlib.Path) -> bool:
+    """Whether a file without an ending (`0001`, or `shot.0001`) is an image by its content."""
+    if file.suffix and not file.suffix[1:].isdecimal() or not file.is_file():
+        return False
+    try:
+        with opened(file, file.name):
+            return True
+    except InputError:
+        return False
+
+
+def _stem(file: pathlib.Path) -> str:
+    """What a frame is called: the name without the ending that tells its kind."""
+    return file.stem if file.suffix.lower() in READABLE else file.name
 
 
 def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
@@ -133,20 +151,21 @@ def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
 def _check_unique(files: list[pathlib.Path], name: str):
     seen = {}
     for file in files:
-        if file.stem in seen:
-            both = printable(f"{seen[file.stem]} and {file.name}")
+        stem = _stem(file)
+        if stem in seen:
+            both = printable(f"{seen[stem]} and {file.name}")
             raise InputError(
-                f"{name} holds two images named {printable(file.stem)} ({both}): keep the masks of "
+                f"{name} holds two images named {printable(stem)} ({both}): keep the masks of "
                 "a video in another folder than its frames"
             )
-        seen[file.stem] = file.name
+        seen[stem] = file.name
 
 
 def _left_out(listing: _Listing, name: str) -> list[str]:
     unread = [file.name for file in listing.unreadable]
     lines = [
         (unread, "image(s) beside readable ones of the same name"),
-        (listing.others, "file(s) that are no images"),
+        (listing.others, "file(s) without the ending of an image"),
         (listing.hidden, "hidden file(s)"),
         (listing.folders, "folder(s)"),
     ]
