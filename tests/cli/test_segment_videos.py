@@ -1,6 +1,7 @@
 """`--mode segment` and `vosjax.segment` on videos that are not plain: lost frames, uneven times,
 frozen sources, memory of the caller's."""
 
+import csv
 import functools
 import http.server
 import json
@@ -310,6 +311,17 @@ def test_a_password_is_not_kept(place):
     assert len(masks_of(place.out)) == 10
     text = (place.out / "run.json").read_text()
     assert "secret" not in text and "http://me:***@127.0.0.1" in text
+
+
+def test_names_that_are_no_utf8(place):
+    folder = place.root / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for index, frame in enumerate(FRAMES):
+        Image.fromarray(frame).save(folder / os.fsdecode(b"caf\xe9%d.png" % index))
+    assert place.segment(video=str(folder)) == 0
+    rows = list(csv.DictReader((place.out / "scores.csv").open(encoding="utf-8")))
+    assert rows[0]["name"] == r"caf\udce90" and len(masks_of(place.out)) == 10
+    assert record_of(place.out)["settings"]["video"].endswith(r"caf\udce9")
 
 
 def test_frames_of_mixed_kinds(place):

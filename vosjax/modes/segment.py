@@ -18,6 +18,7 @@ from tqdm import tqdm
 from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
+from vosjax.io.names import printable
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import Frame, Video, open_video
 from vosjax.io.video.network import without_password
@@ -121,10 +122,10 @@ def prepare_job(config, options) -> Job:
         )
     model = of_config(config)
     settings = {
-        "video": without_password(str(options.video)),
+        "video": printable(without_password(str(options.video))),
         "video_size": list(video.size),
         "video_frames": video.count,
-        "masks": list(options.masks),
+        "masks": [printable(text) for text in options.masks],
         "masks_sha256": record.digest(masks.labels),
         "family": model.config["family"],
         "model": model.config["model"],
@@ -256,7 +257,8 @@ class _Files:
     def _write(self, index, frame, tracked):
         # Scores go first: a frame whose mask stands has all its files.
         with disk_full(self._job.folder, frame=index - 1):
-            self._scores.write(index, name_of(self._job.video, index), tracked.scores.values())
+            name = printable(name_of(self._job.video, index))
+            self._scores.write(index, name, tracked.scores.values())
             if self._film is not None:
                 shown = overlay(frame.image, tracked.labels, palette=self.palette)
                 self._film.write(shown, frame.time)
