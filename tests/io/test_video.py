@@ -1,6 +1,12 @@
-"""Every kind of video reads as uint8 RGB frames, lazily, and says clearly what is wrong with it."""
+"""Every kind of video reads as uint8 RGB frames, lazily, and says clearly what is wrong with it.
 
+Video files have tests of their own in test_video_files.py and test_video_damage.py, folders in
+test_video_folders.py.
+"""
+
+import os
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -8,8 +14,8 @@ import pytest
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.io import video as video_module
 from vosjax.io.video import natural, open_video, prefetch
+from vosjax.io.video.prefetch import interruptibly
 
 SIZE = (32, 48)
 
@@ -71,21 +77,18 @@ def test_a_folder_reads_in_natural_order(folder):
     assert levels(video.frames(8)) == list(LEVELS)[8:]
 
 
-def test_a_folder_skips_without_reading(folder, monkeypatch):
+def test_a_folder_skips_without_reading(folder):
     video = open_video(folder)
-    read = []
-    monkeypatch.setattr(video_module, "read_image", lambda path: read.append(path) or frame(1))
-    assert len(list(video.frames(8))) == 2
-    assert [path.name for path in read] == ["img13.png", "img14.png"]
+    for number in range(5, 13):
+        (folder / f"img{number}.png").write_text("no image any more")
+    assert levels(video.frames(8)) == list(LEVELS)[8:]
 
 
-def test_frames_are_read_one_at_a_time(folder, monkeypatch):
+def test_frames_are_read_one_at_a_time(folder):
     video = open_video(folder)
-    read = []
-    monkeypatch.setattr(video_module, "read_image", lambda path: read.append(path) or frame(1))
-    frames = video.frames(1)
-    next(frames)
-    assert len(read) == 1
+    for number in range(7, 15):
+        (folder / f"img{number}.png").write_text("no image any more")
+    assert levels([next(video.frames(1))]) == [LEVELS[1]]
 
 
 def test_natural_order_counts():
@@ -188,9 +191,53 @@ def test_a_folder_named_like_a_number_is_a_folder(folder, monkeypatch, tmp_path)
     assert open_video("7").count == 10
 
 
+@pytest.mark.parametrize("number", [-1, 100, 99999999999999, 10**30])
+def test_numbers_that_no_camera_has_are_refused(number):
+    with pytest.raises(InputError, match="there is no camera .*: cameras count from 0 to 99"):
+        open_video(number)
+
+
+@pytest.mark.parametrize("number", ["-1", "100", "99999999999999"])
+def test_such_numbers_are_refused_as_text(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="there is no (camera|video)"):
+        open_video(number)
+
+
+def test_a_camera_that_gives_no_frame_is_said(monkeypatch):
+    monkeypatch.setattr(Camera, "read", lambda self: (False, None))
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    with pytest.raises(InputError, match="camera 0 gave no frame"):
+        open_video(0)
+
+
+def test_frames_of_a_camera_have_the_times_at_which_they_came(monkeypatch):
+    def slowly(self, read=Camera.read):
+        time.sleep(0.05)
+        return read(self)
+
+    monkeypatch.setattr(Camera, "read", slowly)
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    times = [frame.time for frame in open_video(0).stream(0)]
+    assert times[0] == 0 and all(b - a >= 0.04 for a, b in zip(times, times[1:]))
+
+
 def test_missing_videos_are_named(tmp_path):
     with pytest.raises(InputError, match="no video at .*nothing.mp4"):
         open_video(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/v.mp4", "n" * 300 + ".mp4", "a\0b.mp4", ""])
+def test_names_that_no_file_can_have_are_missing_videos(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="there is no video at"):
+        open_video(name)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "v.mp4")
+    with pytest.raises(InputError, match="v.mp4 is no file, but a pipe"):
+        open_video(tmp_path / "v.mp4")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello"])
@@ -216,10 +263,15 @@ def test_fewer_frames_than_announced_are_warned_of(tmp_path):
     writer.release()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     video = open_video(path)
-    if video.count is None or video.count < 10:
-        pytest.skip("this OpenCV counts the frames that are there")
     with pytest.warns(UserWarning, match="announces 10 frames"):
         assert len(list(video.frames())) < 9
+
+
+def test_a_video_tells_its_length_and_the_times_of_its_frames(folder, file):
+    for video in open_video(folder), open_video(np.zeros((10, *SIZE, 3), np.uint8)):
+        assert video.length == video.count == 10
+        assert [frame.time for frame in video.stream(8)] == [8 / 25, 9 / 25]
+    assert [round(12 * frame.time) for frame in open_video(file).stream(8)] == [8, 9]
 
 
 def test_one_image_is_no_video(folder):
@@ -235,7 +287,7 @@ def test_videos_without_frames_are_refused(tmp_path):
             open_video(empty)
 
 
-@pytest.mark.parametrize("source", [None, 1.5, True, object()])
+@pytest.mark.parametrize("source", [None, 1.5, True, object(), b"v.mp4"])
 def test_other_things_are_no_videos(source):
     with pytest.raises(InputError, match="a video was expected"):
         open_video(source)
@@ -287,6 +339,46 @@ def test_a_single_frame_is_no_video():
         open_video(frame(1))
 
 
+def reused(levels):
+    """Frames that are all in one and the same memory."""
+    buffer = np.empty((*SIZE, 3), np.uint8)
+    for level in levels:
+        buffer[...] = frame(level)
+        yield buffer
+
+
+def test_frames_are_copied_as_they_are_taken():
+    assert levels(list(open_video(reused(LEVELS)).frames())) == list(LEVELS)
+    assert levels(list(prefetch(open_video(reused(LEVELS)).frames()))) == list(LEVELS)
+
+
+def test_frames_of_lists_and_arrays_are_the_readers_own():
+    array = np.stack([frame(level) for level in LEVELS])
+    for source in (array, list(array)):
+        images = list(open_video(source).frames())
+        for image in images:
+            image[:] = 0
+    assert levels(array) == list(LEVELS)
+
+
+class OneBuffer:
+    """A sequence that decodes into the same memory each time."""
+
+    def __init__(self):
+        self.buffer = np.empty((*SIZE, 3), np.uint8)
+
+    def __len__(self):
+        return len(LEVELS)
+
+    def __getitem__(self, index):
+        self.buffer[...] = frame(LEVELS[index])
+        return self.buffer
+
+
+def test_a_sequence_may_use_one_buffer():
+    assert levels(list(open_video(OneBuffer()).frames())) == list(LEVELS)
+
+
 def test_prefetch_keeps_order_and_content():
     assert list(prefetch(range(100), depth=3)) == list(range(100))
     assert list(prefetch([], depth=1)) == []
@@ -335,6 +427,46 @@ def test_closing_prefetch_ends_its_thread_and_closes_the_source():
     items.close()
     assert closed.is_set()
     assert not [t for t in threading.enumerate() if t.name == "prefetch"]
+
+
+def frozen(wake, closed):
+    """Gives one frame and then waits, as a camera does that froze."""
+    try:
+        yield 0
+        wake.wait()
+        yield 1
+    finally:
+        closed.set()
+
+
+def test_closing_prefetch_does_not_wait_for_a_source_that_froze():
+    wake, closed = threading.Event(), threading.Event()
+    items = prefetch(frozen(wake, closed))
+    assert next(items) == 0
+    begin = time.monotonic()
+    items.close()
+    assert time.monotonic() - begin < 5 and not closed.is_set()
+    wake.set()
+    assert closed.wait(10), "once it wakes, the thread that was left behind closes the source"
+
+
+def test_waiting_for_a_frozen_source_ends_where_it_is_to_stop():
+    wake, closed, stop = threading.Event(), threading.Event(), threading.Event()
+    items = prefetch(frozen(wake, closed), stop=stop.is_set)
+    threading.Timer(0.3, stop.set).start()
+    assert list(items) == [0]
+    wake.set()
+
+
+def test_items_that_are_there_are_given_before_it_stops():
+    items = prefetch(iter(range(3)), stop=lambda: True)
+    assert next(items) == 0
+
+
+def test_a_call_of_a_library_can_be_interrupted():
+    assert interruptibly(lambda: 7) == 7
+    with pytest.raises(InputError, match="no camera"):
+        interruptibly(lambda: open_video(-1))
 
 
 def test_prefetch_needs_room_for_one():

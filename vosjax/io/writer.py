@@ -1,5 +1,6 @@
 """What a segmentation leaves besides its masks: the overlay video and the table of scores."""
 
+import contextlib
 import csv
 import io
 import os
@@ -7,14 +8,14 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.io.encode import H264Encoder, Mpeg4Encoder, Refused
 from vosjax.io.files import atomic, check_space, disk_full
 
 COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "absent")
-_ROOM = 4 << 20  # bytes; the encoder buffers less than that between two looks at the disk
+ROOM = 4 << 20  # bytes; encoders hold back less than that between two looks at the disk
 
 
 class ObjectScore(NamedTuple):
@@ -35,36 +36,71 @@ class ObjectScore(NamedTuple):
 
 
 class OverlayWriter:
-    """Writes RGB frames to an mp4 (MPEG-4 part 2), under a temporary name until it is closed.
+    """Writes RGB frames to an mp4, under a temporary name until it is closed.
 
-    As a context manager it keeps what was written, also when the block ends by an error or Ctrl-C:
-    the file always plays. `discard` throws it away instead. A frame of odd size gets its last
-    column or row twice, as the codec wants even ones.
+        with OverlayWriter("overlay.mp4", fps=25, size=(480, 854)) as film:
+            film.write(image)
+
+    H.264, which browsers play, with each frame's own time; where that is not to be had, MPEG-4
+    part 2 at an even rate. As a context manager it keeps what was written, also when the block ends
+    by an error or Ctrl-C: the file always plays. `discard` throws it away instead. A frame of odd
+    size gets its last column or row twice, as the codecs want even ones.
 
     Raises:
-        InputError: this OpenCV has no encoder for mp4, or the folder cannot be written.
-        DiskFull: the disk is full (OpenCV itself would lose frames without a word).
+        InputError: no encoder takes such a video (each one's reason is told), or the file cannot
+            be written.
+        DiskFull: the disk is full.
     """
 
     def __init__(self, path, *, fps: float, size: tuple[int, int]):
-        """`size` (H, W) of the frames; `fps` in frames per second."""
+        """`size` (H, W) of the frames; `fps` in frames per second, above 0."""
         self.path = pathlib.Path(path)
         self.size = tuple(size)
+        self.frames = 0
+        self._fps = fps
         self._odd = (size[0] % 2, size[1] % 2)
         self._atomic = atomic(self.path)
         self._temp = self._atomic.__enter__()
-        even = (size[1] + self._odd[1], size[0] + self._odd[0])
-        self._video = cv2.VideoWriter(str(self._temp), cv2.VideoWriter_fourcc(*"mp4v"), fps, even)
-        if not self._video.isOpened():
-            self.discard()
-            raise InputError(
-                f"overlay {path} cannot be written: OpenCV {cv2.__version__} has no "
-                "mp4v encoder here; install opencv-python-headless, or do without "
-                "the overlay"
-            )
+        try:
+            with self._words():
+                open(self._temp, "wb").close()  # so that what hinders this is not laid to a codec
+                self._video = self._opened((size[0] + self._odd[0], size[1] + self._odd[1]))
+        except BaseException:
+            self._atomic = None
+            self._temp.unlink(missing_ok=True)
+            raise
 
-    def write(self, frame):
-        """Appends uint8 [H, W, 3] RGB."""
+    def _opened(self, size: tuple[int, int]):
+        reasons = []
+        for encoder in (H264Encoder, Mpeg4Encoder):
+            try:
+                return encoder(self._temp, fps=self._fps, size=size)
+            except Refused as error:
+                reasons.append(str(error))
+        raise InputError(
+            f"overlay {self.path} cannot be written ({'; '.join(reasons)}): do without the "
+            "overlay, or install another PyAV"
+        )
+
+    @contextlib.contextmanager
+    def _words(self):
+        """Puts what goes wrong with the file into words."""
+        try:
+            with disk_full(self.path):
+                yield
+        except InputError:
+            raise
+        except OSError as error:
+            raise InputError(
+                f"overlay {self.path} cannot be written ({error.strerror or error}): name a folder "
+                "that can, or do without the overlay"
+            ) from error
+
+    def write(self, frame, time: float | None = None):
+        """Appends uint8 [H, W, 3] RGB, shown from `time` on (seconds since the first frame).
+
+        Without a time it follows at the rate of the video.
+        """
         frame = np.asarray(frame)
         if frame.shape != (*self.size, 3) or frame.dtype != np.uint8:
             raise ValueError(
@@ -73,21 +109,27 @@ class OverlayWriter:
             )
         if any(self._odd):
             frame = np.pad(frame, ((0, self._odd[0]), (0, self._odd[1]), (0, 0)), mode="edge")
-        with disk_full(self.path):
-            check_space(self._temp, _ROOM)
-        self._video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        with self._words():
+            check_space(self._temp, ROOM)
+            self._video.write(frame, self.frames / self._fps if time is None else time)
+        self.frames += 1
 
     def close(self):
         """Finishes the file and gives it its name. Closing again does nothing."""
-        if self._atomic is not None:
-            self._video.release()
-            manager, self._atomic = self._atomic, None
-            manager.__exit__(None, None, None)
+        if self._atomic is None:
+            return
+        manager, self._atomic = self._atomic, None
+        try:
+            with self._words():
+                self._video.close()
+                manager.__exit__(None, None, None)
+        finally:
+            self._temp.unlink(missing_ok=True)
 
     def discard(self):
         """Removes what was written; an older file of the same name stays."""
         if self._atomic is not None:
-            self._video.release()
+            self._video.abandon()
             self._atomic = None
             self._temp.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""`--mode segment`: a video and its masks in, mask files, overlay, scores and a record of the run out.
+"""`--mode segment`: a video and its masks in; mask files, overlay, scores and a record out.
 
 A run can be interrupted at any frame: what was done is whole, and the same command goes on.
 """
@@ -10,22 +10,24 @@ import pathlib
 import signal
 import sys
 import threading
+import warnings
 from typing import NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
+from vosjax.io.names import printable
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
-from vosjax.io.video import Video, open_video
+from vosjax.io.video import Frame, Video, open_video
+from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
 from vosjax.tracking.tracker import FrameOutput, Tracker
-from vosjax.tracking.video import exact_length, name_of, make_tracker, run_tracker
+from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
 
 SAVE_EVERY = 200
 AHEAD = 8  # frames whose files may be waiting to be written
@@ -68,13 +70,19 @@ def run(config, options) -> int:
             "state_bytes": tracker.state_bytes,
             "network": tracker.spec and tracker.spec._asdict(),
             "peak_memory_bytes": record.peak_memory(),
+            "missing_frames": job.video.missing,
+            "notes": job.video.notes,
         }
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
 
     note("running")
+    for line in job.video.notes:
+        warnings.warn(line, stacklevel=2)
     with stop_signals() as stop:
         carry_out(job, tracker, clock, stop)
     note("interrupted" if stop else "complete")
+    for line in job.video.findings.reading(job.video.name):
+        warnings.warn(line, stacklevel=2)
     if stop:
         print(f"stopped after {tracker.time} frames; the same command goes on from there")
         return 130
@@ -115,10 +123,10 @@ def prepare_job(config, options) -> Job:
         )
     model = of_config(config)
     settings = {
-        "video": str(options.video),
+        "video": printable(without_password(str(options.video))),
         "video_size": list(video.size),
         "video_frames": video.count,
-        "masks": list(options.masks),
+        "masks": [printable(text) for text in options.masks],
         "masks_sha256": record.digest(masks.labels),
         "family": model.config["family"],
         "model": model.config["model"],
@@ -180,16 +188,17 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         )
         files = _Files(job, scores, film)
         stack.callback(files.close)
-        frames = job.video.frames()
+        frames = job.video.stream(0)
         for index, frame in zip(range(first), frames):  # the film is made anew from the masks
             if film is not None:
-                film.write(overlay(frame, read_label_png(_mask(job, index)), palette=files.palette))
+                labels = read_label_png(_mask(job, index))
+                film.write(overlay(frame.image, labels, palette=files.palette), frame.time)
         bar = stack.enter_context(
-            tqdm(total=job.video.count, initial=first, unit="frame", file=sys.stderr, disable=None)
+            tqdm(total=job.video.length, initial=first, unit="frame", file=sys.stderr, disable=None)
         )
         try:
             for index, frame, tracked in run_tracker(
-                tracker, frames, job.masks.labels, pause=pause
+                tracker, frames, job.masks.labels, pause=pause, stop=lambda: bool(stop)
             ):
                 files.put(index, frame, tracked)
                 clock.tick()
@@ -203,6 +212,8 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
                 _save(job, tracker, files)
             raise
         files.flush()
+    if stop:
+        return
     late = [frame for frame in job.masks.labels if frame >= tracker.time]
     if late:
         raise InputError(
@@ -229,7 +240,7 @@ class _Files:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
         self._waiting = collections.deque()
 
-    def put(self, index: int, frame: np.ndarray, tracked: FrameOutput):
+    def put(self, index: int, frame: Frame, tracked: FrameOutput):
         """Has a frame's files written; raises what went wrong with an earlier one."""
         while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
             self._waiting.popleft().result()
@@ -247,9 +258,11 @@ class _Files:
     def _write(self, index, frame, tracked):
         # Scores go first: a frame whose mask stands has all its files.
         with disk_full(self._job.folder, frame=index - 1):
-            self._scores.write(index, name_of(self._job.video, index), tracked.scores.values())
+            name = printable(name_of(self._job.video, index))
+            self._scores.write(index, name, tracked.scores.values())
             if self._film is not None:
-                self._film.write(overlay(frame, tracked.labels, palette=self.palette))
+                shown = overlay(frame.image, tracked.labels, palette=self.palette)
+                self._film.write(shown, frame.time)
             write_label_png(_mask(self._job, index), tracked.labels, self.palette)
 
 

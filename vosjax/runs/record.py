@@ -17,7 +17,7 @@ from vosjax.errors import InputError
 from vosjax.io.files import is_temporary, write_json
 
 NAME = "run.json"
-PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless")
+PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
 class Stopwatch:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.io.masks import read_masks
-from vosjax.io.video import Video, open_video, prefetch
+from vosjax.io.video import Frame, Video, open_video, prefetch
 from vosjax.io.writer import ObjectScore
 from vosjax.loading.pretrained import Loaded, configure, load
 from vosjax.tracking.tracker import FrameOutput, Tracker
@@ -19,16 +20,18 @@ START = 4  # memory frames to begin with where a video's length is unknown
 class FrameResult(NamedTuple):
     """One frame.
 
-    index   from 0
-    name    file stem of a folder's image, else the index in five digits
-    labels  uint8 [H, W] of object ids, 0 the background
-    scores  {id: `Score`} of every object seen so far
+    index    from 0
+    name     file stem of a folder's image, else the index in five digits
+    labels   uint8 [H, W] of object ids, 0 the background
+    scores   {id: `ObjectScore`} of every object seen so far
+    missing  the recording lost this frame; labels and scores are those of the frame before
     """
 
     index: int
     name: str
     labels: np.ndarray
     scores: dict[int, ObjectScore]
+    missing: bool = False
 
 
 def segment(
@@ -43,11 +46,17 @@ def segment(
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
-    Frames are read lazily and results come as they are made; memory does not grow with the video.
+        for result in vosjax.segment("dog.mp4", "dog.png"):
+            print(result.index, result.labels.shape)
+
+    Video and masks are opened by the call; then frames are read lazily and results come as they
+    are made. Memory does not grow with the video. What is worth knowing about the video (frames
+    that it lost, files of a folder that are left out) is warned of.
 
     Args:
-      video: a video file, a folder of images, a camera's index, or any iterable of uint8
-        [H, W, 3] RGB frames.
+      video: whatever `io.video.open_video` takes: a video file, a folder of images, a camera's
+        index, an address, or any iterable of uint8 [H, W, 3] RGB frames. Frames are copied as they
+        are taken, and masks at once: their memory may be used again.
       masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W] or
         [T, H, W], or {frame index: array or file}; see `io.masks.read_masks`. What could have been
         read otherwise is said in warnings.
@@ -58,7 +67,7 @@ def segment(
       size: most pixels of the short side that the network sees.
 
     Yields:
-      a `Result` for every frame of the video.
+      a `FrameResult` for every frame of the video.
 
     Raises:
       InputError: a video or mask that cannot be used; what was read before is yielded first.
@@ -73,8 +82,16 @@ def segment(
         warnings.warn(doubt, stacklevel=2)
     masks = user_masks.labels
     tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
-    for index, _, (labels, scores) in run_tracker(tracker, video.frames(), masks):
-        yield FrameResult(index, name_of(video, index), labels, scores)
+    for note in video.notes:
+        warnings.warn(note, stacklevel=2)
+    return _results(tracker, video, masks)
+
+
+def _results(tracker: Tracker, video: Video, masks: dict[int, np.ndarray]) -> Iterator[FrameResult]:
+    for index, frame, (labels, scores) in run_tracker(tracker, video.stream(0), masks):
+        yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
+    for note in video.findings.reading(video.name):
+        warnings.warn(note, stacklevel=2)
 
 
 def exact_length(source: Any, video: Video) -> int | None:
@@ -101,40 +118,57 @@ def make_tracker(
     gap = model.config["gap"] if gap is None else gap
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
-    if video.count is not None:
-        capacity = len(masks) + max(video.count - 1 - min(masks), 0) // gap
+    if video.length is not None:
+        capacity = len(masks) + max(video.length - 1 - min(masks), 0) // gap
+        capacity = max(capacity, START) if video.count is None else capacity
     return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
 
 
 def run_tracker(
     tracker: Tracker,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[Frame],
     masks: dict[int, np.ndarray],
     *,
     pause: Callable[[int], bool] = lambda index: False,
-) -> Iterator[tuple[int, np.ndarray, FrameOutput]]:
-    """Yields (index, frame, `Tracked`); frame t+1 is under way while t's result is handed out.
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[tuple[int, Frame, FrameOutput]]:
+    """Yields (index, frame, output); frame t+1 is under way while t's result is handed out.
+
+    A frame that the recording lost gets the output of the one before it; the network does not see
+    it.
 
     Args:
       tracker: from its `time` on.
-      frames: from that frame on.
+      frames: from that frame on, as `Video.stream` gives them.
       masks: {frame index: labels}.
       pause: pause(index) -> True holds the next frame back until this one's result has been
-        used: then the tracker's state is exactly that after frame `index`.
+        used: then the tracker's state is exactly that after frame `index`. Frames that are lost
+        are not held back, for they need the output of the one before.
+      stop: looked at while the source gives nothing; the frames end when it is true.
 
-    An error that comes with a frame is raised after the results of those before it.
+    Raises:
+      InputError: whatever reading the frames raises, and a mask for a frame that is lost; after
+        the results of the frames before.
     """
-    waiting, failure = None, None
-    frames = prefetch(frames)
+    waiting = before = None
+    frames = prefetch(frames, stop=stop)
     while True:
+        frame = following = failure = None
         try:
             frame = next(frames, None)
-            following = None
-            if frame is not None:
-                index = tracker.time
-                following = index, frame, tracker.submit(frame, masks.get(index))
         except Exception as error:
-            failure, following = error, None
+            failure = error
+        lost = frame is not None and frame.missing
+        if waiting is not None and not lost and pause(waiting[0]):
+            yield *waiting[:2], waiting[2]()
+            waiting = None
+        if frame is not None:
+            try:
+                index = tracker.time
+                following = index, frame, _submit(tracker, frame, masks, before)
+                before = following[2]
+            except Exception as error:
+                failure = error
         if waiting is not None:
             yield *waiting[:2], waiting[2]()
         if failure is not None:
@@ -142,6 +176,19 @@ def run_tracker(
         if following is None:
             return
         waiting = following
-        if pause(following[0]):
-            yield *following[:2], following[2]()
-            waiting = None
+
+
+def _submit(tracker: Tracker, frame: Frame, masks, before) -> Callable[[], FrameOutput]:
+    """The frame's output to come; of a lost one that of the frame before, where it is at hand."""
+    index = tracker.time
+    if not frame.missing:
+        return tracker.submit(frame.image, masks.get(index))
+    if index in masks:
+        raise InputError(
+            f"a mask was given for frame {index}, which cannot be decoded: give one for a frame "
+            "before or after it"
+        )
+    if before is None:
+        return tracker.submit(frame.image)
+    tracker.time += 1
+    return before

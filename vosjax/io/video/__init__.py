@@ -1,0 +1,17 @@
+"""Any video as uint8 RGB frames, one at a time: files, folders of images, cameras, iterables.
+
+- `open.py` finds out what was given; `types.py` says what a video is;
+- `file_av.py` and `file_cv.py` read video files (PyAV first, OpenCV where it is missing),
+  `network.py` streams, `camera.py` cameras, `folder.py` folders, `animation.py` moving images,
+  `iterable.py` arrays and generators;
+- `images.py` and `depth.py` read one image, `numbering.py` judges the names of a folder;
+- `prefetch.py` reads ahead in a thread.
+"""
+
+from vosjax.io.names import natural
+from vosjax.io.video.images import read_image
+from vosjax.io.video.open import open_video
+from vosjax.io.video.prefetch import prefetch
+from vosjax.io.video.types import Frame, Video
+
+__all__ = ["Frame", "Video", "natural", "open_video", "prefetch", "read_image"]

@@ -1,0 +1,67 @@
+"""Cameras, by their index."""
+
+import contextlib
+import time
+
+import cv2
+
+from vosjax.errors import InputError
+from vosjax.io.video.iterable import open_once
+from vosjax.io.video.prefetch import interruptibly
+from vosjax.io.video.types import FPS, Frame, Video
+
+INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crashes
+
+
+@contextlib.contextmanager
+def hushed():
+    """Keeps back what OpenCV itself would print, beside the one line that an error of ours is."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+@contextlib.contextmanager
+def capture(source):
+    """An open cv2.VideoCapture; OpenCV's own messages are kept back while it opens."""
+    with hushed():
+        device = cv2.VideoCapture(source)
+    try:
+        yield device
+    finally:
+        device.release()
+
+
+def open_camera(index: int) -> Video:
+    """The camera of that index; its frames have the times at which they came.
+
+    Raises:
+      InputError: an index that no camera can have, no such camera, or one that gives no frame.
+    """
+    if not 0 <= index < INDICES:
+        raise InputError(
+            f"there is no camera {index}: cameras count from 0 to {INDICES - 1}; name one of "
+            "those, or a video file"
+        )
+    name = f"camera {index}"
+
+    def read():
+        with capture(index) as device:
+            if not device.isOpened():
+                raise InputError(
+                    f"{name} cannot be opened: check that it is connected and "
+                    "not in use, or name a video file"
+                )
+            yield device.get(cv2.CAP_PROP_FPS)
+            begin = None
+            while (answer := device.read())[0]:
+                now = time.monotonic()
+                begin = now if begin is None else begin
+                yield Frame(cv2.cvtColor(answer[1], cv2.COLOR_BGR2RGB), now - begin)
+
+    frames = read()
+    fps, first = interruptibly(lambda: (next(frames), next(frames, None)))
+    return open_once(frames, name, fps=fps if fps > 0 else FPS, first=first)

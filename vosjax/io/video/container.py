@@ -1,0 +1,160 @@
+"""What a container of FFmpeg's says about the video in it, and how far that can be believed."""
+
+import pathlib
+import re
+from typing import NamedTuple
+
+import av
+
+from vosjax.errors import InputError
+from vosjax.io.video.picture import is_deep_format
+from vosjax.io.video.types import FPS
+
+HDR = {16: "PQ", 18: "HLG"}  # transfer functions that are not meant for eight bits
+WHOLE = ("h264", "hevc", "vvc")  # formats of which every packet is a frame to be shown
+MOST_PIXELS = 1 << 27  # of a frame; a few bytes can ask for more memory than there is
+FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
+
+
+# PyAV up to 18 refuses files whose titles are no UTF-8 unless it is told not to.
+TEXTS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+class Facts(NamedTuple):
+    """What is known of a video once its first frame is decoded.
+
+    fps        mean frames per second
+    time_base  seconds of one unit of a time stamp; 0 where time stamps say nothing
+    count      frames that are to be shown, where an index lists them all, else None
+    announced  frames that the container says it has, where that is a count, else None
+    estimate   about how many there are, else None
+    until      seconds at which its last frame ends by a tag of the container's, else None
+    even       the format is one of broadcasts, whose frames come at an even rate
+    deep       the format may hold fewer bits than it says
+    remarks    what is worth telling, a line each
+    """
+
+    fps: float
+    time_base: float
+    count: int | None
+    announced: int | None
+    estimate: int | None
+    until: float | None
+    even: bool
+    deep: bool
+    remarks: tuple[str, ...]
+
+
+def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    """The video in a container; of several the one that players take.
+
+    Raises:
+      InputError: there is none, only an image, or one that FFmpeg has no decoder for.
+    """
+    if container.format.name.endswith("_pipe") or container.format.name in ("image2", "ico"):
+        raise InputError(f"{name} is one image: a video file or a folder of images is expected")
+    streams = _films(container)
+    if not streams:
+        raise InputError(f"{name} holds no moving pictures that could be found: name another file")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    codec = stream.codec_context
+    if codec is None:
+        raise InputError(f"{name} is in a format that FFmpeg has no decoder for: convert it to mp4")
+    if codec.width * codec.height > MOST_PIXELS:
+        raise InputError(
+            f"{name} is {codec.width}x{codec.height} (width x height), more than a frame of 16K: "
+            "it is damaged, or to be scaled down first"
+        )
+    codec.options = {"max_pixels": str(MOST_PIXELS)}  # a file may say so later on, too
+    return stream
+
+
+def _films(container) -> list[av.VideoStream]:
+    """Its video streams but for covers and thumbnails."""
+    still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & still]
+
+
+def facts_of(container, stream: av.VideoStream, frame: av.VideoFrame, name: str) -> Facts:
+    """The facts, given the first frame."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate)
+    fps = next((float(rate) for rate in rates if rate and 0 < rate < FASTEST), FPS)
+    count, announced = _counts(container, stream)
+    # AVI has no room for the order of display; what FFmpeg makes up for these formats is wrong.
+    timed = container.format.name != "avi" or stream.codec_context.name not in WHOLE
+    remarks = []
+    if len(_films(container)) > 1:
+        remarks.append(f"{name}: of its {len(_films(container))} videos the first is taken")
+    if frame.color_trc in HDR:
+        remarks.append(
+            f"{name}: is HDR ({HDR[frame.color_trc]}); its levels become eight bits as they are, "
+            "without tone mapping"
+        )
+    return Facts(
+        fps,
+        float(stream.time_base) if timed and stream.time_base else 0.0,
+        count,
+        announced,
+        count if count is not None else _estimate(container, stream, fps),
+        _until(stream),
+        container.format.name in ("mpegts", "mpeg"),
+        is_deep_format(frame),
+        tuple(remarks),
+    )
+
+
+def _counts(container, stream) -> tuple[int | None, int | None]:
+    """`count` and `announced`: MP4 and AVI store them, other containers guess at most."""
+    entries, frames = stream.index_entries, stream.frames
+    kind = container.format.name.split(",")[0]
+    if kind not in ("mov", "avi") or frames <= 0:
+        return None, None
+    if len(entries) == frames:
+        # An edit list hides some; a chunk without content repeats the frame before it.
+        shown = sum(not entry.is_discard and entry.size > 0 for entry in entries)
+        return shown, shown
+    return None, frames if kind == "avi" else None
+
+
+def _estimate(container, stream, fps: float) -> int | None:
+    seconds = None
+    if stream.duration and stream.time_base:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration:
+        seconds = container.duration / av.time_base
+    return None if seconds is None or seconds <= 0 else max(round(seconds * fps), 1)
+
+
+def _until(stream) -> float | None:
+    """What Matroska files tell by the tag DURATION, such as 00:00:03.160000000."""
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if match is None:
+        return None
+    return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
+
+
+def cut_short(path: pathlib.Path) -> bool:
+    """Whether a Matroska file ends before its content does.
+
+    It stores no number of frames, but the size of what all of it lies in.
+    """
+    with open(path, "rb") as file:
+        head, end = file.read(128), file.seek(0, 2)
+    if head[:4] != b"\x1a\x45\xdf\xa3":
+        return False
+    size, at = _number(head, 4)
+    at += size or 0
+    if head[at : at + 4] != b"\x18\x53\x80\x67":
+        return False
+    size, at = _number(head, at + 4)
+    return size is not None and at + size > end
+
+
+def _number(head: bytes, at: int) -> tuple[int | None, int]:
+    """A size as EBML writes it, None where it is unknown, and where it ends."""
+    if at >= len(head) or not head[at]:
+        return None, at
+    length = 9 - head[at].bit_length()
+    value = int.from_bytes(head[at : at + length], "big") & ((1 << 7 * length) - 1)
+    return None if value == (1 << 7 * length) - 1 else value, at + length

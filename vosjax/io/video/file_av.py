@@ -1,0 +1,310 @@
+"""Video files and streams through PyAV, that is FFmpeg's own libraries.
+
+What comes out are the frames that a player shows, each with its own time: edit lists, rotation and
+the order of display are FFmpeg's affair; what it cannot decode is accounted for in `lost.py`.
+"""
+
+import contextlib
+import errno
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.names import printable
+from vosjax.io.video.container import TEXTS, Facts, cut_short, facts_of, video_stream
+from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
+from vosjax.io.video.endings import FILMS
+from vosjax.io.video.iterable import open_once
+from vosjax.io.video.lost import DAMAGE, PATIENCE, Account, Doubt, decoded
+from vosjax.io.video.picture import Converter, is_deep_format, turn_of
+from vosjax.io.video.types import Findings, Frame, Video, checked
+
+Opener = Callable[[], AbstractContextManager[av.container.InputContainer]]
+
+BUFFER = 1 << 18  # bytes that are read at a time
+NEAR = 8  # frames of a sample that follow each other
+
+
+def open_file(path: pathlib.Path) -> Video:
+    """A video file.
+
+    Raises:
+      InputError: it may not be read, is no video, or holds no frame that can be decoded.
+    """
+    name = f"video {printable(path)}"
+    ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
+
+    @contextlib.contextmanager
+    def container():
+        # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
+        # The empty list of protocols keeps playlists and the like from opening anything else.
+        with (
+            _words(name),
+            open(path, "rb") as file,
+            av.open(
+                _Named(file, f"video{ending}"),
+                options={"protocol_whitelist": ""},
+                buffer_size=BUFFER,
+                **TEXTS,
+            ) as opened,
+        ):
+            yield opened
+
+    return open_container(container, name, cut=lambda: cut_short(path))
+
+
+@contextlib.contextmanager
+def _words(name: str):
+    """Puts what goes wrong with a file into words."""
+    try:
+        yield
+    except InputError:
+        raise
+    except PermissionError as error:
+        raise InputError(
+            f"{name} may not be read (permission denied): change its permissions"
+        ) from error
+    except (*DAMAGE, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{name} cannot be opened ({reason}): it is damaged, or of a kind that FFmpeg does not "
+            "read; convert it to mp4 or to a folder of images"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
+
+
+class _Named:
+    """An open file for FFmpeg, under a name that is not its own."""
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.name, self._file = name, file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Where damaged files lead is told in FFmpeg's way, which goes on from there."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
+
+
+def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None = None) -> Video:
+    """A video that FFmpeg takes out of a container, as often as it is read.
+
+    Args:
+      opener: opens the container from its start, and puts what goes wrong with it into words.
+      name: for messages.
+      cut: tells whether the container ends before its content does.
+
+    Raises:
+      InputError: no video in it, or no frame that can be decoded.
+    """
+    findings, doubted = Findings(), []
+
+    def read(start: int, scale: Scale) -> Iterator[Facts | Frame]:
+        """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
+        told, index = False, start
+        while True:
+            reading = _reading(
+                opener, name, findings, scale, start=index, certain=bool(doubted), cut=cut
+            )
+            with contextlib.closing(reading):
+                try:
+                    for item in reading:
+                        if isinstance(item, Facts):
+                            if not told:
+                                yield item
+                            told = True
+                        else:
+                            yield item
+                            index += 1
+                    return
+                except Doubt:
+                    doubted.append(True)
+
+    with contextlib.closing(read(0, Scale())) as reading:
+        facts, first = _begin(reading, name)
+    findings.opening.extend(facts.remarks)
+    scale = _sampled_scale(opener, facts, findings, name) if facts.deep else Scale()
+
+    def stream(start=0):
+        reading = read(start, scale)
+        with contextlib.closing(reading):
+            next(reading, None)  # the facts, which are known
+            yield from reading
+
+    size = first.image.shape[:2]
+    return Video(
+        name, size, facts.count, facts.fps, None, stream, facts.estimate, findings=findings
+    )
+
+
+def open_live(opener: Opener, name: str) -> Video:
+    """A stream that can be opened once; as `open_container` else."""
+    findings = Findings()
+    reading = _reading(opener, name, findings, Scale(), certain=True, patience=0)
+    facts, first = _begin(reading, name)
+    findings.opening.extend(facts.remarks)
+    return open_once(reading, name, fps=facts.fps, findings=findings, first=first)
+
+
+def _begin(reading: Iterator, name: str) -> tuple[Facts, Frame]:
+    facts = next(reading, None)
+    if facts is None:
+        raise InputError(
+            f"{name} has no frame that can be decoded: convert it to mp4 or to a folder of images"
+        )
+    return facts, next(reading)
+
+
+def _reading(
+    opener: Opener,
+    name: str,
+    findings: Findings,
+    scale: Scale,
+    *,
+    start: int = 0,
+    certain: bool,
+    patience: int = PATIENCE,
+    cut: Callable[[], bool] | None = None,
+) -> Iterator[Facts | Frame]:
+    """One way through a container: its facts, then the frames from `start` on.
+
+    Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
+
+    Raises:
+      Doubt: unless `certain`, where a frame cannot be decoded.
+    """
+    account, facts, index = Account(), None, 0
+    with opener() as container:
+        stream = video_stream(container, name)
+        for frame, pts in decoded(container, stream, account, certain=certain, patience=patience):
+            if facts is None:  # the first one is there, or there would be none
+                facts = facts_of(container, stream, frame, name)
+                yield facts
+                convert, clock = Converter(turn_of(frame), scale), _Clock(facts)
+                size = convert(frame)[0].shape[:2]
+            time = clock(pts)
+            if frame is None:
+                findings.missing.add(index)
+            else:
+                latest = frame
+                if frame.is_corrupt:
+                    findings.damaged.add(index)
+            if index >= start:
+                image, above = convert(latest)
+                if above:
+                    findings.clipped.add(index)
+                yield Frame(checked(image, size, index, name), time, frame is None)
+            index += 1
+    if facts is not None:
+        findings.beginning = _beginning(account, name)
+        findings.ending = _ending(account, clock, index, name, cut)
+
+
+def _beginning(account: Account, name: str) -> str:
+    if not account.skipped:
+        return ""
+    return (
+        f"{name}: {account.skipped} frame(s) at its beginning cannot be decoded; frame 0 is the "
+        "first one that can"
+    )
+
+
+def _ending(account: Account, clock: "_Clock", index: int, name: str, cut) -> str:
+    facts = clock.facts
+    if facts.announced is not None and account.packets < facts.announced:
+        return (
+            f"{name} announces {facts.announced} frames, only {index} could be decoded: "
+            "it may be truncated"
+        )
+    if cut is not None and cut():
+        return f"{name} is truncated: it ends after {index} frames, before its content does"
+    if clock.lost_at_the_end():
+        return (
+            f"{name} lasts {facts.until:.2f} seconds, as it says, but only {index} frames, up to "
+            f"{clock.last:.2f} seconds, could be decoded: it is damaged or truncated"
+        )
+    if facts.even and 0 < clock.gaps <= index / 5:
+        return (
+            f"{name}: its times leap {clock.gaps} time(s) (first behind frame {clock.first_gap}); "
+            "frames may be lost there"
+        )
+    return ""
+
+
+class _Clock:
+    """Seconds since the first frame, from time stamps; they always grow.
+
+    Where a time stamp is missing or goes back (recordings that were joined), the frame comes one
+    mean frame later than the one before, and those behind it go on from there.
+
+    Attributes:
+      facts: of the video.
+      last: the latest time.
+      gaps: how often two frames lay further apart than one and a half mean frames.
+      first_gap: index of the frame in front of the first of those.
+    """
+
+    def __init__(self, facts: Facts):
+        self.facts, self.last, self.gaps, self.first_gap = facts, None, 0, None
+        self._usual, self._longest = 1 / facts.fps, 1 / facts.fps
+        self._first, self._shift, self._index = None, 0.0, -1
+
+    def __call__(self, pts: int | None) -> float:
+        self._index += 1
+        if self.last is None:
+            self._first, self.last = pts, 0.0
+            return 0.0
+        usual = time = self.last + self._usual
+        if pts is not None and self._first is not None and self.facts.time_base:
+            time = (pts - self._first) * self.facts.time_base + self._shift
+            if time <= self.last:
+                self._shift += usual - time
+                time = usual
+        step = time - self.last
+        self._longest = max(self._longest, step)
+        if step > 1.5 * self._usual:
+            self.gaps += 1
+            self.first_gap = self._index - 1 if self.first_gap is None else self.first_gap
+        self.last = time
+        return time
+
+    def lost_at_the_end(self) -> bool:
+        """Whether far less was read than the container says by a tag."""
+        if self.facts.until is None or self._first is None or self._shift:
+            return False
+        end = self._first * self.facts.time_base + self.last
+        return self.facts.until - end > 2.5 * self._longest
+
+
+def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) -> Scale:
+    """The scale of a video whose format may hold fewer bits than it says, from a sample of it."""
+    with opener() as container:
+        scale = find_scale(_sample(container, video_stream(container, name), facts), name)
+    findings.opening.extend(scale_notes(scale, facts.count, name))
+    return scale
+
+
+def _sample(container, stream, facts: Facts) -> Iterator[np.ndarray]:
+    """Levels of a few frames at each of some places that lie evenly over the video.
+
+    A place is where decoding can begin, so there may be fewer; a short video is taken whole.
+    """
+    convert = Converter(lambda image: image, Scale())
+    begin, seconds = container.start_time or 0, container.duration or 0
+    short = not seconds or (facts.estimate or 0) <= SAMPLE * NEAR
+    for part in range(1 if short else SAMPLE):
+        with contextlib.suppress(*DAMAGE):
+            if part:
+                container.seek(begin + seconds * part // SAMPLE)
+            frames = itertools.islice(container.decode(stream), SAMPLE * NEAR if short else NEAR)
+            yield from (convert.levels(frame) for frame in frames if is_deep_format(frame))

@@ -1,0 +1,87 @@
+"""Arrays, lists and generators of frames as videos."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
+
+
+def open_iterable(source: Iterable) -> Video:
+    """An array uint8 [T, H, W, 3], or a list or any other iterable of uint8 [H, W, 3].
+
+    Frames are copied as they are taken: their owner may use the memory again, as a generator does
+    that yields the same buffer each time.
+    """
+    if isinstance(source, np.ndarray) and source.ndim != 4:
+        raise InputError(
+            f"an array of frames must be uint8 [T, H, W, 3], got {source.dtype} "
+            f"{list(source.shape)}"
+        )
+    if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
+        return open_once(
+            (Frame(image, index / FPS) for index, image in enumerate(_images(source))),
+            "the iterable",
+            fps=FPS,
+        )
+    if not len(source):
+        raise InputError("the video has no frames: at least one uint8 [H, W, 3] frame is expected")
+    size = checked(source[0], None, 0, "the video").shape[:2]
+
+    def stream(start=0):
+        for index in range(start, len(source)):
+            image = checked(np.array(source[index]), size, index, "the video")
+            yield Frame(image, index / FPS)
+
+    return Video("the video", size, len(source), FPS, None, stream)
+
+
+def _images(source: Iterable) -> Iterator[np.ndarray]:
+    for image in source:
+        yield np.array(image)
+
+
+def open_once(
+    frames: Iterator[Frame],
+    name: str,
+    *,
+    fps: float,
+    findings: Findings | None = None,
+    first: Frame | None = None,
+) -> Video:
+    """A video that can be read once.
+
+    Args:
+      frames: from the first one on, or, where `first` is given, from the second.
+      name: for messages.
+      fps: frames per second.
+      findings: where what comes up is noted.
+      first: the first frame, if it was taken already.
+    """
+    first = next(frames, None) if first is None else first
+    if first is None:
+        raise InputError(f"{name} gave no frame: at least one uint8 [H, W, 3] frame is expected")
+    size = checked(first.image, None, 0, name).shape[:2]
+    rest = [first, frames]
+
+    def stream(start=0):
+        if not rest:
+            raise InputError(
+                f"{name} has been read already and cannot be rewound: open it again, "
+                "or give a list, a file or a folder"
+            )
+        frame, frames = rest
+        rest.clear()
+        index = 0
+        try:
+            while frame is not None:
+                checked(frame.image, size, index, name)
+                if index >= start:
+                    yield frame
+                frame, index = next(frames, None), index + 1
+        finally:
+            if hasattr(frames, "close"):
+                frames.close()
+
+    return Video(name, size, None, fps, None, stream, findings=findings or Findings())

@@ -1,0 +1,84 @@
+"""Streams from the network, by their address: cameras (RTSP), broadcasts, files of web servers."""
+
+import contextlib
+import re
+import urllib.parse
+
+from vosjax.errors import InputError
+from vosjax.io.video.prefetch import interruptibly
+from vosjax.io.video.types import Video
+
+# What an address may lead to. A playlist can name other addresses of the kind, but no local file.
+PROTOCOLS = {
+    "rtsp": "rtsp,rtp,rtcp,srtp,udp,tcp,tls,http,https,httpproxy",
+    "rtsps": "rtsp,rtsps,rtp,rtcp,srtp,udp,tcp,tls,http,https,httpproxy",
+    "http": "http,https,httpproxy,tcp,tls,crypto",
+    "https": "http,https,httpproxy,tcp,tls,crypto",
+    "rtmp": "rtmp,rtmpt,tcp,http",
+    "rtmps": "rtmps,rtmp,rtmpts,tcp,tls,https,http",
+    "udp": "udp,rtp",
+    "rtp": "rtp,udp,rtcp",
+    "srt": "srt",
+    "tcp": "tcp",
+}
+OPENING, SILENCE = 15.0, 30.0  # seconds without anything after which a stream is given up
+_ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)})://.+", re.IGNORECASE)
+
+
+def is_address(source) -> bool:
+    """Whether a video is given by an address, such as 'rtsp://camera/stream'."""
+    return isinstance(source, str) and _ADDRESS.fullmatch(source) is not None
+
+
+def without_password(address: str) -> str:
+    """An address as it may stand in messages and records."""
+    parts = urllib.parse.urlsplit(address)
+    if "@" not in parts.netloc:
+        return address
+    user, _, host = parts.netloc.rpartition("@")
+    user = f"{user.partition(':')[0]}:***" if ":" in user else user
+    return parts._replace(netloc=f"{user}@{host}").geturl()
+
+
+def open_stream(address: str) -> Video:
+    """A stream; it is read once, as it comes.
+
+    Raises:
+      InputError: PyAV is missing, nobody answers, or what is sent is no video; later, when nothing
+        comes any more.
+    """
+    name = f"stream {without_password(address)}"
+    try:
+        import av
+
+        from vosjax.io.video.container import TEXTS
+        from vosjax.io.video.file_av import open_live
+    except ImportError as error:
+        raise InputError(
+            f"{name}: streams are read through PyAV, which is not installed: pip install av"
+        ) from error
+
+    scheme = address.partition("://")[0].lower()
+    options = {"protocol_whitelist": PROTOCOLS[scheme]}
+    if scheme.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"  # nothing is lost, and firewalls let it through
+
+    @contextlib.contextmanager
+    def container():
+        waited = OPENING
+        try:
+            timeout = OPENING, SILENCE
+            with av.open(address, options=options, timeout=timeout, **TEXTS) as opened:
+                waited = SILENCE
+                yield opened
+        except av.ExitError as error:
+            raise InputError(
+                f"{name} gave nothing for {waited:g} seconds: check that it is on the air"
+            ) from error
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{name} cannot be read ({error.strerror}): check the address, and that it is on "
+                "the air"
+            ) from error
+
+    return interruptibly(lambda: open_live(container, name))

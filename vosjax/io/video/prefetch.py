@@ -1,0 +1,91 @@
+"""Reading in a thread of its own: ahead of who uses it, and without holding up Ctrl-C."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+PATIENCE = 0.5  # seconds that a thread which is told to stop is waited for
+LOOK = 0.1  # seconds from one look at `stop` to the next
+
+
+def prefetch(
+    iterable: Iterable, depth: int = 4, *, stop: Callable[[], bool] | None = None
+) -> Iterator:
+    """Iterates `iterable` in a background thread, up to `depth` items ahead.
+
+        for frame in prefetch(video.frames()):
+            use(frame)
+
+    An exception of the iterable is raised in its place in the order. Closing the generator (or
+    leaving the loop and dropping it) stops the thread and closes the iterable, in that thread. A
+    thread whose source gives nothing (a camera that froze) is left behind after half a second; it
+    closes the source when that wakes, and does not keep the process from ending.
+
+    Args:
+      iterable: what is iterated.
+      depth: items that may wait, at least 1.
+      stop: looked at while nothing is there; the items end when it is true.
+
+    Raises:
+      ValueError: a depth below 1.
+    """
+    if depth < 1:
+        raise ValueError(f"prefetch: depth must be at least 1, got {depth}")
+    items, closing = queue.Queue(maxsize=depth), threading.Event()
+
+    def put(item):
+        # Once it is closing nobody reads, so a full queue is no reason to wait.
+        with contextlib.suppress(queue.Full):
+            items.put(item, block=not closing.is_set())
+
+    def work():
+        end, iterator = None, None
+        try:
+            iterator = iter(iterable)
+            for item in iterator:
+                put((item,))
+                if closing.is_set():
+                    break
+        except BaseException as error:  # whatever it is belongs to the reader
+            end = error
+        if hasattr(iterator, "close"):
+            with contextlib.suppress(Exception):
+                iterator.close()
+        put(end)
+
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while isinstance(item := _next(items, stop), tuple):
+            yield item[0]
+        if item is not None:
+            raise item
+    finally:
+        closing.set()
+        with contextlib.suppress(queue.Empty):  # room for a `put` that is waiting
+            while True:
+                items.get_nowait()
+        thread.join(PATIENCE)
+
+
+def _next(items: queue.Queue, stop: Callable[[], bool] | None):
+    """The next item; None when it is to stop before there is one."""
+    if stop is None:
+        return items.get()
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return items.get(timeout=LOOK)
+        if stop():
+            return None
+
+
+def interruptibly(call: Callable[[], Any]) -> Any:
+    """`call()` in a thread of its own, so that Ctrl-C ends the waiting for it at once.
+
+    For calls into libraries that wait for a device or the network and do not look at signals.
+    """
+    calls = prefetch(call() for _ in range(1))
+    with contextlib.closing(calls):
+        return next(calls)

@@ -1,0 +1,165 @@
+"""What a video is: frames that are read lazily, and what is worth telling about them."""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.names import printable
+
+FPS = 25.0  # where the source names no rate: folders, iterables
+
+
+class Frame(NamedTuple):
+    """One frame.
+
+    image    uint8 [H, W, 3] RGB
+    time     seconds since the first frame; it grows from frame to frame
+    missing  the recording lost this frame: `image` is that of the frame before
+    """
+
+    image: np.ndarray
+    time: float
+    missing: bool = False
+
+
+@dataclasses.dataclass
+class Findings:
+    """What is worth telling about a video.
+
+    Attributes:
+      opening: lines that are known once it is open.
+      missing: indices of the frames that could not be decoded.
+      damaged: indices of the frames that were decoded with damaged parts.
+      clipped: indices of the frames that are brighter than the scale of the video allows for.
+      beginning: a line about what is lost before the first frame, or ''.
+      ending: a line about how the video ended, or ''.
+    """
+
+    opening: list[str] = dataclasses.field(default_factory=list)
+    missing: set[int] = dataclasses.field(default_factory=set)
+    damaged: set[int] = dataclasses.field(default_factory=set)
+    clipped: set[int] = dataclasses.field(default_factory=set)
+    beginning: str = ""
+    ending: str = ""
+
+    def reading(self, name: str) -> list[str]:
+        """What came up while the video `name` was read, a line each."""
+        lines = [self.beginning] * bool(self.beginning)
+        if self.missing:
+            lines.append(
+                f"{name}: {numbered(self.missing)} cannot be decoded; the masks of the frame "
+                "before stand for it"
+            )
+        if self.damaged:
+            lines.append(f"{name}: damaged, but decoded in part: {numbered(self.damaged)}")
+        if self.clipped:
+            lines.append(
+                f"{name}: brighter than the frames that the scale was found from, and white there: "
+                f"{numbered(self.clipped)}"
+            )
+        return lines + [self.ending] * bool(self.ending)
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A video that is read lazily.
+
+    Attributes:
+      name: what messages call it.
+      size: (H, W) of every frame.
+      count: the number of frames where it is known, else None (cameras, generators, containers
+        that store no number or whose number cannot be trusted).
+      fps: frames per second; the mean where frames have times of their own, 25 where the source
+        names none.
+      names: file stems of a folder's images in order, else None.
+      stream: stream(start) -> iterator of `Frame` from frame `start` on. A folder skips without
+        decoding, a file decodes and drops, so that it gives the same frames in any case. Cameras,
+        network streams and generators can be read once. Raises InputError at an image that cannot
+        be read and where the size changes.
+      estimate: about how many frames there are, where `count` is None and anything is known.
+      findings: what is worth telling; filled as the video is read.
+    """
+
+    name: str
+    size: tuple[int, int]
+    count: int | None
+    fps: float
+    names: tuple[str, ...] | None
+    stream: Callable[[int], Iterator[Frame]]
+    estimate: int | None = None
+    findings: Findings = dataclasses.field(default_factory=Findings)
+
+    @property
+    def length(self) -> int | None:
+        """`count`, or else the estimate."""
+        return self.estimate if self.count is None else self.count
+
+    @property
+    def missing(self) -> list[int]:
+        """The frames, as far as the video was read, that could not be decoded."""
+        return sorted(self.findings.missing)
+
+    @property
+    def notes(self) -> list[str]:
+        """All that is worth telling by now, a line each."""
+        return self.findings.opening + self.findings.reading(self.name)
+
+    def frames(self, start: int = 0) -> Iterator[np.ndarray]:
+        """The images alone, uint8 [H, W, 3] RGB, from frame `start` on.
+
+        What came up while they were read is warned of at the end.
+
+            for image in open_video("dog.mp4").frames():
+                print(image.mean())
+        """
+        for frame in self.stream(start):
+            yield frame.image
+        for line in self.findings.reading(self.name):
+            warnings.warn(line, stacklevel=2)
+
+
+def numbered(frames, most: int = 6) -> str:
+    """'frame 5', or '9 frames (5, 7-9, ...)'."""
+    frames = sorted(frames)
+    if len(frames) == 1:
+        return f"frame {frames[0]}"
+    runs = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    return f"{len(frames)} frames ({some(texts, most)})"
+
+
+def some(words, most: int = 3) -> str:
+    """'a, b, c and 4 more'."""
+    words = [printable(word) for word in words]
+    if len(words) <= most:
+        return ", ".join(words)
+    return f"{', '.join(words[:most])} and {len(words) - most} more"
+
+
+def checked(image, size, index: int, name) -> np.ndarray:
+    """`image` as an array, if it is uint8 [H, W, 3] of the expected size (H, W; None takes any).
+
+    Raises:
+      InputError: it is not; the message names the frame.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise InputError(
+            f"frame {index} of {name} must be uint8 [H, W, 3] RGB, got {image.dtype} "
+            f"{list(image.shape)}"
+        )
+    if size is not None and image.shape[:2] != tuple(size):
+        raise InputError(
+            f"frame {index} of {name} is {image.shape[1]}x{image.shape[0]}, the first is "
+            f"{size[1]}x{size[0]} (width x height): all frames of a video must have one size"
+        )
+    return image
