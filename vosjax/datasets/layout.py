@@ -14,7 +14,7 @@ import pathlib
 from typing import NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.io.video import natural
+from vosjax.io.names import natural
 
 PICTURES = (".jpg", ".jpeg", ".png")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
