@@ -17,7 +17,8 @@ from vosjax import memory
 from vosjax.layers.branch import branch
 from vosjax.layers.objects import STRIDE, aggregate, crop, place
 from vosjax.layers.precision import compute_dtype
-from vosjax.memory.read import Kernel, read
+from vosjax.memory.affinity import Kernel
+from vosjax.memory.read import read
 from vosjax.types import Size, Spec, Vos
 
 
