@@ -9,7 +9,7 @@ import pytest
 
 from vosjax.layers.objects import aggregate, crop, others, pad, place
 from vosjax.models import matching
-from vosjax.models.matching import MatchingFamily, Frame, grid
+from vosjax.models.matching import Frame, MatchingFamily, grid
 from vosjax.types import UNUSED_LOGIT, Size, Spec, When
 
 HEIGHT, WIDTH, OBJECTS = 30, 45, 3

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from vosjax.data.types import IGNORE
-from vosjax.io.palette import DAVIS, overlay
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS
 
 _GAP = 4  # pixels between frames
 _LINE = 18  # pixels for the words above a row

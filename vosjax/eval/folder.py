@@ -21,8 +21,8 @@ from vosjax.eval.engine import EngineOutput
 from vosjax.eval.layout import EvalVideo
 from vosjax.io.files import is_temporary, sweep, write_json
 from vosjax.io.palette import write_label_png
-from vosjax.io.writer import ScoreWriter
-from vosjax.tracking.tracker import scores
+from vosjax.io.scores import ScoreWriter
+from vosjax.tracking.frame import to_scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them
@@ -55,7 +55,9 @@ class Writer:
             for slot, key in enumerate(self._ids, 1)
             if self._sequence.starts[key] <= outcome.index
         }
-        self._scores.write(outcome.index, frame.stem, scores(outcome.verdict, known).values())
+        self._scores.write(
+            outcome.index, frame.stem, to_scores(outcome.object_stats, known).values()
+        )
         if outcome.index not in self._wanted:
             return
         self._submit(

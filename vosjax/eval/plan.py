@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vosjax.eval import layout
-from vosjax.tracking.step import remembers
+from vosjax.tracking.step import remembered_frames
 
 OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # slots that programs are compiled for
 SLOTS = 10  # of networks that take any number of objects
@@ -44,15 +44,6 @@ def balanced_gap(length: int, *, target: int, low: int = 1, high: int = 20) -> i
     return min(max(round(length / target), low), high)
 
 
-def remembered(length: int, given: Sequence[int], gap: int) -> int:
-    """How many frames of a video enter the memory (`track.remembers`)."""
-    count, last = 0, 0
-    for time in range(min(given), length):
-        if remembers(time in given, time, last, gap):
-            count, last = count + 1, time
-    return count
-
-
 def plan(
     sequence: layout.EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
 ) -> Plan:
@@ -73,7 +64,7 @@ def plan(
     most = slots or SLOTS
     each = next((size for size in OBJECTS if size >= len(sequence.starts)), most)
     each = min(each, most)
-    count = remembered(len(sequence.frames), given, gap)
+    count = remembered_frames(len(sequence.frames), given, gap)
     capacity = min(1 << (count - 1).bit_length(), limit)
     if len(given) >= capacity and count > len(given):
         capacity = len(given) + 1

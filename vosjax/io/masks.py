@@ -72,7 +72,7 @@ def read_mask(source, *, size: tuple[int, int] | None = None) -> Mask:
     return Mask(labels, palette)
 
 
-def read_masks(spec, names=None, *, size=None, count=None, first_only: bool = False) -> Masks:
+def read_masks(spec, names=None, *, size=None, count=None) -> Masks:
     """Reads all masks of a video.
 
     Args:
@@ -85,8 +85,6 @@ def read_masks(spec, names=None, *, size=None, count=None, first_only: bool = Fa
         names: the names of the frames (`Video.names`), if they have some.
         size: (H, W) of the video, to be checked.
         count: the number of frames, where it is known for certain.
-        first_only: take the earliest mask alone. A DAVIS folder holds the truth of every frame;
-            without this it is all given to the network.
 
     Returns:
         `Masks`, in the order of the frames. Empty masks say nothing and are left out.
@@ -96,8 +94,6 @@ def read_masks(spec, names=None, *, size=None, count=None, first_only: bool = Fa
             masks for one frame; no object in any mask.
     """
     sources = sorted(_sources(spec, names, count).items())
-    if first_only:
-        sources = sources[:1]
     raws = [_raw(source) for _, source in sources]
     for raw in raws:
         _check_size(raw, size if size is not None else raws[0].values.shape)
@@ -109,38 +105,6 @@ def read_masks(spec, names=None, *, size=None, count=None, first_only: bool = Fa
             "background: mark at least one pixel by a non-zero id or a colour"
         )
     return Masks(found, palette)
-
-
-def slots(masks: dict[int, np.ndarray]) -> tuple[int, ...]:
-    """The ids in {frame index: labels}, by the frame they first appear in, then by value.
-
-    Slot n (1-based) stands for the id at position n - 1; see `to_slots` and `to_ids`.
-    """
-    ids = {}
-    for frame in sorted(masks):
-        ids.update(dict.fromkeys(int(i) for i in np.unique(masks[frame]) if i))
-    return tuple(ids)
-
-
-def to_slots(labels, ids: tuple[int, ...]) -> np.ndarray:
-    """Labels [H, W] of ids as uint16 [H, W] of slots 1..N, 0 the background.
-
-    Raises:
-        ValueError: an id that has no slot.
-    """
-    labels = np.asarray(labels)
-    unknown = sorted(set(np.unique(labels).tolist()) - set(ids) - {0})
-    if unknown:
-        raise ValueError(f"object ids {unknown} have no slot; known are {list(ids)}")
-    table = np.zeros(max(ids, default=0) + 1, np.uint16)
-    table[list(ids)] = np.arange(1, len(ids) + 1)
-    return table[labels]
-
-
-def to_ids(labels, ids: tuple[int, ...]) -> np.ndarray:
-    """Labels [H, W] of slots 0..N as [H, W] of ids: uint8, or uint16 where an id is above 255."""
-    dtype = np.uint8 if max(ids, default=0) <= 255 else np.uint16
-    return np.array((0, *ids), dtype)[np.asarray(labels)]
 
 
 def _name(source) -> str:

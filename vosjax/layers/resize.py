@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax.types import Size
+from vosjax.types import Array, Size
 
 
 @functools.lru_cache(maxsize=64)
@@ -103,7 +103,7 @@ def resize_maps(
     return resize(maps[..., None], height, width, align_corners=align_corners)[..., 0]
 
 
-def resize_nearest(labels: jax.Array, height: int, width: int) -> jax.Array:
+def resize_nearest(labels: Array, height: int, width: int) -> Array:
     """Nearest resizing of labels [..., H, W], source index floor(i * old / new) as in torch."""
     old_height, old_width = labels.shape[-2:]
 

@@ -25,7 +25,7 @@ from vosjax.models.aot.decoder import Decoder
 from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, one_hot
 from vosjax.models.aot.size import network_size
 from vosjax.names import Names
-from vosjax.types import UNUSED_LOGIT, Model, Size, Spec, Vos
+from vosjax.types import UNUSED_LOGIT, Model, Release, Size, Spec, Vos
 
 FEATURES = 256
 SLOTS = CHANNELS - 1
@@ -215,6 +215,27 @@ def build(
         short = jax.tree.map(lambda new, old: jnp.where(holds, new, old), entry, state.short)
         return IdentificationState(long, short, live)
 
+    def forget(
+        state: IdentificationState, release: Release
+    ) -> tuple[IdentificationState, jax.Array]:
+        """Identities cannot be taken out of an entry, as all of them are embedded in the same
+        tokens. So an identity is free when no entry from its object's time is left: entries that
+        may go are dropped for one that is wanted, entries of annotated frames stay. What is left of
+        it in the previous frame's entry does no harm, as the frame that gives the identity to
+        another object is annotated and starts that entry anew."""
+        long = memory.unpin(state.long, release.annotated)
+        time = long.time[:, None]
+        holds = long.valid[:, None] & (release.first <= time) & (time <= release.last)
+        stuck = jnp.any(holds & long.pinned[:, None], 0)
+        long = memory.drop(long, jnp.any(holds & release.wanted & ~stuck, 1))
+        held = jnp.any(holds & long.valid[:, None], 0)
+        live = state.live & release.followed
+        anything = jnp.any(live)
+        long = memory.drop(long, jnp.broadcast_to(~anything, long.valid.shape))
+        short = jax.tree.map(lambda leaf: jnp.where(anything, leaf, 0), state.short)
+        free = ~release.followed & (~held | ~anything)
+        return IdentificationState(long, short, live), free
+
     def size(height, width, scale=1.0):
         return network_size(
             height,
@@ -253,7 +274,7 @@ def build(
             "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"],
         }
 
-    vos = Vos(init, encode, predict, commit, size, SLOTS)
+    vos = Vos(init, encode, predict, commit, size, SLOTS, forget)
     return Model(
         vos,
         fresh,

@@ -19,7 +19,7 @@ from vosjax.layers.objects import STRIDE, aggregate, crop, place
 from vosjax.layers.precision import compute_dtype
 from vosjax.memory.affinity import Kernel
 from vosjax.memory.read import read
-from vosjax.types import Size, Spec, Vos
+from vosjax.types import Release, Size, Spec, Vos
 
 
 class Frame(NamedTuple):
@@ -171,6 +171,14 @@ def build(
         bank = memory.write(bank, entry, time=when.time, when=writes, pin=when.annotated)
         return MatchingState(bank, live)
 
+    def forget(state: MatchingState, release: Release) -> tuple[MatchingState, jax.Array]:
+        """Every object has values of its own, and entries know whose hold: all is cleared."""
+        bank = memory.unpin(state.bank, release.annotated)
+        live = state.live & release.followed
+        bank = bank._replace(data=bank.data._replace(live=bank.data.live & release.followed))
+        bank = memory.drop(bank, jnp.broadcast_to(~jnp.any(live), bank.valid.shape))
+        return MatchingState(bank, live), jnp.logical_not(release.followed)
+
     def size(height, width, scale=1.0):
         short = min(height, width)
         target = int(min(short, short_side or short) * scale)
@@ -180,7 +188,7 @@ def build(
         )
         return tuple(sides)
 
-    return Vos(init, encode, predict, commit, size, None)
+    return Vos(init, encode, predict, commit, size, None, forget)
 
 
 def grid(height: int, width: int) -> tuple[int, int]:

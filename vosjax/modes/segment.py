@@ -18,14 +18,16 @@ from tqdm import tqdm
 from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
-from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
+from vosjax.io.overlay import OverlayWriter, overlay
+from vosjax.io.palette import DAVIS, masks_done, read_label_png, write_label_png
+from vosjax.io.scores import ScoreWriter
 from vosjax.io.video import Video, open_video
-from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
-from vosjax.tracking.tracker import FrameOutput, Tracker
-from vosjax.tracking.video import exact_length, name_of, make_tracker, run_tracker
+from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.tracker import Tracker
+from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
 
 SAVE_EVERY = 200
 AHEAD = 8  # frames whose files may be waiting to be written

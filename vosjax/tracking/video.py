@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.io.masks import read_masks
+from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Video, open_video, prefetch
-from vosjax.io.writer import ObjectScore
 from vosjax.loading.pretrained import Loaded, configure, load
-from vosjax.tracking.tracker import FrameOutput, Tracker
+from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.slots import HostArray
+from vosjax.tracking.step import remembered_frames
+from vosjax.tracking.tracker import Tracker
 
 START = 4  # memory frames to begin with where a video's length is unknown
 
@@ -24,9 +27,9 @@ class FrameResult(NamedTuple):
     scores  {id: `Score`} of every object seen so far
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
     name: str
-    labels: np.ndarray
+    labels: HostArray
     scores: dict[int, ObjectScore]
 
 
@@ -34,7 +37,7 @@ def segment(
     video: Any,
     masks: Any,
     *,
-    model: Loaded | str | os.PathLike | None = None,
+    model: Loaded | str | os.PathLike[str] | None = None,
     gap: int | None = None,
     limit: int | None = None,
     top_k: int | None = None,
@@ -88,7 +91,7 @@ def name_of(video: Video, index: int) -> str:
 def make_tracker(
     model: Loaded,
     video: Video,
-    masks: dict[int, np.ndarray],
+    masks: dict[int, HostArray],
     *,
     gap: int | None = None,
     limit: int | None = None,
@@ -99,17 +102,17 @@ def make_tracker(
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if video.count is not None:
-        capacity = len(masks) + max(video.count - 1 - min(masks), 0) // gap
+        capacity = max(remembered_frames(video.count, masks, gap), 1)
     return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
 
 
 def run_tracker(
     tracker: Tracker,
-    frames: Iterable[np.ndarray],
-    masks: dict[int, np.ndarray],
+    frames: Iterable[HostArray],
+    masks: dict[int, HostArray],
     *,
     pause: Callable[[int], bool] = lambda index: False,
-) -> Iterator[tuple[int, np.ndarray, FrameOutput]]:
+) -> Iterator[tuple[int, HostArray, FrameOutput]]:
     """Yields (index, frame, `Tracked`); frame t+1 is under way while t's result is handed out.
 
     Args:

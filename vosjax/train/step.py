@@ -3,6 +3,12 @@
 The frames of all clips are encoded in one batched call. Frame 0 is committed with its truth; each
 later frame is predicted, its loss taken, and it is committed with the truth, with the network's
 own hard labels (no gradient; AOT's second phase) or with its soft probabilities (gradient; STCN).
+
+The frames of a clip are a plain loop over the network's functions, not a scan over
+`tracking.step`, for three reasons. What is committed is the truth or a prediction, never a prompt
+laid over one; the last frame is not committed at all; and every frame is known to be annotated or
+not, remembered or not, while tracing, so that no branch is left: XLA's CPU backend runs what is
+inside of a branch or a scan on one thread, derivatives included.
 """
 
 import functools
@@ -14,9 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.tracking.step import remembered_frames, remembers
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import StepScalars
-from vosjax.types import Model, Spec, When
+from vosjax.types import NEVER, Model, Spec, When
 
 
 class Clips(NamedTuple):
@@ -53,18 +60,13 @@ class StepConfig(NamedTuple):
     what is inside of a conditional on one thread).
     """
 
-    memory_gap: int = 9999
+    memory_gap: int = NEVER
     feedback: str = "hard"
     loss_stride: int = 1
     jaccard_weight: float = 0.5
     remat: bool = False
     held: str = ""
     reference: bool = True
-
-
-def capacity(frames: int, gap: int) -> int:
-    """Memory frames that a training clip needs: frame 0 and every gap-th of those committed."""
-    return 1 + max(frames - 2, 0) // gap
 
 
 def pixels(clips: Clips, stride: int) -> int:
@@ -96,7 +98,8 @@ def clip_loss(
     vos, stride = model.vos, settings.loss_stride
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
-    spec = Spec(height, width, slots, capacity(length, settings.memory_gap))
+    committed = max(length - 1, 1)
+    spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.memory_gap))
     keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
     def key(t, use):
@@ -159,7 +162,7 @@ def clip_loss(
     )
     reference = loss_of(0, memory)[2].total if settings.reference else jnp.zeros(batch)
 
-    later, shown = [], [clips.labels[:, 0]]
+    later, shown, last = [], [clips.labels[:, 0]], 0
     for t in range(1, length):
         logits, aux, loss = loss_of(t, memory)
         own = jnp.argmax(jax.lax.stop_gradient(logits), axis=1).astype(jnp.uint8)
@@ -173,7 +176,9 @@ def clip_loss(
             )
         else:
             fed = _one_hot(jnp.where(knobs.own, own, clips.labels[:, t]), slots + 1)
-        memory = commit(t, memory, aux, fed, annotated=False, remember=t % settings.memory_gap == 0)
+        remember = remembers(False, t, last, settings.memory_gap)
+        memory = commit(t, memory, aux, fed, annotated=False, remember=remember)
+        last = t if remember else last
 
     means = jax.tree.map(lambda *xs: jnp.mean(jnp.stack(xs)), *later)
     total = knobs.aux_weight * jnp.mean(reference) + means.total

@@ -118,7 +118,20 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         recent = jnp.concatenate([state.recent[1:], weights[None]])
         return VotingState(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
 
-    return Fusion(init, encode, fuse, commit)
+    def forget(state, release):
+        """Points of objects that are followed no more carry no label."""
+        bank = memory.unpin(state.bank, release.annotated)
+        points, labels = bank.data
+        known = jnp.concatenate([jnp.ones(1, bool), release.followed])  # the background is
+        bank = bank._replace(data=(points, jnp.where(known[labels.clip(0)], labels, -1)))
+        members = state.recent.shape[1]
+        return VotingState(
+            bank,
+            jnp.where(release.followed[:, None], state.boxes, 0),
+            jnp.where(release.followed, state.recent, 1 / members),
+        )
+
+    return Fusion(init, encode, fuse, commit, forget)
 
 
 def _ask(method, objects, grey, hints, references, labels, trust):

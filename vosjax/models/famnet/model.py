@@ -19,7 +19,7 @@ from vosjax.layers.residual import Conv, random_encoder
 from vosjax.models import matching
 from vosjax.models.famnet.blocks import VALUE, Decoder
 from vosjax.models.famnet.names import STEMS, names
-from vosjax.models.matching import MatchingFamily, Frame
+from vosjax.models.matching import Frame, MatchingFamily
 from vosjax.types import Model, Size
 
 KEY = 128

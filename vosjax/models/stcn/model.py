@@ -16,7 +16,7 @@ from vosjax.layers.objects import each, others, pad
 from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import QUIET, Conv, orthogonal, random_encoder
 from vosjax.models import matching
-from vosjax.models.matching import MatchingFamily, Frame
+from vosjax.models.matching import Frame, MatchingFamily
 from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
 from vosjax.models.stcn.names import names
 from vosjax.types import Model, Size

@@ -1,4 +1,4 @@
-"""What a segmentation leaves besides its masks: the overlay video and the table of scores."""
+"""What is said of every object in every frame, and the table of it: scores.csv."""
 
 import csv
 import io
@@ -7,14 +7,10 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
 from vosjax.errors import InputError
-from vosjax.io.files import atomic, check_space, disk_full
+from vosjax.io.files import atomic, disk_full
 
 COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "absent")
-_ROOM = 4 << 20  # bytes; the encoder buffers less than that between two looks at the disk
 
 
 class ObjectScore(NamedTuple):
@@ -34,75 +30,11 @@ class ObjectScore(NamedTuple):
     absent: bool
 
 
-class OverlayWriter:
-    """Writes RGB frames to an mp4 (MPEG-4 part 2), under a temporary name until it is closed.
-
-    As a context manager it keeps what was written, also when the block ends by an error or Ctrl-C:
-    the file always plays. `discard` throws it away instead. A frame of odd size gets its last
-    column or row twice, as the codec wants even ones.
-
-    Raises:
-        InputError: this OpenCV has no encoder for mp4, or the folder cannot be written.
-        DiskFull: the disk is full (OpenCV itself would lose frames without a word).
-    """
-
-    def __init__(self, path, *, fps: float, size: tuple[int, int]):
-        """`size` (H, W) of the frames; `fps` in frames per second."""
-        self.path = pathlib.Path(path)
-        self.size = tuple(size)
-        self._odd = (size[0] % 2, size[1] % 2)
-        self._atomic = atomic(self.path)
-        self._temp = self._atomic.__enter__()
-        even = (size[1] + self._odd[1], size[0] + self._odd[0])
-        self._video = cv2.VideoWriter(str(self._temp), cv2.VideoWriter_fourcc(*"mp4v"), fps, even)
-        if not self._video.isOpened():
-            self.discard()
-            raise InputError(
-                f"overlay {path} cannot be written: OpenCV {cv2.__version__} has no "
-                "mp4v encoder here; install opencv-python-headless, or do without "
-                "the overlay"
-            )
-
-    def write(self, frame):
-        """Appends uint8 [H, W, 3] RGB."""
-        frame = np.asarray(frame)
-        if frame.shape != (*self.size, 3) or frame.dtype != np.uint8:
-            raise ValueError(
-                f"overlay: a frame must be uint8 {[*self.size, 3]}, got {frame.dtype} "
-                f"{list(frame.shape)}"
-            )
-        if any(self._odd):
-            frame = np.pad(frame, ((0, self._odd[0]), (0, self._odd[1]), (0, 0)), mode="edge")
-        with disk_full(self.path):
-            check_space(self._temp, _ROOM)
-        self._video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-
-    def close(self):
-        """Finishes the file and gives it its name. Closing again does nothing."""
-        if self._atomic is not None:
-            self._video.release()
-            manager, self._atomic = self._atomic, None
-            manager.__exit__(None, None, None)
-
-    def discard(self):
-        """Removes what was written; an older file of the same name stays."""
-        if self._atomic is not None:
-            self._video.release()
-            self._atomic = None
-            self._temp.unlink(missing_ok=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-
 class ScoreWriter:
     """Writes scores.csv, a frame at a time: one row for each object, flushed when `write` returns.
 
     Write a frame's scores before its mask file: then every frame that has a mask has its rows, and
-    `masks_done` is where a run resumes.
+    `palette.masks_done` is where a run resumes.
     """
 
     def __init__(self, path, *, resume: int = 0):
@@ -158,14 +90,6 @@ class ScoreWriter:
 
     def __exit__(self, *error):
         self.close()
-
-
-def masks_done(folder) -> int:
-    """The frames 0..n-1 that have a mask file `%05d.png` in `folder`: returns n."""
-    folder, n = pathlib.Path(folder), 0
-    while (folder / f"{n:05d}.png").exists():
-        n += 1
-    return n
 
 
 def _rows_before(path: pathlib.Path, frame: int) -> str:
