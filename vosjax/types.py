@@ -53,10 +53,10 @@ class Prompt(NamedTuple):
 
 
 class Release(NamedTuple):
-    """Which objects are followed, after one was removed or when a slot is wanted for another.
+    """Which objects are followed, told when one is removed or when its slot is to be reclaimed.
 
     followed   [N] bool    the slots whose objects are followed
-    wanted     [N] bool    slots, of those that are not, that are to be free afterwards even if
+    reclaim    [N] bool    slots, of those that are not, that are to be free afterwards even if
                            other objects lose remembered frames by it
     first      [N] int32   index of the first frame in which each slot held its latest object
     last       [N] int32   and of the last one; below `first` where it never held any
@@ -65,7 +65,7 @@ class Release(NamedTuple):
     """
 
     followed: Array
-    wanted: Array
+    reclaim: Array
     first: Array
     last: Array
     annotated: Array
@@ -107,8 +107,8 @@ class Vos(NamedTuple):
         The state without the objects that are followed no more, see `Release`. free [N] bool are
         the slots that hold no object and of which nothing is remembered: only they may be given to
         another object. A network whose objects share their memory cannot take one out of a frame
-        that it has remembered: it drops such frames for slots that are `wanted`, but for annotated
-        ones that still count; slots that those hold are not free. A state none of whose objects is
+        that it has remembered: it drops such frames for slots to `reclaim`, but for annotated ones
+        that still count; slots that those hold are not free. A state none of whose objects is
         followed is as new. The default clears nothing, and slots are used once.
 
     `rng` is a PRNG key while training (stochastic depth), None otherwise. A frame is processed as

@@ -34,7 +34,7 @@ def identification(family) -> tuple:
     return vos, IdentificationState(long, ones.short, jnp.ones(SLOTS, bool))
 
 
-def gone(*, followed, wanted=(), lives=None, annotated=(0, 3)):
+def gone(*, followed, reclaim=(), lives=None, annotated=(0, 3)):
     """A `Release`; `lives` {slot: (first, last)}, all others hold an object from frame 0 on."""
     slots = np.arange(1, SLOTS + 1)
     first, last = np.zeros(SLOTS, np.int32), np.full(SLOTS, NEVER, np.int32)
@@ -42,7 +42,7 @@ def gone(*, followed, wanted=(), lives=None, annotated=(0, 3)):
         first[slot - 1], last[slot - 1] = life
     counted = np.full(CAPACITY, -1, np.int32)
     counted[: len(annotated)] = annotated
-    return Release(np.isin(slots, followed), np.isin(slots, wanted), first, last, counted)
+    return Release(np.isin(slots, followed), np.isin(slots, reclaim), first, last, counted)
 
 
 def held(state):
@@ -65,7 +65,7 @@ def test_a_shared_memory_keeps_its_frames_until_the_slot_is_wanted(family):
 @families
 def test_a_wanted_slot_costs_the_frames_that_may_go(family):
     vos, before = identification(family)
-    after, free = vos.forget(before, gone(followed=(1, 2), wanted=(3,), lives={3: (4, 5)}))
+    after, free = vos.forget(before, gone(followed=(1, 2), reclaim=(3,), lives={3: (4, 5)}))
     assert held(after) == {0: True, 1: False, 2: False, 3: True}
     assert free.tolist() == [False, False, True]
 
@@ -73,14 +73,14 @@ def test_a_wanted_slot_costs_the_frames_that_may_go(family):
 @families
 def test_annotated_frames_that_count_hold_their_identities(family):
     vos, before = identification(family)
-    after, free = vos.forget(before, gone(followed=(1, 2), wanted=(3,), lives={3: (2, 4)}))
+    after, free = vos.forget(before, gone(followed=(1, 2), reclaim=(3,), lives={3: (2, 4)}))
     assert held(after) == held(before) and not free.any()  # frame 3 shows it
 
 
 @families
 def test_annotated_frames_that_count_no_more_give_way(family):
     vos, before = identification(family)
-    release = gone(followed=(1, 2), wanted=(3,), lives={3: (2, 4)}, annotated=(0,))
+    release = gone(followed=(1, 2), reclaim=(3,), lives={3: (2, 4)}, annotated=(0,))
     after, free = vos.forget(before, release)
     assert held(after) == {0: True, 1: False, 5: False} and free.tolist() == [False, False, True]
 

@@ -91,8 +91,8 @@ def test_an_annotated_frame_counts_until_all_its_objects_are_gone():
 def test_the_network_is_told_what_is_followed_and_which_frames_count():
     memory = MemoryCounters(3)
     memory.remember(0, [1])
-    gone = release(books(), memory, wanted=2)
-    assert gone.followed.tolist() == [True, False] and gone.wanted.tolist() == [False, True]
+    gone = release(books(), memory, reclaim=2)
+    assert gone.followed.tolist() == [True, False] and gone.reclaim.tolist() == [False, True]
     assert gone.first.tolist() == [0, 2] and gone.last.tolist() == [NEVER, 4]
     assert gone.annotated.tolist() == [0, -1, -1]
-    assert not release(books(), memory).wanted.any()
+    assert not release(books(), memory).reclaim.any()

@@ -276,7 +276,7 @@ def test_a_state_of_another_version_is_refused(tmp_path, change, words):
     "change",
     [
         lambda books: books.update(time=-5),
-        lambda books: books.update(gap=0),
+        lambda books: books.update(mem_every=0),
         lambda books: books.update(size=None),
         lambda books: books["objects"].update(used=10**9),
         lambda books: books["objects"].update(ids=[0, 7, 7]),

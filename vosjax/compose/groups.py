@@ -108,13 +108,13 @@ def groups(vos: Vos, count: int) -> Vos:
         )
 
     def forget(state: GroupsState, release: Release) -> tuple[GroupsState, jax.Array]:
-        followed, wanted, first, last = (by_group(flags, state) for flags in release[:4])
+        followed, reclaim, first, last = (by_group(flags, state) for flags in release[:4])
 
         def one(own: Any, *slots: jax.Array) -> tuple[Any, jax.Array]:
-            followed, wanted, first, last = slots
-            return vos.forget(own, Release(followed, wanted, first, last, release.annotated))
+            followed, reclaim, first, last = slots
+            return vos.forget(own, Release(followed, reclaim, first, last, release.annotated))
 
-        states, free = jax.vmap(one)(state.states, followed, wanted, first, last)
+        states, free = jax.vmap(one)(state.states, followed, reclaim, first, last)
         known = state.known & followed
         return GroupsState(known, states, state.objects), free.reshape(-1)[: state.objects.count]
 

@@ -40,15 +40,15 @@ def views(
     Raises:
       ValueError: no scale, or one that is not above 0.
     """
-    each = separate_views(vos, scales=scales, short=short)
+    members = separate_views(vos, scales=scales, short=short)
     if flip:
-        each = [mirrored(view) for view in each]
-    if len(each) == 1:
-        return each[0]
-    together = ensemble(each)
+        members = [mirrored(view) for view in members]
+    if len(members) == 1:
+        return members[0]
+    together = ensemble(members)
 
     def same_weights(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda params, *rest: function((params,) * len(each), *rest)
+        return lambda params, *rest: function((params,) * len(members), *rest)
 
     return together._replace(
         init=same_weights(together.init),
@@ -70,10 +70,10 @@ def separate_views(
     scales = tuple(scales)
     if not scales or min(scales) <= 0:
         raise ValueError(f"scales {scales} were given; at least one is expected, all above 0")
-    each = [native(vos, size_rule(vos, scale, short)) for scale in scales]
+    members = [native(vos, size_rule(vos, scale, short)) for scale in scales]
     if flip:
-        each += [combinators.flip(view) for view in each]
-    return each
+        members += [combinators.flip(view) for view in members]
+    return members
 
 
 def size_rule(vos: Vos, scale: float, short: int | None) -> Callable[[int, int], tuple[int, int]]:

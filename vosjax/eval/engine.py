@@ -73,7 +73,7 @@ class Engine:
         fuse: Callable[[jax.Array], jax.Array] = combinators.mean,
         devices: Sequence[Any] | None = None,
         chunk: int = 1,
-        cap: int | None = None,
+        max_short_side: int | None = None,
         packing: Packing | None = None,
     ):
         """Puts the parts on their devices; programs are compiled when they are needed.
@@ -83,7 +83,7 @@ class Engine:
           fuse: of the parts' members.
           devices: the parts are dealt out over them; None takes the first there is.
           chunk: frames that are encoded in one batch.
-          cap: most pixels of the short side that the network sees, as `size` of `Tracker`.
+          max_short_side: most pixels of the short side that the network sees, or None.
           packing: of the probabilities that are given back, if any.
         """
         devices = list(devices or jax.local_devices()[:1])
@@ -92,8 +92,10 @@ class Engine:
             part._replace(params=jax.device_put(part.params, device))
             for part, device in zip(parts, self._devices)
         ]
-        self._settings = dict(fuse=fuse, chunk=chunk, max_short_side=cap, packing=packing)
         self._chunk = chunk
+        self._settings = dict(
+            fuse=fuse, chunk=chunk, max_short_side=max_short_side, packing=packing
+        )
         self._programs: dict[Any, Programs] = {}
         self.compile_seconds = 0.0
 

@@ -15,6 +15,8 @@ ENCODER_BYTES = 4 << 20  # the encoder buffers less than that between two looks 
 def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
     """The frame with its objects tinted and outlined.
 
+        picture = overlay(frame, labels)
+
     Args:
         frame: uint8 [H, W, 3] RGB.
         labels: unsigned [H, W] object ids, 0 is the background.
@@ -49,6 +51,9 @@ def _outlines(labels: np.ndarray, *, width: int) -> np.ndarray:
 
 class OverlayWriter:
     """Writes RGB frames to an mp4 (MPEG-4 part 2), under a temporary name until it is closed.
+
+        with OverlayWriter("overlay.mp4", fps=25, size=(480, 854)) as film:
+            film.write(overlay(frame, labels))
 
     As a context manager it keeps what was written, also when the block ends by an error or Ctrl-C:
     the file always plays. `discard` throws it away instead. A frame of odd size gets its last

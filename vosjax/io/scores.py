@@ -1,4 +1,7 @@
-"""What is said of every object in every frame, and the table of it: scores.csv."""
+"""What is said of every object in every frame, and the table of it: scores.csv.
+
+Nothing here imports JAX, so that tables are read without waiting for it.
+"""
 
 import csv
 import io
@@ -17,10 +20,10 @@ class ObjectScore(NamedTuple):
     """One object in one frame.
 
     object            its id
-    mean_probability  over the pixels of its mask, 0..1
-    margin            mean distance to the second-best object there, 0..1
+    mean_probability  of the object, over the pixels of its mask, 0..1
+    margin            mean distance to the probability of the second-best object there, 0..1
     area              pixels of its mask
-    absent            whether it is not to be seen
+    absent            whether no pixel shows it
     """
 
     object: int
@@ -32,6 +35,9 @@ class ObjectScore(NamedTuple):
 
 class ScoreWriter:
     """Writes scores.csv, a frame at a time: one row for each object, flushed when `write` returns.
+
+        with ScoreWriter("scores.csv") as table:
+            table.write(0, "00000", scores.values())
 
     Write a frame's scores before its mask file: then every frame that has a mask has its rows, and
     `palette.masks_done` is where a run resumes.

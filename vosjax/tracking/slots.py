@@ -187,22 +187,22 @@ class MemoryCounters:
         self.annotated = {time: slots for time, slots in left.items() if slots}
 
 
-def release(objects: ObjectSlots, memory: MemoryCounters, wanted: int | None = None) -> Release:
+def release(objects: ObjectSlots, memory: MemoryCounters, reclaim: int | None = None) -> Release:
     """What `Vos.forget` has to know of the objects that come and go.
 
-        state, free = vos.forget(state, release(objects, memory, wanted=3))
+        state, free = vos.forget(state, release(objects, memory, reclaim=3))
 
     Args:
       objects: the slots.
       memory: the counters.
-      wanted: a slot to be cleared for another object, or None.
+      reclaim: a slot to be cleared for another object, or None.
     """
     annotated = np.full(memory.capacity, -1, np.int32)
     annotated[: len(memory.annotated)] = list(memory.annotated)
     slots = np.arange(1, objects.count + 1)
     return Release(
         np.array(objects.ids[1:]) > 0,
-        slots == (0 if wanted is None else wanted),
+        slots == (0 if reclaim is None else reclaim),
         np.array(objects.first[1:], np.int32),
         np.array(objects.last[1:], np.int32),
         annotated,

@@ -25,8 +25,8 @@ class Books:
     """What a tracker knows besides arrays; as JSON it is `dataclasses.asdict` of this.
 
     weights         sha256 of the network's
-    gap             frames from one remembered frame to the next
-    limit           most memory frames
+    mem_every       frames from one remembered frame to the next
+    max_mem_frames  most memory frames
     max_short_side  most pixels of the short side that the network sees, or None
     size            (H, W) of the user's frames; None before the first one
     time            index of the next frame
@@ -35,8 +35,8 @@ class Books:
     """
 
     weights: str
-    gap: int
-    limit: int
+    mem_every: int
+    max_mem_frames: int
     max_short_side: int | None
     size: tuple[int, int] | None
     time: int
@@ -143,7 +143,7 @@ def _books(fields: dict[str, Any]) -> Books:
         and all(0 <= id < IDS for id in objects.ids)
         and 0 <= objects.used <= objects.count
         and set(objects.freed) <= set(slots)
-        and min(books.gap, books.limit, memory.capacity) >= 1
+        and min(books.mem_every, books.max_mem_frames, memory.capacity) >= 1
         and min(books.time, memory.filled) >= 0
         and len(memory.annotated) <= memory.capacity
         and (size is not None or not followed)

@@ -144,11 +144,11 @@ class NetworkState:
         assert slot is not None
         return slot
 
-    def _forget(self, wanted: int | None = None) -> bool:
-        """Has the network forget what is not followed; whether the slot that is wanted is free."""
-        gone = release(self.objects, self.memory, wanted)
+    def _forget(self, reclaim: int | None = None) -> bool:
+        """Has the network forget what is not followed; whether the reclaimed slot is free then."""
+        gone = release(self.objects, self.memory, reclaim)
         self.arrays, free = self.network.forget(self.arrays, gone)
-        return wanted is not None and bool(free[wanted - 1])
+        return reclaim is not None and bool(free[reclaim - 1])
 
     def _enlarge(self, from_groups: int) -> None:
         if self.arrays is not None:

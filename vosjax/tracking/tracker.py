@@ -190,8 +190,8 @@ class Tracker:
         """Everything but the weights, on the host; `restore` goes on from it bit by bit."""
         books = snapshot.Books(
             weights=self.model.card.get("sha256", ""),
-            gap=self.gap,
-            limit=self.limit,
+            mem_every=self.gap,
+            max_mem_frames=self.limit,
             max_short_side=self._state.max_short_side,
             size=self._state.frame_size,
             time=self.time,
@@ -228,7 +228,7 @@ class Tracker:
         if not isinstance(saved, snapshot.Snapshot):
             saved = snapshot.load(saved)
         network, queued, books = snapshot.take(*saved)
-        tracker = cls(model, gap=books.gap, limit=books.limit, size=books.max_short_side)
+        tracker = cls(model, gap=books.mem_every, limit=books.max_mem_frames)
         snapshot.check_weights(books.weights, tracker.model.card.get("sha256", ""))
         if books.objects.group > (tracker.model.model.vos.slots or NEVER):
             raise snapshot.misfit()

@@ -19,12 +19,12 @@ START = 4  # memory frames to begin with where a video's length is unknown
 
 
 class FrameResult(NamedTuple):
-    """One frame.
+    """What `segment` says of a frame.
 
     index   from 0
     name    file stem of a folder's image, else the index in five digits
     labels  uint8 [H, W] of object ids, 0 the background
-    scores  {id: `Score`} of every object seen so far
+    scores  {id: `ObjectScore`} of every object given so far
     """
 
     index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
@@ -45,6 +45,9 @@ def segment(
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
+        for index, name, labels, scores in segment("dog.mp4", "dog.png"):
+            write_label_png(f"{name}.png", labels)
+
     Frames are read lazily and results come as they are made; memory does not grow with the video.
 
     Args:
@@ -59,7 +62,7 @@ def segment(
       size: most pixels of the short side that the network sees.
 
     Yields:
-      a `Result` for every frame of the video.
+      a `FrameResult` for every frame of the video.
 
     Raises:
       InputError: a video or mask that cannot be used; what was read before is yielded first.
@@ -78,13 +81,19 @@ def segment(
 
 
 def exact_length(source: Any, video: Video) -> int | None:
-    """The number of frames if it is known for sure; a video file's own word is not enough."""
+    """The number of frames if it is known for sure; a video file's own word is not enough.
+
+    count = exact_length("frames/", open_video("frames/"))
+    """
     is_file = isinstance(source, (str, os.PathLike)) and video.names is None
     return None if is_file else video.count
 
 
 def name_of(video: Video, index: int) -> str:
-    """What a frame is called in tables."""
+    """What a frame is called in tables.
+
+    name_of(video, 12)      # '00012', or the stem of the image
+    """
     return video.names[index] if video.names else f"{index:05d}"
 
 
@@ -97,7 +106,18 @@ def make_tracker(
     limit: int | None = None,
     size: int | None = None,
 ) -> Tracker:
-    """A tracker with room for a video's objects and, if its length is known, for its memory."""
+    """A tracker with room for a video's objects and, if its length is known, for its memory.
+
+        tracker = make_tracker(load(), video, masks)
+
+    Args:
+      model: of `load`.
+      video: that is to be followed.
+      masks: {frame index: labels}.
+      gap: as for `segment`.
+      limit: likewise.
+      size: likewise.
+    """
     gap = model.config["gap"] if gap is None else gap
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
@@ -113,7 +133,10 @@ def run_tracker(
     *,
     pause: Callable[[int], bool] = lambda index: False,
 ) -> Iterator[tuple[int, HostArray, FrameOutput]]:
-    """Yields (index, frame, `Tracked`); frame t+1 is under way while t's result is handed out.
+    """Runs a tracker over frames; frame t+1 is under way while the result of t is handed out.
+
+        for index, frame, (labels, scores) in run_tracker(tracker, video.frames(), masks):
+            show(frame, labels)
 
     Args:
       tracker: from its `time` on.
@@ -122,7 +145,11 @@ def run_tracker(
       pause: pause(index) -> True holds the next frame back until this one's result has been
         used: then the tracker's state is exactly that after frame `index`.
 
-    An error that comes with a frame is raised after the results of those before it.
+    Yields:
+      index, frame and `FrameOutput`.
+
+    Raises:
+      InputError, ValueError: what came with a frame, after the results of the frames before it.
     """
     waiting, failure = None, None
     frames = prefetch(frames)

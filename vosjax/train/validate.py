@@ -1,4 +1,4 @@
-"""Mean J over whole clips on own predictions: a scan over the step that every frame goes through."""
+"""Mean J over whole clips on own predictions: a scan over the one step of all frames."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
