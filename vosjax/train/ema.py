@@ -10,9 +10,9 @@ def update(average: Any, params: Any, decay: jax.Array) -> Any:
 
         average = update(average, trainable, scalars.ema_decay)
 
-    This is the form of aot-benchmark. `optax.incremental_update` means the same, but it weighs both
-    terms, (1 - decay) * params + decay * average, which rounds otherwise in a quarter of the weights
-    and, for decays near 1, twice as coarsely.
+    This is the form of aot-benchmark. `optax.incremental_update` takes the mean as
+    (1 - decay) * params + decay * average, which rounds otherwise in a quarter of the weights and,
+    for decays near 1, twice as coarsely.
 
     Args:
       average: pytree of the averaged weights.
