@@ -1,9 +1,8 @@
-"""The ring bank: what is kept, what makes room, and that growing changes nothing."""
+"""The ring bank: what is kept, what makes room, and what is let go."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,16 +67,17 @@ def test_an_annotated_frame_replaces_the_oldest_of_a_bank_of_pinned_ones():
     assert times(put(filled(2, 2, pinned=(0, 1)), 2, True, True)) == [1, 2]
 
 
-def test_growing_keeps_everything_in_place():
-    small, large = filled(2, 2, pinned=(0,)), memory.grow(filled(2, 2, pinned=(0,)), 5)
-    for a, b in zip(jax.tree.leaves(small), jax.tree.leaves(large)):
-        np.testing.assert_array_equal(a, b[:2])
-    assert large.valid.tolist() == [True, True, False, False, False]
+def test_a_frame_that_is_unpinned_makes_room_like_any_other():
+    bank = memory.unpin(filled(3, 3, pinned=(0, 1)), jnp.array([1, -1, -1]))
+    assert bank.pinned.tolist() == [False, True, False]
+    assert times(put(put(bank, 3, False, True), 4, False, True)) == [1, 3, 4]
 
 
-def test_a_bank_does_not_shrink():
-    with pytest.raises(ValueError, match="cannot shrink a bank of 4"):
-        memory.grow(memory.init(ENTRY, 4), 3)
+def test_a_dropped_slot_is_the_next_to_be_filled():
+    bank = memory.drop(filled(4, 4, pinned=(1,)), jnp.array([False, True, True, False]))
+    assert times(bank) == [0, 3] and not bank.pinned.any()
+    bank = put(bank, 7, False, True)
+    assert times(bank) == [0, 3, 7] and int(bank.time[1]) == 7
 
 
 @settings(max_examples=30, deadline=None)

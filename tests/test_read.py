@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from vosjax.memory import read as reading
-from vosjax.memory.read import BLOCK, Kernel, dense, gather, read, top_columns
+from vosjax.memory import softmax
+from vosjax.memory.affinity import Kernel
+from vosjax.memory.read import dense, gather, read
+from vosjax.memory.top_k import BLOCK, top_columns
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DEPTH = 3, 3, 5, 8, 6
 PLACES = HEIGHT * WIDTH
@@ -192,6 +195,6 @@ def test_heads_in_turn_or_together_change_nothing(monkeypatch, metric):
         )(*draw())
 
     together = both()
-    monkeypatch.setattr(reading, "TOGETHER", 0)
+    monkeypatch.setattr(softmax, "TOGETHER", 0)
     for got, expected in zip(jax.tree.leaves(both()), jax.tree.leaves(together)):
         np.testing.assert_allclose(got, expected, atol=1e-6)

@@ -1,7 +1,7 @@
-"""Checkpoint names: where a weight of ours stands in a reference's state dict, and in which layout.
+"""Checkpoint names: where our weights stand in a reference's state dict, and in which layout.
 
-A family's `names.py` lists one `Name` for each of its weights with the helpers below; the
-converter (`checkpoints/convert.py`) applies them strictly.
+A family's `names.py` lists one `Name` for each of its weights, made by the helpers below; the
+converter (`checkpoints/convert.py`) applies them strictly: nothing may be missing or left over.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,12 @@ import numpy as np
 
 
 class Name(NamedTuple):
-    """One weight: our '/'-joined path, the reference's key, and the layout change between them."""
+    """One weight.
+
+    path    ours, '/'-joined
+    key     the reference's
+    layout  what makes our array of the reference's
+    """
 
     path: str
     key: str
@@ -19,7 +24,11 @@ class Name(NamedTuple):
 
 
 class Names(NamedTuple):
-    """All weights of a model, and regular expressions of the keys a file may hold besides."""
+    """All weights of a model.
+
+    entries  one for each weight
+    ignored  regular expressions of the other keys that a file may hold
+    """
 
     entries: tuple[Name, ...]
     ignored: tuple[str, ...] = ()

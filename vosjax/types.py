@@ -9,6 +9,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+
+NEVER = 2**30  # as a number of frames: longer than any video, and still an int32
+UNUSED_LOGIT = -1e10  # of slots that hold no object; the value of the AOT reference
+
+Array = jax.Array | np.ndarray[Any, Any]
+Scalar = jax.Array | np.bool_ | np.int32  # traced, or known while tracing
 
 
 class Spec(NamedTuple):
@@ -28,24 +36,50 @@ class When(NamedTuple):
     them unbatched, and `lax.cond` on them stays a branch instead of becoming a select.
     """
 
-    annotated: jax.Array  # bool: the user marked objects in this frame
-    remember: jax.Array  # bool: write the frame into the long-term memory
-    time: jax.Array  # int32: index of the frame
+    annotated: Scalar  # bool: the user marked objects in this frame
+    remember: Scalar  # bool: write the frame into the long-term memory
+    time: Scalar  # int32: index of the frame
 
 
 class Prompt(NamedTuple):
-    """What the user says about one frame, at the size of the Spec.
+    """What the user says about one frame.
 
     labels  [H, W] int32   slot 1..N of every marked pixel, 0 where nothing is said
     given   [N] bool       the slots that `labels` speaks of, also when no pixel shows them
     """
 
-    labels: jax.Array
-    given: jax.Array
+    labels: Array
+    given: Array
+
+
+class Release(NamedTuple):
+    """Which objects are followed, told when one is removed or when its slot is to be reclaimed.
+
+    followed   [N] bool    the slots whose objects are followed
+    reclaim    [N] bool    slots, of those that are not, that are to be free afterwards even if
+                           other objects lose remembered frames by it
+    first      [N] int32   index of the first frame in which each slot held its latest object
+    last       [N] int32   and of the last one; below `first` where it never held any
+    annotated  [K] int32   indices of the annotated frames that still count, those in which an
+                           object was given that is followed; -1 fills up. The others lose their pin
+    """
+
+    followed: Array
+    reclaim: Array
+    first: Array
+    last: Array
+    annotated: Array
+
+
+def slots_used_once(state: Any, release: Release) -> tuple[Any, jax.Array]:
+    """`Vos.forget` of a network that cannot clear a slot: none is ever free again."""
+    return state, jnp.zeros(release.followed.shape, bool)
 
 
 class Vos(NamedTuple):
-    """A network as four pure functions, and two facts about the sizes it takes.
+    """A network as pure functions, and two facts about the sizes it takes.
+
+    Four functions carry a frame through a network:
 
     init(params, spec) -> state
         An empty state: a pytree of arrays whose shapes depend on the Spec alone.
@@ -58,17 +92,30 @@ class Vos(NamedTuple):
     commit(params, state, aux, probs, given, when, rng=None) -> state
         probs [N+1, H, W] float32, given [N] bool, when a `When`. Whether hard labels or soft
         probabilities are fed back, and at which resolution, is the network's own affair.
+
+    Two facts say what it takes:
+
     size(height, width, scale=1.0) -> (height, width)
         The size rule: which Spec a frame of the given size needs. Plain integers.
     slots
         The most objects that one state can hold; None when any number can. `compose.groups` makes
         room for more.
 
+    One function is for objects that come and go:
+
+    forget(state, release) -> (state, free)
+        The state without the objects that are followed no more, see `Release`. free [N] bool are
+        the slots that hold no object and of which nothing is remembered: only they may be given to
+        another object. A network whose objects share their memory cannot take one out of a frame
+        that it has remembered: it drops such frames for slots to `reclaim`, but for annotated ones
+        that still count; slots that those hold are not free. A state none of whose objects is
+        followed is as new. The default clears nothing, and slots are used once.
+
     `rng` is a PRNG key while training (stochastic depth), None otherwise. A frame is processed as
-    encode -> predict -> lay the prompt over the probabilities -> commit (`track.step`); predicting
-    from an empty state is allowed and gives finite logits with the background on top. Predicting
-    the frame that has just been committed as the only annotated one gives the decoding of the
-    reference frame, which is what auxiliary losses ask for.
+    encode -> predict -> lay the prompt over the probabilities -> commit (`tracking.step`);
+    predicting from an empty state is allowed and gives finite logits with the background on top.
+    Predicting the frame that has just been committed as the only annotated one gives the decoding
+    of the reference frame, which is what auxiliary losses ask for.
     """
 
     init: Callable[..., Any]
@@ -77,6 +124,7 @@ class Vos(NamedTuple):
     commit: Callable[..., Any]
     size: Callable[..., tuple[int, int]]
     slots: int | None
+    forget: Callable[[Any, Release], tuple[Any, jax.Array]] = slots_used_once
 
 
 class Model(NamedTuple):
@@ -110,6 +158,3 @@ class Size(NamedTuple):
 
     height: int
     width: int
-
-
-UNUSED_LOGIT = -1e10  # of slots that nobody has given; the value of the AOT reference

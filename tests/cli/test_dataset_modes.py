@@ -6,7 +6,7 @@ from support.results_folder import dataset, run
 
 from data_prep import shards
 from vosjax.eval import videos
-from vosjax.io.writer import ObjectScore, ScoreWriter
+from vosjax.io.scores import ObjectScore, ScoreWriter
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from support.command import FRAMES, LABELS, masks_of
 
 import vosjax
 from vosjax.io.palette import DAVIS, write_label_png
-from vosjax.io.writer import COLUMNS
+from vosjax.io.scores import COLUMNS
 from vosjax.loading import pretrained
 from vosjax.modes import segment
 from vosjax.tracking import tracker

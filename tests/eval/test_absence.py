@@ -6,7 +6,7 @@ import pytest
 from vosjax.errors import InputError
 from vosjax.eval import absence, rendered_set, videos
 from vosjax.io.palette import read_label_png
-from vosjax.io.writer import ObjectScore, ScoreWriter
+from vosjax.io.scores import ObjectScore, ScoreWriter
 
 
 @pytest.fixture(scope="module")

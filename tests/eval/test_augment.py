@@ -81,7 +81,7 @@ def test_multi_scale_sizes_are_those_of_the_paper_s_entry(frame):
         return network_size(height, width, scale, aligned=True, max_long_side=1040)
 
     vos = toy.model().model.vos._replace(size=size)
-    assert [views._rule(vos, scale, 480)(*frame) for scale in (1.2, 1.3, 1.4)] == [
+    assert [views.size_rule(vos, scale, 480)(*frame) for scale in (1.2, 1.3, 1.4)] == [
         (545, 961),
         (577, 1041),
         (625, 1121),

@@ -61,13 +61,13 @@ def test_batches_of_frames_and_videos_change_no_mask(batched, clips):
             assert index > 2 or labels.max() > 1  # it does follow them
 
 
-def test_verdicts_are_the_tracker_s(batched, clips):
+def test_object_stats_are_the_tracker_s(batched, clips):
     outcomes, _ = batched
     clip = clips[0]
     for index, (_, scores) in enumerate(tracked(toy.model(), clip, video(clip).marks)):
         for slot, score in enumerate(scores.values()):
             np.testing.assert_allclose(
-                outcomes[index][0].verdict[slot],
+                outcomes[index][0].object_stats[slot],
                 [score.mean_probability, score.margin, score.area],
                 atol=1e-5,
             )
@@ -102,7 +102,7 @@ def test_videos_of_like_shapes_share_programs(batched):
 def test_parts_run_apart_and_are_fused(clips):
     """With a flipped part beside the straight one, a mirrored video gives mirrored masks."""
     model, (frames, labels) = toy.model(), clips[0]
-    parts = [Part(vos, model.params, 0) for vos in views.split(model.model.vos, flip=True)]
+    parts = [Part(vos, model.params, 0) for vos in views.separate_views(model.model.vos, flip=True)]
     engine, plan = engines.Engine(parts), Plan(SIZE, (0,), 4, 1, 8, 2)
     straight, mirror = (
         [frame[0].labels for frame in engine.follow(plan, [video(each)])]

@@ -16,11 +16,6 @@ def test_the_balanced_gap_keeps_about_as_many_memory_frames_in_any_video(length,
     assert plan.balanced_gap(length, target=30) == gap
 
 
-def test_a_late_mask_restarts_the_count_of_remembered_frames():
-    assert plan.remembered(10, (0,), 4) == 3  # 0, 4, 8
-    assert plan.remembered(10, (0, 6), 4) == 3  # 0, 4, 6
-
-
 def test_capacity_is_a_power_of_two_up_to_the_limit():
     assert plan.plan(sequence(), (8, 8), slots=4, gap=2, limit=64).capacity == 16  # holds 10
     assert plan.plan(sequence(), (8, 8), slots=4, gap=2, limit=6).capacity == 6

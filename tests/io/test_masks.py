@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.io.masks import read_mask, read_masks, slots, to_ids, to_slots
+from vosjax.io.masks import read_mask, read_masks
 from vosjax.io.palette import DAVIS, write_label_png
 
 SIZE = (20, 30)
@@ -290,10 +290,6 @@ def test_a_folder_is_matched_by_numbers_where_frames_have_no_names(folder):
     assert frames_of(read_masks(folder, count=11)) == {0: [1], 10: [1, 4]}
 
 
-def test_first_only_takes_the_earliest_mask(folder):
-    assert frames_of(read_masks(folder, NAMES, first_only=True)) == {0: [1]}
-
-
 def test_pairs_take_numbers_or_names(folder):
     pairs = [f"3={folder}/00000.png", f"00005={folder}/00010.png"]
     assert frames_of(read_masks(pairs, NAMES)) == {1: [1, 4], 3: [1]}
@@ -378,21 +374,3 @@ def test_void_in_one_mask_is_void_in_all(tmp_path):
 def test_binary_masks_of_one_video_are_one_object():
     found = read_masks({0: squares(255), 3: squares(0, 255), 6: squares(1)})
     assert frames_of(found) == {0: [1], 3: [1], 6: [1]}
-
-
-def test_slots_follow_first_appearance_then_value():
-    assert slots({5: squares(1, 2), 0: squares(200, 7)}) == (7, 200, 1, 2)
-
-
-@given(hnp.arrays(np.uint16, (3, 4)))
-@settings(deadline=None)
-def test_ids_to_slots_and_back_is_the_identity(labels):
-    ids = slots({0: labels})
-    inside = to_slots(labels, ids)
-    assert inside.max() == len(ids)
-    np.testing.assert_array_equal(to_ids(inside, ids), labels)
-
-
-def test_an_id_without_a_slot_is_an_error():
-    with pytest.raises(ValueError, match=r"\[9\] have no slot"):
-        to_slots(squares(3, 9), (3,))

@@ -42,7 +42,7 @@ def test_order(kind):
         assert in_order(shuffled) == names
 
 
-@pytest.mark.parametrize("kind", set(ORDERS) - {"counting behind a dot"})
+@pytest.mark.parametrize("kind", sorted(ORDERS.keys() - {"counting behind a dot"}))
 def test_one_name_is_enough_for_a_key(kind):
     assert sorted(reversed(ORDERS[kind]), key=natural) == ORDERS[kind]
 

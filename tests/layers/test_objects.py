@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vosjax.layers.branch import branch
-from vosjax.layers.objects import each
+from vosjax.layers.objects import map_objects
 from vosjax.layers.residual import BRANCH, orthogonal, random_encoder
 
 LIVE = jnp.array([True, False, True])
@@ -19,7 +19,7 @@ def squares(mask):
 
 def test_objects_together_give_what_they_give_one_by_one():
     apart, together = (
-        jax.jit(lambda masks, t=t: each(squares, LIVE, masks, together=t))(MASKS)
+        jax.jit(lambda masks, t=t: map_objects(squares, LIVE, masks, together=t))(MASKS)
         for t in (False, True)
     )
     jax.tree.map(np.testing.assert_array_equal, apart, together)
@@ -29,7 +29,7 @@ def test_objects_together_give_what_they_give_one_by_one():
 @pytest.mark.parametrize("together", [False, True])
 def test_slots_that_nobody_has_given_have_no_gradient(together):
     def total(masks):
-        return each(jnp.sqrt, LIVE, masks, together=together).sum()
+        return map_objects(jnp.sqrt, LIVE, masks, together=together).sum()
 
     change = jax.grad(total)(MASKS + 1)
     assert not change[1].any() and (change[0] > 0).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vosjax import models
-from vosjax.memory.read import affinity
+from vosjax.memory.affinity import affinity
 from vosjax.types import Spec, When
 
 SIZE = 64

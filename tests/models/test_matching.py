@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax.layers.objects import aggregate, crop, others, pad, place
+from vosjax.layers.objects import aggregate, crop, others, pad, paste
 from vosjax.models import matching
-from vosjax.models.matching import MatchingFamily, Frame, grid
+from vosjax.models.matching import MatchingFamily, MatchingFeatures, grid
 from vosjax.types import UNUSED_LOGIT, Size, Spec, When
 
 HEIGHT, WIDTH, OBJECTS = 30, 45, 3
@@ -26,14 +26,14 @@ def family(**changes):
 
     def encode(params, frame):
         key = pooled(pad(frame).transpose(2, 0, 1)).reshape(3, -1).T
-        return Frame(params * key[:, None], None, Size(*frame.shape[:2]))
+        return MatchingFeatures(params * key[:, None], None, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live, together):
-        shares = readout[..., 0].T.reshape(-1, *grid(*frame.size))
+    def decode(params, features, readout, live, together):
+        shares = readout[..., 0].T.reshape(-1, *grid(*features.size))
         return jnp.repeat(jnp.repeat(shares, 16, 1), 16, 2)
 
-    def memorise(params, frame, masks, live, together):
-        return frame.query, pooled(masks).reshape(len(masks), -1).T[..., None]
+    def memorise(params, features, masks, live, together):
+        return features.query, pooled(masks).reshape(len(masks), -1).T[..., None]
 
     return MatchingFamily(encode, decode, memorise, "l2", 3, 1, False, True)._replace(**changes)
 
@@ -204,7 +204,7 @@ def test_padding_is_shared_between_both_sides_and_crop_undoes_it(height, width):
     padded = pad(jnp.asarray(maps), first=1)
     assert padded.shape[1:] == tuple(16 * side for side in grid(height, width))
     np.testing.assert_array_equal(crop(padded, height, width), maps)
-    np.testing.assert_array_equal(place(jnp.zeros_like(padded), jnp.asarray(maps)), padded)
+    np.testing.assert_array_equal(paste(jnp.zeros_like(padded), jnp.asarray(maps)), padded)
     before = (-height % 16) // 2
     assert not padded[:, :before].any() and padded[:, before].any()
 

@@ -7,7 +7,7 @@ import pytest
 from support import aot_goldens as aot
 from support import tolerances
 
-from vosjax.compose import combinators
+from vosjax.compose.groups import groups
 from vosjax.types import Spec
 
 
@@ -99,7 +99,7 @@ def many():
     """Twelve objects in two groups: (golden, [(group logits at stride 4, merged)] of frames 1..)."""
     golden, meta = aot.load("aott_12obj_97x129")
     net = aot.of(meta)
-    model = net.model._replace(vos=combinators.groups(net.model.vos, meta["engines"]))
+    model = net.model._replace(vos=groups(net.model.vos, meta["engines"]))
     frames, _ = aot.clip(meta["clip"])
     objects = sum(meta["objects_per_engine"])
 

@@ -9,7 +9,8 @@ from support import matching_goldens as goldens
 from vosjax.checkpoints.convert import convert
 from vosjax.errors import InputError
 from vosjax.layers.objects import aggregate
-from vosjax.memory.read import Kernel, affinity, read
+from vosjax.memory.affinity import Kernel, affinity
+from vosjax.memory.read import read
 from vosjax.types import Spec, When
 
 FEATURES, VALUES, READ = 1e-4, 2e-4, 1e-5  # the limits of the goldens' README, and the reads'

@@ -9,7 +9,7 @@ from support import matching_goldens as goldens
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.checkpoints.convert import convert
 from vosjax.layers.objects import aggregate
-from vosjax.memory.read import affinity
+from vosjax.memory.affinity import affinity
 from vosjax.types import Spec, When
 
 LIMIT, WEIGHTS, PROBS = 1e-4, 1e-5, 5e-5  # the goldens' README; weights and probabilities

@@ -107,7 +107,9 @@ class Pass:
             live[i, perms[i][1 : objects + 1] - 1] = True
         both = 255 * np.stack([frames, frames[:, :, ::-1]])
         self.clips = step.Clips(both, labels, live)
-        self.trainable, self.frozen = state.split(self.net.params, self.net.model.param_group)
+        self.trainable, self.frozen = state.split_params(
+            self.net.params, self.net.model.param_group
+        )
         self.settings = step.StepConfig(memory_gap=self.meta["long_term_mem_gap"])
 
     def knobs(self, run):
@@ -116,7 +118,7 @@ class Pass:
         return schedule.step_scalars(self.meta["runs"][run]["step"], train, pixels=97 * 129)
 
     def loss(self, trainable, knobs):
-        params = state.join(trainable, self.frozen)
+        params = state.join_params(trainable, self.frozen)
         return step.clip_loss(self.net.model, params, self.clips, knobs, self.settings)
 
     def check(self, run, total, parts):

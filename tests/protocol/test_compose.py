@@ -8,16 +8,8 @@ from support import toy
 from support.clips import clip
 
 from vosjax.compose import combinators
-from vosjax.compose.combinators import (
-    enlarge,
-    ensemble,
-    flip,
-    groups,
-    mean,
-    merge,
-    scale,
-    split,
-)
+from vosjax.compose.combinators import ensemble, flip, mean, scale
+from vosjax.compose.groups import enlarge, groups, merge_groups, split_groups
 from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import UNUSED_LOGIT, Prompt, Spec
@@ -193,14 +185,16 @@ def test_merging_multiplies_backgrounds_and_clamps():
     """The formula of aot-benchmark, by hand, at one pixel of two groups of two."""
     logits = jnp.log(jnp.array([[0.5, 0.3, 0.2], [0.9, 0.1, 1e-9]]))[:, :, None, None]
     expected = np.clip([0.45, 0.3, 0.2, 0.1, 1e-9], 1e-5, 1 - 1e-5)
-    np.testing.assert_allclose(merge(logits)[:, 0, 0], np.log(expected / (1 - expected)), rtol=1e-4)
+    np.testing.assert_allclose(
+        merge_groups(logits)[:, 0, 0], np.log(expected / (1 - expected)), rtol=1e-4
+    )
 
 
 def test_splitting_keeps_the_winner():
     rng = np.random.default_rng(0)
     probs = jax.nn.softmax(jnp.asarray(rng.normal(size=(7, 5, 6)) * 2), 0)
     winner = probs.argmax(0)
-    for i, part in enumerate(split(probs, 3)):
+    for i, part in enumerate(split_groups(probs, 3)):
         np.testing.assert_allclose(part.sum(0), 1, rtol=1e-5)
         own = (winner > 2 * i) & (winner <= 2 * i + 2)
         np.testing.assert_array_equal(part.argmax(0), jnp.where(own, winner - 2 * i, 0))

@@ -116,9 +116,21 @@ def test_scores_are_probabilities(run):
 
 
 def test_a_restored_state_goes_on_bit_by_bit(network, run, tmp_path):
-    Tracker.resume(run.saved, network).save(tmp_path / "state.npz")
+    Tracker.restore(run.saved, network).save(tmp_path / "state.npz")
     tracker = Tracker.restore(tmp_path / "state.npz", network)
     assert same(follow(tracker, range(LATE + 1, len(FRAMES))), run.results[LATE + 1 :])
+
+
+def test_objects_come_and_go_in_the_same_state_and_program(network, run):
+    """Object 1 stays; another is given and removed, again and again, on one other slot."""
+    tracker = tracker_of(network)
+    tracker.step(FRAMES[0], FIRST)
+    for round in range(6):
+        tracker.step(FRAMES[round], np.where(LABELS[round] == 2, 9 + round, 0))
+        tracker.step(FRAMES[round + 1])
+        assert tracker.objects == [1, 9 + round] and tracker.state_bytes == run.bytes[0]
+        tracker.remove(9 + round)
+    assert tracker.traces == 1 and tracker.spec == run.spec
 
 
 def test_a_memory_that_doubles_is_a_large_one(network, run):

@@ -79,10 +79,23 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
         )
         return State(bank, jnp.where(holds, value, state.last), live)
 
+    def forget(state, release):
+        """Patches of a removed object become background; every slot has a vote of its own."""
+        kept = jnp.concatenate([jnp.ones(1, bool), release.followed])
+
+        def cleared(value):
+            return jnp.where(kept, value, 0).at[..., 0].add(jnp.where(kept, 0, value).sum(-1))
+
+        bank, live = memory.unpin(state.bank, release.annotated), state.live & release.followed
+        bank = bank._replace(data=bank.data | {"v": cleared(bank.data["v"])})
+        bank = memory.drop(bank, jnp.broadcast_to(~live.any(), bank.valid.shape))
+        last = jnp.where(live.any(), cleared(state.last), 0)
+        return State(bank, last, live), ~release.followed
+
     def size(height, width, scale=1.0):
         return tuple(max(round(side * scale / STRIDE), 1) * STRIDE for side in (height, width))
 
-    return Vos(init, encode, predict, commit, size, slots)
+    return Vos(init, encode, predict, commit, size, slots, forget)
 
 
 def fresh(rng):

@@ -18,7 +18,7 @@ FRAMES, LABELS = clip(frames=3, height=48, width=64, objects=4)
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """A function that writes weights of the toy, which holds 4 objects, with `objects` in their card."""
+    """write(objects) -> a folder: weights of the toy, which holds 4, with `objects` in their card."""
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(FAMILIES)])
 
     def write(objects):

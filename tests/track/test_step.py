@@ -7,7 +7,13 @@ import pytest
 from support import toy
 from support.clips import clip
 
-from vosjax.tracking.step import MemoryClock, advance, remembers, step
+from vosjax.tracking.step import (
+    MemoryClock,
+    advance,
+    remembered_frames,
+    remembers,
+    step,
+)
 from vosjax.types import Prompt, Spec
 
 FRAMES, LABELS = clip(frames=7, height=48, width=64, objects=2)
@@ -42,6 +48,28 @@ def test_a_frame_is_remembered_every_gap(gap, times):
 
 def test_an_annotated_frame_restarts_the_count():
     assert remembered(3, marked=(0, 2)) == [0, 2, 5]
+
+
+@pytest.mark.parametrize(
+    "length, annotated, gap, expected",
+    [
+        (10, (0,), 4, 3),  # 0, 4, 8
+        (10, (0, 6), 4, 3),  # 0, 4, 6
+        (10, (3, 20), 4, 2),  # 3, 7
+        (10, (), 4, 0),
+        (4, (0,), 2, 2),  # the committed frames of a training clip of five
+        (4, (0,), 9999, 1),
+        (2, (0,), 1, 2),
+        (1, (0,), 1, 1),
+    ],
+)
+def test_remembered_frames_are_counted_without_running_them(length, annotated, gap, expected):
+    assert remembered_frames(length, annotated, gap) == expected
+    count, last = 0, min(annotated, default=length)
+    for time in range(last, length):
+        if remembers(time in annotated, time, last, gap):
+            count, last = count + 1, time
+    assert count == expected
 
 
 def test_the_rule_is_the_same_for_plain_numbers():

@@ -1,5 +1,7 @@
 """The tracker over the toy: ids, sizes, room, and what it refuses."""
 
+import dataclasses
+import json
 import warnings
 
 import jax
@@ -10,7 +12,9 @@ from support import toy
 from support.clips import clip
 
 from vosjax.errors import InputError
-from vosjax.tracking.tracker import Tracker, to_labels
+from vosjax.tracking.frame import to_labels
+from vosjax.tracking.slots import ObjectSlots
+from vosjax.tracking.tracker import Tracker
 
 FRAMES, LABELS = clip(frames=10, height=48, width=64, objects=2)
 IDS = np.array([0, 7, 200], np.uint8)
@@ -58,9 +62,10 @@ def test_the_frame_of_the_first_object_starts_the_clock():
     late, prompt = tracker(), tracker()
     for frame in FRAMES[:5]:
         late.step(frame)
-    a = [late.step(f, l).labels for f, l in zip(FRAMES[5:], [FIRST, None, None, None])]
-    b = [prompt.step(f, l).labels for f, l in zip(FRAMES[5:], [FIRST, None, None, None])]
-    np.testing.assert_array_equal(a, b)
+    for frame, labels in zip(FRAMES[5:], [FIRST, None, None, None]):
+        np.testing.assert_array_equal(
+            late.step(frame, labels).labels, prompt.step(frame, labels).labels
+        )
 
 
 def test_an_added_object_waits_for_the_next_frame():
@@ -199,6 +204,44 @@ def test_a_state_in_groups_goes_on_bit_by_bit(tmp_path):
         assert a.scores == b.scores
 
 
+def test_a_tracker_goes_on_from_a_state_as_from_a_file(tmp_path):
+    followed = tracker()
+    followed.step(FRAMES[0], FIRST)
+    followed.save(tmp_path / "state.npz")
+    states = followed.state, tmp_path / "state.npz"
+    expected = followed.step(FRAMES[1]).labels
+    for state in states:
+        for _ in range(2):  # the state is left as it is
+            restored = Tracker.restore(state, MODEL)
+            np.testing.assert_array_equal(restored.step(FRAMES[1]).labels, expected)
+
+
+def test_labels_that_wait_for_the_next_frame_are_saved(tmp_path):
+    followed = tracker()
+    followed.step(FRAMES[0], np.where(FIRST == 7, 7, 0))
+    followed.add(np.where(IDS[LABELS[1]] == 200, 200, 0))
+    followed.save(tmp_path / "state.npz")
+    restored = Tracker.restore(tmp_path / "state.npz", MODEL)
+    for one in (restored, followed):
+        np.testing.assert_array_equal(one.step(FRAMES[1]).labels == 200, LABELS[1] == 2)
+        assert one.step(FRAMES[2]).scores.keys() == {7, 200}
+
+
+def test_objects_that_came_and_went_are_saved(tmp_path):
+    followed = Tracker(toy.model(slots=2), objects=2, gap=2, capacity=4)
+    followed.step(FRAMES[0], FIRST)
+    followed.remove(200)
+    followed.step(FRAMES[1])
+    followed.save(tmp_path / "state.npz")
+    restored = Tracker.restore(tmp_path / "state.npz", followed.model)
+    marks = np.where(LABELS[2] == 2, 31, 0)
+    for frame, labels in ((FRAMES[2], marks), (FRAMES[3], None)):
+        np.testing.assert_array_equal(
+            restored.step(frame, labels).labels, followed.step(frame, labels).labels
+        )
+    assert restored.spec.objects == 2 and restored.objects == [7, 31]
+
+
 def test_a_state_of_other_weights_is_refused(tmp_path):
     tracker().save(tmp_path / "state.npz")
     with pytest.raises(InputError, match="belongs to weights toy"):
@@ -211,6 +254,73 @@ def test_a_damaged_state_is_refused(tmp_path):
     (tmp_path / "state.npz").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="no saved tracker"):
         Tracker.restore(tmp_path / "state.npz", MODEL)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"format": 1}, r"another version \(format 1, this one reads 2\): remove it"),
+        ({"format": 3}, "another version"),
+        ({"books": {}}, "no saved tracker"),
+        ({"forms": [["float99", [1]]]}, "no saved tracker"),
+    ],
+)
+def test_a_state_of_another_version_is_refused(tmp_path, change, words):
+    tracker().save(tmp_path / "state.npz")
+    rewrite(tmp_path / "state.npz", lambda head: head.update(change))
+    with pytest.raises(InputError, match=words):
+        Tracker.restore(tmp_path / "state.npz", MODEL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda books: books.update(time=-5),
+        lambda books: books.update(mem_every=0),
+        lambda books: books.update(size=None),
+        lambda books: books["objects"].update(used=10**9),
+        lambda books: books["objects"].update(ids=[0, 7, 7]),
+        lambda books: books["objects"].update(ids=[0, 7, 700]),
+        lambda books: books["objects"].update(first=[]),
+        lambda books: books["objects"].update(freed=[9]),
+        lambda books: books["objects"].update(group=0),
+        lambda books: books["memory"].update(capacity=0),
+        lambda books: books["memory"].update(annotated={"soon": [1]}),
+        lambda books: books.update(surprise=1),
+    ],
+)
+def test_a_state_that_contradicts_itself_is_refused(tmp_path, change):
+    followed = tracker()
+    followed.step(FRAMES[0], FIRST)
+    followed.save(tmp_path / "state.npz")
+    rewrite(tmp_path / "state.npz", lambda head: change(head["books"]))
+    with pytest.raises(InputError, match="no saved tracker"):
+        Tracker.restore(tmp_path / "state.npz", MODEL)
+
+
+def test_a_state_of_another_size_is_refused(tmp_path):
+    followed = tracker()
+    followed.step(FRAMES[0], FIRST)
+    followed.save(tmp_path / "state.npz")
+    for change in ({"size": [96, 64]}, {"objects": larger()}):
+        rewrite(tmp_path / "state.npz", lambda head, change=change: head["books"].update(change))
+        with pytest.raises(InputError, match="does not fit the network"):
+            Tracker.restore(tmp_path / "state.npz", MODEL)
+
+
+def larger():
+    """The books of a tracker with groups of more slots than the network has."""
+    return dataclasses.asdict(ObjectSlots.empty(99, 1)) | {"ids": [0, 7, 200] + [0] * 97}
+
+
+def rewrite(path, change):
+    """Changes the head of a saved state."""
+    with np.load(path) as file:
+        parts = dict(file)
+    head = json.loads(parts["head"].tobytes())
+    change(head)
+    parts["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    np.savez(path, **parts)
 
 
 @pytest.mark.parametrize(
@@ -248,8 +358,8 @@ def test_numbers_below_one_are_refused(name):
         Tracker(MODEL, **{name: 0})
 
 
-def test_the_verdict_by_hand():
+def test_object_stats_by_hand():
     probs = jnp.array([[0.1, 0.7], [0.6, 0.2], [0.3, 0.1]])[:, None]
-    labels, verdict = to_labels(probs, jnp.array([0, 9, 5], jnp.uint8))
+    labels, object_stats = to_labels(probs, jnp.array([0, 9, 5], jnp.uint8))
     np.testing.assert_array_equal(labels, [[9, 0]])
-    np.testing.assert_allclose(verdict, [[0.6, 0.3, 1], [0, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(object_stats, [[0.6, 0.3, 1], [0, 0, 0]], atol=1e-6)

@@ -113,11 +113,6 @@ def test_frames_computed_twice_give_the_same_gradient():
     )
 
 
-@pytest.mark.parametrize("frames, gap, expected", [(5, 2, 2), (5, 9999, 1), (3, 1, 2), (2, 1, 1)])
-def test_capacity_holds_every_remembered_frame(frames, gap, expected):
-    assert step.capacity(frames, gap) == expected
-
-
 def test_depths_are_weighed_by_powers_of_two():
     plain = small.model()
 

@@ -12,7 +12,10 @@ from vosjax.names import Name, Names
 
 
 class FeatureMaps(NamedTuple):
-    """What an encoder returns for images [B, H, W, 3]; `deep` is the deepest map, at stride 16."""
+    """What an encoder gives of images [B, H, W, 3]: [B, h, w, C] at strides 4, 8 and 16.
+
+    `deep` is the deepest map, at stride 16, too.
+    """
 
     f4: Any
     f8: Any
@@ -23,7 +26,7 @@ class FeatureMaps(NamedTuple):
 class Backbone(NamedTuple):
     """A configured encoder.
 
-    module    module.apply({'params': params}, images, rng=None) -> Maps; images [B, H, W, 3]
+    module    module.apply({'params': params}, images, rng=None) -> FeatureMaps; images [B, H, W, 3]
               normalised by ImageNet's mean and deviation; `rng` a key while training, else None
     channels  those of the four maps
     names     names(path, key) -> list[Name]: our weights below `path`, the reference's below `key`
@@ -35,8 +38,8 @@ class Backbone(NamedTuple):
               images must be multiples of 16
     absent    regular expressions of our paths (from the encoder's root) that the published
               ImageNet files lack; they keep their initial values
-    folded    folded({name: array}) -> nested weights, of an .npz of a network whose norms are folded
-              into its convolutions; None where no such file is read
+    folded    folded({name: array}) -> nested weights, of a network whose norms are folded into its
+              convolutions (an .npz file); None where no such file is read
     """
 
     module: nn.Module
@@ -65,22 +68,30 @@ class PretrainedEncoder(NamedTuple):
 
 
 def build(encoder: str) -> Backbone:
-    """Builds the encoder 'module' or 'module:variant', e.g. 'mobilenet_v2' or 'resnet:50'.
+    """Builds an encoder.
+
+        backbone = build("resnet:50")
+
+    Args:
+      encoder: 'module' or 'module:variant', e.g. 'mobilenet_v2' or 'swin:b'.
 
     Raises:
       ValueError: no such module or variant; the message lists what there is.
     """
     name, _, variant = encoder.partition(":")
-    there = sorted(found.name for found in pkgutil.iter_modules(__path__))
-    if name not in there:
-        raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(there)}")
+    known = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    if name not in known:
+        raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(known)}")
     return importlib.import_module(f"{__name__}.{name}").build(variant)
 
 
 def pretrained_encoder(
     encoder: str | Backbone, *, wider: tuple[str, ...] = ()
 ) -> PretrainedEncoder:
-    """The start of an encoder, or of a network that holds all its weights; `wider` as in `Start`."""
+    """How an encoder, or a network that holds all its weights, starts from a published file.
+
+    start = pretrained_encoder("resnet:18", wider=("conv1/kernel",))
+    """
     backbone = build(encoder) if isinstance(encoder, str) else encoder
     return PretrainedEncoder(imagenet_names(backbone), wider, backbone.folded)
 

@@ -38,7 +38,7 @@ class Stage(NamedTuple):
 class Variant(NamedTuple):
     """`stages` count from 1 as in torchvision's `features`; f4 f8 f16 come from 2, 3 and 5.
 
-    Lite has no squeeze and excitation, ReLU6 in place of SiLU, and wants (RGB - 127) / 128.
+    Lite has no squeeze and excitation, ReLU6 instead of SiLU, and takes (RGB - 127) / 128.
     """
 
     stem: int
@@ -63,9 +63,9 @@ def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
     )
 
     def channels(features):
-        wanted = features * width
-        rounded = max(8, int(wanted + 4) // 8 * 8)
-        return rounded if rounded >= 0.9 * wanted else rounded + 8
+        exact = features * width
+        rounded = max(8, int(exact + 4) // 8 * 8)
+        return rounded if rounded >= 0.9 * exact else rounded + 8
 
     def repeats(stage):
         fixed = lite and stage in (base[0], base[-1])
@@ -104,7 +104,7 @@ VARIANTS = {
 
 
 class Block(nn.Module):
-    """An inverted bottleneck, plain (with squeeze and excitation, but for Lite) or fused (without)."""
+    """An inverted bottleneck: with squeeze and excitation (but for Lite), or fused without."""
 
     stage: Stage
     stride: int
@@ -143,9 +143,12 @@ class Block(nn.Module):
 
 
 class EfficientNet(nn.Module):
-    """Images [B, H, W, 3] -> Maps; `rng` draws the stochastic depth.
+    """Images [B, H, W, 3] -> `FeatureMaps`; `rng` draws the stochastic depth.
 
-    dilate: False keeps the classifier's own strides, so that `deep` comes at stride 32.
+    `dilate` False keeps the classifier's own strides, so that `deep` comes at stride 32. No network
+    of ours wants that: it is how the published classifier runs, which
+    tests/parity/test_backbones_torchvision.py holds our blocks and weights to, the last stages
+    included.
     """
 
     variant: Variant
@@ -190,7 +193,7 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def _lite_names(variant: str, path: str, key: str) -> list[Name]:
-    """Blocks are numbered through, and their norms too: 0 follows the expansion where there is one."""
+    """Blocks are numbered through, and so are their norms: 0 follows an expansion, if any."""
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}stem", f"{key}_conv_stem", bias=False)
     entries += frozen_norm(f"{root}stem_bn", f"{key}_bn0")

@@ -56,7 +56,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Images [B, H, W, 3] -> Maps of 24, 32, 96 and 1280 channels."""
+    """Images [B, H, W, 3] -> `FeatureMaps` of 24, 32, 96 and 1280 channels."""
 
     @nn.compact
     def __call__(self, images: jax.Array, rng: Any = None) -> FeatureMaps:
@@ -75,22 +75,22 @@ class MobileNetV2(nn.Module):
 def names(path: str, key: str) -> list[Name]:
     """torchvision's names: `features.I.conv.J` with norms one further."""
     root = f"{path}/" if path else ""
-    found = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
-    found += frozen_norm(f"{root}stem_norm", f"{key}features.0.1")
+    entries = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
+    entries += frozen_norm(f"{root}stem_norm", f"{key}features.0.1")
     for index, (expansion, *_) in enumerate(BLOCKS, 1):
         ours, theirs = f"{root}block{index}", f"{key}features.{index}.conv"
         step = 0
         if expansion != 1:
-            found += linear(f"{ours}/expand", f"{theirs}.0.0", bias=False)
-            found += frozen_norm(f"{ours}/expand_norm", f"{theirs}.0.1")
+            entries += linear(f"{ours}/expand", f"{theirs}.0.0", bias=False)
+            entries += frozen_norm(f"{ours}/expand_norm", f"{theirs}.0.1")
             step = 1
-        found += conv_name(f"{ours}/depthwise", f"{theirs}.{step}.0", bias=False)
-        found += frozen_norm(f"{ours}/depthwise_norm", f"{theirs}.{step}.1")
-        found += linear(f"{ours}/project", f"{theirs}.{step + 1}", bias=False)
-        found += frozen_norm(f"{ours}/project_norm", f"{theirs}.{step + 2}")
+        entries += conv_name(f"{ours}/depthwise", f"{theirs}.{step}.0", bias=False)
+        entries += frozen_norm(f"{ours}/depthwise_norm", f"{theirs}.{step}.1")
+        entries += linear(f"{ours}/project", f"{theirs}.{step + 1}", bias=False)
+        entries += frozen_norm(f"{ours}/project_norm", f"{theirs}.{step + 2}")
     last = len(BLOCKS) + 1
-    found += linear(f"{root}last", f"{key}features.{last}.0", bias=False)
-    return found + frozen_norm(f"{root}last_norm", f"{key}features.{last}.1")
+    entries += linear(f"{root}last", f"{key}features.{last}.0", bias=False)
+    return entries + frozen_norm(f"{root}last_norm", f"{key}features.{last}.1")
 
 
 def early(path: str) -> bool:

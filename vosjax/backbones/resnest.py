@@ -58,7 +58,7 @@ class Block(nn.Module):
 
 
 class ResNeSt(nn.Module):
-    """Images [B, H, W, 3] -> Maps."""
+    """Images [B, H, W, 3] -> `FeatureMaps`."""
 
     depths: tuple[int, int, int]
 

@@ -47,11 +47,11 @@ def pointwise(
 
 
 def relu_of_sum(a: jax.Array, b: jax.Array) -> jax.Array:
-    """max(a + b, 0), in a form of which XLA's CPU backend keeps the result.
+    """max(a + b, 0), in a form whose result XLA's CPU backend keeps.
 
-    An expression of one large operand it would rather compute anew wherever it is used, and so
-    every block of a stage would go through the products of all blocks before it, which all have to
-    stay. A sum is kept, if a convolution or a matrix product takes it as it is, not reshaped.
+    An expression of one large operand is computed anew wherever it is used. So every block of a
+    stage would go through the products of all blocks before it, all of which would have to stay in
+    memory. A sum is kept if a convolution or a matrix product takes it as it is, not reshaped.
     """
     return jnp.where(a <= -b, -b, a) + b
 
@@ -109,7 +109,7 @@ def _shortcut(x: jax.Array, features: int, stride: int, bias: bool, norms_train:
 
 
 class ResNet(nn.Module):
-    """Images [B, H, W, any channels] -> Maps.
+    """Images [B, H, W, any channels] -> `FeatureMaps`.
 
     `extra_stems` names further 7x7 stems, each with an input of its own, whose outputs are added
     to that of the image before the first norm (STM's memory encoder: the mask and the others').

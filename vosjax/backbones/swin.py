@@ -154,7 +154,7 @@ class Merging(nn.Module):
 
 
 class Swin(nn.Module):
-    """Images [B, H, W, 3] -> Maps; `rng` draws the stochastic depth."""
+    """Images [B, H, W, 3] -> `FeatureMaps`; `rng` draws the stochastic depth."""
 
     variant: Variant
 

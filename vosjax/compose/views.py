@@ -5,6 +5,7 @@ at the size of the user's frames (the evaluator of aot-benchmark).
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 from vosjax.compose import combinators
 from vosjax.compose.combinators import as_logits, ensemble, resized
 from vosjax.prompt import apply_prompt, prompt_from_probs
-from vosjax.types import Vos
+from vosjax.types import Release, Spec, Vos, When
 
 LONG = 5 / 3  # most that a long side has of a limited short side, before scaling
 
@@ -21,6 +22,9 @@ def views(
     vos: Vos, *, scales: Sequence[float] = (1.0,), flip: bool = False, short: int | None = None
 ) -> Vos:
     """A network's augmentations as one network with the same weights.
+
+        augmented = views(vos, scales=(1.0, 1.3), flip=True)
+        state = augmented.init(params, Spec(1080, 1920, objects=10, capacity=8))
 
     The result takes frames of any size: its Spec is that of the user's frames, each of its views
     resizes them once and hands its answer back at that size.
@@ -36,39 +40,49 @@ def views(
     Raises:
       ValueError: no scale, or one that is not above 0.
     """
-    found = split(vos, scales=scales, short=short)
+    members = separate_views(vos, scales=scales, short=short)
     if flip:
-        found = [mirrored(view) for view in found]
-    if len(found) == 1:
-        return found[0]
-    together = ensemble(found)
+        members = [mirrored(view) for view in members]
+    if len(members) == 1:
+        return members[0]
+    together = ensemble(members)
 
-    def several(function):
-        return lambda params, *rest: function((params,) * len(found), *rest)
+    def same_weights(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda params, *rest: function((params,) * len(members), *rest)
 
     return together._replace(
-        **{
-            name: several(getattr(together, name))
-            for name in ("init", "encode", "predict", "commit")
-        }
+        init=same_weights(together.init),
+        encode=same_weights(together.encode),
+        predict=same_weights(together.predict),
+        commit=same_weights(together.commit),
     )
 
 
-def split(
+def separate_views(
     vos: Vos, *, scales: Sequence[float] = (1.0,), flip: bool = False, short: int | None = None
 ) -> list[Vos]:
-    """The networks that `views` averages, each on its own: they may run on different devices."""
+    """The networks that `views` averages, each on its own: they may run on different devices.
+
+        straight, mirror = separate_views(vos, flip=True)
+
+    Arguments and errors as for `views`.
+    """
     scales = tuple(scales)
     if not scales or min(scales) <= 0:
         raise ValueError(f"scales {scales} were given; at least one is expected, all above 0")
-    found = [native(vos, _rule(vos, scale, short)) for scale in scales]
+    members = [native(vos, size_rule(vos, scale, short)) for scale in scales]
     if flip:
-        found += [combinators.flip(view) for view in found]
-    return found
+        members += [combinators.flip(view) for view in members]
+    return members
 
 
-def _rule(vos, scale, short):
-    def rule(height, width):
+def size_rule(vos: Vos, scale: float, short: int | None) -> Callable[[int, int], tuple[int, int]]:
+    """rule(height, width) -> the size at which a view sees a frame; arguments as for `views`.
+
+    height, width = size_rule(vos, 1.3, short=480)(1080, 1920)
+    """
+
+    def rule(height: float, width: float) -> tuple[int, int]:
         if short is not None:
             ratio = min(1, short / min(height, width), LONG * short / max(height, width))
             height, width = ratio * height, ratio * width
@@ -78,10 +92,13 @@ def _rule(vos, scale, short):
 
 
 def native(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
-    """The network behind frames of the user's size, which it sees resized to `rule(H, W)`."""
+    """The network behind frames of the user's size, which it sees resized to `rule(H, W)`.
 
-    def size(height, width, scale=1.0):
-        return tuple(max(round(side * scale), 1) for side in (height, width))
+    outer = native(vos, vos.size)
+    """
+
+    def size(height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
+        return max(round(height * scale), 1), max(round(width * scale), 1)
 
     return resized(vos, rule)._replace(size=size)
 
@@ -89,37 +106,51 @@ def native(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
 def mirrored(vos: Vos) -> Vos:
     """A network and its mirror image, averaged, in one batch of two.
 
+        both = mirrored(vos)
+
     The same as `ensemble([vos, flip(vos)])` with the same weights for both. On the CPU the two run
     one after the other, as empty memory slots then take no time.
     """
 
-    def both(function):
+    def both(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda arguments: jax.lax.platform_dependent(
             arguments, cpu=lambda own: jax.lax.map(function, own), default=jax.vmap(function)
         )
 
-    def init(params, spec):
+    def init(params: Any, spec: Spec) -> Any:
         one = vos.init(params, spec)
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (2, *leaf.shape)), one)
 
-    def encode(params, frame, rng=None):
+    def encode(params: Any, frame: jax.Array, rng: Any = None) -> Any:
         pair = jnp.stack([frame, frame[:, ::-1]])
         return jax.vmap(lambda image: vos.encode(params, image, rng))(pair)
 
-    def predict(params, state, features, rng=None):
+    def predict(params: Any, state: Any, features: Any, rng: Any = None) -> tuple[jax.Array, Any]:
         logits, aux = both(lambda own: vos.predict(params, *own, rng))((state, features))
         probs = _mirror_second(jax.nn.softmax(logits, 1))
         return as_logits(probs.mean(0)), (aux, probs)
 
-    def commit(params, state, aux, probs, given, when, rng=None):
+    def commit(
+        params: Any,
+        state: Any,
+        aux: Any,
+        probs: jax.Array,
+        given: jax.Array,
+        when: When,
+        rng: Any = None,
+    ) -> Any:
         aux, own_probs = aux
         prompt = prompt_from_probs(probs, given)
         fed = _mirror_second(jax.vmap(lambda own: apply_prompt(own, prompt))(own_probs))
         return both(lambda own: vos.commit(params, *own, given, when, rng))((state, aux, fed))
 
-    return Vos(init, encode, predict, commit, vos.size, vos.slots)
+    def forget(state: Any, release: Release) -> tuple[Any, jax.Array]:
+        state, free = jax.vmap(lambda own: vos.forget(own, release))(state)
+        return state, free.all(0)
+
+    return Vos(init, encode, predict, commit, vos.size, vos.slots, forget)
 
 
-def _mirror_second(pair):
+def _mirror_second(pair: jax.Array) -> jax.Array:
     """[2, ..., W] with the second one mirrored."""
     return jnp.stack([pair[0], pair[1][..., ::-1]])

@@ -7,7 +7,8 @@ import numpy as np
 
 from vosjax.data.types import IGNORE, Clip, Labels
 from vosjax.datasets.decode import Picture
-from vosjax.io.palette import DAVIS, overlay
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS
 
 _GAP = 4  # pixels between frames
 _LINE = 18  # pixels for the words above a row

@@ -24,8 +24,8 @@ from vosjax.eval.engine import EngineOutput
 from vosjax.eval.videos import EvalVideo
 from vosjax.io.files import is_temporary, sweep, write_json
 from vosjax.io.palette import write_label_png
-from vosjax.io.writer import ScoreWriter
-from vosjax.tracking.tracker import scores
+from vosjax.io.scores import ScoreWriter
+from vosjax.tracking.frame import to_scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them
@@ -66,7 +66,7 @@ class Writer:
         video, index = self._video, output.index
         frame = video.frames[index]
         slots = {key: slot for slot, key in enumerate(self._ids, 1) if video.starts[key] <= index}
-        self._scores.write(index, frame, scores(output.verdict, slots).values())
+        self._scores.write(index, frame, to_scores(output.object_stats, slots).values())
         if index not in self._indices:
             return
         self._submit(write_label_png, mask_file(self._folder, video, index), output.labels)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vosjax.eval.videos import EvalVideo
-from vosjax.tracking.step import remembers
+from vosjax.tracking.step import remembered_frames
 
 OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # slots that programs are compiled for
 SLOTS = 10  # of networks that take any number of objects
@@ -46,23 +46,6 @@ def balanced_gap(length: int, *, target: int, low: int = 1, high: int = 20) -> i
     return min(max(round(length / target), low), high)
 
 
-def remembered(length: int, given: Sequence[int], gap: int) -> int:
-    """How many of a video's frames enter the memory, by the rule of `tracking.step.remembers`.
-
-        remembered(10, (0, 6), 4)  # 3: frames 0, 4 and 6
-
-    Args:
-        length: number of frames.
-        given: indices of the frames that give objects; the first of them starts the video.
-        gap: frames from one remembered frame to the next.
-    """
-    count, last = 0, 0
-    for time in range(min(given), length):
-        if remembers(time in given, time, last, gap):
-            count, last = count + 1, time
-    return count
-
-
 def plan(
     video: EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
 ) -> Plan:
@@ -84,7 +67,7 @@ def plan(
     given = tuple(sorted(set(video.starts.values())))
     most = slots or SLOTS
     group = min(next((count for count in OBJECTS if count >= len(video.starts)), most), most)
-    count = remembered(len(video.frames), given, gap)
+    count = remembered_frames(len(video.frames), given, gap)
     capacity = min(1 << (count - 1).bit_length(), limit)
     if len(given) >= capacity and count > len(given):
         capacity = len(given) + 1

@@ -21,7 +21,8 @@ from vosjax.errors import InputError
 from vosjax.eval.folder import results
 from vosjax.eval.protocols import VOID
 from vosjax.eval.videos import EvalVideo, read_frame, read_labels
-from vosjax.io.palette import DAVIS, overlay, read_label_png
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS, read_label_png
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown

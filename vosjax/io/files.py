@@ -103,7 +103,7 @@ def sweep(folder, *, stem: str | None = None):
                 path.unlink(missing_ok=True)
 
 
-def write_bytes(path, data: bytes) -> None:
+def write_bytes(path, data: bytes | memoryview):
     """Writes `data` to `path` atomically; errors as `atomic`."""
     with atomic(path) as temp, open(temp, "wb") as file:
         file.write(data)

@@ -1,8 +1,7 @@
-"""Colours of objects: the DAVIS palette, label maps as palette PNG, and overlays to look at."""
+"""Colours of objects: the DAVIS palette, and label maps as palette PNG."""
 
 import os
-
-import cv2
+import pathlib
 import numpy as np
 from PIL import Image
 
@@ -119,36 +118,9 @@ def _plain(picture: Picture) -> np.ndarray | None:
     return red if is_grey else None
 
 
-def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
-    """The frame with its objects tinted and outlined.
-
-    Args:
-        frame: uint8 [H, W, 3] RGB.
-        labels: unsigned [H, W] object ids, 0 is the background.
-        alpha: strength of the tint, 0..1; the outlines are always opaque.
-        palette: uint8 [K, 3]; ids from K on take their colour modulo K.
-
-    Returns:
-        uint8 [H, W, 3] RGB, a new array.
-    """
-    frame, labels = np.asarray(frame), np.asarray(labels)
-    if labels.shape != frame.shape[:2]:
-        raise ValueError(
-            f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} differ in size"
-        )
-    colours = np.asarray(palette, np.uint8)[labels.astype(np.intp) % len(palette)]
-    object_ = labels > 0
-    tinted = cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0)
-    result = np.where(object_[..., None], tinted, frame)
-    outline = object_ & _outlines(labels, width=1 + max(frame.shape[:2]) // 720)
-    result[outline] = colours[outline]
-    return result
-
-
-def _outlines(labels: np.ndarray, *, width: int) -> np.ndarray:
-    """bool [H, W]: pixels with another label at most `width` pixels away."""
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    labels = labels.astype(np.uint16)  # a type that OpenCV's morphology takes
-    lowest = cv2.erode(labels, cross, iterations=width)
-    highest = cv2.dilate(labels, cross, iterations=width)
-    return lowest != highest
+def masks_done(folder) -> int:
+    """The frames 0..n-1 that have a mask file `%05d.png` in `folder`: returns n."""
+    folder, n = pathlib.Path(folder), 0
+    while (folder / f"{n:05d}.png").exists():
+        n += 1
+    return n

@@ -7,17 +7,17 @@ from vosjax.memory.read import read
 
 
 def split_heads(x: jax.Array, heads: int) -> jax.Array:
-    """[..., C] -> [..., heads, C / heads]."""
+    """Splits the channels into heads: [..., C] -> [..., heads, C / heads]."""
     return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
 
 
 def join_heads(x: jax.Array) -> jax.Array:
-    """[..., heads, C] -> [..., heads * C]."""
+    """Joins the heads' channels: [..., heads, C] -> [..., heads * C]."""
     return x.reshape(*x.shape[:-2], -1)
 
 
 class SelfAttention(nn.Module):
-    """Tokens attend to each other; the position enters queries and keys alone (AOT, 5.1)."""
+    """Tokens attend to each other; positions enter only queries and keys (AOT, section 5.1)."""
 
     heads: int
     features: int = 256

@@ -8,7 +8,9 @@ import numpy as np
 
 
 def branch(predicate, true: Callable[..., Any], false: Callable[..., Any], *operands: Any) -> Any:
-    """`lax.cond`, but of a predicate that is a plain (or NumPy) bool only its side is traced.
+    """`lax.cond` that traces only one side where the predicate is a plain (or NumPy) bool.
+
+        entry = branch(when.annotated, reference, propagated, kept)
 
     A trainer knows which frames are annotated and remembered. Left inside of a conditional, their
     arithmetic is compiled for both sides, and XLA's CPU backend runs it on one thread.

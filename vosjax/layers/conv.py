@@ -1,4 +1,4 @@
-"""Convolutions with the references' symmetric padding, and the depthwise form each platform likes."""
+"""Convolutions padded as the references'; depthwise ones in the form that each platform likes."""
 
 import functools
 
@@ -17,7 +17,10 @@ def conv(
     bias: bool = True,
     name: str | None = None,
 ) -> nn.Conv:
-    """A square convolution padded by dilation * (kernel - 1) / 2 on every side, stride 2 included."""
+    """A square convolution, padded by dilation * (kernel - 1) / 2 on every side at any stride.
+
+    x = conv(64, 3, stride=2, name="stem")(images)
+    """
     pad = dilation * (kernel - 1) // 2
     return nn.Conv(
         features,
@@ -32,12 +35,14 @@ def conv(
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """3x3, stride 2, padded by one with -inf; x [B, H, W, C]."""
+    """3x3 maxima at stride 2, padded by one: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C]."""
     return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
 
 
 def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1) -> jax.Array:
-    """Depthwise convolution of x [B, H, W, C] with kernel [k, k, 1, C], padded symmetrically.
+    """Depthwise convolution, padded symmetrically.
+
+        y = depthwise(x, kernel, dilation=2)      # [B, H, W, C], [k, k, 1, C]
 
     On the CPU it is a sum of k*k shifted products, many times faster there than a grouped
     convolution, with a derivative of its own; other platforms take the convolution.
@@ -89,7 +94,7 @@ def _shifted_forward(x, kernel, stride, dilation):
 
 
 def _shifted_backward(stride, dilation, saved, change):
-    """The transposed sum for x; for the kernel, products summed row by row, out of cache never."""
+    """The transposed sum for x; for the kernel, products that are summed row by row, in cache."""
     x, kernel = saved
     size = kernel.shape[0]
     pad = dilation * (size - 1) // 2

@@ -4,11 +4,13 @@ import jax
 
 
 def drop_path(x: jax.Array, rate: float, rng: jax.Array | None) -> jax.Array:
-    """Leaves out a branch for some samples and divides the others by 1 - rate.
+    """Leaves out a residual branch for some samples and divides the others by 1 - rate.
+
+        x = x + drop_path(branch, 0.1, rng)
 
     Args:
-      x: branch output [B, ...]; one draw for each sample.
-      rate: probability of leaving a sample's branch out, in 0..1 (1 excluded).
+      x: output of the branch, [B, ...]; one draw for each sample.
+      rate: probability of leaving a sample's branch out, 0 <= rate < 1.
       rng: a key, or None in inference, which returns x.
 
     Source: Huang et al., "Deep networks with stochastic depth", in the form of torchvision's

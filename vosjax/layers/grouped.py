@@ -10,7 +10,9 @@ BUNDLE = 4  # groups computed together on the CPU; measured best for 4 to 32 cha
 
 
 def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 1) -> jax.Array:
-    """Convolves x [B, H, W, I] with kernel [k, k, I/groups, O], padded by (k - 1) / 2.
+    """A grouped convolution, padded by (k - 1) / 2.
+
+        y = grouped_conv(x, kernel, groups=32)      # [B, H, W, I], [k, k, I/32, O]
 
     On the CPU the compiler's grouped convolution is slow. There the channels are split into
     bundles of a few groups, each a dense convolution whose kernel is block-diagonal: the extra

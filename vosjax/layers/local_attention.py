@@ -48,7 +48,9 @@ def local_attention(
 ) -> jax.Array:
     """Softmax attention of every place to the window of (2 radius + 1)^2 places around it.
 
-    Logits are q.k / sqrt(C) + bias; places outside of the map take no part.
+        near = local_attention(query, key, value, bias, radius=7)
+
+    Logits are q.k / sqrt(C) + bias; what lies outside of the map takes no part.
 
     Args:
       query: [h, w, heads, C].
@@ -110,8 +112,8 @@ def local_attention(
 class LocalAttention(nn.Module):
     """Short-term attention with relative terms (AOT, 5.3).
 
-    The relative key term is linear in the unscaled query; `offset` turns the relative value term
-    on, which DeAOT leaves out.
+    The relative key term is linear in the unscaled query. `offset` switches on the relative value
+    term, which DeAOT leaves out.
     """
 
     heads: int

@@ -10,17 +10,17 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def imagenet_normalise(frame: jax.Array) -> jax.Array:
-    """RGB in 0..1 -> zero mean and unit deviation over ImageNet; any leading axes, last is 3."""
+    """RGB [..., 3] in 0..1, with ImageNet's mean taken off and divided by its deviation."""
     mean, std = jnp.array(IMAGENET_MEAN, frame.dtype), jnp.array(IMAGENET_STD, frame.dtype)
     return (frame - mean) / std
 
 
 class FrozenBatchNorm(nn.Module):
-    """Batch norm in inference form, always: (x - mean) / sqrt(var + epsilon) * scale + bias.
+    """Batch norm, always in inference form: (x - mean) / sqrt(var + epsilon) * scale + bias.
 
     Attributes:
-      epsilon: of the variance.
-      trains: scale and bias have gradients (STCN, STM); the statistics never do.
+      epsilon: added to the variance.
+      trains: whether scale and bias have gradients (STCN, STM); the statistics never do.
     """
 
     epsilon: float = EPSILON

@@ -1,4 +1,4 @@
-"""What networks with one mask an object share: soft aggregation, the other objects, padding."""
+"""What networks with a mask for each object share: aggregation, the other objects, padding."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,9 @@ STRIDE = 16
 
 
 def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
-    """Soft aggregation: logits [N+1, ...] of independent object probabilities [N, ...].
+    """Soft aggregation of independent object probabilities.
+
+        logits = aggregate(probs, live)      # [N, ...], [N] -> [N+1, ...]
 
     The background is where no object is, every class has its log-odds; a softmax over the result
     gives the odds' shares (STM, Oh et al. 2019, eq. 3). Slots that are not live [N] get -1e10 and
@@ -28,7 +30,7 @@ def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def others(masks: jax.Array) -> jax.Array:
-    """[N, ...]: for every mask the sum of all the others, unclamped."""
+    """For every mask the sum of all the others, unclamped: [N, ...] -> [N, ...]."""
     return masks.sum(0) - masks
 
 
@@ -39,7 +41,7 @@ def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
-    """Zeros around axes `first` and `first + 1` of x, which are rows and columns."""
+    """Pads rows and columns of x, axes `first` and `first + 1`, with zeros to multiples of 16."""
     around = margins(*x.shape[first : first + 2])
     return jnp.pad(x, [(0, 0)] * first + [*around] + [(0, 0)] * (x.ndim - first - 2))
 
@@ -50,16 +52,18 @@ def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
     return maps[..., top : top + height, left : left + width]
 
 
-def place(maps: jax.Array, inner: jax.Array) -> jax.Array:
-    """Padded maps [..., H', W'] with `inner` [..., H, W] where `crop` would take it from."""
+def paste(maps: jax.Array, inner: jax.Array) -> jax.Array:
+    """Padded maps [..., H', W'] with `inner` [..., H, W] in the place that `crop` takes."""
     (top, _), (left, _) = margins(*inner.shape[-2:])
     return maps.at[..., top : top + inner.shape[-2], left : left + inner.shape[-1]].set(inner)
 
 
-def each(
+def map_objects(
     function: Callable[..., Any], live: jax.Array, *arrays: jax.Array, together: bool = False
 ) -> Any:
-    """`function` of every live object's arrays (leading axis N), zeros for the others.
+    """`function` of every live object's arrays, zeros for the others.
+
+        logits = map_objects(decode, live, readouts)      # readouts [N, h, w, D]
 
     One object after the other: the maps of one object at a time are in memory, and slots that
     nobody has given cost nothing. `together` takes them as a batch, for training: a derivative
@@ -67,9 +71,9 @@ def each(
     of convolutions inside of a loop are many times slower than outside of one.
     """
     if together:
-        found = jax.vmap(function)(*arrays)
+        results = jax.vmap(function)(*arrays)
         return jax.tree.map(
-            lambda leaf: jnp.where(live.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0), found
+            lambda leaf: jnp.where(live.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0), results
         )
     shapes = jax.eval_shape(function, *(array[0] for array in arrays))
 

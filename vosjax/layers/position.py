@@ -8,11 +8,13 @@ TEMPERATURE = 10000.0
 
 
 def sine_position(height: int, width: int, *, channels: int = 256) -> jax.Array:
-    """Position embedding [height * width, channels] float32; rows in the first half, columns behind.
+    """Position embedding; rows in the first half of the channels, columns in the second.
+
+        position = sine_position(30, 54)      # float32 [30 * 54, 256]
 
     Along an axis of n places v = 2 pi i / (n - 1 + 1e-6), i from 0; channel j is the sine (even j)
     or cosine (odd j) of v / 10000^(2 floor(j / 2) / (channels / 2)). DETR starts at 1 and divides
-    by n. Computed in numpy while tracing, for it depends on the size alone.
+    by n. It is computed by numpy while tracing, as it depends on the size alone.
     """
     half = channels // 2
     frequency = TEMPERATURE ** (2 * (np.arange(half) // 2) / half)

@@ -14,7 +14,13 @@ DTYPES = ("float32", "bfloat16")
 
 
 def cast(params: Any, dtype: str) -> Any:
-    """Weights (nested dicts of arrays) in a dtype; groups that hold a variance stay float32.
+    """Weights in a dtype; the groups that hold a variance (batch norms) stay float32.
+
+        params = cast(params, "bfloat16")
+
+    Args:
+      params: nested dicts of arrays.
+      dtype: one of DTYPES.
 
     Raises:
       ValueError: another dtype than those of DTYPES.

@@ -24,7 +24,7 @@ def _uniform(fan_in: int):
 
 
 def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array:
-    """x [B, H, W, I] by kernel [k, k, I, O], padded by dilation * (k - 1) / 2 on every side."""
+    """Convolves x [B, H, W, I] with a kernel [k, k, I, O], padded by dilation * (k - 1) / 2."""
     pad = dilation * (kernel.shape[0] - 1) // 2
     return jax.lax.conv_general_dilated(
         x,
@@ -37,7 +37,7 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
 
 
 def upsample(x: jax.Array, factor: int) -> jax.Array:
-    """Bilinear, half-pixel centres; x [B, H, W, C]."""
+    """Bilinear upsampling with half-pixel centres: [B, H, W, C] -> [B, f H, f W, C]."""
     return resize(x, factor * x.shape[1], factor * x.shape[2])
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax.types import Size
+from vosjax.types import Array, Size
 
 
 @functools.lru_cache(maxsize=64)
@@ -85,7 +85,9 @@ _resize.defvjp(_forward, _backward)
 def resize(
     x: jax.Array, height: int, width: int, *, kind: str = "bilinear", align_corners: bool = False
 ) -> jax.Array:
-    """Resizes x [..., H, W, C] to [..., height, width, C].
+    """Resizes maps with channels: [..., H, W, C] -> [..., height, width, C].
+
+        small = resize(frames, 480, 854, kind="cubic")
 
     Args:
       x: float array.
@@ -99,12 +101,12 @@ def resize(
 def resize_maps(
     maps: jax.Array, height: int, width: int, *, align_corners: bool = False
 ) -> jax.Array:
-    """Bilinear resizing of maps [..., H, W] that carry no channels behind."""
+    """Bilinear resizing of maps without channels: [..., H, W] -> [..., height, width]."""
     return resize(maps[..., None], height, width, align_corners=align_corners)[..., 0]
 
 
-def resize_nearest(labels: jax.Array, height: int, width: int) -> jax.Array:
-    """Nearest resizing of labels [..., H, W], source index floor(i * old / new) as in torch."""
+def resize_nearest(labels: Array, height: int, width: int) -> Array:
+    """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch."""
     old_height, old_width = labels.shape[-2:]
 
     def index(old, new):

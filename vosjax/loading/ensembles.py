@@ -89,7 +89,7 @@ def parts(config) -> Parts:
     single = [
         Part(vos, loaded.params, number)
         for number, (loaded, tta) in enumerate(members)
-        for vos in _checked(views.split, loaded.model.vos, tta)
+        for vos in _checked(views.separate_views, loaded.model.vos, tta)
     ]
     return Parts(single, AVERAGES.get(name, combinators.mean))
 

@@ -1,5 +1,11 @@
-"""The memory of every network: a ring bank (`bank`), and its masked (top-k) read (`read`)."""
+"""The memory of every network: a ring bank (`bank`), and its masked (top-k) read (`read`).
 
-from vosjax.memory.bank import Bank, grow, init, write
+affinity   logits of queries with memory elements; KMN's kernel
+softmax    the read of everything, frame by frame, and its derivative
+top_k      the exact search for the largest logits
+read       `read`: one of the two
+"""
 
-__all__ = ["Bank", "grow", "init", "write"]
+from vosjax.memory.bank import Bank, drop, init, unpin, write
+
+__all__ = ["Bank", "drop", "init", "unpin", "write"]

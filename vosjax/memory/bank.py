@@ -1,23 +1,25 @@
 """The memory of every network: a ring bank of fixed capacity over any pytree of entries.
 
-Slots fill from the first one on, so the valid ones are always a prefix. When all are taken, the
-oldest frame that the user did not annotate makes room. A video of any length runs in the same
-bytes; a bank that may still grow is doubled between frames, which changes no figure.
+An entry goes to the first free slot. When none is free, the oldest frame that the user did not
+annotate makes room. A video of any length runs in the same bytes; a bank that may still grow is
+doubled between frames (`compose.enlarge`), which changes no figure.
 """
 
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
 
 class Bank(NamedTuple):
-    """M slots.
+    """A memory of M slots.
 
     data    pytree, every leaf [M, ...]
     valid   [M] bool    the slot holds an entry
     pinned  [M] bool    the entry comes from an annotated frame and is never evicted
-    time    [M] int32   the frame's index
+    time    [M] int32   index of the entry's frame
     """
 
     data: Any
@@ -27,15 +29,24 @@ class Bank(NamedTuple):
 
 
 def init(entry: Any, capacity: int) -> Bank:
-    """An empty bank for entries like `entry` (arrays or shapes with dtypes)."""
+    """An empty bank.
+
+        bank = memory.init({"key": jnp.zeros((P, C)), "value": jnp.zeros((P, D))}, capacity=8)
+
+    Args:
+      entry: a pytree like the entries to come, of arrays or of shapes with dtypes.
+      capacity: the number of slots M.
+    """
     data = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), entry)
     return Bank(
         data, jnp.zeros(capacity, bool), jnp.zeros(capacity, bool), jnp.zeros(capacity, jnp.int32)
     )
 
 
-def write(bank: Bank, entry: Any, *, time, when, pin) -> Bank:
-    """Stores `entry`, where `when` holds, in the first free slot, else over the oldest unpinned one.
+def write(bank: Bank, entry: Any, *, time: ArrayLike, when: ArrayLike, pin: ArrayLike) -> Bank:
+    """Stores an entry in the first free slot, else over the oldest that is not pinned.
+
+        bank = memory.write(bank, entry, time=12, when=remember, pin=annotated)
 
     In a bank full of pinned frames an annotated frame replaces the oldest of them and any other
     frame is not stored; the tracker grows the bank before that happens.
@@ -45,19 +56,19 @@ def write(bank: Bank, entry: Any, *, time, when, pin) -> Bank:
       entry: pytree of arrays shaped like one slot.
       time: int32 scalar, index of the frame.
       when: bool scalar, traced or not; False leaves the bank as it is.
-      pin: bool scalar; True keeps the entry for good.
+      pin: bool scalar; True keeps the entry until it is unpinned.
     """
-    latest = jnp.iinfo(jnp.int32).max
+    latest = np.iinfo(np.int32).max
     age = jnp.where(bank.valid, jnp.where(bank.pinned, latest, bank.time), -1)
     pinned_age = jnp.where(bank.valid, bank.time, -1)
     all_pinned = jnp.all(bank.valid & bank.pinned)
     slot = jnp.where(all_pinned, jnp.argmin(pinned_age), jnp.argmin(age))
     when = jnp.asarray(when) & (~all_pinned | jnp.asarray(pin))
 
-    def put(rows, row):
+    def put(rows: jax.Array, row: ArrayLike) -> jax.Array:
         old = jax.lax.dynamic_index_in_dim(rows, slot, 0, keepdims=False)
-        row = jnp.where(when, jnp.asarray(row, rows.dtype), old)
-        return jax.lax.dynamic_update_index_in_dim(rows, row, slot, 0)
+        new = jnp.where(when, jnp.asarray(row, rows.dtype), old)
+        return jnp.asarray(jax.lax.dynamic_update_index_in_dim(rows, new, slot, 0))
 
     return Bank(
         jax.tree.map(put, bank.data, entry),
@@ -67,17 +78,26 @@ def write(bank: Bank, entry: Any, *, time, when, pin) -> Bank:
     )
 
 
-def grow(bank: Bank, capacity: int) -> Bank:
-    """The same entries in a bank of larger capacity.
+def unpin(bank: Bank, annotated: jax.Array) -> Bank:
+    """Lets go of annotated frames that no longer count: they give way like any other frame.
 
-    Raises:
-      ValueError: the new capacity is smaller than the present one.
+        bank = memory.unpin(bank, jnp.array([0, 40]))      # only frames 0 and 40 stay pinned
+
+    Args:
+      bank: the bank.
+      annotated: [K] int32, the indices of the frames that stay pinned; negative ones name none.
     """
-    present = bank.valid.shape[0]
-    if capacity < present:
-        raise ValueError(
-            f"cannot shrink a bank of {present} slots to {capacity}; ask for at least {present}"
-        )
-    return jax.tree.map(
-        lambda leaf: jnp.pad(leaf, [(0, capacity - present)] + [(0, 0)] * (leaf.ndim - 1)), bank
-    )
+    kept = (bank.time[:, None] == annotated).any(1)
+    return bank._replace(pinned=bank.pinned & kept)
+
+
+def drop(bank: Bank, dropped: jax.Array) -> Bank:
+    """Empties some slots.
+
+        bank = memory.drop(bank, bank.time < 100)
+
+    Args:
+      bank: the bank.
+      dropped: [M] bool, the slots to be emptied; the next entries go there.
+    """
+    return bank._replace(valid=bank.valid & ~dropped, pinned=bank.pinned & ~dropped)

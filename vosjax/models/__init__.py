@@ -9,7 +9,7 @@ from vosjax.types import Model
 
 def families() -> list[str]:
     """The names that `build` takes."""
-    return sorted(found.name for found in pkgutil.iter_modules(__path__) if found.ispkg)
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
 def build(family: str, **settings) -> Model:

@@ -1,10 +1,10 @@
-"""Identification networks (AOT and its heirs) as a `Vos`: all but their stack of blocks.
+"""Identification networks (AOT and its heirs) as a `Vos`: everything but their stack of blocks.
 
 Every object is an identity; one bank embeds all of them into the same tokens, so that a frame is
 propagated once, for all objects together. An annotated (reference) frame is not committed like a
-propagated one: the stack runs again, with the identity embedding and no memory, while a propagated
-frame's identities are only fused into what its prediction left behind. Encoder, projection,
-identity bank, decoder and size rule are AOT's in all families.
+propagated one: the stack runs again, with the identity embedding and without a memory, whereas the
+identities of a propagated frame are only fused into what its prediction left behind. The encoder,
+the projection, the identity bank, the decoder and the size rule are AOT's in all families.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,19 @@ from vosjax.models.aot.decoder import Decoder
 from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, one_hot
 from vosjax.models.aot.size import network_size
 from vosjax.names import Names
-from vosjax.types import UNUSED_LOGIT, Model, Size, Spec, Vos
+from vosjax.types import UNUSED_LOGIT, Model, Release, Size, Spec, Vos
 
 FEATURES = 256
 SLOTS = CHANNELS - 1
 
 
-class Features(NamedTuple):
-    """maps: the encoder's, [h, w, C] each; tokens [P, 256]; size: the frame's."""
+class IdentificationFeatures(NamedTuple):
+    """An encoded frame.
+
+    maps    of the encoder, [h, w, C] each
+    tokens  [P, 256], the deepest map, projected
+    size    of the frame
+    """
 
     maps: FeatureMaps
     tokens: jax.Array
@@ -40,7 +45,12 @@ class Features(NamedTuple):
 
 
 class IdentificationState(NamedTuple):
-    """long: Bank of the family's entries; short: the previous frame's entry; live [N] bool."""
+    """The memory of an identification network.
+
+    long   bank of the family's entries: the remembered frames
+    short  entry of the previous frame
+    live   [N] bool, the slots that hold an object
+    """
 
     long: memory.Bank
     short: Any
@@ -48,12 +58,12 @@ class IdentificationState(NamedTuple):
 
 
 class IdentificationAux(NamedTuple):
-    """What a prediction leaves behind.
+    """What a prediction leaves behind for `commit`.
 
     kept      an entry that is yet to be fused with identities
     outputs   [L, P, C'] of the stack's blocks
-    logits4   [N+1, h4, w4] logits at stride 4, unused slots filled
-    live      [N] bool, the slots that are not filled
+    logits4   [N+1, h4, w4] logits at stride 4; those of unused slots are -1e10
+    live      [N] bool, the slots that are in use
     features  of the frame
     """
 
@@ -61,11 +71,11 @@ class IdentificationAux(NamedTuple):
     outputs: jax.Array
     logits4: jax.Array
     live: jax.Array
-    features: Features
+    features: IdentificationFeatures
 
 
 class IdentificationFamily(NamedTuple):
-    """What a family brings.
+    """What a family brings to `build`.
 
     title       its name, for messages
     stack       module: (tokens [P, 256], grid, identity [P, 256], rng) for a reference frame, or
@@ -90,18 +100,21 @@ class IdentificationFamily(NamedTuple):
 
 
 def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
-    """The stride-16 grid (h, w) of a frame."""
+    """The stride-16 grid (h, w) of a frame of `size` (H, W).
+
+    grid_of((97, 129), aligned=True)      # (7, 9)
+    """
     extra = 1 if aligned else 0
     return tuple((side - extra) // STRIDE + extra for side in size)
 
 
 def linear(params: Any, x: jax.Array) -> jax.Array:
-    """A linear layer over the last axis."""
+    """A linear layer over the last axis, in the dtype of `x`."""
     return x @ params["kernel"].astype(x.dtype) + params["bias"].astype(x.dtype)
 
 
 def fill_unused(logits: jax.Array, live: jax.Array) -> jax.Array:
-    """Logits [N+1, ...] with the slots that are not live at -1e10."""
+    """Logits [N+1, ...] in which the slots that are not live [N] are filled with -1e10."""
     shown = jnp.concatenate([jnp.ones(1, bool), live])
     return jnp.where(shown.reshape(-1, *[1] * (logits.ndim - 1)), logits, UNUSED_LOGIT)
 
@@ -115,16 +128,19 @@ def build(
     max_short_side: int | None,
     mask_unused: bool = True,
 ) -> Model:
-    """The model of a family.
+    """Builds the model of a family.
+
+        model = build(family, backbones.build("resnet:50"), id_norm=True, max_long_side=1040, ...)
 
     Args:
-      family: see above.
+      family: what tells it from the others.
       backbone: the image encoder.
-      id_norm: a LayerNorm behind the identity bank.
-      max_long_side: of the frame as the network sees it, before scaling; None for no limit.
-      max_short_side: likewise.
-      mask_unused: fill the logits of slots that nobody has given; False leaves all of them in the
-        running.
+      id_norm: whether a LayerNorm follows the identity bank.
+      max_long_side: most pixels of the long side that the network sees, before scaling; None for
+        no limit.
+      max_short_side: likewise of the short side.
+      mask_unused: whether the logits of slots that nobody has given are filled; False leaves all
+        slots in the running.
     """
     aligned, stack, root = backbone.aligned, family.stack, family.root
     bank = IdentityBank(aligned, id_norm)
@@ -146,14 +162,14 @@ def build(
             memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool)
         )
 
-    def encode(params, frame, rng=None) -> Features:
+    def encode(params, frame, rng=None) -> IdentificationFeatures:
         images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
         maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
         maps = FeatureMaps(*(x[0] for x in maps))
         tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
-        return Features(maps, tokens, Size(*frame.shape[:2]))
+        return IdentificationFeatures(maps, tokens, Size(*frame.shape[:2]))
 
-    def predict(params, state: IdentificationState, features: Features, rng=None):
+    def predict(params, state: IdentificationState, features: IdentificationFeatures, rng=None):
         outputs, kept = stack.apply(
             {"params": params[root]},
             features.tokens,
@@ -168,16 +184,16 @@ def build(
         return logits, IdentificationAux(kept, outputs, logits4, live, features)
 
     def decoder(outputs):
-        """The decoder of so many blocks' outputs."""
+        """The decoder of that many blocks' outputs."""
         return Decoder(aligned, family.entrances[outputs - 1 if family.scalable else 0])
 
     def decode(params, outputs, features, live):
-        """Logits [N+1, h4, w4] at stride 4 from blocks' outputs, and those of the whole frame."""
+        """Logits at stride 4 [N+1, h4, w4], and those of the whole frame [N+1, H, W]."""
         grid = grid_of(features.size, aligned)
         tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
         maps = FeatureMaps(*(x[None] for x in features.maps))
-        found = decoder(len(outputs)).apply({"params": params["decoder"]}, tokens, maps)
-        raw = found[0, ..., : live.shape[0] + 1].transpose(2, 0, 1)
+        decoded = decoder(len(outputs)).apply({"params": params["decoder"]}, tokens, maps)
+        raw = decoded[0, ..., : live.shape[0] + 1].transpose(2, 0, 1)
         logits = resize_maps(raw, *features.size, align_corners=aligned)
         return fill_unused(raw, live), fill_unused(logits, live)
 
@@ -215,6 +231,30 @@ def build(
         short = jax.tree.map(lambda new, old: jnp.where(holds, new, old), entry, state.short)
         return IdentificationState(long, short, live)
 
+    def forget(
+        state: IdentificationState, release: Release
+    ) -> tuple[IdentificationState, jax.Array]:
+        """Frees identities.
+
+        An identity cannot be taken out of an entry, as all of them are embedded in the same tokens.
+        So it is free when no entry from its object's time is left. To reclaim it, the entries that
+        may go are dropped; those of annotated frames that count stay. What the previous frame's
+        entry shows of it does no harm: the frame that gives the identity to another object is
+        annotated and replaces that entry.
+        """
+        long = memory.unpin(state.long, release.annotated)
+        time = long.time[:, None]
+        holds = long.valid[:, None] & (release.first <= time) & (time <= release.last)
+        stuck = jnp.any(holds & long.pinned[:, None], 0)
+        long = memory.drop(long, jnp.any(holds & release.reclaim & ~stuck, 1))
+        held = jnp.any(holds & long.valid[:, None], 0)
+        live = state.live & release.followed
+        anything = jnp.any(live)
+        long = memory.drop(long, jnp.broadcast_to(~anything, long.valid.shape))
+        short = jax.tree.map(lambda leaf: jnp.where(anything, leaf, 0), state.short)
+        free = ~release.followed & (~held | ~anything)
+        return IdentificationState(long, short, live), free
+
     def size(height, width, scale=1.0):
         return network_size(
             height,
@@ -228,8 +268,8 @@ def build(
     def fresh(rng) -> dict:
         first, second = jax.random.split(rng)
         shapes = jax.eval_shape(_shapes)
-        found = initial.fill(second, {name: shapes[name] for name in shapes if name != "encoder"})
-        return found | {"encoder": initial.encoder(first, shapes["encoder"])}
+        rest = initial.fill(second, {name: shapes[name] for name in shapes if name != "encoder"})
+        return rest | {"encoder": initial.encoder(first, shapes["encoder"])}
 
     def _shapes():
         side = 2 * STRIDE + (1 if aligned else 0)
@@ -253,7 +293,7 @@ def build(
             "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"],
         }
 
-    vos = Vos(init, encode, predict, commit, size, SLOTS)
+    vos = Vos(init, encode, predict, commit, size, SLOTS, forget)
     return Model(
         vos,
         fresh,
@@ -265,7 +305,11 @@ def build(
 
 
 def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:
-    """`Model.param_group`: the encoder's first blocks and what has a running variance are frozen."""
+    """`Model.param_group` of AOT: the encoder's first blocks and all of its batch norms are frozen.
+
+    group = grouping(names, backbone)
+    group("encoder/stem/kernel")      # 'frozen'
+    """
     normed = {
         name.path.rpartition("/")[0]
         for name in names.entries

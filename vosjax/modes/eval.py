@@ -201,7 +201,7 @@ def make_engines(config, network, wanted: dict) -> list[Engine]:
     accelerated = devices[0].platform != "cpu"
     chunk = wanted["chunk"] or (8 if accelerated else 1)
     packing = Packing(wanted["probabilities"], wanted["scale"]) if wanted["probabilities"] else None
-    common = dict(chunk=chunk, cap=config.get("size"), packing=packing)
+    common = dict(chunk=chunk, max_short_side=config.get("size"), packing=packing)
     if wanted["spread"]:
         apart = ensembles.parts(config)
         return [Engine(apart.parts, fuse=apart.fuse, devices=devices, **common)]

@@ -19,14 +19,17 @@ from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
-from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS, masks_done, read_label_png, write_label_png
+from vosjax.io.scores import ScoreWriter
 from vosjax.io.video import Frame, Video, open_video
 from vosjax.io.video.network import without_password
-from vosjax.io.writer import OverlayWriter, ScoreWriter, masks_done
+from vosjax.io.writer import OverlayWriter
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
-from vosjax.tracking.tracker import FrameOutput, Tracker
+from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
 
 SAVE_EVERY = 200

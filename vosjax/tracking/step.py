@@ -1,16 +1,20 @@
 """One frame's way through a network, in one place: encode, predict, lay the prompt, commit.
 
-`step` and `advance` are pure and work under jit, vmap and scan; `Tracker` (tracker.py) is what
-keeps their state for a user who has uint8 frames.
+`step` and `advance` are pure and work under jit, vmap and scan. Validation scans over `advance`;
+the tracker and the evaluation's engine run it inside of `frame`, which owns the way to and from
+the user's resolution. Training alone calls the network's functions itself (`train.step.clip_loss`
+says why), with the same `remembers`.
 """
 
+import itertools
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from vosjax.prompt import apply_prompt
-from vosjax.types import UNUSED_LOGIT, Prompt, Vos, When
+from vosjax.types import UNUSED_LOGIT, Array, Prompt, Scalar, Vos, When
 
 
 class MemoryClock(NamedTuple):
@@ -21,9 +25,9 @@ class MemoryClock(NamedTuple):
     gap   frames from one remembered frame to the next
     """
 
-    time: jax.Array
-    last: jax.Array
-    gap: jax.Array
+    time: Scalar
+    last: Scalar
+    gap: Scalar
 
 
 class StepOutput(NamedTuple):
@@ -41,12 +45,34 @@ class StepOutput(NamedTuple):
     predicted: jax.Array
 
 
-def remembers(annotated, time, last, gap):
-    """Whether a frame goes into the memory; plain numbers or traced ones.
+def remembers(annotated: Any, time: Any, last: Any, gap: Any) -> Any:
+    """Whether a frame goes into the memory.
+
+        remembers(False, time=10, last=5, gap=5)      # True
 
     Every annotated frame does, and restarts the count (the rule of aot-benchmark).
+
+    Args:
+      annotated: whether an object is given in the frame; a bool, plain or traced.
+      time: index of the frame.
+      last: index of the frame that was last remembered.
+      gap: frames from one remembered frame to the next.
     """
     return annotated | (time - last >= gap)
+
+
+def remembered_frames(length: int, annotated: Iterable[int], gap: int) -> int:
+    """How many frames of a video go into the memory, that is for how many `remembers` holds.
+
+        remembered_frames(10, [0, 6], gap=4)      # 3: frames 0, 4 and 6
+
+    Args:
+      length: the frames that are committed; frames before the first annotated one do not count.
+      annotated: indices of the frames in which objects are given.
+      gap: frames from one remembered frame to the next.
+    """
+    starts = sorted({start for start in annotated if start < length})
+    return sum(1 + (end - 1 - start) // gap for start, end in itertools.pairwise([*starts, length]))
 
 
 def step(
@@ -57,16 +83,21 @@ def step(
     prompt: Prompt,
     clock: MemoryClock,
     *,
-    allowed: jax.Array | None = None,
+    allowed: Array | None = None,
     rng: jax.Array | None = None,
 ) -> StepOutput:
-    """Takes a frame [H, W, 3] float32 in 0..1, of the size of the state's Spec, through a network.
+    """Takes a frame through a network.
+
+        state = vos.init(params, spec)
+        clock = MemoryClock(time=jnp.int32(0), last=jnp.int32(0), gap=jnp.int32(5))
+        output = jax.jit(step, static_argnums=0)(vos, params, state, frame, prompt, clock)
+        labels = output.probs.argmax(0)      # and on with output.state, output.clock
 
     Args:
       vos: the network.
       params: its weights.
       state: its state.
-      frame: the frame.
+      frame: [H, W, 3] float32 RGB in 0..1, of the size of the state's Spec.
       prompt: what the user marked in it; nothing where `given` is all False.
       clock: when frames are remembered.
       allowed: [N] bool, slots that may win pixels; None allows all.
@@ -85,14 +116,27 @@ def advance(
     prompt: Prompt,
     clock: MemoryClock,
     *,
-    allowed: jax.Array | None = None,
-    annotated: jax.Array | None = None,
+    allowed: Array | None = None,
+    annotated: Scalar | None = None,
     rng: jax.Array | None = None,
 ) -> StepOutput:
     """`step` for a frame that has been encoded before, for example in a batch with others.
 
-    `annotated` says whether any object is given, where that is known for all videos of a `vmap`
-    (so that branches on it stay branches); None looks it up in the prompt.
+        features = jax.vmap(lambda frame: vos.encode(params, frame))(frames)
+        first = jax.tree.map(lambda leaf: leaf[0], features)
+        output = advance(vos, params, state, first, prompt, clock)
+
+    Args:
+      vos: the network.
+      params: its weights.
+      state: its state.
+      features: of `vos.encode`.
+      prompt: as for `step`.
+      clock: likewise.
+      allowed: likewise.
+      annotated: whether any object is given, where that is known for all videos of a `vmap` (so
+        that branches on it stay branches); None looks it up in the prompt.
+      rng: a key while training.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
     logits, aux = vos.predict(params, state, features, keys[0])
@@ -101,9 +145,10 @@ def advance(
         logits = jnp.where(shown[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
     probs = apply_prompt(predicted, prompt)
-    annotated = jnp.any(prompt.given) if annotated is None else annotated
-    remember = remembers(annotated, clock.time, clock.last, clock.gap)
-    when = When(annotated, remember, clock.time)
+    marked = jnp.any(prompt.given) if annotated is None else annotated
+    remember = remembers(marked, clock.time, clock.last, clock.gap)
+    when = When(marked, remember, clock.time)
     state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])
-    after = MemoryClock(clock.time + 1, jnp.where(remember, clock.time, clock.last), clock.gap)
+    last = jnp.where(remember, clock.time, clock.last)
+    after = MemoryClock(jnp.asarray(clock.time + 1), last, clock.gap)
     return StepOutput(state, after, probs, predicted)

@@ -9,27 +9,30 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.masks import read_masks
+from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Frame, Video, open_video, prefetch
-from vosjax.io.writer import ObjectScore
 from vosjax.loading.pretrained import Loaded, configure, load
-from vosjax.tracking.tracker import FrameOutput, Tracker
+from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.slots import HostArray
+from vosjax.tracking.step import remembered_frames
+from vosjax.tracking.tracker import Tracker
 
 START = 4  # memory frames to begin with where a video's length is unknown
 
 
 class FrameResult(NamedTuple):
-    """One frame.
+    """What `segment` says of a frame.
 
     index    from 0
     name     file stem of a folder's image, else the index in five digits
     labels   uint8 [H, W] of object ids, 0 the background
-    scores   {id: `ObjectScore`} of every object seen so far
+    scores   {id: `ObjectScore`} of every object given so far
     missing  the recording lost this frame; labels and scores are those of the frame before
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
     name: str
-    labels: np.ndarray
+    labels: HostArray
     scores: dict[int, ObjectScore]
     missing: bool = False
 
@@ -38,7 +41,7 @@ def segment(
     video: Any,
     masks: Any,
     *,
-    model: Loaded | str | os.PathLike | None = None,
+    model: Loaded | str | os.PathLike[str] | None = None,
     gap: int | None = None,
     limit: int | None = None,
     top_k: int | None = None,
@@ -95,31 +98,48 @@ def _results(tracker: Tracker, video: Video, masks: dict[int, np.ndarray]) -> It
 
 
 def exact_length(source: Any, video: Video) -> int | None:
-    """The number of frames if it is known for sure; a video file's own word is not enough."""
+    """The number of frames if it is known for sure; a video file's own word is not enough.
+
+    count = exact_length("frames/", open_video("frames/"))
+    """
     is_file = isinstance(source, (str, os.PathLike)) and video.names is None
     return None if is_file else video.count
 
 
 def name_of(video: Video, index: int) -> str:
-    """What a frame is called in tables."""
+    """What a frame is called in tables.
+
+    name_of(video, 12)      # '00012', or the stem of the image
+    """
     return video.names[index] if video.names else f"{index:05d}"
 
 
 def make_tracker(
     model: Loaded,
     video: Video,
-    masks: dict[int, np.ndarray],
+    masks: dict[int, HostArray],
     *,
     gap: int | None = None,
     limit: int | None = None,
     size: int | None = None,
 ) -> Tracker:
-    """A tracker with room for a video's objects and, if its length is known, for its memory."""
+    """A tracker with room for a video's objects and, if its length is known, for its memory.
+
+        tracker = make_tracker(load(), video, masks)
+
+    Args:
+      model: of `load`.
+      video: that is to be followed.
+      masks: {frame index: labels}.
+      gap: as for `segment`.
+      limit: likewise.
+      size: likewise.
+    """
     gap = model.config["gap"] if gap is None else gap
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if video.length is not None:
-        capacity = len(masks) + max(video.length - 1 - min(masks), 0) // gap
+        capacity = max(remembered_frames(video.length, masks, gap), 1)
         capacity = max(capacity, START) if video.count is None else capacity
     return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
 
@@ -127,12 +147,15 @@ def make_tracker(
 def run_tracker(
     tracker: Tracker,
     frames: Iterable[Frame],
-    masks: dict[int, np.ndarray],
+    masks: dict[int, HostArray],
     *,
     pause: Callable[[int], bool] = lambda index: False,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[tuple[int, Frame, FrameOutput]]:
-    """Yields (index, frame, output); frame t+1 is under way while t's result is handed out.
+    """Runs a tracker over frames; frame t+1 is under way while the result of t is handed out.
+
+        for index, frame, (labels, scores) in run_tracker(tracker, video.stream(), masks):
+            show(frame.image, labels)
 
     A frame that the recording lost gets the output of the one before it; the network does not see
     it.
@@ -146,9 +169,12 @@ def run_tracker(
         are not held back, for they need the output of the one before.
       stop: looked at while the source gives nothing; the frames end when it is true.
 
+    Yields:
+      index, frame and `FrameOutput`.
+
     Raises:
-      InputError: whatever reading the frames raises, and a mask for a frame that is lost; after
-        the results of the frames before.
+      InputError, ValueError: what came with a frame, and a mask for a frame that is lost; after
+        the results of the frames before it.
     """
     waiting = before = None
     frames = prefetch(frames, stop=stop)

@@ -1,8 +1,22 @@
 """The exponential moving average of the weights, which is what is validated and shipped."""
 
+from typing import Any
+
 import jax
 
 
-def update(average, params, decay: jax.Array):
-    """average - (1 - decay) * (average - params), leaf by leaf (`schedule.ema_decay`)."""
+def update(average: Any, params: Any, decay: jax.Array) -> Any:
+    """average - (1 - decay) * (average - params), leaf by leaf.
+
+        average = update(average, trainable, scalars.ema_decay)
+
+    This is the form of aot-benchmark. `optax.incremental_update` takes the mean as
+    (1 - decay) * params + decay * average, which rounds otherwise in a quarter of the weights and,
+    for decays near 1, twice as coarsely.
+
+    Args:
+      average: pytree of the averaged weights.
+      params: pytree of the weights.
+      decay: scalar, the share of the old average that is kept (`schedule.ema_decay`).
+    """
     return jax.tree.map(lambda a, p: a - (1 - decay) * (a - p), average, params)

@@ -1,7 +1,7 @@
 """What training minimises: bootstrapped cross-entropy and soft Jaccard, for one frame of one clip.
 
 Only the background and the live slots take part; pixels labelled 255, or with a slot that is not
-live, are ignored. Follows the losses of the AOT reference (half and half) and of STCN (bootstrapped
+live, are ignored. The losses are those of the AOT reference (half and half) and of STCN (the
 cross-entropy alone).
 """
 
@@ -24,7 +24,10 @@ class FrameLoss(NamedTuple):
 
 
 def targets(labels: jax.Array, live: jax.Array) -> jax.Array:
-    """labels [H, W], live [N] bool -> [N+1, H, W] bool, all False at ignored pixels."""
+    """The truth of every class, all False at ignored pixels.
+
+    truth = targets(labels, live)      # [H, W], [N] bool -> [N+1, H, W] bool
+    """
     classes = jnp.concatenate([jnp.ones(1, bool), live])
     slots = jnp.arange(classes.size, dtype=jnp.int32)[:, None, None]
     return (labels.astype(jnp.int32)[None] == slots) & classes[:, None, None]
@@ -36,17 +39,23 @@ def _log_probabilities(logits: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
-    """The mean of the `count` largest of `values`, any shape, none negative; count may be traced.
+    """The mean of the `count` largest of `values`.
 
-    The count-th largest value is found exactly, by bisection over the bits of a float (31 counts
-    in place of a sort); values that tie with it share its gradient.
+        loss = mean_of_largest(pixels, count)
+
+    The count-th largest value is determined exactly, by bisection over the bits of a float (31
+    counts instead of a sort); values that tie with it share its gradient.
+
+    Args:
+      values: of any shape, none negative.
+      count: int32 scalar, traced or not, at least 1.
     """
     fixed = jax.lax.stop_gradient(values)
     bits = jax.lax.bitcast_convert_type(jnp.abs(fixed), jnp.int32)
 
-    def narrow(place, found):
-        trial = found | jnp.left_shift(jnp.int32(1), 30 - place)
-        return jnp.where(jnp.sum(bits >= trial) >= count, trial, found)
+    def narrow(bit, bound):
+        trial = bound | jnp.left_shift(jnp.int32(1), 30 - bit)
+        return jnp.where(jnp.sum(bits >= trial) >= count, trial, bound)
 
     bound = jax.lax.bitcast_convert_type(
         jax.lax.fori_loop(0, 31, narrow, jnp.int32(0)), jnp.float32
@@ -61,6 +70,8 @@ def bootstrapped_cross_entropy(
 ) -> jax.Array:
     """Mean cross-entropy of the `count` hardest pixels; ignored ones count as pixels of loss 0.
 
+        loss = bootstrapped_cross_entropy(logits, labels, live, count)
+
     Args:
       logits: [N+1, H, W] float32, channel 0 the background.
       labels: [H, W] integers, slot 1..N, 0 background, 255 ignored.
@@ -74,6 +85,8 @@ def bootstrapped_cross_entropy(
 
 def soft_jaccard(logits: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
     """1 - I / (union + 1e-6) of the probabilities, averaged over the classes present in the labels.
+
+        loss = soft_jaccard(logits, labels, live)
 
     Shapes as `bootstrapped_cross_entropy`. The background is a class; 0 when no pixel is valid.
     """
@@ -95,9 +108,11 @@ def frame_loss(
     *,
     jaccard_weight: float = 0.5,
 ) -> FrameLoss:
-    """(1 - w) cross-entropy + w soft Jaccard; shapes as `bootstrapped_cross_entropy`.
+    """(1 - w) cross-entropy + w soft Jaccard; w is 0.5 for AOT and 0 for STCN.
 
-    w is 0.5 for AOT; 0 gives STCN's loss.
+        total, cross_entropy, jaccard = frame_loss(logits, labels, live, count)
+
+    Shapes as `bootstrapped_cross_entropy`.
     """
     ce = bootstrapped_cross_entropy(logits, labels, live, count)
     jaccard = soft_jaccard(logits, labels, live)
@@ -105,7 +120,10 @@ def frame_loss(
 
 
 def object_jaccard(prediction: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
-    """[N] region similarity J of label maps [H, W]; 1 where a slot is in neither of them."""
+    """Region similarity J of every slot; 1 where a slot is in neither of the label maps.
+
+    j = object_jaccard(prediction, labels, live)      # [H, W], [H, W], [N] -> [N]
+    """
     valid = labels != IGNORED
     truth = targets(labels, live)[1:]
     mine = targets(prediction, live)[1:] & valid

@@ -10,7 +10,9 @@ import optax
 def build(
     paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float = 5.0, no_decay: str = ""
 ) -> optax.GradientTransformation:
-    """Clipping of the global norm, Adam, weight decay; learning rates are applied by `apply`.
+    """Clipping by the global norm, Adam and weight decay; `apply` brings in the learning rates.
+
+        chain = build({path: weight.ndim for path, weight in trainable.items()}, weight_decay=0.07)
 
     Args:
       paths: {path: ndim} of the weights.
@@ -46,7 +48,9 @@ def apply(
     encoder_rate: jax.Array,
     held: dict,
 ) -> dict:
-    """params - rate * updates, with the encoder's own rate and `held` weights left alone.
+    """params - rate * updates; the encoder has a rate of its own, and `held` weights stay.
+
+        trainable = apply(trainable, updates, groups, rate=2e-4, encoder_rate=2e-5, held={})
 
     Args:
       params: {path: weight}.

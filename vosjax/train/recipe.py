@@ -72,7 +72,7 @@ def chain_of(model: Model, train) -> optax.GradientTransformation:
 def weight_shapes(model: Model) -> dict[str, int]:
     """{path: number of axes} of the trainable weights, without computing any."""
     shapes = jax.eval_shape(model.init_params, jax.random.key(0))
-    trainable, _ = state.split(shapes, model.param_group)
+    trainable, _ = state.split_params(shapes, model.param_group)
     return {path: len(w.shape) for path, w in trainable.items()}
 
 

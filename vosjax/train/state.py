@@ -1,14 +1,16 @@
 """What training carries from step to step, as one pytree of flat {path: array} dicts."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import traverse_util
 
 
 class TrainState(NamedTuple):
-    """The whole of it: the data stream and the random keys follow from the step.
+    """All that a training has to keep: its clips and its random keys follow from the step.
 
     step       int32 scalar, steps done
     trainable  {path: weight} that the optimizer moves
@@ -24,21 +26,36 @@ class TrainState(NamedTuple):
     moments: Any
 
 
-def split(params: dict, group) -> tuple[dict, dict]:
-    """Nested params -> flat (trainable, frozen), by `group(path)` of the `Model`."""
+def split_params(params: dict, group: Callable[[str], str]) -> tuple[dict, dict]:
+    """Nested params as flat dicts of the trainable and of the frozen ones.
+
+        trainable, frozen = split_params(params, model.param_group)
+
+    Args:
+      params: nested dict of arrays.
+      group: `Model.param_group`.
+    """
     flat = traverse_util.flatten_dict(params, sep="/")
     trainable = {path: w for path, w in flat.items() if group(path) != "frozen"}
     return trainable, {path: w for path, w in flat.items() if path not in trainable}
 
 
-def join(trainable: dict, frozen: dict) -> dict:
-    """The nested params that a network takes."""
+def join_params(trainable: dict, frozen: dict) -> dict:
+    """The nested params that a network takes: the inverse of `split_params`.
+
+    params = join_params(state.trainable, state.frozen)
+    """
     return traverse_util.unflatten_dict({**trainable, **frozen}, sep="/")
 
 
-def fresh(params: dict, group, optimizer) -> TrainState:
-    """Step 0 from nested params; arrays are copied, so that a donated state owns its own."""
-    trainable, frozen = split(params, group)
+def fresh(
+    params: dict, group: Callable[[str], str], optimizer: optax.GradientTransformation
+) -> TrainState:
+    """The state before the first step; arrays are copied, so that a donated state owns its own.
+
+    state = fresh(params, model.param_group, optimizer.build(paths))
+    """
+    trainable, frozen = split_params(params, group)
     copied = jax.tree.map(lambda w: jnp.array(w, jnp.float32), trainable)
     return TrainState(
         jnp.zeros((), jnp.int32),
@@ -50,5 +67,8 @@ def fresh(params: dict, group, optimizer) -> TrainState:
 
 
 def averaged(state: TrainState) -> dict:
-    """The nested params with the averaged weights: what is validated and exported."""
-    return join(state.average, state.frozen)
+    """The nested params with the averaged weights: what is validated and exported.
+
+    params = averaged(state)
+    """
+    return join_params(state.average, state.frozen)

@@ -3,6 +3,12 @@
 The frames of all clips are encoded in one batched call. Frame 0 is committed with its truth; each
 later frame is predicted, its loss taken, and it is committed with the truth, with the network's
 own hard labels (no gradient; AOT's second phase) or with its soft probabilities (gradient; STCN).
+
+The frames of a clip are a plain loop over the network's functions, not a scan over
+`tracking.step`, for three reasons. What is committed is the truth or a prediction, never a prompt
+laid over one; the last frame is not committed at all; and every frame is known to be annotated or
+not, remembered or not, while tracing, so that no branch is left: XLA's CPU backend runs what is
+inside of a branch or a scan on one thread, derivatives included.
 """
 
 import functools
@@ -14,13 +20,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.tracking.step import remembered_frames, remembers
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import StepScalars
-from vosjax.types import Model, Spec, When
+from vosjax.types import NEVER, Model, Spec, When
 
 
 class Clips(NamedTuple):
-    """A batch as the pipeline makes it.
+    """A batch of B clips of T frames, as the pipeline makes it.
 
     frames  [B, T, H, W, 3] uint8 RGB
     labels  [B, T, H, W] uint8, slot 1..N, 0 background, 255 ignored
@@ -33,7 +40,16 @@ class Clips(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """What a step tells. Scalars but for `prediction` [B, T, H, W] uint8 (frame 0: the truth)."""
+    """What is noted of a step.
+
+    loss           what was minimised
+    cross_entropy  mean over the later frames
+    jaccard        likewise
+    aux            mean loss of the reference frames
+    j              mean J of the live slots in the later frames
+    gradient       global norm of the gradient
+    prediction     [B, T, H, W] uint8; frame 0 shows the truth
+    """
 
     loss: jax.Array
     cross_entropy: jax.Array
@@ -47,24 +63,25 @@ class Metrics(NamedTuple):
 class StepConfig(NamedTuple):
     """What is fixed when the step is compiled; the fields of a config's `train` of the same names.
 
-    loss_stride takes the loss on every n-th pixel of a row and column: on CPUs the full-resolution
-    loss over 11 channels costs as much as a decoder. `reference` False leaves the reference frame's
-    loss out, for the steps in which it weighs nothing (two compilations, as XLA's CPU backend runs
-    what is inside of a conditional on one thread).
+    memory_gap      frames from one remembered frame to the next
+    feedback        what is remembered of a prediction: its 'hard' labels or 'soft' probabilities
+    loss_stride     the loss is taken on every n-th pixel of a row and column: on CPUs the
+                    full-resolution loss over 11 channels costs as much as a decoder
+    jaccard_weight  share of the soft Jaccard in the loss
+    remat           computes each frame again for its gradient instead of keeping it
+    held            expression of the weights that stand still while own predictions are fed back
+    reference       False leaves the reference frame's loss out, for the steps in which it weighs
+                    nothing (two compilations, as XLA's CPU backend runs what is inside of a
+                    conditional on one thread)
     """
 
-    memory_gap: int = 9999
+    memory_gap: int = NEVER
     feedback: str = "hard"
     loss_stride: int = 1
     jaccard_weight: float = 0.5
     remat: bool = False
     held: str = ""
     reference: bool = True
-
-
-def capacity(frames: int, gap: int) -> int:
-    """Memory frames that a training clip needs: frame 0 and every gap-th of those committed."""
-    return 1 + max(frames - 2, 0) // gap
 
 
 def pixels(clips: Clips, stride: int) -> int:
@@ -82,11 +99,21 @@ def clip_loss(
     model: Model,
     params: dict,
     clips: Clips,
-    knobs: StepScalars,
+    scalars: StepScalars,
     settings: StepConfig,
     rng: jax.Array | None = None,
 ) -> tuple[jax.Array, dict[str, Any]]:
     """aux_weight * loss of frame 0 + mean loss of the later frames, over a batch of clips.
+
+        loss, parts = clip_loss(model, params, clips, scalars, StepConfig())
+
+    Args:
+      model: the network.
+      params: its weights, nested.
+      clips: the batch.
+      scalars: of the step.
+      settings: of the run.
+      rng: key for stochastic depth, or None.
 
     Returns:
       the loss, and a dict of `frames` [T, B] (totals; frame 0 is the auxiliary one, 0 when its
@@ -96,7 +123,8 @@ def clip_loss(
     vos, stride = model.vos, settings.loss_stride
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
-    spec = Spec(height, width, slots, capacity(length, settings.memory_gap))
+    committed = max(length - 1, 1)
+    spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.memory_gap))
     keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
     def key(t, use):
@@ -137,15 +165,15 @@ def clip_loss(
         supervised = depths_of(t, logits, aux)
         labels = clips.labels[:, t, ::stride, ::stride]
         one = functools.partial(losses.frame_loss, jaccard_weight=settings.jaccard_weight)
-        each = [
+        by_depth = [
             jax.vmap(one, (0, 0, 0, None))(
-                x[:, :, ::stride, ::stride], labels, clips.live, knobs.count
+                x[:, :, ::stride, ::stride], labels, clips.live, scalars.count
             )
             for x in supervised
         ]
-        weights = [2.0**i for i in range(len(each))]
+        weights = [2.0**i for i in range(len(by_depth))]
         total = jax.tree.map(
-            lambda *xs: sum(w * x for w, x in zip(weights, xs)) / sum(weights), *each
+            lambda *xs: sum(w * x for w, x in zip(weights, xs)) / sum(weights), *by_depth
         )
         return logits, aux, total
 
@@ -159,7 +187,7 @@ def clip_loss(
     )
     reference = loss_of(0, memory)[2].total if settings.reference else jnp.zeros(batch)
 
-    later, shown = [], [clips.labels[:, 0]]
+    later, shown, last = [], [clips.labels[:, 0]], 0
     for t in range(1, length):
         logits, aux, loss = loss_of(t, memory)
         own = jnp.argmax(jax.lax.stop_gradient(logits), axis=1).astype(jnp.uint8)
@@ -169,14 +197,16 @@ def clip_loss(
             break
         if settings.feedback == "soft":
             fed = jnp.where(
-                knobs.own, jax.nn.softmax(logits, axis=1), _one_hot(clips.labels[:, t], slots + 1)
+                scalars.own, jax.nn.softmax(logits, axis=1), _one_hot(clips.labels[:, t], slots + 1)
             )
         else:
-            fed = _one_hot(jnp.where(knobs.own, own, clips.labels[:, t]), slots + 1)
-        memory = commit(t, memory, aux, fed, annotated=False, remember=t % settings.memory_gap == 0)
+            fed = _one_hot(jnp.where(scalars.own, own, clips.labels[:, t]), slots + 1)
+        remember = remembers(False, t, last, settings.memory_gap)
+        memory = commit(t, memory, aux, fed, annotated=False, remember=remember)
+        last = t if remember else last
 
     means = jax.tree.map(lambda *xs: jnp.mean(jnp.stack(xs)), *later)
-    total = knobs.aux_weight * jnp.mean(reference) + means.total
+    total = scalars.aux_weight * jnp.mean(reference) + means.total
     return total, dict(
         frames=jnp.stack([reference] + [x.total for x in later]),
         cross_entropy=means.cross_entropy,
@@ -201,7 +231,10 @@ def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
 
 
 def held_paths(paths, pattern: str) -> tuple[str, ...]:
-    """The weights that stand still while own predictions are fed back: AOT's identity bank."""
+    """The weights that stand still while own predictions are fed back: AOT's identity bank.
+
+    held_paths(trainable, "identity/bank")
+    """
     return tuple(p for p in paths if pattern and re.search(pattern, p))
 
 
@@ -211,20 +244,29 @@ def train_step(
     settings: StepConfig,
     before: state.TrainState,
     clips: Clips,
-    knobs: StepScalars,
+    scalars: StepScalars,
     rng: jax.Array,
 ) -> tuple[state.TrainState, Metrics]:
     """One update. Pure; jit it with `before` donated (`loop.compile_step`).
 
-    `rng` is the run's key: the step's own is folded in here, so a resumed run draws the same.
+        after, metrics = train_step(model, chain, StepConfig(), before, clips, scalars, rng)
+
+    Args:
+      model: the network.
+      chain: of `optimizer.build`.
+      settings: of the run.
+      before: the state.
+      clips: the batch.
+      scalars: of the step.
+      rng: the run's key; the step is folded into it here, so a resumed run draws the same.
     """
     groups = {path: model.param_group(path) for path in before.trainable}
-    held = {path: knobs.own for path in held_paths(before.trainable, settings.held)}
+    held = {path: scalars.own for path in held_paths(before.trainable, settings.held)}
     key = jax.random.fold_in(rng, before.step)
 
     def loss(trainable):
-        params = state.join(trainable, before.frozen)
-        return clip_loss(model, params, clips, knobs, settings, key)
+        params = state.join_params(trainable, before.frozen)
+        return clip_loss(model, params, clips, scalars, settings, key)
 
     (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)
     grads |= {path: jnp.where(hold, 0.0, grads[path]) for path, hold in held.items()}
@@ -233,15 +275,15 @@ def train_step(
         before.trainable,
         updates,
         groups,
-        rate=knobs.rate,
-        encoder_rate=knobs.encoder_rate,
+        rate=scalars.rate,
+        encoder_rate=scalars.encoder_rate,
         held=held,
     )
     after = state.TrainState(
         before.step + 1,
         trainable,
         before.frozen,
-        ema.update(before.average, trainable, knobs.ema_decay),
+        ema.update(before.average, trainable, scalars.ema_decay),
         moments,
     )
     return after, Metrics(

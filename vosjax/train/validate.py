@@ -1,11 +1,15 @@
-"""Mean J over whole clips on own predictions, with the protocol and nothing else."""
+"""Mean J over whole clips on own predictions: a scan over the one step of all frames."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.tracking.step import MemoryClock, advance, remembered_frames
 from vosjax.train import losses
-from vosjax.types import Model, Spec, When
+from vosjax.types import Model, Prompt, Spec
 
 
 def clip_jaccard(
@@ -18,64 +22,78 @@ def clip_jaccard(
     gap: int,
     memory: int,
 ) -> jax.Array:
-    """[N] J of every slot, averaged over the frames after the first; 0 where a slot is not live.
+    """J of every slot, averaged over the frames after the first.
 
     Args:
       model: the network.
       params: its weights.
       frames: [T, H, W, 3] uint8.
-      labels: [T, H, W] uint8; only frame 0's are shown to the network.
-      live: [N] bool.
+      labels: [T, H, W] uint8 of slots; only frame 0's are shown to the network.
+      live: [N] bool, the slots that hold an object of frame 0.
       gap: every gap-th frame enters the long-term memory.
       memory: its capacity in frames.
+
+    Returns:
+      [N] float32 in 0..1; 0 where a slot is not live.
     """
     vos = model.vos
-    length, height, width = labels.shape
-    slots = live.shape[0]
-    channels = jnp.arange(slots + 1)[:, None, None]
+    _, height, width = labels.shape
 
     # All at once and outside of the scan: what is inside of one runs on one thread of a CPU.
     features = jax.vmap(lambda frame: vos.encode(params, frame.astype(jnp.float32) / 255))(frames)
-    reference, later = (jax.tree.map(lambda x: x[part], features) for part in (0, slice(1, None)))
+    reference = jax.tree.map(lambda leaf: leaf[0], features)
+    later = jax.tree.map(lambda leaf: leaf[1:], features)
 
-    def one_hot(labels):
-        return (labels[None] == channels).astype(jnp.float32)
+    state = vos.init(params, Spec(height, width, live.shape[0], memory))
+    clock = MemoryClock(np.int32(0), np.int32(0), np.int32(gap))
+    marks = Prompt(labels[0].astype(jnp.int32), live)
+    first = advance(
+        vos, params, state, reference, marks, clock, allowed=live, annotated=np.bool_(True)
+    )
+    nothing = Prompt(jnp.zeros_like(marks.labels), jnp.zeros_like(live))
 
-    state = vos.init(params, Spec(height, width, slots, memory))
-    _, aux = vos.predict(params, state, reference)
-    first = When(np.True_, np.True_, np.int32(0))
-    state = vos.commit(params, state, aux, one_hot(labels[0]), live, first)
-
-    def frame(state, given):
-        seen, truth, time = given
-        logits, aux = vos.predict(params, state, seen)
-        mine = jnp.argmax(logits, axis=0).astype(labels.dtype)
-        when = When(np.False_, time % gap == 0, time)
-        state = vos.commit(
-            params, state, aux, jax.nn.softmax(logits, axis=0), jnp.zeros_like(live), when
+    def frame(carry: tuple[Any, MemoryClock], item: tuple[Any, jax.Array]):
+        features, truth = item
+        output = advance(
+            vos, params, carry[0], features, nothing, carry[1], annotated=np.bool_(False)
         )
-        return state, losses.object_jaccard(mine, truth, live)
+        own = jnp.argmax(output.predicted, axis=0).astype(labels.dtype)
+        return (output.state, output.clock), losses.object_jaccard(own, truth, live)
 
-    times = jnp.arange(1, length, dtype=jnp.int32)
-    _, scores = jax.lax.scan(frame, state, (later, labels[1:], times))
+    _, scores = jax.lax.scan(frame, (first.state, first.clock), (later, labels[1:]))
     return jnp.mean(scores, axis=0) * live
 
 
-def compiled(model: Model, *, gap: int):
-    """A jitted (params, frames, labels, live) -> [N] scores; the memory holds every gap-th frame."""
+def compiled(model: Model, *, gap: int) -> Callable[..., jax.Array]:
+    """A jitted (params, frames, labels, live) -> [N] scores, see `clip_jaccard`.
+
+        run = compiled(model, gap=5)
+        scores = run(params, clip["frames"], clip["labels"], clip["live"])
+
+    The memory holds every gap-th frame of the clip.
+    """
 
     @jax.jit
     def run(params, frames, labels, live):
-        memory = 1 + max(frames.shape[0] - 2, 0) // gap
+        committed = max(len(frames) - 1, 1)  # before the last one's prediction
+        memory = remembered_frames(committed, (0,), gap)
         return clip_jaccard(model, params, frames, labels, live, gap=gap, memory=memory)
 
     return run
 
 
-def mean_j(run, params: dict, clips: list[dict]) -> float:
-    """Mean J over all objects of `clips` (dicts of frames, labels, live; one shape: one compile)."""
+def mean_j(run: Callable[..., jax.Array], params: dict, clips: Sequence[dict]) -> float:
+    """Mean J over all objects of some clips.
+
+        mean_j(compiled(model, gap=5), params, clips)
+
+    Args:
+      run: of `compiled`.
+      params: weights.
+      clips: dicts of frames, labels and live; one shape takes one compilation.
+    """
     scores = []
     for clip in clips:
-        each = np.asarray(run(params, clip["frames"], clip["labels"], clip["live"]))
-        scores += list(each[clip["live"]])
+        own = np.asarray(run(params, clip["frames"], clip["labels"], clip["live"]))
+        scores += list(own[clip["live"]])
     return float(np.mean(scores))

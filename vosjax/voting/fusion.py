@@ -1,8 +1,8 @@
 """Key-point voting: points matched between frames carry labels, and weigh an ensemble's networks.
 
-A point of an earlier frame, whose label is decided, is found again in the present one; a network
-whose mask has it in the same object is right there. Few matches say little: then all networks
-weigh the same (arXiv 2206.09585 names the idea and gives no formula).
+A point of an earlier frame, whose label is decided, is matched with one of the present frame; a
+network whose mask puts that point into the same object is right there. Few matches tell little:
+then all networks weigh the same (arXiv 2206.09585 names the idea and gives no formula).
 """
 
 import functools
@@ -43,20 +43,24 @@ class VotingState(NamedTuple):
 def spare_threads():
     """Sees to it that XLA's CPU pool, which starts with the first array, has threads to spare.
 
-    A step's call to the host waits in one of them until its arguments are copied by another
+        spare_threads()      # before anything is computed
+
+    A step's call to the host waits in one thread until another one has copied its arguments
     (jax-ml/jax#24255): with one processor, or as many calls at once as processors, all would wait
-    for ever. Without effect once a pool runs; a value of NPROC that is set stays.
+    for ever. This has no effect once a pool runs, and leaves a value of NPROC that is set.
     """
     os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
 
 
 @functools.lru_cache  # so that programs that use it are the same
 def keypoint_fusion(method: str = "sift") -> Fusion:
-    """Fuses networks by key-point voting; OpenCV is called from inside the compiled step.
+    """Fuses networks by key-point voting; OpenCV is called from inside of the compiled step.
 
-    Looks back to the annotated frames and to 1, 3, 6 and 10 frames ago. As long as nothing is
-    annotated it remembers nothing. The Spec's `capacity` is room for annotated frames. On a CPU, make
-    it before anything is computed, see `spare_threads`.
+        vos = ensemble([first, second, third], fusion=keypoint_fusion())
+
+    It looks back to the annotated frames and to those of 1, 3, 6 and 10 frames ago. As long as
+    nothing is annotated it remembers nothing. The Spec's `capacity` is room for annotated frames.
+    On a CPU, call it before anything is computed, see `spare_threads`.
 
     Args:
       method: 'sift' or 'orb'.
@@ -118,7 +122,20 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         recent = jnp.concatenate([state.recent[1:], weights[None]])
         return VotingState(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
 
-    return Fusion(init, encode, fuse, commit)
+    def forget(state, release):
+        """Points of objects that are followed no more carry no label."""
+        bank = memory.unpin(state.bank, release.annotated)
+        points, labels = bank.data
+        known = jnp.concatenate([jnp.ones(1, bool), release.followed])  # the background is
+        bank = bank._replace(data=(points, jnp.where(known[labels.clip(0)], labels, -1)))
+        members = state.recent.shape[1]
+        return VotingState(
+            bank,
+            jnp.where(release.followed[:, None], state.boxes, 0),
+            jnp.where(release.followed, state.recent, 1 / members),
+        )
+
+    return Fusion(init, encode, fuse, commit, forget)
 
 
 def _ask(method, objects, grey, hints, references, labels, trust):
@@ -131,7 +148,10 @@ def _ask(method, objects, grey, hints, references, labels, trust):
 
 
 def trusts(bank: memory.Bank) -> jax.Array:
-    """Trust [R] in 0..1 in a bank's frames, 0 in those that are not asked, for the next frame."""
+    """How far the next frame trusts those of a bank: [R] in 0..1, 0 in those that are not asked.
+
+    trust = trusts(state.bank)
+    """
     ago = jnp.max(jnp.where(bank.valid, bank.time, -1)) + 1 - bank.time
     fading = jnp.where(jnp.isin(ago, jnp.array(BACK)), FADE ** ago.astype(jnp.float32), 0)
     return jnp.where(bank.valid, jnp.where(bank.pinned, 1.0, fading), 0.0)
@@ -143,9 +163,11 @@ def _pixels(places, size):
 
 
 def carried(places: jax.Array, labels: jax.Array) -> jax.Array:
-    """Labels int32 [K] that points [K, 2] carry, given those of their frame [H, W].
+    """Labels that points carry, given those of their frame.
 
-    -1 of points that stand less than two pixels inside their region, and of those that are none.
+        labels = carried(points.places, labels)      # [K, 2], [H, W] -> int32 [K]
+
+    -1 of points that lie less than two pixels inside of their region, and of spare points.
     """
     x, y = _pixels(places, labels.shape)
     padded = jnp.pad(labels, 1, mode="edge")
@@ -155,7 +177,10 @@ def carried(places: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def boxes(labels: jax.Array, objects: int) -> jax.Array:
-    """Boxes int32 [N, 4] as (x, y, w, h) of the objects in labels [H, W]; zeros of absent ones."""
+    """Boxes of the objects in labels; zeros of absent ones.
+
+    hints = boxes(labels, objects=3)      # [H, W] -> int32 [3, 4], (x, y, w, h)
+    """
     inside = labels == jnp.arange(1, objects + 1)[:, None, None]
     spans = []
     for axis in (1, 2):  # columns, rows
@@ -170,6 +195,8 @@ def boxes(labels: jax.Array, objects: int) -> jax.Array:
 
 def qualities(votes: jax.Array, said: jax.Array) -> jax.Array:
     """How well networks' masks agree with the votes.
+
+        quality = qualities(votes, probs[:, :, y, x].argmax(1))
 
     Args:
       votes: [K, N+1] for each label at every point, of `keypoints.match`.
@@ -187,7 +214,9 @@ def qualities(votes: jax.Array, said: jax.Array) -> jax.Array:
 
 
 def weigh(quality: jax.Array, counts: jax.Array) -> jax.Array:
-    """Weights [M, N] of networks of a quality [M, N], given the matches [N] of each object.
+    """Weights of networks, given their quality and the number of matches of each object.
+
+        weights = weigh(quality, counts)      # [M, N], [N] -> [M, N]
 
     They sum to one for each object, and are equal where nothing matched.
     """
@@ -196,7 +225,10 @@ def weigh(quality: jax.Array, counts: jax.Array) -> jax.Array:
 
 
 def weighted(probs: jax.Array, weights: jax.Array) -> jax.Array:
-    """Probabilities [M, N+1, H, W] with weights [M, N] -> [N+1, H, W]; background by its mean."""
+    """The weighted mean of networks' probabilities; that of the background is not weighted.
+
+    fused = weighted(probs, weights)      # [M, N+1, H, W], [M, N] -> [N+1, H, W]
+    """
     objects = (weights[:, :, None, None] * probs[:, 1:]).sum(0)
     fused = jnp.concatenate([probs[:, 0].mean(0)[None], objects])
     return fused / fused.sum(0)

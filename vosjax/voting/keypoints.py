@@ -1,7 +1,7 @@
 """Key points on the host: found in a frame by OpenCV, matched with those of earlier frames.
 
-Everything has a fixed size, so that it can come from and go into a compiled step (`voting.py`):
-a frame has MOST points, of which those that it lacks stand at (-1, -1).
+Everything has a fixed size, so that it can come from and go into a compiled step (`fusion.py`): a
+frame has MOST points, of which spare ones stand at (-1, -1).
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,9 @@ class Points(NamedTuple):
 
 
 def detect(grey: np.ndarray, boxes: np.ndarray, *, method: str = "sift") -> Points:
-    """The key points of a frame, small objects looked at twice.
+    """The key points of a frame; small objects are looked at twice.
+
+        points = detect(grey, boxes)
 
     Args:
       grey: uint8 [H, W].
@@ -43,15 +45,15 @@ def detect(grey: np.ndarray, boxes: np.ndarray, *, method: str = "sift") -> Poin
       method: of `METHODS`.
     """
     crops = list(_crops(boxes, grey.shape))
-    found = []
+    parts = []
     for x, y, w, h in crops:
         crop = cv2.resize(
             grey[y : y + h, x : x + w], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC
         )
         places, descriptors = _detect(crop, method, MOST // 2 // len(crops))
-        found.append((places / 2 + np.array((x, y), np.float32), descriptors))
-    found.append(_detect(grey, method, MOST - sum(len(places) for places, _ in found)))
-    places, descriptors = (np.concatenate(part) for part in zip(*found))
+        parts.append((places / 2 + np.array((x, y), np.float32), descriptors))
+    parts.append(_detect(grey, method, MOST - sum(len(places) for places, _ in parts)))
+    places, descriptors = (np.concatenate(part) for part in zip(*parts))
     spare = (0, MOST - len(places)), (0, 0)
     return Points(np.pad(places, spare, constant_values=-1), np.pad(descriptors, spare))
 
@@ -89,6 +91,8 @@ def match(
     method: str = "sift",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels carried from earlier frames to a frame's points by mutual nearest neighbours.
+
+        votes, counts = match(points, references, labels, trust, objects=3)
 
     Args:
       points: of the frame.

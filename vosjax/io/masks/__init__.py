@@ -14,6 +14,5 @@ put into ids (`palettes`, `meaning`). What was read is said in sentences (`notes
 """
 
 from vosjax.io.masks.reading import Mask, Masks, read_mask, read_masks
-from vosjax.io.masks.slots import slots, to_ids, to_slots
 
-__all__ = ["Mask", "Masks", "read_mask", "read_masks", "slots", "to_ids", "to_slots"]
+__all__ = ["Mask", "Masks", "read_mask", "read_masks"]

@@ -2,7 +2,7 @@
 
 Yang et al., "Scalable video object segmentation with identification mechanism", arXiv 2203.11442,
 in the form of aot-benchmark's branch `paot`. Layers beyond the depth are neither run nor given a
-memory; the decoder has an entrance for every depth and shares the rest; training supervises all
+memory. The decoder has an entrance for every depth and shares the rest. Training supervises all
 depths with weights 1, 2, 4, ... (`train.step`).
 """
 
@@ -25,16 +25,19 @@ def build(
 ) -> Model:
     """Builds an AOST; its weights are those of all layers, whatever the depth.
 
+        model = build(encoder="resnet:50", depth=2)
+
     Args:
       encoder: see `backbones.build`.
       layers: LSTT blocks that have weights; 3 in all published models.
       depth: how many of them are run, 1 to `layers`; None for all. One compilation each.
-      gate_heads: 8 gates a token, one a head (the authors' code), or 1.
+      gate_heads: gates of a token: 8, one a head (the authors' code), or 1.
       top_k: keep the k largest logits of the long-term read; None keeps all.
       mask_unused: False leaves slots that nobody has given in the running, as the reference's
         engine does; its labels above the number of objects then name nobody.
-      max_long_side: of the frame as the network sees it, before scaling; None for no limit.
-      max_short_side: likewise.
+      max_long_side: most pixels of the long side that the network sees, before scaling; None for
+        no limit.
+      max_short_side: likewise of the short side.
       drop_path: rate of stochastic depth while training.
 
     Raises:

@@ -14,7 +14,7 @@ NORM_GROUPS = 8
 
 
 class ConvNorm(nn.Module):
-    """A convolution with bias and a group norm."""
+    """A convolution with bias, followed by a group norm."""
 
     features: int
     kernel: int
@@ -26,17 +26,17 @@ class ConvNorm(nn.Module):
 
 
 def linear_or_conv(features: int, kernel: int) -> nn.Module:
-    """A 1x1 convolution is a matrix product."""
+    """A convolution named 'conv'; a 1x1 kernel is applied as a matrix product."""
     return nn.Dense(features, name="conv") if kernel == 1 else conv(features, kernel, name="conv")
 
 
 class Decoder(nn.Module):
-    """Tokens [h, w, C'] and the encoder's maps, with a batch axis, to logits [B, h4, w4, 11].
+    """Tokens [B, h, w, C'] and the encoder's maps [B, ...] -> identity logits [B, h4, w4, 11].
 
     Attributes:
       align_corners: of the resizing between strides.
-      entrance: name of the first layer, which alone knows how many tokens C' come in; AOST has
-        one for each depth and shares the rest.
+      entrance: name of the first layer, the only one that knows the channels C' of the tokens; AOST
+        has one for each depth and shares the rest.
     """
 
     align_corners: bool

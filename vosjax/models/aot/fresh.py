@@ -1,4 +1,4 @@
-"""The initial weights of the AOT reference, laid over a tree of shapes."""
+"""The initial weights of the AOT reference, for any tree of shapes."""
 
 import math
 from typing import Any
@@ -32,7 +32,7 @@ def _bank(rng, shape):
 
 
 def fill(rng: Any, shapes: Any) -> dict:
-    """Random weights for a tree of shapes of everything but the encoder.
+    """Random weights of everything but the encoder.
 
     Kernels and relative tables are Xavier-uniform, the identity bank is orthogonal, biases are
     PyTorch's default uniform(+-1/sqrt(fan-in)), norms start at 1 and 0 (aot-benchmark's AOT).
@@ -66,7 +66,12 @@ def fill(rng: Any, shapes: Any) -> dict:
 
 
 def encoder(rng: Any, shapes: Any) -> dict:
-    """Random encoder weights: kernels normal with deviation sqrt(2 / fan-out), norms the identity."""
+    """Random weights of an encoder: kernels normal, He by fan-out; norms the identity.
+
+    Args:
+      rng: a PRNG key.
+      shapes: nested dict of shaped leaves.
+    """
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     keys = jax.random.split(rng, len(leaves))
 

@@ -1,4 +1,4 @@
-"""The identity bank: which slot every pixel belongs to, as one vector a stride-16 token."""
+"""The identity bank: the slots of a patch's pixels, embedded as one vector a stride-16 token."""
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,10 @@ STRIDE = 16
 
 
 def one_hot(probs: jax.Array) -> jax.Array:
-    """The likeliest channel of probs [N+1, H, W] as [H, W, 11] float32."""
+    """The likeliest slot of every pixel, as the identity bank takes it.
+
+    identities = one_hot(probs)      # [N+1, H, W] -> float32 [H, W, 11]
+    """
     return jax.nn.one_hot(jnp.argmax(probs, 0), CHANNELS, dtype=jnp.float32)
 
 
@@ -23,7 +26,7 @@ class IdentityBank(nn.Module):
 
     Attributes:
       aligned: which of the two.
-      normed: a LayerNorm behind (AOTv2 and AOST).
+      normed: whether a LayerNorm follows (AOTv2 and AOST).
       features: C.
     """
 

@@ -23,7 +23,7 @@ NORM_GROUPS = 32  # of the feed-forward
 
 
 class FeedForward(nn.Module):
-    """Linear, GroupNorm over the whole map, GELU (erf), depthwise 5x5, linear."""
+    """Linear, GroupNorm over the whole map, GELU (erf), depthwise 5x5, linear: [P, C] -> [P, C]."""
 
     hidden: int
     features: int
@@ -94,9 +94,21 @@ class Block(nn.Module):
         short: Any = None,
         rng: Any = None,
     ):
-        """Tokens and the pair (key, value): fused with `identity` where that is given, else kept.
+        """Runs the block over tokens x [P, C] of a grid (h, w).
 
-        `long` and `short` are pairs of [M, P, C] and of [P, C]; `valid` [M] says which hold.
+        Args:
+          x: tokens.
+          position: [P, C].
+          grid: (h, w).
+          identity: [P, C] of a reference frame; None for a propagated one.
+          long: keys and values [M, P, C], of a propagated frame.
+          valid: [M] bool, the entries of `long` that hold a frame.
+          short: key and value [P, C] of the previous frame, of a propagated frame.
+          rng: key for stochastic depth, or None.
+
+        Returns:
+          Tokens [P, C]; key and value [P, C], fused with the identities of a reference frame, yet
+          to be fused (`fuse`) of a propagated one.
         """
         first, second = (None, None) if rng is None else jax.random.split(rng)
         attended = self.self_attention(self.norm1(x), position)
@@ -124,10 +136,10 @@ class Block(nn.Module):
 
 
 class LSTT(nn.Module):
-    """A stack of blocks; the copies of their outputs for the decoder are normalised.
+    """A stack of blocks; the copies of their outputs that go to the decoder are normalised.
 
-    The first `depth` blocks alone can be run (AOST), though all have weights; None runs all.
-    Output i has norm i whichever is last.
+    With a `depth`, only that many blocks are run (AOST), though all have weights. Output i has norm
+    i, whichever is the last.
     """
 
     layers: int

@@ -31,23 +31,26 @@ def build(
     max_short_side: int | None = None,
     drop_path: float = 0.1,
 ) -> Model:
-    """Builds an AOT: AOT-T, -S, -B/-L are 1, 2, 3 layers; V2 with `block`.
+    """Builds an AOT; AOT-T, -S and -B/-L have 1, 2 and 3 layers.
+
+        model = build(encoder="resnet:50", layers=3, block="v2")
 
     Args:
       encoder: see `backbones.build`.
       layers: LSTT blocks L.
       block: 'v1' (AOT) or 'v2' (arXiv 2206.09585, eq. 3).
-      id_norm: a LayerNorm behind the identity bank; None: with block V2 only.
-      gate_heads: of block V2: 8 gates a token, one a head (the authors' code), or 1 (the paper).
+      id_norm: whether a LayerNorm follows the identity bank; None: with block V2 only.
+      gate_heads: gates of a token in block V2: 8, one a head (the authors' code), or 1 (the paper).
       top_k: keep the k largest logits of the long-term read; None keeps all.
-      mask_unused: fill the logits of slots that nobody has given; False leaves all of them in the
-        running, as the released AOST engine does.
-      scalable: the decoder takes the outputs of any number of blocks, and training supervises all
-        of these depths (AOST).
-      depth: run the first so many blocks of a scalable network; None for all. The weights are
-        those of all blocks in any case.
-      max_long_side: of the frame as the network sees it, before scaling; None for no limit.
-      max_short_side: likewise.
+      mask_unused: whether the logits of slots that nobody has given are filled; False leaves all
+        slots in the running, as the released AOST engine does.
+      scalable: whether the decoder takes the outputs of any number of blocks, and training
+        supervises all of these depths (AOST).
+      depth: how many blocks of a scalable network are run; None for all. The weights are those of
+        all blocks in any case.
+      max_long_side: most pixels of the long side that the network sees, before scaling; None for
+        no limit.
+      max_short_side: likewise of the short side.
       drop_path: rate of stochastic depth while training.
 
     Raises:

@@ -11,7 +11,7 @@ def _relative(array, heads):
 
 def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Name]:
     """A window attention's relative tables."""
-    found = [
+    entries = [
         Name(
             f"{path}/relative_key",
             f"{key}.relative_emb_k.weight",
@@ -23,21 +23,21 @@ def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Na
             lambda array: array.reshape(heads, -1),
         ),
     ]
-    return found + (
+    return entries + (
         [Name(f"{path}/relative_value", f"{key}.relative_emb_v", same)] if offset else []
     )
 
 
 def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
     """One LSTT block."""
-    found = []
+    entries = []
     for ours, theirs in (
         ("query", "linear_Q"),
         ("key", "linear_K"),
         ("value", "linear_V"),
         ("projection", "projection"),
     ):
-        found += linear(f"{path}/self_attention/{ours}", f"{key}.self_attn.{theirs}")
+        entries += linear(f"{path}/self_attention/{ours}", f"{key}.self_attn.{theirs}")
     pair = (
         {"query_value": "linear_QV", "identity": "linear_ID_KV"}
         if version == "v2"
@@ -50,28 +50,28 @@ def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
         "feed_forward/contract": "linear2",
     }
     for ours, theirs in pair.items():
-        found += linear(f"{path}/{ours}", f"{key}.{theirs}")
+        entries += linear(f"{path}/{ours}", f"{key}.{theirs}")
     for index in (1, 2, 3):
-        found += norm(f"{path}/norm{index}", f"{key}.norm{index}")
-    found += norm(f"{path}/feed_forward/norm", f"{key}.activation.gn")
-    found += conv(f"{path}/feed_forward/depthwise", f"{key}.activation.conv", bias=False)
-    return found + local_attention(
+        entries += norm(f"{path}/norm{index}", f"{key}.norm{index}")
+    entries += norm(f"{path}/feed_forward/norm", f"{key}.activation.gn")
+    entries += conv(f"{path}/feed_forward/depthwise", f"{key}.activation.conv", bias=False)
+    return entries + local_attention(
         f"{path}/short", f"{key}.short_term_attn", heads=heads, offset=True
     )
 
 
 def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -> list[Name]:
-    """The FPN head; `entrances` are the names of its first layers, 'conv_in_0' and so on in AOST."""
-    found = []
+    """The FPN head; `entrances` names its first layers, 'conv_in_0' and so on in AOST."""
+    entries = []
     for entrance in entrances:
         theirs = f"{key}.{entrance.replace('in_', 'in.')}"
-        found += linear(f"{path}/{entrance}/conv", f"{theirs}.conv")
-        found += norm(f"{path}/{entrance}/norm", f"{theirs}.gn")
+        entries += linear(f"{path}/{entrance}/conv", f"{theirs}.conv")
+        entries += norm(f"{path}/{entrance}/norm", f"{theirs}.gn")
     for stride in (16, 8, 4):
-        found += conv(f"{path}/conv{stride}/conv", f"{key}.conv_{stride}x.conv")
-        found += norm(f"{path}/conv{stride}/norm", f"{key}.conv_{stride}x.gn")
-        found += linear(f"{path}/adapter{stride}", f"{key}.adapter_{stride}x")
-    return found + linear(f"{path}/out", f"{key}.conv_out")
+        entries += conv(f"{path}/conv{stride}/conv", f"{key}.conv_{stride}x.conv")
+        entries += norm(f"{path}/conv{stride}/norm", f"{key}.conv_{stride}x.gn")
+        entries += linear(f"{path}/adapter{stride}", f"{key}.adapter_{stride}x")
+    return entries + linear(f"{path}/out", f"{key}.conv_out")
 
 
 def names(
@@ -83,17 +83,18 @@ def names(
     id_norm: bool,
     entrances: tuple[str, ...] = ("conv_in",),
 ) -> Names:
-    """All names of a configuration; `LSTT.mask_token` is a weight that nothing uses.
+    """All names of a configuration.
 
-    A file may also hold what the encoder leaves out of its own files (Swin's index tables).
+    A file may also hold `LSTT.mask_token`, which nothing uses, and what the encoder leaves out of
+    its own files (Swin's index tables).
     """
-    found = list(backbone.names("encoder", "encoder."))
-    found += linear("projector", "encoder_projector")
+    entries = list(backbone.names("encoder", "encoder."))
+    entries += linear("projector", "encoder_projector")
     for i in range(layers):
-        found += block(f"lstt/blocks_{i}", f"LSTT.layers.{i}", version=version, heads=heads)
-        found += norm(f"lstt/norms_{i}", f"LSTT.decoder_norms.{i}")
-    found += decoder("decoder", "decoder", entrances=entrances)
-    found += conv("identity/bank", "patch_wise_id_bank")
-    found += norm("identity/norm", "id_norm") if id_norm else []
+        entries += block(f"lstt/blocks_{i}", f"LSTT.layers.{i}", version=version, heads=heads)
+        entries += norm(f"lstt/norms_{i}", f"LSTT.decoder_norms.{i}")
+    entries += decoder("decoder", "decoder", entrances=entrances)
+    entries += conv("identity/bank", "patch_wise_id_bank")
+    entries += norm("identity/norm", "id_norm") if id_norm else []
     left_out = (rf"encoder\.(?:{rule})" for rule in backbone.ignored)
-    return Names(tuple(found), (r"LSTT\.mask_token", *left_out))
+    return Names(tuple(entries), (r"LSTT\.mask_token", *left_out))

@@ -12,6 +12,8 @@ def network_size(
 ) -> tuple[int, int]:
     """The size at which a network sees a frame.
 
+        network_size(1080, 1920, aligned=True, max_short_side=480)      # (481, 849)
+
     The frame is shrunk until its short side and then its long side keep their limits, multiplied
     by `scale` and truncated to whole pixels; sides that are not of the form 16k + 1 (aligned) or
     16k are rounded to it, halves to the even k, and k is at least 1.
@@ -19,7 +21,7 @@ def network_size(
     Args:
       height: of the frame.
       width: of the frame.
-      scale: of multi-scale testing.
+      scale: a factor of multi-scale testing.
       aligned: 16k + 1 rather than 16k.
       max_short_side: limit before scaling, or None.
       max_long_side: limit before scaling, or None.

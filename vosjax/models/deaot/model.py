@@ -1,9 +1,9 @@
 """DeAOT (Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video Object
 Segmentation", 2022): its stack, its memory, its settings. The rest is `models/identification.py`.
 
-Frames are propagated in two streams; a layer's entry in the memory is {'k' [P, 128], 'v' [P, 1024]},
-where the second half of the values speaks of identities. A kept entry has the first half alone,
-and from the second layer on 'b' [P, 256], of which the second half is made.
+Frames are propagated in two streams. A layer's entry in the memory is {'k' [P, 128], 'v' [P,
+1024]}, in which the second half of the values tells of identities. An entry that is yet to be fused
+has only the first half and, from the second layer on, 'b' [P, 256], of which the second is made.
 """
 
 import jax.numpy as jnp
@@ -28,16 +28,19 @@ def build(
     drop_path: float = 0.1,
     dropout: float = 0.1,
 ) -> Model:
-    """Builds a DeAOT: DeAOT-T, -S, -B/-L are 1, 2, 3 layers.
+    """Builds a DeAOT; DeAOT-T, -S and -B/-L have 1, 2 and 3 layers.
+
+        model = build(encoder="swin:b", layers=3)
 
     Args:
       encoder: see `backbones.build`.
       layers: propagation blocks L.
       top_k: keep the k largest logits of the long-term read; None keeps all.
-      max_long_side: of the frame as the network sees it, before scaling; None for no limit.
-      max_short_side: likewise.
+      max_long_side: most pixels of the long side that the network sees, before scaling; None for
+        no limit.
+      max_short_side: likewise of the short side.
       drop_path: rate of stochastic depth while training.
-      dropout: share of channels dropped behind the depthwise convolutions while training.
+      dropout: share of channels dropped after the depthwise convolutions while training.
 
     Raises:
       ValueError: fewer than one layer, or an unknown encoder.

@@ -19,26 +19,28 @@ def block(path: str, key: str, *, first: bool) -> list[Name]:
         linears["identity_gate"] = "linear_ID_U"
         norms["identity_norm1"] = "id_norm1"
     ours, theirs = f"{path}/self_propagation", f"{key}.self_attn"
-    found = _gated(f"{ours}/out", theirs) + linear(f"{ours}/query_key", f"{theirs}.linear_QK")
+    entries = _gated(f"{ours}/out", theirs) + linear(f"{ours}/query_key", f"{theirs}.linear_QK")
     for i in (1, 2):
-        found += linear(f"{ours}/value{i}", f"{theirs}.linear_V{i}")
-        found += linear(f"{ours}/gate{i}", f"{theirs}.linear_U{i}")
+        entries += linear(f"{ours}/value{i}", f"{theirs}.linear_V{i}")
+        entries += linear(f"{ours}/gate{i}", f"{theirs}.linear_U{i}")
     for name, theirs in linears.items():
-        found += linear(f"{path}/{name}", f"{key}.{theirs}")
+        entries += linear(f"{path}/{name}", f"{key}.{theirs}")
     for name, theirs in norms.items():
-        found += norm(f"{path}/{name}", f"{key}.{theirs}")
+        entries += norm(f"{path}/{name}", f"{key}.{theirs}")
     for term in ("long", "short"):
-        found += _gated(f"{path}/{term}_out", f"{key}.{term}_term_attn")
-    return found + local_attention(f"{path}/short", f"{key}.short_term_attn", heads=1, offset=False)
+        entries += _gated(f"{path}/{term}_out", f"{key}.{term}_term_attn")
+    return entries + local_attention(
+        f"{path}/short", f"{key}.short_term_attn", heads=1, offset=False
+    )
 
 
 def names(backbone: Backbone, *, layers: int) -> Names:
     """All names of a configuration; besides them a file may hold what the encoder leaves out."""
-    found = list(backbone.names("encoder", "encoder."))
-    found += linear("projector", "encoder_projector")
+    entries = list(backbone.names("encoder", "encoder."))
+    entries += linear("projector", "encoder_projector")
     for i in range(layers):
-        found += block(f"propagation/blocks_{i}", f"LSTT.layers.{i}", first=i == 0)
-    found += norm("propagation/norm", "LSTT.decoder_norms.0.gn")
-    found += decoder("decoder", "decoder")
-    found += conv("identity/bank", "patch_wise_id_bank") + norm("identity/norm", "id_norm")
-    return Names(tuple(found), tuple(rf"encoder\.(?:{rule})" for rule in backbone.ignored))
+        entries += block(f"propagation/blocks_{i}", f"LSTT.layers.{i}", first=i == 0)
+    entries += norm("propagation/norm", "LSTT.decoder_norms.0.gn")
+    entries += decoder("decoder", "decoder")
+    entries += conv("identity/bank", "patch_wise_id_bank") + norm("identity/norm", "id_norm")
+    return Names(tuple(entries), tuple(rf"encoder\.(?:{rule})" for rule in backbone.ignored))

@@ -1,9 +1,9 @@
 """The gated propagation module (GPM) of DeAOT: two streams of tokens that share one attention.
 
 Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video Object Segmentation"
-(2022). Tokens are [P, C] of one frame, P = h * w row by row: x carries what a place looks like, y
+(2022). Tokens are [P, C] of one frame, P = h * w row by row: x carries what a patch looks like, y
 which object it belongs to. Attention maps come from x alone; what they carry over is gated and
-passes a depthwise convolution. There is no position embedding and no feed-forward.
+passes a depthwise convolution. There is no position embedding and no feed-forward layer.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ STREAMS = 2
 class Gated(nn.Module):
     """What attention brought [P, D], times a gate, through a depthwise 5x5 and a projection.
 
-    While training whole channels are dropped behind the convolution.
+    While training, whole channels are dropped after the convolution.
     """
 
     features: int
@@ -105,9 +105,9 @@ class Block(nn.Module):
         self.self_propagation = SelfPropagation(self.key_size, self.dropout)
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
-        """The memory entry {'k' [P, key_size], 'v' [P, 4C]} of a kept one, given identities [P, C].
+        """The memory entry {'k' [P, key_size], 'v' [P, 4C]}, given the identity embedding [P, C].
 
-        The second half of 'v' speaks of identities; keys do not change.
+        The second half of 'v' tells of identities; keys do not change.
         """
         source = identity if self.first else jnp.concatenate([kept["b"], identity], -1)
         carried = nn.silu(self.identity_value(source))
@@ -125,9 +125,21 @@ class Block(nn.Module):
         short: Any = None,
         rng: Any = None,
     ):
-        """Both streams [P, C] and the entry: fused with `identity` where that is given, else kept.
+        """Runs the layer over both streams [P, C] of a grid (h, w).
 
-        `long` is {'k', 'v'} of [M, P, ...], `valid` [M] says which hold; `short` of [P, ...].
+        Args:
+          x: tokens of appearance.
+          y: tokens of identity; None in the first layer.
+          grid: (h, w).
+          identity: [P, C] of a reference frame; None for a propagated one.
+          long: {'k', 'v'} of [M, P, ...], of a propagated frame.
+          valid: [M] bool, the entries of `long` that hold a frame.
+          short: {'k', 'v'} of [P, ...], of the previous frame, of a propagated frame.
+          rng: key for stochastic depth and dropout, or None.
+
+        Returns:
+          Both streams; the entry, fused with the identities of a reference frame, yet to be fused
+          (`fuse`) of a propagated one.
         """
         keys = [None] * 5 if rng is None else jax.random.split(rng, 5)
         a = self.norm1(x)
@@ -216,5 +228,5 @@ class Propagation(nn.Module):
         return jnp.stack(outputs), tuple(entries)
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
-        """The memory entries of a propagated frame's kept ones."""
+        """The memory entries of a propagated frame, of those that its prediction left behind."""
         return tuple(block.fuse(entry, identity) for block, entry in zip(self.blocks, kept))

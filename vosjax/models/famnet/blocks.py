@@ -12,17 +12,26 @@ RATES = (1, 6, 12, 18)
 
 
 def warp(x: jax.Array, flow: jax.Array) -> jax.Array:
-    """x [h, w, C] seen through flow [2h, 2w, 2] (rows, columns; pixels of the larger map).
+    """A map seen through a flow, twice as large.
 
-    Place p of the result is x at (p + flow) / 2, bilinear with half-pixel centres, borders
-    repeated: no flow gives the bilinear upsampling by two.
+        warp(x, jnp.zeros((2 * h, 2 * w, 2)))      # bilinear upsampling by two
+
+    Pixel p of the result is x at (p + flow) / 2, bilinear with half-pixel centres and repeated
+    borders.
+
+    Args:
+      x: [h, w, C].
+      flow: [2h, 2w, 2], rows and columns, in pixels of the larger map.
+
+    Returns:
+      [2h, 2w, C].
     """
     rows, cols = flow.shape[:2]
     corners, parts = [], []
     for axis, count in enumerate((rows, cols)):
-        place = jnp.arange(count, dtype=flow.dtype) + 0.5
-        place = place[:, None] if axis == 0 else place[None]
-        at = jnp.clip((place + flow[..., axis]) / 2 - 0.5, 0, count // 2 - 1)
+        centre = jnp.arange(count, dtype=flow.dtype) + 0.5
+        centre = centre[:, None] if axis == 0 else centre[None]
+        at = jnp.clip((centre + flow[..., axis]) / 2 - 0.5, 0, count // 2 - 1)
         low = jnp.clip(jnp.floor(at), 0, max(count // 2 - 2, 0))
         corners.append(low.astype(jnp.int32))
         parts.append((at - low)[..., None])
@@ -75,8 +84,8 @@ class Aspp(nn.Module):
         return tuple(branch.share(value) for branch in self.branches)
 
     def __call__(self, readout: jax.Array, shared) -> jax.Array:
-        found = [nn.relu(branch(readout, part)) for branch, part in zip(self.branches, shared)]
-        return readout + self.join(jnp.concatenate(found, -1))
+        dilated = [nn.relu(branch(readout, part)) for branch, part in zip(self.branches, shared)]
+        return readout + self.join(jnp.concatenate(dilated, -1))
 
 
 class Decoder(nn.Module):

@@ -13,20 +13,26 @@ import jax.numpy as jnp
 from vosjax import backbones
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
-from vosjax.layers.objects import each, others, pad
+from vosjax.layers.objects import map_objects, others, pad
 from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import Conv, random_encoder
 from vosjax.models import matching
 from vosjax.models.famnet.blocks import VALUE, Decoder
 from vosjax.models.famnet.names import STEMS, names
-from vosjax.models.matching import MatchingFamily, Frame
+from vosjax.models.matching import MatchingFamily, MatchingFeatures
 from vosjax.types import Model, Size
 
 KEY = 128
 
 
-class Maps(NamedTuple):
-    """Of a frame, padded, with a batch axis: the query's value [1, h, w, 512] and the rest."""
+class FamnetMaps(NamedTuple):
+    """Maps of a padded frame, with a batch axis of one.
+
+    image  [1, H', W', 3], normalised
+    value  [1, h, w, 512], the query's
+    f8     [1, 2h, 2w, 512]
+    f4     [1, 4h, 4w, 256]
+    """
 
     image: jax.Array
     value: jax.Array
@@ -43,13 +49,15 @@ def build(
     last_frame: bool = True,
     short_side: int | None = 480,
 ) -> Model:
-    """Builds a FAMNet; `align=False, aspp=False, top_k=None` is STM.
+    """Builds a FAMNet, or with all additions switched off an STM.
+
+        stm = build(align=False, aspp=False, top_k=None)
 
     Args:
       align: upsample in the decoder along a learnt flow.
       aspp: atrous spatial pyramid pooling between read and decoder.
-      top_k: keep the k largest affinities of each place; None keeps all, as STM.
-      kernel: deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
+      top_k: keep the k largest affinities of each query; None keeps all, as STM does.
+      kernel: standard deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
       last_frame: the previous frame is always in memory, as in STM.
       short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
@@ -58,36 +66,36 @@ def build(
     key, value = Conv(KEY), Conv(VALUE)
     decoder = Decoder(align, aspp)
 
-    def encode(params, frame) -> Frame:
+    def encode(params, frame) -> MatchingFeatures:
         image = imagenet_normalise(pad(frame)).astype(compute_dtype(params))[None]
         maps = query_encoder.apply({"params": params["query_encoder"]}, image)
         query = key.apply({"params": params["query_key"]}, maps.f16)
-        found = Maps(
-            image, value.apply({"params": params["query_value"]}, maps.f16), maps.f8, maps.f4
-        )
-        return Frame(query.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
+        query_value = value.apply({"params": params["query_value"]}, maps.f16)
+        padded = FamnetMaps(image, query_value, maps.f8, maps.f4)
+        return MatchingFeatures(query.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live, together):
-        maps, weights = frame.maps, {"params": params["decoder"]}
+    def decode(params, features, readout, live, together):
+        maps, weights = features.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.value, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.value.shape[1:])
 
         def probs(x):
             return jax.nn.softmax(decoder.apply(weights, x[None], shared)[0], -1)[..., 1]
 
-        return each(probs, live, readout, together=together)
+        return map_objects(probs, live, readout, together=together)
 
-    def memorise(params, frame, masks, live, together):
+    def memorise(params, features, masks, live, together):
         def pair(*masks):
-            image = frame.maps.image
+            image = features.maps.image
             extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
-            found = memory_encoder.apply({"params": params["memory_encoder"]}, image, extras=extras)
+            encoder = {"params": params["memory_encoder"]}
+            f16 = memory_encoder.apply(encoder, image, extras=extras).f16
             return (
-                key.apply({"params": params["memory_key"]}, found.f16)[0],
-                value.apply({"params": params["memory_value"]}, found.f16)[0],
+                key.apply({"params": params["memory_key"]}, f16)[0],
+                value.apply({"params": params["memory_value"]}, f16)[0],
             )
 
-        pairs = each(pair, live, masks, jnp.clip(others(masks), 0, 1), together=together)
+        pairs = map_objects(pair, live, masks, jnp.clip(others(masks), 0, 1), together=together)
         return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
 
     def shapes(encoder, *args, **kwargs):
@@ -137,7 +145,7 @@ def build(
         family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
     )
     encoders = tuple(
-        (room, backbones.pretrained_encoder("resnet:50"))
-        for room in ("query_encoder", "memory_encoder")
+        (encoder_key, backbones.pretrained_encoder("resnet:50"))
+        for encoder_key in ("query_encoder", "memory_encoder")
     )
     return Model(vos, fresh, names(align=align, aspp=aspp), group, pretrained_encoders=encoders)

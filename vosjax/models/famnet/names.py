@@ -16,20 +16,20 @@ def block(path: str, key: str) -> list[Name]:
 
 def names(*, align: bool, aspp: bool) -> Names:
     """All of them; the normalisation's constants in the file are ImageNet's and left out."""
-    found = []
+    entries = []
     for ours, theirs, stems in (("query", "Q", ()), ("memory", "M", STEMS)):
-        found += resnet.names(
+        entries += resnet.names(
             "50", f"{ours}_encoder", f"Encoder_{theirs}.", stages=STAGES, extra_stems=stems
         )
-        found += conv(f"{ours}_key", f"KV_{theirs}_r4.Key")
-        found += conv(f"{ours}_value", f"KV_{theirs}_r4.Value")
+        entries += conv(f"{ours}_key", f"KV_{theirs}_r4.Key")
+        entries += conv(f"{ours}_value", f"KV_{theirs}_r4.Value")
     for path, key in (
         ("conv16", "convFM"),
         ("skip8", "RF3.convFS"),
         ("skip4", "RF2.convFS"),
         ("pred", "pred2"),
     ):
-        found += conv(f"decoder/{path}", f"Decoder.{key}")
+        entries += conv(f"decoder/{path}", f"Decoder.{key}")
     for path, key in (
         ("block16", "ResMM"),
         ("skip_block8", "RF3.ResFS"),
@@ -37,13 +37,13 @@ def names(*, align: bool, aspp: bool) -> Names:
         ("skip_block4", "RF2.ResFS"),
         ("block4", "RF2.ResMM"),
     ):
-        found += block(f"decoder/{path}", f"Decoder.{key}")
+        entries += block(f"decoder/{path}", f"Decoder.{key}")
     if align:
         for stride in ("8", "4"):
             for layer in ("reduce_coarse", "reduce_fine", "flow"):
-                found += conv(f"decoder/align{stride}/{layer}", f"Decoder.align{stride}.{layer}")
+                entries += conv(f"decoder/align{stride}/{layer}", f"Decoder.align{stride}.{layer}")
     if aspp:
         for index in range(len(RATES)):
-            found += conv(f"decoder/context/branches_{index}", f"Decoder.context.{index}")
-        found += linear("decoder/context/join", "Decoder.context.join")
-    return Names(tuple(found), (r".*\.num_batches_tracked", r"Encoder_[MQ]\.(mean|std)"))
+            entries += conv(f"decoder/context/branches_{index}", f"Decoder.context.{index}")
+        entries += linear("decoder/context/join", "Decoder.context.join")
+    return Names(tuple(entries), (r".*\.num_batches_tracked", r"Encoder_[MQ]\.(mean|std)"))

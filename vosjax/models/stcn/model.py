@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from vosjax import backbones
 from vosjax.backbones.resnet import VARIANTS, ResNet
 from vosjax.layers.norm import imagenet_normalise
-from vosjax.layers.objects import each, others, pad
+from vosjax.layers.objects import map_objects, others, pad
 from vosjax.layers.precision import compute_dtype
 from vosjax.layers.residual import QUIET, Conv, orthogonal, random_encoder
 from vosjax.models import matching
-from vosjax.models.matching import MatchingFamily, Frame
+from vosjax.models.matching import MatchingFamily, MatchingFeatures
 from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
 from vosjax.models.stcn.names import names
 from vosjax.types import Model, Size
@@ -24,8 +24,14 @@ from vosjax.types import Model, Size
 KEY = 64
 
 
-class Maps(NamedTuple):
-    """Of a frame, padded, with a batch axis: the key [1, h, w, 64], the thin features, the rest."""
+class StcnMaps(NamedTuple):
+    """Maps of a padded frame, with a batch axis of one.
+
+    image  [1, H', W', 3], normalised
+    key    [1, h, w, 64]
+    thin   [1, h, w, 512], of which the decoder makes masks
+    f16    [1, h, w, 1024]; f8 and f4 likewise, 512 and 256 channels
+    """
 
     image: jax.Array
     key: jax.Array
@@ -44,17 +50,19 @@ def build(
     kernel: float | None = None,
     short_side: int | None = 480,
 ) -> Model:
-    """Builds an STCN: ResNet-50 key encoder, ResNet-18 value encoder.
+    """Builds an STCN with a ResNet-50 as key encoder and a ResNet-18 as value encoder.
+
+        model = build(top_k=20)
 
     Args:
-      top_k: keep the k largest affinities of each place; 20 in the reference's evaluation, None
+      top_k: keep the k largest affinities of each query; 20 in the reference's evaluation, None
         (all) in its training.
       last_frame: also remember the previous frame, until the next one is (`include_last`).
       cbam: attention in the value encoder's fusion; False for the reference's `no_cbam` models.
-      use_others: the value encoder sees the other objects' masks; False for stage 0, which trains
-        on one object.
-      kernel: deviation of a kernelised read in stride-16 cells (7 in the reference's multi-scale
-        evaluation at 600 pixels), or None.
+      use_others: whether the value encoder sees the other objects' masks; False for stage 0, which
+        trains on one object.
+      kernel: standard deviation of a kernelised read in stride-16 cells (7 in the reference's
+        multi-scale evaluation at 600 pixels), or None.
       short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
     key_encoder = ResNet(VARIANTS["50"], norms_train=True)
@@ -62,36 +70,36 @@ def build(
     key_proj, key_comp = Conv(KEY), Conv(VALUE)
     fuser, decoder = Fuser(cbam), Decoder()
 
-    def encode(params, frame) -> Frame:
+    def encode(params, frame) -> MatchingFeatures:
         image = pad(imagenet_normalise(frame)).astype(compute_dtype(params))[None]
         maps = key_encoder.apply({"params": params["key_encoder"]}, image)
         key = key_proj.apply({"params": params["key_proj"]}, maps.f16)
         thin = key_comp.apply({"params": params["key_comp"]}, maps.f16)
-        found = Maps(image, key, thin, maps.f16, maps.f8, maps.f4)
-        return Frame(key.reshape(-1, 1, KEY), found, Size(*frame.shape[:2]))
+        padded = StcnMaps(image, key, thin, maps.f16, maps.f8, maps.f4)
+        return MatchingFeatures(key.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
-    def decode(params, frame, readout, live, together):
-        maps, weights = frame.maps, {"params": params["decoder"]}
+    def decode(params, features, readout, live, together):
+        maps, weights = features.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.thin, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.thin.shape[1:])
-        logits = each(
+        logits = map_objects(
             lambda x: decoder.apply(weights, x[None], shared)[0], live, readout, together=together
         )
         return jax.nn.sigmoid(logits)
 
-    def memorise(params, frame, masks, live, together):
-        maps, weights = frame.maps, {"params": params["fuser"]}
+    def memorise(params, features, masks, live, together):
+        maps, weights = features.maps, {"params": params["fuser"]}
         shared = fuser.apply(weights, maps.f16, method="share")
 
         def value(*masks):
             planes = jnp.stack(masks, -1).astype(maps.image.dtype)
             images = jnp.concatenate([maps.image, planes[None]], -1)
-            found = value_encoder.apply({"params": params["value_encoder"]}, images)
-            return fuser.apply(weights, found.f16, shared)[0]
+            encoded = value_encoder.apply({"params": params["value_encoder"]}, images)
+            return fuser.apply(weights, encoded.f16, shared)[0]
 
         seen = (masks, others(masks)) if use_others else (masks,)
-        values = each(value, live, *seen, together=together)
-        return frame.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
+        values = map_objects(value, live, *seen, together=together)
+        return features.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
 
     def shapes(encoder, images):
         return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), images)["params"]

@@ -24,30 +24,30 @@ def block(path: str, key: str, *, shortcut: bool) -> list[Name]:
 
 def value_encoder(*, use_others: bool) -> list[Name]:
     """The ResNet-18 that sees the masks."""
-    found = resnet.names("18", "value_encoder", "value_encoder.", bias=True)
+    entries = resnet.names("18", "value_encoder", "value_encoder.", bias=True)
     stem = "value_encoder/conv1/kernel"
     return [
         name._replace(layout=with_others) if use_others and name.path == stem else name
-        for name in found
+        for name in entries
     ]
 
 
 def names(*, cbam: bool, use_others: bool) -> Names:
     """All of them; files of stage 0 fit the later stages' network, see `with_others`."""
-    found = resnet.names("50", "key_encoder", "key_encoder.", stages=("res2", "layer2", "layer3"))
-    found += conv("key_proj", "key_proj.key_proj") + conv("key_comp", "key_comp")
-    found += value_encoder(use_others=use_others)
+    entries = resnet.names("50", "key_encoder", "key_encoder.", stages=("res2", "layer2", "layer3"))
+    entries += conv("key_proj", "key_proj.key_proj") + conv("key_comp", "key_comp")
+    entries += value_encoder(use_others=use_others)
     fuser = "value_encoder.fuser"
-    found += block("fuser/block1", f"{fuser}.block1", shortcut=True)
-    found += block("fuser/block2", f"{fuser}.block2", shortcut=False)
+    entries += block("fuser/block1", f"{fuser}.block1", shortcut=True)
+    entries += block("fuser/block2", f"{fuser}.block2", shortcut=False)
     if cbam:
         gate, spatial = f"{fuser}.attention.ChannelGate.mlp", f"{fuser}.attention.SpatialGate"
-        found += linear("fuser/attention/squeeze", f"{gate}.1")
-        found += linear("fuser/attention/excite", f"{gate}.3")
-        found += conv("fuser/attention/spatial", f"{spatial}.spatial.conv")
-    found += block("decoder/compress", "decoder.compress", shortcut=True)
+        entries += linear("fuser/attention/squeeze", f"{gate}.1")
+        entries += linear("fuser/attention/excite", f"{gate}.3")
+        entries += conv("fuser/attention/spatial", f"{spatial}.spatial.conv")
+    entries += block("decoder/compress", "decoder.compress", shortcut=True)
     for ours, theirs, shortcut in (("8", "up_16_8", True), ("4", "up_8_4", False)):
-        found += conv(f"decoder/skip{ours}", f"decoder.{theirs}.skip_conv")
-        found += block(f"decoder/block{ours}", f"decoder.{theirs}.out_conv", shortcut=shortcut)
-    found += conv("decoder/pred", "decoder.pred")
-    return Names(tuple(found), (r".*\.num_batches_tracked",))
+        entries += conv(f"decoder/skip{ours}", f"decoder.{theirs}.skip_conv")
+        entries += block(f"decoder/block{ours}", f"decoder.{theirs}.out_conv", shortcut=shortcut)
+    entries += conv("decoder/pred", "decoder.pred")
+    return Names(tuple(entries), (r".*\.num_batches_tracked",))

@@ -1,0 +1,33 @@
+"""Overlays: what is tinted and outlined."""
+
+import numpy as np
+import pytest
+
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS
+
+
+def test_overlay_leaves_the_background_and_outlines_objects():
+    frame = np.full((20, 20, 3), 100, np.uint8)
+    labels = np.zeros((20, 20), np.uint8)
+    labels[5:15, 5:15] = 1
+    shown = overlay(frame, labels, alpha=0.5)
+    assert (shown[labels == 0] == 100).all()
+    assert shown[5, 5].tolist() == [128, 0, 0]
+    assert shown[10, 10].tolist() == [114, 50, 50]
+    assert (frame == 100).all()
+
+
+def test_overlay_draws_a_line_between_touching_objects():
+    labels = np.repeat(np.uint8([[1] * 5 + [2] * 5]), 10, axis=0)
+    shown = overlay(np.zeros((10, 10, 3), np.uint8), labels, alpha=0.2)
+    assert shown[5, 4].tolist() == [128, 0, 0] and shown[5, 5].tolist() == [0, 128, 0]
+    assert shown[5, 1].tolist() == [26, 0, 0]
+
+
+def test_overlay_takes_ids_of_any_size():
+    labels = np.full((4, 4), 300, np.uint16)
+    shown = overlay(np.zeros((4, 4, 3), np.uint8), labels, alpha=1)
+    assert shown[0, 0].tolist() == DAVIS[44].tolist()
+    with pytest.raises(ValueError, match="differ in size"):
+        overlay(np.zeros((4, 5, 3), np.uint8), labels)

@@ -1,0 +1,217 @@
+"""The compiled programs of the engine: frames of several videos at once, each function for batches.
+
+What they compile is the tracker's frame (`tracking.frame`), taken apart: frames are encoded many
+at a time, each part of a network follows them on its own device, and labels are made after the
+parts' probabilities are fused.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.compose.groups import groups
+from vosjax.eval.plan import Plan
+from vosjax.layers.resize import resize_maps
+from vosjax.loading.ensembles import Part
+from vosjax.prompt import apply_prompt
+from vosjax.tracking.frame import follow_frame, network_size, to_labels, to_network
+from vosjax.tracking.step import MemoryClock
+from vosjax.types import Prompt, Spec
+
+
+class Packing(NamedTuple):
+    """How probabilities are kept: 8 or 16 bits, at `scale` of the frame's size."""
+
+    bits: int
+    scale: float
+
+
+class PartPrograms(NamedTuple):
+    """The programs of one part. A batch of B videos comes first; states are donated.
+
+    start          (params) -> state
+    encode         (params, frames uint8 [B, T, H, W, 3]) -> features, every leaf [T, B, ...]
+    follow         (params, state, features, number in the chunk, clock) -> `FollowedFrame`, the
+                   probabilities [B, N+1, H, W]
+    follow_marked  the same with a `Prompt` behind, labels [B, H, W] and given [B, N]
+    """
+
+    start: Callable[..., Any]
+    encode: Callable[..., Any]
+    follow: Callable[..., Any]
+    follow_marked: Callable[..., Any]
+
+
+class Programs(NamedTuple):
+    """Everything that a plan needs.
+
+    parts           `PartPrograms` of each part
+    outputs         (list of probabilities [B, N+1, H, W], ids [B, N+1]) -> labels, object stats,
+                    packed probabilities or None
+    outputs_marked  the same with a `Prompt` behind
+    """
+
+    parts: list[PartPrograms]
+    outputs: Callable[..., Any]
+    outputs_marked: Callable[..., Any]
+
+
+def compile_plan(
+    plan: Plan,
+    batch: int,
+    parts: Sequence[Part],
+    devices: Sequence[Any],
+    *,
+    fuse: Callable[[jax.Array], jax.Array],
+    chunk: int,
+    max_short_side: int | None,
+    packing: Packing | None,
+) -> Programs:
+    """Compiles all programs of a plan.
+
+        programs = compile_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...)
+
+    Args:
+      plan: of the videos.
+      batch: how many run side by side.
+      parts: of the network.
+      devices: one for each part.
+      fuse: of the parts' members.
+      chunk: frames that are encoded in one batch.
+      max_short_side: most pixels of the short side that the network sees, or None.
+      packing: of the probabilities that are given back, if any.
+    """
+    programs = [
+        _compile_part(part, plan, batch, chunk, max_short_side, device)
+        for part, device in zip(parts, devices)
+    ]
+    slots, first = plan.slots * plan.groups, jax.sharding.SingleDeviceSharding(devices[0])
+    shape = (batch, slots + 1, *plan.size)
+    probs = [jax.ShapeDtypeStruct(shape, jnp.float32, sharding=first)] * len(parts)
+    ids = jax.ShapeDtypeStruct((batch, slots + 1), jnp.uint8)
+    outputs = functools.partial(to_outputs, tuple(part.member for part in parts), fuse, packing)
+    return Programs(
+        programs,
+        jax.jit(outputs).lower(probs, ids).compile(),
+        jax.jit(outputs).lower(probs, ids, _prompt_shapes(plan, batch)).compile(),
+    )
+
+
+def _compile_part(
+    part: Part, plan: Plan, batch: int, chunk: int, max_short_side: int | None, device: Any
+) -> PartPrograms:
+    vos = groups(part.vos._replace(slots=plan.slots), plan.groups)
+    spec = Spec(
+        *network_size(vos, plan.size, max_short_side), plan.slots * plan.groups, plan.capacity
+    )
+    here = jax.sharding.SingleDeviceSharding(device)
+
+    def placed(shapes):
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), shapes
+        )
+
+    def start(params):
+        one = vos.init(params, spec)
+        return jax.tree.map(lambda leaf: jnp.zeros((batch, *leaf.shape), leaf.dtype) + leaf, one)
+
+    def encode(params, frames):
+        encode_frame = functools.partial(vos.encode, params)
+        features = jax.vmap(jax.vmap(encode_frame))(to_network(frames, spec))
+        return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), features)
+
+    def follow(params, state, features, number, clock, prompt=None):
+        def one(state, features, prompt):
+            marked = jnp.asarray(prompt is not None)  # of all videos: a branch stays a branch
+            if prompt is None:
+                prompt = Prompt(jnp.zeros(plan.size, jnp.int32), jnp.zeros(spec.objects, bool))
+            return follow_frame(
+                vos,
+                params,
+                state,
+                features,
+                prompt,
+                clock,
+                spec=spec,
+                size=plan.size,
+                annotated=marked,
+            )
+
+        return jax.vmap(one)(state, jax.tree.map(lambda leaf: leaf[number], features), prompt)
+
+    params = placed(part.params)
+    frames = placed(jax.ShapeDtypeStruct((batch, chunk, *plan.size, 3), jnp.uint8))
+    started = jax.jit(start).lower(params).compile()
+    encoded = jax.jit(encode).lower(params, frames).compile()
+    state = placed(jax.eval_shape(start, params))
+    features = placed(jax.eval_shape(encode, params, frames))
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    common = params, state, features, number, MemoryClock(number, number, number)
+    followed = jax.jit(follow, donate_argnums=1)
+    return PartPrograms(
+        started,
+        encoded,
+        followed.lower(*common).compile(),
+        followed.lower(*common, _prompt_shapes(plan, batch)).compile(),
+    )
+
+
+def _prompt_shapes(plan: Plan, batch: int) -> Prompt:
+    return Prompt(
+        jax.ShapeDtypeStruct((batch, *plan.size), jnp.int32),
+        jax.ShapeDtypeStruct((batch, plan.slots * plan.groups), jnp.bool_),
+    )
+
+
+def to_outputs(
+    members: Sequence[int],
+    fuse: Callable[[jax.Array], jax.Array],
+    packing: Packing | None,
+    probs: Sequence[jax.Array],
+    ids: jax.Array,
+    prompt: Prompt | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """What is said of a frame of B videos, given the probabilities of all parts.
+
+        labels, object_stats, packed = to_outputs((0, 0, 1), mean, None, probs, ids)
+
+    Args:
+      members: the number of the member that each part is a view of; views are averaged first.
+      fuse: [members, N+1, H, W] -> [N+1, H, W].
+      packing: how probabilities are given back, or None.
+      probs: [B, N+1, H, W] of each part.
+      ids: uint8 [B, N+1].
+      prompt: what was marked, labels [B, H, W] and given [B, N], or None.
+
+    Returns:
+      labels uint8 [B, H, W] and object stats [B, N, 3] as of `to_labels`; [B, N, h, w] of `pack`,
+      or None.
+    """
+    views = [
+        [mine for member, mine in zip(members, probs) if member == number]
+        for number in sorted(set(members))
+    ]
+    means = jnp.stack([sum(own) / len(own) for own in views], 1)
+
+    def one(means, ids, prompt):
+        fused = means[0] if len(views) == 1 else fuse(means)
+        if prompt is not None:
+            fused = apply_prompt(fused, prompt)
+        packed = None if packing is None else pack(fused, packing)
+        return *to_labels(fused, ids), packed
+
+    return jax.vmap(one)(means, ids, prompt)
+
+
+def pack(probs: jax.Array, packing: Packing) -> jax.Array:
+    """The objects of probabilities, smaller and in whole numbers.
+
+    packed = pack(probs, Packing(bits=8, scale=0.5))      # [N+1, H, W] -> uint8 [N, H/2, W/2]
+    """
+    height, width = (max(round(side * packing.scale), 1) for side in probs.shape[1:])
+    small = resize_maps(probs[1:], height, width)
+    kind = {8: jnp.uint8, 16: jnp.uint16}[packing.bits]
+    return jnp.round(small * (2**packing.bits - 1)).astype(kind)

@@ -1,0 +1,229 @@
+"""The read of everything: an online softmax over the memory's frames, and its derivative.
+
+Frames are folded in one after the other, so that no more than one frame's logits exist at a time
+(on CPUs those of one head). Of every query three things are carried along:
+
+    peak    the largest logit so far
+    mass    sum of exp(logit - peak)
+    total   sum of exp(logit - peak) * value
+
+A frame with a higher peak makes all that came before fade by exp(old peak - new peak); at the end
+the mean is total / mass (Milakov and Gimelshein 2018; Dao et al. 2022, "FlashAttention"). Slots
+that hold no frame are skipped. The derivative computes the weights anew from peak + log(mass), the
+softmax's normaliser, instead of keeping them.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, frame_affinity, log_kernel
+
+TOGETHER = 2**20  # logits of all heads up to which CPUs, too, treat heads at once
+
+FrameValues = Callable[[jax.Array], jax.Array]  # number of a memory frame -> its values [P, D]
+
+
+def softmax_read(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    *,
+    metric: str = "dot",
+    kernel: Kernel | None = None,
+    best: jax.Array | None = None,
+) -> jax.Array:
+    """`read` without top-k, with as many softmaxes as `valid` has columns.
+
+        result = softmax_read(query, key, value, valid[:, None])      # one softmax for all heads
+
+    Args:
+      query: [Q, softmaxes or 1, C].
+      key: [M, P, softmaxes or 1, C].
+      value: [M, P, heads, D].
+      valid: [M, softmaxes] bool; softmaxes is 1 or the number of heads.
+      metric: as for `affinity`.
+      kernel: added to the logits, or None.
+      best: of `best_queries`, where there is a kernel.
+
+    Returns:
+      [Q, heads, D] in the dtype of `value`; zeros where no slot is valid. It can be differentiated
+      in query, key and value where there is no kernel.
+    """
+    softmaxes = valid.shape[1]
+    frames, places = key.shape[:2]
+
+    def per_softmax(x: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(x, (*x.shape[:-2], softmaxes, x.shape[-1]))
+
+    query = per_softmax(query).swapaxes(0, 1)
+    key = per_softmax(key).transpose(2, 0, 3, 1)  # as `frame_affinity` wants them
+    rows = value.reshape(frames, places, -1)
+    if kernel is None:
+        result = _means(query, key, rows, valid.T, metric)
+    else:
+        assert best is not None
+        best = jnp.broadcast_to(best.swapaxes(0, 1), (softmaxes, frames, places))
+        result, _ = _fold(query, key, rows, valid.T, metric, kernel, best)
+    return result.swapaxes(0, 1).reshape(query.shape[1], *value.shape[2:]).astype(value.dtype)
+
+
+def _of_every_softmax(
+    function: Callable[[Any, FrameValues], Any], arrays: tuple[Any, ...], value: jax.Array
+) -> Any:
+    """`function(own arrays, values of a frame)` of every softmax, stacked.
+
+    CPUs take one softmax after the other where there is much to do, so that the logits stay in
+    their caches, and never lay `value` [M, P, softmaxes * D] out anew: it may be larger than all
+    else. `arrays` begin with query [softmaxes, Q, C] and key [softmaxes, M, C, P].
+    """
+    query, key = arrays[:2]
+    softmaxes = query.shape[0]
+    frames, places, depth = value.shape[0], value.shape[1], value.shape[2] // softmaxes
+
+    def in_turn(arrays: tuple[Any, ...], value: jax.Array) -> Any:
+        def one(item: tuple[jax.Array, Any]) -> Any:
+            index, own = item
+
+            def values(frame: jax.Array) -> jax.Array:
+                start = (frame, 0, index * depth)
+                return jax.lax.dynamic_slice(value, start, (1, places, depth))[0]
+
+            return function(own, values)
+
+        return jax.lax.map(one, (jnp.arange(softmaxes), arrays))
+
+    def together(arrays: tuple[Any, ...], value: jax.Array) -> Any:
+        value = value.reshape(frames, places, softmaxes, depth)
+        return jax.vmap(lambda own, value: function(own, lambda frame: value[frame]), (0, 2))(
+            arrays, value
+        )
+
+    if softmaxes * query.shape[1] * key.shape[-1] <= TOGETHER:
+        return together(arrays, value)
+    return jax.lax.platform_dependent(arrays, value, cpu=in_turn, default=together)
+
+
+def _fold(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    metric: str,
+    kernel: Kernel | None = None,
+    best: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """The online softmax of every query.
+
+    Args:
+      query: [softmaxes, Q, C].
+      key: [softmaxes, M, C, P].
+      value: [M, P, softmaxes * D].
+      valid: [softmaxes, M].
+      metric: as for `affinity`.
+      kernel: added to the logits, or None.
+      best: [softmaxes, M, P], with a kernel.
+
+    Returns:
+      The means [softmaxes, Q, D], and the logs of the normalisers [softmaxes, Q].
+    """
+    filled = jnp.any(valid, 0)  # by any softmax: a branch, also where softmaxes are batched
+    depth = value.shape[2] // query.shape[0]
+
+    def one(arrays: Any, values: FrameValues) -> tuple[jax.Array, jax.Array]:
+        query, key, valid, best = arrays
+
+        def attend(carry: Any, slot: Any) -> Any:
+            number, key, valid, best = slot
+            peak, mass, total = carry
+            logits = frame_affinity(query, key, metric)
+            if kernel is not None:
+                logits = logits + log_kernel(jnp.arange(query.shape[0]), best, kernel)
+            # Subtracting infinity weighs another softmax's frame with zero, without masking logits.
+            new_peak = jnp.where(valid, jnp.maximum(peak, logits.max(-1)), peak)
+            weights = jnp.exp(logits - jnp.where(valid, new_peak, jnp.inf)[:, None])
+            fade = jnp.exp(peak - new_peak)
+            part = jnp.matmul(
+                weights.astype(value.dtype), values(number), preferred_element_type=jnp.float32
+            )
+            return new_peak, mass * fade + weights.sum(-1), total * fade[:, None] + part
+
+        def fold(carry: Any, slot: Any) -> tuple[Any, None]:
+            filled, *slot = slot
+            return jax.lax.cond(filled, attend, lambda carry, slot: carry, carry, slot), None
+
+        places = query.shape[0]
+        start = (
+            jnp.full(places, EMPTY_LOGIT, jnp.float32),
+            jnp.zeros(places, jnp.float32),
+            jnp.zeros((places, depth), jnp.float32),
+        )
+        slots = (filled, jnp.arange(filled.size), key, valid, best)
+        (peak, mass, total), _ = jax.lax.scan(fold, start, slots)
+        mass = jnp.where(mass > 0, mass, 1)
+        return total / mass[:, None], peak + jnp.log(mass)
+
+    means, normalisers = _of_every_softmax(one, (query, key, valid, best), value)
+    return means, normalisers
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _means(
+    query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, metric: str
+) -> jax.Array:
+    """The means of `_fold`, whose derivative recomputes the weights instead of keeping them."""
+    return _fold(query, key, value, valid, metric)[0]
+
+
+def _means_forward(
+    query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, metric: str
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    means, normalisers = _fold(query, key, value, valid, metric)
+    return means, (query, key, value, valid, means, normalisers)
+
+
+def _means_backward(
+    metric: str, saved: tuple[jax.Array, ...], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, None]:
+    """With weights w and means m of the values v, a logit's derivative is w (g.v - g.m)."""
+    query, key, value, valid, means, normalisers = saved
+    filled = jnp.any(valid, 0)
+
+    def one(arrays: Any, values: FrameValues) -> Any:
+        query, key, valid, means, normalisers, cotangent = arrays
+        along_mean = jnp.sum(cotangent * means, -1, keepdims=True)
+
+        def unfold(to_query: jax.Array, slot: Any) -> Any:
+            filled, number, key, valid = slot
+
+            def attend() -> Any:
+                logits, pull = jax.vjp(lambda q, k: frame_affinity(q, k, metric), query, key)
+                weights = jnp.exp(logits - jnp.where(valid, normalisers, jnp.inf)[:, None])
+                more, to_key = pull(weights * (cotangent @ values(number).T - along_mean))
+                return to_query + more, to_key, (weights.T @ cotangent).astype(value.dtype)
+
+            def skip() -> Any:
+                return (
+                    to_query,
+                    jnp.zeros_like(key),
+                    jnp.zeros((key.shape[1], cotangent.shape[1]), value.dtype),
+                )
+
+            to_query, *to_memory = jax.lax.cond(filled, attend, skip)
+            return to_query, to_memory
+
+        slots = (filled, jnp.arange(filled.size), key, valid)
+        to_query, (to_key, to_value) = jax.lax.scan(unfold, jnp.zeros_like(query), slots)
+        return to_query, to_key, to_value
+
+    to_query, to_key, to_value = _of_every_softmax(
+        one, (query, key, valid, means, normalisers, cotangent), value
+    )
+    return to_query, to_key, to_value.transpose(1, 2, 0, 3).reshape(value.shape), None
+
+
+_means.defvjp(_means_forward, _means_backward)

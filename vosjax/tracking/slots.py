@@ -1,0 +1,209 @@
+"""The tracker's books, on the host: which object is in which slot, and what the memory holds.
+
+A slot's number n, from 1 on, is its channel in the network's probabilities; `ids[n]` is the user's
+id of the object in it, 0 where it holds none. Slot 0 is the background.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from vosjax.types import NEVER, Release
+
+IDS = 256  # the user's ids are 0, the background, to 255
+
+HostArray = np.ndarray[Any, Any]
+
+
+def checked_labels(labels: HostArray, size: tuple[int, int]) -> HostArray:
+    """The labels of a frame of this size, as uint8 [H, W].
+
+        labels = checked_labels(mask, (480, 854))
+
+    Args:
+      labels: integers [H, W] of ids 1..255, 0 where nothing is said.
+      size: (H, W).
+
+    Raises:
+      ValueError: another type or shape, no object, or ids out of range.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iub" or labels.shape != size:
+        raise ValueError(
+            f"labels were given as {labels.dtype} {list(labels.shape)}; integers {list(size)}, as "
+            "the frame, are expected"
+        )
+    if not labels.any() or labels.min() < 0 or labels.max() >= IDS:
+        raise ValueError(
+            f"labels hold ids {labels.min()} to {labels.max()}; at least one object is expected, "
+            f"and ids up to {IDS - 1}"
+        )
+    return labels.astype(np.uint8)
+
+
+def to_slots(labels: HostArray, ids: Any) -> tuple[HostArray, HostArray]:
+    """Labels of ids as labels of slots.
+
+        slots, given = to_slots(mask, ids=[0, 7, 200])      # 7 becomes 1, 200 becomes 2
+
+    Args:
+      labels: integers [H, W] of ids 0..255.
+      ids: [N+1] integers, the id in each slot.
+
+    Returns:
+      int32 [H, W] of slots; bool [N], the slots of which at least one pixel is marked.
+
+    Raises:
+      ValueError: an id that is in no slot.
+    """
+    ids = np.asarray(ids)
+    marked = np.unique(labels)
+    unknown = sorted(set(marked.tolist()) - set(ids.tolist()) - {0})
+    if unknown:
+        raise ValueError(f"object ids {unknown} have no slot; known are {ids[ids > 0].tolist()}")
+    table = np.zeros(IDS, np.int32)
+    table[ids] = np.arange(len(ids))
+    table[0] = 0
+    return table[labels], np.isin(ids[1:], marked) & (ids[1:] > 0)
+
+
+def to_ids(slots: Any, ids: Any) -> Any:
+    """Labels of slots as labels of ids: the inverse of `to_slots`, on the host or traced.
+
+        labels = to_ids(probs.argmax(0), ids)
+
+    Args:
+      slots: integers [H, W] of slots 0..N.
+      ids: uint8 [N+1], the id in each slot.
+
+    Returns:
+      uint8 [H, W].
+    """
+    return ids[slots]
+
+
+@dataclasses.dataclass
+class ObjectSlots:
+    """Which object is in which slot.
+
+    group  slots of one group (`compose.groups`)
+    ids    [N+1] the id of the object in each slot, 0 where there is none
+    first  [N+1] index of the first frame in which each slot held its latest object
+    last   [N+1] and of the last one; NEVER while it is followed, -1 where there was none yet
+    used   slots that have been handed out: those above have never held an object
+    freed  slots whose objects were removed, the one that is free for the longest time first
+    """
+
+    group: int
+    ids: list[int]
+    first: list[int]
+    last: list[int]
+    used: int = 0
+    freed: list[int] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def empty(cls, group: int, groups: int) -> "ObjectSlots":
+        """Slots without an object: `ObjectSlots.empty(group=10, groups=1)`."""
+        count = group * groups + 1
+        return cls(group, [0] * count, [0] * count, [-1] * count)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.count // self.group
+
+    @property
+    def count(self) -> int:
+        """The number of slots N."""
+        return len(self.ids) - 1
+
+    @property
+    def followed(self) -> dict[int, int]:
+        """{id: slot} of the objects that are followed."""
+        return {id: slot for slot, id in enumerate(self.ids) if id}
+
+    def never_used(self) -> int | None:
+        """A slot that has never held an object, if there is one left."""
+        return self.used + 1 if self.used < self.count else None
+
+    def put(self, id: int, slot: int, time: int) -> None:
+        """Notes that an object is followed in a slot from a frame on."""
+        self.ids[slot], self.first[slot], self.last[slot] = id, time, NEVER
+        self.used = max(self.used, slot)
+        if slot in self.freed:
+            self.freed.remove(slot)
+
+    def remove(self, id: int, time: int) -> int:
+        """Notes that an object is followed no more, `time` being the next frame; gives its slot."""
+        slot = self.followed[id]
+        self.ids[slot], self.last[slot] = 0, time - 1
+        self.freed.append(slot)
+        return slot
+
+    def add_group(self) -> None:
+        """Makes room for a group more."""
+        self.ids += [0] * self.group
+        self.first += [0] * self.group
+        self.last += [-1] * self.group
+
+
+@dataclasses.dataclass
+class MemoryCounters:
+    """What the memory of the network holds, counted on the host so that no frame waits for it.
+
+    capacity   its slots for frames
+    filled     frames that were remembered, at most `capacity`
+    last       index of the frame that was last remembered
+    annotated  {index of an annotated frame: the slots that were given in it}, of the objects that
+               are followed; these frames are pinned
+    """
+
+    capacity: int
+    filled: int = 0
+    last: int = 0
+    annotated: dict[int, list[int]] = dataclasses.field(default_factory=dict)
+
+    def needed(self, limit: int) -> int:
+        """The capacity for one frame more: doubled where the memory is full and may still grow.
+
+        Annotated frames are always kept, so a memory full of them grows beyond the limit.
+        """
+        pinned = len(self.annotated) == self.capacity
+        if self.filled == self.capacity and (self.capacity < limit or pinned):
+            return 2 * self.capacity if pinned else min(2 * self.capacity, limit)
+        return self.capacity
+
+    def remember(self, time: int, given: list[int]) -> None:
+        """Counts a frame that goes into the memory, and the slots that are given in it."""
+        self.filled = min(self.filled + 1, self.capacity)
+        self.last = time
+        if given:
+            self.annotated[time] = given
+
+    def forget(self, slot: int) -> None:
+        """Annotated frames in which no followed object was given count no more."""
+        left = {time: [n for n in slots if n != slot] for time, slots in self.annotated.items()}
+        self.annotated = {time: slots for time, slots in left.items() if slots}
+
+
+def release(objects: ObjectSlots, memory: MemoryCounters, reclaim: int | None = None) -> Release:
+    """What `Vos.forget` has to know of the objects that come and go.
+
+        state, free = vos.forget(state, release(objects, memory, reclaim=3))
+
+    Args:
+      objects: the slots.
+      memory: the counters.
+      reclaim: a slot to be cleared for another object, or None.
+    """
+    annotated = np.full(memory.capacity, -1, np.int32)
+    annotated[: len(memory.annotated)] = list(memory.annotated)
+    slots = np.arange(1, objects.count + 1)
+    return Release(
+        np.array(objects.ids[1:]) > 0,
+        slots == (0 if reclaim is None else reclaim),
+        np.array(objects.first[1:], np.int32),
+        np.array(objects.last[1:], np.int32),
+        annotated,
+    )

@@ -1,0 +1,162 @@
+"""A tracker's network state: its programs, how it grows, and how it is cleared of objects."""
+
+import dataclasses
+import functools
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vosjax.compose.groups import enlarge, groups
+from vosjax.tracking.frame import FrameProgram, frame_program, network_size, nothing_marked
+from vosjax.tracking.slots import HostArray, MemoryCounters, ObjectSlots, release
+from vosjax.tracking.step import MemoryClock
+from vosjax.types import Prompt, Spec, Vos
+
+
+@dataclasses.dataclass
+class NetworkState:
+    """The state of a network, with the books about what is in it.
+
+    vos             the network of one group of slots
+    params          its weights
+    max_short_side  most pixels of the short side that it sees; None for its own rule alone
+    objects         which object is in which slot
+    memory          what the memory holds
+    frame_size      (H, W) of the user's frames; None before the first one
+    arrays          the network's own state; None while no object is followed
+    programs        the compiled frames that were used, by what they were compiled for
+    """
+
+    vos: Vos
+    params: Any
+    max_short_side: int | None
+    objects: ObjectSlots
+    memory: MemoryCounters
+    frame_size: tuple[int, int] | None = None
+    arrays: Any = None
+    programs: dict[Any, FrameProgram] = dataclasses.field(default_factory=dict)
+
+    @property
+    def network(self) -> Vos:
+        """The network of all groups."""
+        return groups(self.vos, self.objects.groups)
+
+    @property
+    def spec(self) -> Spec:
+        """What `arrays` have the shapes of."""
+        assert self.frame_size is not None
+        height, width = network_size(self.vos, self.frame_size, self.max_short_side)
+        return Spec(height, width, self.objects.count, self.memory.capacity)
+
+    def shapes(self) -> Any:
+        """`arrays` as shapes and dtypes."""
+        return jax.eval_shape(functools.partial(self.network.init, spec=self.spec), self.params)
+
+    def program(self) -> FrameProgram:
+        """The compiled frame at the present shapes."""
+        assert self.frame_size is not None
+        key = (self.network, self.spec, self.frame_size)
+        if key not in self.programs:
+            self.programs[key] = frame_program(*key)
+        return self.programs[key]
+
+    def run(self, frame: HostArray, prompt: Prompt, clock: MemoryClock) -> tuple[Any, Any]:
+        """Takes a frame through the network; gives labels of ids and object stats.
+
+        labels, object_stats = state.run(frame, prompt, clock)
+        """
+        ids = np.array(self.objects.ids, np.uint8)
+        self.arrays, labels, object_stats = self.program().run(
+            self.params, self.arrays, frame, prompt, ids, clock
+        )
+        return labels, object_stats
+
+    def compile(self) -> jax.stages.Compiled:
+        """Compiles the frame at the present shapes."""
+        assert self.frame_size is not None
+        lowered = self.program().run.lower(
+            self.params,
+            self.shapes(),
+            np.zeros((*self.frame_size, 3), np.uint8),
+            nothing_marked(self.frame_size, self.objects.count),
+            np.array(self.objects.ids, np.uint8),
+            MemoryClock(np.int32(0), np.int32(0), np.int32(0)),
+        )
+        compiled: jax.stages.Compiled = lowered.compile()
+        return compiled
+
+    def enrol(self, ids: list[int], time: int) -> None:
+        """Gives slots to those of the ids that are not followed yet, from frame `time` on.
+
+        state.enrol([1, 7], time=0)
+        """
+        if self.arrays is None:
+            self.memory.last = time
+        for id in ids:
+            if id not in self.objects.followed:
+                self.objects.put(id, self._free_slot(), time)
+        if self.arrays is None:
+            # Copied, since leaves of an empty state may share a buffer, which cannot be donated.
+            self.arrays = jax.tree.map(jnp.copy, self.network.init(self.params, self.spec))
+
+    def remove(self, id: int, time: int) -> None:
+        """Follows an object no more, from frame `time` on; without objects all is as new.
+
+        state.remove(7, time=120)
+        """
+        self.memory.forget(self.objects.remove(id, time))
+        if self.objects.followed:
+            self._forget()
+        else:
+            self.objects = ObjectSlots.empty(self.objects.group, self.objects.groups)
+            self.memory, self.arrays = MemoryCounters(self.memory.capacity), None
+
+    def remember(self, time: int, given: list[int], limit: int) -> None:
+        """Counts a frame in; a full memory that may still grow is doubled for it first.
+
+        state.remember(time=5, given=[], limit=32)
+        """
+        before, needed = self.memory.capacity, self.memory.needed(limit)
+        if needed > before:
+            if needed > limit:
+                warnings.warn(
+                    f"all {before} memory frames are annotated and the limit is {limit}: the "
+                    f"memory grows to {needed} frames, as annotated frames are always kept",
+                    stacklevel=4,
+                )
+            self.memory.capacity = needed
+            self._enlarge(self.objects.groups)
+        self.memory.remember(time, given)
+
+    def _free_slot(self) -> int:
+        """A slot that was never used; else one that can be cleared; else one of a new group."""
+        slot = self.objects.never_used()
+        if slot is None:
+            slot = next((freed for freed in self.objects.freed if self._forget(freed)), None)
+        if slot is None:
+            before = self.objects.groups
+            self.objects.add_group()
+            self._enlarge(before)
+            slot = self.objects.never_used()
+        assert slot is not None
+        return slot
+
+    def _forget(self, reclaim: int | None = None) -> bool:
+        """Has the network forget what is not followed; whether the reclaimed slot is free then."""
+        gone = release(self.objects, self.memory, reclaim)
+        self.arrays, free = self.network.forget(self.arrays, gone)
+        return reclaim is not None and bool(free[reclaim - 1])
+
+    def _enlarge(self, from_groups: int) -> None:
+        if self.arrays is not None:
+            self.arrays = enlarge(
+                self.vos,
+                self.params,
+                self.arrays,
+                self.spec,
+                from_count=from_groups,
+                to_count=self.objects.groups,
+            )
