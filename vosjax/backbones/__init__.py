@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
+from vosjax.errors import InputError
 from vosjax.names import Name, Names
 
 
@@ -73,7 +74,7 @@ def build(encoder: str) -> Backbone:
     name, _, variant = encoder.partition(":")
     there = sorted(found.name for found in pkgutil.iter_modules(__path__))
     if name not in there:
-        raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(there)}")
+        raise InputError(f"unknown encoder {encoder!r}; there are: {', '.join(there)}")
     return importlib.import_module(f"{__name__}.{name}").build(variant)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from vosjax.data import types
 from vosjax.data.synthetic import sprites
 from vosjax.datasets import decode
+from vosjax.errors import InputError
 
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
 
@@ -43,7 +44,7 @@ def pairs(folder):
     )
     found = tuple((str(path), str(masks[path.stem])) for path in images if path.stem in masks)
     if not found:
-        raise ValueError(
+        raise InputError(
             f"no stills in {folder}: expected images/NAME.jpg with masks/NAME.png of one name; "
             "give another folder, or train on rendered clips only"
         )
@@ -89,7 +90,7 @@ def read(image_path, mask_path, *, short_side, enlarge=True):
     image = decode.image(data, reduce=1 + reduce, name=image_path)
     expected = tuple(-(-side // 2) for side in ids.shape) if reduce else ids.shape
     if image.shape[:2] != expected:
-        raise ValueError(
+        raise InputError(
             f"{image_path} and {mask_path} differ in size; expected a mask of the picture's size"
         )
     factor = short_side / min(ids.shape)

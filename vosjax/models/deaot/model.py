@@ -9,6 +9,7 @@ and from the second layer on 'b' [P, 256], of which the second half is made.
 import jax.numpy as jnp
 
 from vosjax import backbones
+from vosjax.errors import InputError
 from vosjax.models import identification
 from vosjax.models.deaot.names import names
 from vosjax.models.deaot.propagation import Propagation
@@ -43,7 +44,7 @@ def build(
       ValueError: fewer than one layer, or an unknown encoder.
     """
     if layers < 1:
-        raise ValueError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
+        raise InputError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
     backbone = backbones.build(encoder)
 
     def entry(places, dtype):

@@ -41,7 +41,7 @@ def build(
     top_k: int | None = 20,
     kernel: float | None = None,
     last_frame: bool = True,
-    short_side: int | None = 480,
+    max_short_side: int | None = 480,
 ) -> Model:
     """Builds a FAMNet; `align=False, aspp=False, top_k=None` is STM.
 
@@ -51,7 +51,7 @@ def build(
       top_k: keep the k largest affinities of each place; None keeps all, as STM.
       kernel: deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
       last_frame: the previous frame is always in memory, as in STM.
-      short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+      max_short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
     query_encoder = ResNet(VARIANTS["50"], norms_train=True)
     memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS, norms_train=True)
@@ -134,7 +134,7 @@ def build(
         soft_given=False,
     )
     vos = matching.build(
-        family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+        family, top_k=top_k, kernel=kernel, last_frame=last_frame, max_short_side=max_short_side
     )
     encoders = tuple(
         (room, backbones.pretrained_encoder("resnet:50"))
