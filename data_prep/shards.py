@@ -82,10 +82,8 @@ def built(settings):
         SourceError: there is no such dataset, variant or source folder.
     """
     here = pathlib.Path(__file__).parent
-    if not (here / f"{settings['name']}.py").is_file():
-        names = sorted(
-            file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text()
-        )
+    names = sorted(file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text())
+    if settings["name"] not in names:
         raise SourceError(f"there is no dataset {settings['name']!r}: there are {', '.join(names)}")
     if not pathlib.Path(settings["source"]).is_dir():
         raise SourceError(f"there is no source folder {settings['source']}")

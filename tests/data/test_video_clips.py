@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import dataset_layouts as layouts
+from vosjax.data.recipes import aot as aot_recipe
+from vosjax.data.recipes import stcn as stcn_recipe
 
 from data_prep import shards
 from vosjax.data import jitter, pipeline, sets, types, unpack
 from vosjax.data import video_clips as aot
-from vosjax.data.recipes import aot as aot_recipe
-from vosjax.data.recipes import stcn as stcn_recipe
 from vosjax.datasets import decode, folders, prepared
 from vosjax.datasets import protocol as protocol
 from vosjax.errors import InputError

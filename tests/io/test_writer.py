@@ -16,7 +16,7 @@ from vosjax.io import files, writer
 from vosjax.io.files import atomic, disk_full, write_json
 from vosjax.io.palette import DAVIS, overlay, read_label_png, write_label_png
 from vosjax.io.video import open_video
-from vosjax.io.writer import OverlayWriter, ObjectScore, ScoreWriter, masks_done
+from vosjax.io.writer import ObjectScore, OverlayWriter, ScoreWriter, masks_done
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 

@@ -9,7 +9,7 @@ import pytest
 
 from vosjax.layers.objects import aggregate, crop, others, pad, place
 from vosjax.models import matching
-from vosjax.models.matching import MatchingFamily, Frame, grid
+from vosjax.models.matching import Frame, MatchingFamily, grid
 from vosjax.types import UNUSED_LOGIT, Size, Spec, When
 
 HEIGHT, WIDTH, OBJECTS = 30, 45, 3
@@ -41,7 +41,11 @@ def family(**changes):
 @functools.lru_cache
 def network(*, last_frame=False, top_k=2, kernel=None, max_short_side=480, **changes):
     return matching.build(
-        family(**changes), top_k=top_k, kernel=kernel, last_frame=last_frame, max_short_side=max_short_side
+        family(**changes),
+        top_k=top_k,
+        kernel=kernel,
+        last_frame=last_frame,
+        max_short_side=max_short_side,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support import small
 
+from vosjax.schema import NEVER
 from vosjax.train import losses, optimizer, schedule, state, step
 from vosjax.types import Spec, When
 
@@ -113,7 +114,7 @@ def test_frames_computed_twice_give_the_same_gradient():
     )
 
 
-@pytest.mark.parametrize("frames, gap, expected", [(5, 2, 2), (5, 9999, 1), (3, 1, 2), (2, 1, 1)])
+@pytest.mark.parametrize("frames, gap, expected", [(5, 2, 2), (5, NEVER, 1), (3, 1, 2), (2, 1, 1)])
 def test_capacity_holds_every_remembered_frame(frames, gap, expected):
     assert step.capacity(frames, gap) == expected
 

@@ -8,14 +8,14 @@ import jax
 
 from vosjax.bench import clips as clips_bench
 from vosjax.data import pipeline
-from vosjax.train import loop, recipe, schedule, start, state, step
+from vosjax.train import build, loop, schedule, start, state, step
 
 
 def measure(config, *, rounds: int) -> dict:
     """Figures of a training config's first stage as plain data.
 
     Args:
-      config: as `defaults.config`; weights are random, whatever `train.init` says.
+      config: a `Config` with a training; weights are random, whatever `train.init` says.
       rounds: times that input, plain decoding and training step take turns.
 
     Returns:
@@ -28,7 +28,7 @@ def measure(config, *, rounds: int) -> dict:
       InputError: a config that does not fit the data or the network.
     """
     (_, config), *_ = loop.stages(config)
-    train, clips = config.train, loop.clips_config(config.data)
+    train, clips = config.train, config.data
     advance = _step(config)
     found = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
     for turn in range(rounds):
@@ -79,16 +79,16 @@ def lines(figures: dict) -> list[str]:
 def _step(config):
     """A function that takes one compiled training step on a clip batch and gives its seconds."""
     train = config.train
-    model = recipe.configured(config)
-    chain = recipe.chain_of(model, train)
+    model = build.configured(config)
+    chain = build.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
     everywhere, split = loop.shardings()
     held = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
-    stream = pipeline.clips(loop.clips_config(config.data), seed=train.seed, batch=train.batch)
+    stream = pipeline.clips(config.data, seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
     clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
-    settings = recipe.step_settings(train)._replace(reference=False)
+    settings = build.step_settings(train)._replace(reference=False)
     knobs = schedule.step_scalars(
         train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
     )

@@ -27,6 +27,9 @@ MOVED = {
     "aot_effnet": "aotv2:effnet",
     "aot_resnext": "aotv2:resnext",
     "stm": "famnet:stm",
+    "train_famnet": "train_stcn:famnet",
+    **{f"prepare_{name}": f"prepare:{name}" for name in ("davis", "static", "videos")},
+    "prepare_youtube_vos": "prepare:youtube_vos",
 }
 
 

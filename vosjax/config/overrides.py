@@ -10,7 +10,7 @@ from typing import Any
 from vosjax.errors import InputError
 from vosjax.loading.config import MODEL_NAMES
 from vosjax.schema import NEVER, FieldError, UnknownField
-from vosjax.schema.kinds import class_of, hints, named, near
+from vosjax.schema.kinds import class_of, dotted, hints, named, near
 from vosjax.schema.renames import before
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -63,7 +63,7 @@ def _in_class(value, hint, head, rest, text, note, above):
     known = {**hints(kind), **(dict(typing.get_args(hint)[1].also) if marked else {})}
     name, never = before(kind).get(head, (head, None)) if head not in known else (head, None)
     if name != head:
-        note(".".join(map(str, (*above, head))), ".".join(map(str, (*above, name))))
+        note(dotted((*above, head)), dotted((*above, name)))
     if name not in known:
         raise UnknownField(above, f"has no field {head!r}{near(str(head), known)}")
     if value is None and above in (("train",), ("data",)):

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from vosjax.bench.config import BenchConfig, SummaryConfig
+from vosjax.config.modes import BenchConfig, SourceConfig, SummaryConfig
 from vosjax.data.config import ClipsConfig
-from vosjax.datasets.config import SourceConfig
 from vosjax.eval.config import EvalConfig
 from vosjax.loading.config import NetworkConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting

@@ -9,57 +9,24 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
-from vosjax.data.stills import Stills, StillsSettings
+from vosjax.data.config import ClipsConfig
+from vosjax.data.stills import Stills
 from vosjax.data.synthetic import scene as scenes
-from vosjax.data.synthetic.rendered import Rendered, RenderedSettings
+from vosjax.data.synthetic.rendered import Rendered
 from vosjax.errors import InputError
+from vosjax.schema import replaced
 
 _ENDLESS = 2**48  # clips of a source; grain's own endless length overflows when streams are mixed
 
 
-@dataclasses.dataclass(frozen=True)
-class ClipsConfig:
-    """What the training clips are made of.
-
-    Data sets, photos and rendered clips are mixed by their weights; with data sets alone,
-    `rendered_weight` is 0. Change anything between phases for a curriculum.
-    """
-
-    stills: str | None = None  # a folder with images/ and masks/, or None: rendered clips only
-    frames: int = 5
-    height: int = 465
-    width: int = 465
-    max_objects: int = 10
-    shuffle: bool = True  # identity shuffling
-    motion: float = 1.0  # factor on all motion of coherent and rendered clips
-    stills_weight: float = 0.7
-    rendered_weight: float = 0.3
-    stills_settings: StillsSettings = StillsSettings()
-    rendered_settings: RenderedSettings = RenderedSettings()
-    # data sets: see `sets.Set`, or dicts of its fields
-    sets: tuple = ()
-    root: str = ""  # where relative folders of the sets stand
-    sets_weight: float = 1.0  # of all sets together, beside the two weights above
-    recipe: str = "aot"  # how clips are made of the sets: a file of `recipes`
-    merge: float = 0.3  # AOT: probability that two videos are merged
-    merges: int = 1  # composed: so many times at most, each with that probability
-    guests: float = 0.5  # composed: probability that objects of photos cross a video
-    crowd: float = 0.0  # probability of many small objects in a clip of stills or a rendered one
-    colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
-    plain: bool = False  # AOT: videos cropped and nothing else: arXiv 2206.09585's end
-    skip: int = 5  # STCN: largest skip
-    # from step `start` on other values hold: dicts of `start` and fields above, by rising start
-    phases: tuple = ()
-
-
-def sources(config):
+def sources(config: ClipsConfig):
     """The (weight, source) pairs of a `ClipsConfig` without its phases.
 
     A source has `len` and `clip(index, rng, spec)`.
     """
     out = sets.weighted(config)
     crowd = dict(crowd=config.crowd) if config.crowd else {}
-    if config.stills is not None and config.stills_weight > 0:
+    if config.stills and config.stills_weight > 0:
         settings = dataclasses.replace(config.stills_settings, **crowd)
         settings = scenes.livelier(settings, config.motion)
         out.append((config.stills_weight, Stills(photos.pairs(config.stills), settings)))
@@ -68,7 +35,7 @@ def sources(config):
         out.append((config.rendered_weight, Rendered(scenes.livelier(settings, config.motion))))
     if not out:
         raise InputError(
-            f"no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, "
+            f"no source of clips: stills is {config.stills!r}, stills_weight {config.stills_weight}, "
             f"rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a "
             "positive rendered_weight"
         )
@@ -105,20 +72,12 @@ def spec_of(config):
     )
 
 
-def phased(config):
+def phased(config: ClipsConfig):
     """[(first step, `ClipsConfig` without phases)] of a config, by rising steps, from 0 on."""
     out = [(0, dataclasses.replace(config, phases=()))]
-    known = {field.name for field in dataclasses.fields(config)} - {"phases"}
-    for changes in config.phases:
-        changes = dict(changes)
-        start = changes.pop("start", None)
-        unknown = sorted(set(changes) - known)
-        if not isinstance(start, int) or start <= out[-1][0] or unknown:
-            raise InputError(
-                f"phase {start} of the clips ({', '.join(unknown) or 'start'}): expected a whole "
-                f"number `start` above {out[-1][0]} and fields of ClipsConfig"
-            )
-        out.append((start, dataclasses.replace(out[0][1], **changes)))
+    for phase in config.phases:
+        changes = {name: value for name, value in phase.items() if name != "start"}
+        out.append((phase["start"], replaced(out[0][1], changes)))
     return out
 
 

@@ -6,37 +6,10 @@ import pathlib
 import pkgutil
 import re
 
-from vosjax.data import photos, recipes
+from vosjax.data import photos, samplers
+from vosjax.data.config import DatasetConfig
 from vosjax.datasets import folders
 from vosjax.errors import InputError
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetConfig:
-    """One data set.
-
-    folder      a dataset that `data_prep` prepared; or a folder in DAVIS or YouTube-VOS layout; or
-                one with images/ and masks/
-    split       of a prepared dataset, or a list in the folder's ImageSets; None: 'train' of a
-                prepared one, every video of a folder
-    weight      its share among the sets; None: its number of videos or photos times `repeat`, as
-                if the sets were joined end to end
-    repeat      how often it counts (5 for DAVIS, which is small)
-    gap         AOT: largest distance of two frames, in annotated frames: 3 at 6 per second
-    thin        STCN: an annotated frame is every `thin`-th of the full rate (5 in YouTube-VOS)
-    resolution  of a folder in DAVIS layout; None: 480p if it has one
-    only        regular expression found in the names of the videos or photos that are taken, of a
-                plain folder; '' takes all
-    """
-
-    folder: str
-    split: str | None = None
-    weight: float | None = None
-    repeat: float = 1.0
-    gap: int = 3
-    thin: int = 1
-    resolution: str | None = None
-    only: str = ""
 
 
 def opened(each, root=""):
@@ -110,14 +83,14 @@ def weighted(config):
     The weights add up to `config.sets_weight`.
 
     Raises:
-        InputError: a set cannot be opened, no set weighs anything, or there is no such recipe.
+        InputError: a set cannot be opened, no set weighs anything, or there is no such sampler.
     """
-    names = sorted(found.name for found in pkgutil.iter_modules(recipes.__path__))
-    if config.recipe not in names:
+    names = sorted(found.name for found in pkgutil.iter_modules(samplers.__path__))
+    if config.sampler not in names:
         raise InputError(
-            f"there is no recipe {config.recipe!r} for clips: there are {', '.join(names)}"
+            f"there is no sampler {config.sampler!r} of clips: there are {', '.join(names)}"
         )
-    recipe = importlib.import_module(f"vosjax.data.recipes.{config.recipe}")
+    sampler = importlib.import_module(f"vosjax.data.samplers.{config.sampler}")
     out = []
     for each in of_config(config):
         source, of_photos = opened(each, config.root)
@@ -128,7 +101,7 @@ def weighted(config):
             )
         weight = len(source) * each.repeat if each.weight is None else each.weight
         if weight > 0:
-            make = recipe.of_photos if of_photos else recipe.of_videos
+            make = sampler.of_photos if of_photos else sampler.of_videos
             out.append((weight, make(source, each, config)))
     total = sum(weight for weight, _ in out)
     if config.sets and not total:

@@ -28,18 +28,19 @@ from vosjax.runs import record
 class Memory(NamedTuple):
     """When frames are remembered.
 
-    gap      frames from one to the next
-    limit    most of them
-    balance  wanted number of memory frames, for the dynamic gap; None keeps `gap`
-    low      bounds of the dynamic gap
-    high     likewise
+    mem_every       frames from one to the next
+    max_mem_frames  most of them
+    balance         wanted number of memory frames, for an interval of each video's own; None keeps
+                    `mem_every`
+    balance_low     bounds of that interval
+    balance_high    likewise
     """
 
-    gap: int
-    limit: int
+    mem_every: int
+    max_mem_frames: int
     balance: int | None = None
-    low: int = 1
-    high: int = 20
+    balance_low: int = 1
+    balance_high: int = 20
 
 
 class RunConfig(NamedTuple):
@@ -121,11 +122,13 @@ def run(
 
 def _plan(sequence, settings, slots):
     size = read_image(open_picture(sequence.frames[0])).shape[:2]
-    memory, gap = settings.memory, settings.memory.gap
+    memory, mem_every = settings.memory, settings.memory.mem_every
     if memory.balance is not None:
         length = len(sequence.frames) - min(sequence.starts.values())
-        gap = plans.balanced_gap(length, target=memory.balance, low=memory.low, high=memory.high)
-    return plans.plan(sequence, size, slots=slots, gap=gap, limit=memory.limit)
+        mem_every = plans.balanced_gap(
+            length, target=memory.balance, low=memory.balance_low, high=memory.balance_high
+        )
+    return plans.plan(sequence, size, slots=slots, gap=mem_every, limit=memory.max_mem_frames)
 
 
 def _try_batch(engine, batch, settings, stop, progress):

@@ -80,7 +80,7 @@ class Engine:
         fuse: Callable = combinators.mean,
         devices: Sequence[Any] | None = None,
         chunk: int = 1,
-        cap: int | None = None,
+        max_short_side: int | None = None,
         packing: Packing | None = None,
     ):
         """Args:
@@ -88,7 +88,7 @@ class Engine:
         fuse: of the parts' members.
         devices: the parts are dealt out over them; None takes the first there is.
         chunk: frames that are encoded in one batch.
-        cap: most pixels of the short side that the network sees, as `size` of `Tracker`.
+        max_short_side: most pixels of the short side that the network sees, as of `Tracker`.
         packing: of the probabilities that are given back, if any.
         """
         devices = list(devices or jax.local_devices()[:1])
@@ -97,7 +97,8 @@ class Engine:
             part._replace(params=jax.device_put(part.params, device))
             for part, device in zip(parts, self._devices)
         ]
-        self._fuse, self._chunk, self._cap, self._packing = fuse, chunk, cap, packing
+        self._fuse, self._chunk, self._packing = fuse, chunk, packing
+        self._max_short_side = max_short_side
         self._programs = {}
         self.compile_seconds = 0.0
 
@@ -162,7 +163,7 @@ class Engine:
     def _compile(self, plan, batch) -> "_Programs":
         slots, (height, width) = plan.slots * plan.groups, plan.size
         each = [
-            _compile_part(part, plan, batch, self._chunk, self._cap, device)
+            _compile_part(part, plan, batch, self._chunk, self._max_short_side, device)
             for part, device in zip(self._parts, self._devices)
         ]
         near = jax.sharding.SingleDeviceSharding(self._devices[0])
@@ -204,17 +205,19 @@ class _PartPrograms(NamedTuple):
     mark: Callable
 
 
-def network_size(vos: Vos, size: tuple[int, int], cap: int | None) -> tuple[int, int]:
+def network_size(vos: Vos, size: tuple[int, int], max_short_side: int | None) -> tuple[int, int]:
     """What a network sees of frames of `size`."""
-    ratio = min(1, cap / min(size)) if cap else 1
+    ratio = min(1, max_short_side / min(size)) if max_short_side else 1
     return vos.size(*(max(round(side * ratio), 1) for side in size))
 
 
 def _compile_part(
-    part: Part, plan: Plan, batch: int, chunk: int, cap: int | None, device: Any
+    part: Part, plan: Plan, batch: int, chunk: int, max_short_side: int | None, device: Any
 ) -> _PartPrograms:
     vos = groups(part.vos._replace(slots=plan.slots), plan.groups)
-    spec = Spec(*network_size(vos, plan.size, cap), plan.slots * plan.groups, plan.capacity)
+    spec = Spec(
+        *network_size(vos, plan.size, max_short_side), plan.slots * plan.groups, plan.capacity
+    )
     here = jax.sharding.SingleDeviceSharding(device)
 
     def placed(shapes):

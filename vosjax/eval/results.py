@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import layout, protocols, scoring, source, submission
+from vosjax.eval.config import EvalConfig
 from vosjax.io.files import write_json
 from vosjax.runs import record
 
@@ -26,17 +27,17 @@ class ScoringRules(NamedTuple):
     processes: int
 
 
-def scoring_rules(data, options: dict) -> ScoringRules:
+def scoring_rules(data, options: EvalConfig) -> ScoringRules:
     """The rules of a dataset folder: YouTube-VOS where it has a meta.json, else DAVIS.
 
     Args:
       data: the folder.
-      options: the recipe's `eval`.
+      options: which videos and by which rules.
 
     Raises:
       InputError: no such rules, or a list of seen classes that cannot be read.
     """
-    name, meta = options["protocol"], source.meta(data, options)
+    name, meta = options.protocol, source.meta(data, options)
     if name == "auto":
         name = "youtube" if meta else "davis"
     if name == "youtube":
@@ -46,18 +47,18 @@ def scoring_rules(data, options: dict) -> ScoringRules:
                 "config.eval.protocol to davis or vos_benchmark"
             )
         protocol = protocols.youtube_vos(
-            meta, seen=_seen(options["seen"]), drop_last=options["drop_last"]
+            meta, seen=_seen(options.seen), drop_last=options.drop_last
         )
     elif name == "davis":
-        protocol = protocols.davis(year=options["year"])
+        protocol = protocols.davis(year=options.year)
     elif name == "vos_benchmark":
         protocol = protocols.vos_benchmark()
     else:
         raise InputError(
             f"config.eval.protocol is {name!r}; there are auto, davis, youtube and vos_benchmark"
         )
-    server = {"davis": "davis", "youtube": "youtube"}.get(name) if options["zip"] else None
-    return ScoringRules(protocol, server, options["split"] or "all", options["processes"])
+    server = {"davis": "davis", "youtube": "youtube"}.get(name) if options.zip else None
+    return ScoringRules(protocol, server, options.split or "all", options.processes)
 
 
 def _seen(given):

@@ -5,6 +5,7 @@ import pathlib
 
 from vosjax.errors import InputError
 from vosjax.eval import layout
+from vosjax.eval.config import EvalConfig
 
 
 def find(data) -> pathlib.Path:
@@ -37,30 +38,30 @@ def is_prepared(place) -> bool:
     )
 
 
-def discover(data, wanted: dict) -> list[layout.EvalVideo]:
-    """The sequences of a dataset, as a recipe's `eval` selects them."""
-    place, names = find(data), wanted["names"] or None
+def discover(data, wanted: EvalConfig) -> list[layout.EvalVideo]:
+    """The sequences of a dataset, as `config.eval` selects them."""
+    place, names = find(data), wanted.names or None
     if is_prepared(place):
         from vosjax.eval import prepared  # imports TFDS, which plain folders do without
 
-        return prepared.sequences(place, split=wanted["split"], names=names)
+        return prepared.sequences(place, split=wanted.split, names=names)
     return layout.discover(
         place,
-        split=wanted["split"],
-        year=wanted["year"],
+        split=wanted.split,
+        year=wanted.year,
         names=names,
-        resolution=wanted["resolution"],
-        all_frames=wanted["all_frames"],
+        resolution=wanted.resolution,
+        all_frames=wanted.all_frames,
     )
 
 
-def meta(data, wanted: dict) -> dict | None:
+def meta(data, wanted: EvalConfig) -> dict | None:
     """The content of YouTube-VOS's meta.json for a dataset, None for one by the rules of DAVIS."""
     place = find(data)
     if is_prepared(place):
         from vosjax.eval import prepared
 
-        return prepared.meta(place, split=wanted["split"])
-    if wanted["all_frames"] or place.name.endswith("_all_frames"):
+        return prepared.meta(place, split=wanted.split)
+    if wanted.all_frames or place.name.endswith("_all_frames"):
         place = place.with_name(place.name.removesuffix("_all_frames"))
     return layout.read_meta(place) if (place / "meta.json").is_file() else None

@@ -236,7 +236,9 @@ def _problem(value, rule) -> str | None:
     choices = rule.get("choices")
     if choices is not None:
         words = list(map(str, choices))
-        there = f"there are {', '.join(words)}{near(str(value), words)}"
+        there = (
+            f"there are {', '.join(words)}{near(value, words) if isinstance(value, str) else ''}"
+        )
         return None if value in choices else there
     if isinstance(value, str):
         return _pattern_problem(value) if rule.get("pattern") else None

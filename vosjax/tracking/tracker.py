@@ -25,6 +25,8 @@ from vosjax.types import Prompt, Spec, Vos
 
 SLOTS = 10  # objects that a tracker starts with room for, where neither user nor network say
 IDS = 256
+# Counters of a snapshot by their names of version 0.1.
+COUNTERS = {"gap": "mem_every", "limit": "max_mem_frames", "cap": "max_short_side"}
 
 
 class FrameOutput(NamedTuple):
@@ -51,28 +53,34 @@ class Tracker:
         model: Loaded | None = None,
         *,
         objects: int | None = None,
-        gap: int | None = None,
+        mem_every: int | None = None,
         capacity: int = 4,
-        limit: int | None = None,
-        size: int | None = None,
+        max_mem_frames: int | None = None,
+        max_short_side: int | None = None,
     ):
         """Args:
           model: of `load`; None loads the embedded default.
           objects: how many there will be, as far as is known; others can follow.
-          gap: frames from one remembered frame to the next; None takes the model's own.
+          mem_every: frames from one remembered frame to the next; None takes the model's own.
           capacity: memory frames to start with; doubled when full, up to the limit.
-          limit: most memory frames; then the oldest that was not annotated makes room. None takes
-            the model's own. Annotated frames are kept in any case.
-          size: most pixels of the short side that the network sees; None: its own rule alone.
+          max_mem_frames: most memory frames; then the oldest that was not annotated makes room.
+            None takes the model's own. Annotated frames are kept in any case.
+          max_short_side: most pixels of the short side that the network sees; None: its own rule
+            alone.
 
         Raises:
           ValueError: a number below 1.
         """
         self.model = load() if model is None else model
-        self.gap = self.model.config["gap"] if gap is None else gap
-        self.limit = self.model.config["limit"] if limit is None else limit
+        config = self.model.config
+        self.mem_every = config["mem_every"] if mem_every is None else mem_every
+        self.max_mem_frames = config["max_mem_frames"] if max_mem_frames is None else max_mem_frames
         for name, value in dict(
-            objects=objects, gap=self.gap, capacity=capacity, limit=self.limit, size=size
+            objects=objects,
+            mem_every=self.mem_every,
+            capacity=capacity,
+            max_mem_frames=self.max_mem_frames,
+            max_short_side=max_short_side,
         ).items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}; at least 1 is expected")
@@ -80,8 +88,8 @@ class Tracker:
         each = objects or vos.slots or SLOTS
         self._vos = vos._replace(slots=each if vos.slots is None else min(each, vos.slots))
         self._groups = math.ceil((objects or 1) / self._vos.slots)
-        self._cap = size
-        self._capacity = min(capacity, self.limit)
+        self._max_short_side = max_short_side
+        self._capacity = min(capacity, self.max_mem_frames)
         self._size = None  # (H, W) of the user's frames
         self._state = None  # of the network; None while there is no object
         self._programs = {}
@@ -125,10 +133,10 @@ class Tracker:
         time, self.time = self.time, self.time + 1
         if not self._slot:
             return lambda: FrameOutput(np.zeros(self._size, np.uint8), {})
-        remember = remembers(annotated, time, self._last, self.gap)
+        remember = remembers(annotated, time, self._last, self.mem_every)
         if remember:
             self._make_room(annotated)
-        clock = MemoryClock(np.int32(time), np.int32(self._last), np.int32(self.gap))
+        clock = MemoryClock(np.int32(time), np.int32(self._last), np.int32(self.mem_every))
         if remember:
             self._last = time
         self._state, labels, verdict = self._program()(
@@ -194,7 +202,7 @@ class Tracker:
         if self._size is None:
             return None
         short = min(self._size)
-        ratio = min(1, self._cap / short) if self._cap else 1
+        ratio = min(1, self._max_short_side / short) if self._max_short_side else 1
         height, width = self._vos.size(*(max(round(side * ratio), 1) for side in self._size))
         return Spec(height, width, len(self._ids) - 1, self._capacity)
 
@@ -213,9 +221,9 @@ class Tracker:
         """Everything but the weights, on the host; `resume` goes on from it bit by bit."""
         kept = dict(
             size=self._size,
-            gap=self.gap,
-            limit=self.limit,
-            cap=self._cap,
+            mem_every=self.mem_every,
+            max_mem_frames=self.max_mem_frames,
+            max_short_side=self._max_short_side,
             capacity=self._capacity,
             slots=self._vos.slots,
             groups=self._groups,
@@ -249,9 +257,11 @@ class Tracker:
     @classmethod
     def resume(cls, state: snapshot.Snapshot, model: Loaded | None = None) -> "Tracker":
         """A tracker that goes on from a `state`, or from one that `snapshot.load` read."""
-        kept = state.counters
+        kept = {COUNTERS.get(name, name): value for name, value in state.counters.items()}
         tracker = cls(
-            model, objects=kept["slots"], gap=kept["gap"], limit=kept["limit"], size=kept["cap"]
+            model,
+            objects=kept["slots"],
+            **{name: kept[name] for name in COUNTERS.values()},
         )
         snapshot.check_weights(kept["weights"], tracker.model.card.get("sha256", ""))
         tracker._groups, tracker._capacity = kept["groups"], kept["capacity"]
@@ -361,12 +371,12 @@ class Tracker:
         """Before a frame is remembered: doubles a full memory that may still grow."""
         full = self._filled == self._capacity
         pinned = self._pinned == self._capacity
-        if full and (self._capacity < self.limit or pinned):
-            larger = 2 * self._capacity if pinned else min(2 * self._capacity, self.limit)
-            if larger > self.limit:
+        if full and (self._capacity < self.max_mem_frames or pinned):
+            larger = 2 * self._capacity if pinned else min(2 * self._capacity, self.max_mem_frames)
+            if larger > self.max_mem_frames:
                 warnings.warn(
                     f"all {self._capacity} memory frames are annotated and the limit is "
-                    f"{self.limit}: the memory grows to {larger} frames, as annotated "
+                    f"{self.max_mem_frames}: the memory grows to {larger} frames, as annotated "
                     "frames are always kept",
                     stacklevel=4,
                 )

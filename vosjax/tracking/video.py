@@ -35,10 +35,10 @@ def segment(
     masks: Any,
     *,
     model: Loaded | str | os.PathLike | None = None,
-    gap: int | None = None,
-    limit: int | None = None,
+    mem_every: int | None = None,
+    max_mem_frames: int | None = None,
     top_k: int | None = None,
-    size: int | None = None,
+    max_short_side: int | None = None,
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
@@ -50,10 +50,10 @@ def segment(
       masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W], or
         {frame index: array or file}; see `io.masks.read_masks`.
       model: of `load`, or what `load` takes; None is the embedded default.
-      gap: frames from one remembered frame to the next; None takes the model's own.
-      limit: most remembered frames; None takes the model's own.
+      mem_every: frames from one remembered frame to the next; None takes the model's own.
+      max_mem_frames: most remembered frames; None takes the model's own.
       top_k: reads the k best memory places of each query only; None takes the model's own.
-      size: most pixels of the short side that the network sees.
+      max_short_side: most pixels of the short side that the network sees.
 
     Yields:
       a `Result` for every frame of the video.
@@ -69,7 +69,14 @@ def segment(
     masks = read_masks(
         masks, video.names, size=video.size, count=exact_length(source, video)
     ).labels
-    tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
+    tracker = make_tracker(
+        model,
+        video,
+        masks,
+        mem_every=mem_every,
+        max_mem_frames=max_mem_frames,
+        max_short_side=max_short_side,
+    )
     for index, _, (labels, scores) in run_tracker(tracker, video.frames(), masks):
         yield FrameResult(index, name_of(video, index), labels, scores)
 
@@ -90,17 +97,24 @@ def make_tracker(
     video: Video,
     masks: dict[int, np.ndarray],
     *,
-    gap: int | None = None,
-    limit: int | None = None,
-    size: int | None = None,
+    mem_every: int | None = None,
+    max_mem_frames: int | None = None,
+    max_short_side: int | None = None,
 ) -> Tracker:
     """A tracker with room for a video's objects and, if its length is known, for its memory."""
-    gap = model.config["gap"] if gap is None else gap
+    mem_every = model.config["mem_every"] if mem_every is None else mem_every
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if video.count is not None:
-        capacity = len(masks) + max(video.count - 1 - min(masks), 0) // gap
-    return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
+        capacity = len(masks) + max(video.count - 1 - min(masks), 0) // mem_every
+    return Tracker(
+        model,
+        objects=objects,
+        mem_every=mem_every,
+        capacity=capacity,
+        max_mem_frames=max_mem_frames,
+        max_short_side=max_short_side,
+    )
 
 
 def run_tracker(

@@ -1,27 +1,28 @@
 """The training run: data in, steps, what is told, validated and saved; stages one after another."""
 
 import contextlib
-import copy
+import dataclasses
 import functools
-import json
 import pathlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
-import ml_collections
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax.data import pipeline
 from vosjax.data.device import to_device
 from vosjax.data.synthetic import rendered
-from vosjax.errors import InputError
 from vosjax.io.files import write_json
-from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, validate
+from vosjax.runs.signals import stop_signals
+from vosjax.schema import replaced
+from vosjax.train import build, checkpoint, log, schedule, start, state, step, validate
+from vosjax.train.config import TrainConfig
 from vosjax.types import Model
+
+STOPPING = "stopping: saving a checkpoint after this step"
 
 
 class TrainResult(NamedTuple):
@@ -36,12 +37,12 @@ def train(config, *, output) -> TrainResult:
     """Runs (or resumes) all stages of a config.
 
     Args:
-      config: as `defaults.config`.
+      config: a `Config` with a training.
       output: the run's folder; a stage writes to a folder of its own in it when there are several.
 
     Raises:
       InputError: the config does not fit the data, the weights or an earlier run in `output`.
-      log.NotFinite: the loss stopped being a number.
+      NotFinite: the loss stopped being a number.
     """
     output = pathlib.Path(output)
     outcome, params = None, None
@@ -53,39 +54,32 @@ def train(config, *, output) -> TrainResult:
     return outcome
 
 
-def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
-    """(folder name, config) of every stage: the config with the stage's `train` and `data` laid over.
-
-    Raises:
-      InputError: a stage that changes something else, or has no name where there are several.
-    """
+def stages(config) -> list:
+    """(folder name, `Config`) of every stage: the config with the stage's changes laid over it."""
     if not config.stages:
         return [("", config)]
-    out = []
-    for i, changes in enumerate(config.stages):
-        changes = dict(changes)
-        name = changes.pop("name", f"stage{i}")
-        part = copy.deepcopy(config)
-        part.stages = ()
-        if set(changes) - {"train", "data"}:
-            raise InputError(
-                f"stage {name} changes {', '.join(sorted(set(changes)))}: a stage has "
-                "name, train and data"
-            )
-        for room, values in changes.items():
-            part[room].update(values)
-        out.append((name, part))
-    return out
+    return [
+        (
+            stage.name or f"stage{number}",
+            dataclasses.replace(
+                config,
+                stages=(),
+                train=replaced(config.train, stage.train),
+                data=replaced(config.data, stage.data),
+            ),
+        )
+        for number, stage in enumerate(config.stages)
+    ]
 
 
 def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
     """Runs or resumes one stage; `params` are those of the stage before."""
     train = config.train
-    model = recipe.configured(config)
-    chain = recipe.chain_of(model, train)
+    model = build.configured(config)
+    chain = build.chain_of(model, train)
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
-    plain = json.loads(config.to_json_best_effort())
+    plain = checkpoint.described(config)
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
     now = state.fresh(params, model.param_group, chain)
     now = checkpoint.restore(checkpoints, now, plain) or now
@@ -95,7 +89,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(
         pipeline.clips(
-            clips_config(config.data),
+            config.data,
             seed=train.seed,
             start_step=at,
             batch=train.batch,
@@ -116,9 +110,9 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
         contextlib.closing(checkpoints),
         contextlib.closing(batches),
         contextlib.closing(told),
-        stop_signals() as stopped,
+        stop_signals(STOPPING) as stop,
     ):
-        for done in steps(train, model, chain, now, batches, stopped):
+        for done in steps(train, model, chain, now, batches, stop):
             now, at = done.state, done.at
             pending.append(done.metrics._replace(prediction=None))
             values = {}
@@ -150,12 +144,6 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     return TrainResult(now, at >= train.steps, folder)
 
 
-def clips_config(data) -> pipeline.ClipsConfig:
-    """`config.data` as the pipeline takes it."""
-    values = dict(data)
-    return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
-
-
 def shardings() -> tuple[NamedSharding, NamedSharding]:
     """How the state lies on the devices (whole on each), and how a batch does (shared out)."""
     mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
@@ -173,17 +161,20 @@ class StepResult(NamedTuple):
 
 
 def steps(
-    train, model: Model, chain, now: state.TrainState, batches, stopped: Callable[[], bool]
+    train: TrainConfig, model: Model, chain, now: state.TrainState, batches, stop: Sequence
 ) -> Iterator[StepResult]:
-    """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
-    settings = recipe.step_settings(train)
+    """Takes the steps that are left, one batch each, until `stop` holds something.
+
+    `now` is donated.
+    """
+    settings = build.step_settings(train)
     advance = {
         reference: compile_step(model, chain, settings._replace(reference=reference))
         for reference in (True, False)
     }
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
-        if stopped():
+        if stop:
             return
         batch = next(batches)
         clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
@@ -221,7 +212,7 @@ def compile_step(model: Model, chain, settings: step.StepConfig):
 def validation(model: Model, config):
     """A function of params: mean J over a few fixed rendered clips of the training size."""
     told, data = config.train.log, config.data
-    run = validate.compiled(model, gap=config.train.memory_gap)
+    run = validate.compiled(model, gap=config.train.mem_every)
     made = []
 
     def examine(params):
@@ -238,25 +229,3 @@ def validation(model: Model, config):
         return validate.mean_j(run, one, made)
 
     return examine
-
-
-@contextlib.contextmanager
-def stop_signals():
-    """Yields a function that tells whether SIGTERM or Ctrl-C came; a second Ctrl-C is not held."""
-    seen = []
-
-    def note(number, frame):
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-        print("stopping: saving a checkpoint after this step", flush=True)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:  # not the main thread: signals are someone else's there
-        before = {}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

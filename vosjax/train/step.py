@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.schema import NEVER
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import StepScalars
 from vosjax.types import Model, Spec, When
@@ -53,7 +54,7 @@ class StepConfig(NamedTuple):
     what is inside of a conditional on one thread).
     """
 
-    memory_gap: int = 9999
+    mem_every: int = NEVER
     feedback: str = "hard"
     loss_stride: int = 1
     jaccard_weight: float = 0.5
@@ -96,7 +97,7 @@ def clip_loss(
     vos, stride = model.vos, settings.loss_stride
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
-    spec = Spec(height, width, slots, capacity(length, settings.memory_gap))
+    spec = Spec(height, width, slots, capacity(length, settings.mem_every))
     keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
     def key(t, use):
@@ -173,7 +174,7 @@ def clip_loss(
             )
         else:
             fed = _one_hot(jnp.where(knobs.own, own, clips.labels[:, t]), slots + 1)
-        memory = commit(t, memory, aux, fed, annotated=False, remember=t % settings.memory_gap == 0)
+        memory = commit(t, memory, aux, fed, annotated=False, remember=t % settings.mem_every == 0)
 
     means = jax.tree.map(lambda *xs: jnp.mean(jnp.stack(xs)), *later)
     total = knobs.aux_weight * jnp.mean(reference) + means.total

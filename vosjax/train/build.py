@@ -8,19 +8,17 @@ import optax
 from vosjax import models
 from vosjax.errors import InputError
 from vosjax.train import optimizer, state, step
+from vosjax.train.config import TrainConfig
 from vosjax.types import Model
 
 
 def configured(config) -> Model:
-    """The config's model, with the weights frozen that it wants frozen.
+    """The model of a training's `Config`, with the weights frozen that it wants frozen.
 
     Raises:
       InputError: there is no such model, or it does not fit the rest of the config.
     """
-    try:
-        model = with_frozen(models.build(config.family, **config.model), config.train.freeze)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    model = with_frozen(models.build(config.family, **config.settings), config.train.freeze)
     fits(model, config)
     return model
 
@@ -35,7 +33,7 @@ def with_frozen(model: Model, pattern: str) -> Model:
 
 
 def fits(model: Model, config):
-    """Raises InputError where the config's numbers cannot work together."""
+    """Raises InputError where a config's numbers cannot work together with its network."""
     data, train = config.data, config.train
     wanted = model.vos.size(data.height, data.width)
     if tuple(wanted) != (data.height, data.width):
@@ -43,8 +41,6 @@ def fits(model: Model, config):
             f"data.height and data.width are {data.height} and {data.width}: the "
             f"network takes {wanted[0]} and {wanted[1]} there"
         )
-    if data.frames < 2:
-        raise InputError(f"data.frames is {data.frames}: a clip needs at least 2")
     if model.vos.slots is not None and data.max_objects > model.vos.slots:
         raise InputError(
             f"data.max_objects is {data.max_objects}: the network holds {model.vos.slots}"
@@ -52,14 +48,10 @@ def fits(model: Model, config):
     devices = len(jax.devices())
     if train.batch % devices:
         raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
-    if train.feedback not in ("hard", "soft"):
-        raise InputError(f"train.feedback is {train.feedback!r}: give 'hard' or 'soft'")
-    if train.steps < 1:
-        raise InputError(f"train.steps is {train.steps}: give at least 1")
 
 
-def chain_of(model: Model, train) -> optax.GradientTransformation:
-    """The optimizer that `config.train` describes, for the weights that move."""
+def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
+    """The optimizer that a config describes, for the weights that move."""
     return optimizer.build(
         weight_shapes(model),
         kind=train.optimizer,
@@ -76,8 +68,8 @@ def weight_shapes(model: Model) -> dict[str, int]:
     return {path: len(w.shape) for path, w in trainable.items()}
 
 
-def step_settings(train) -> step.StepConfig:
-    """The fields of `config.train` that are fixed at compile time."""
+def step_settings(train: TrainConfig) -> step.StepConfig:
+    """The fields that are fixed when the step is compiled."""
     return step.StepConfig(
-        **{name: train[name] for name in step.StepConfig._fields if name != "reference"}
+        **{name: getattr(train, name) for name in step.StepConfig._fields if name != "reference"}
     )

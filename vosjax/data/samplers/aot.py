@@ -10,7 +10,9 @@ from vosjax.data.video_clips import VideoClips, VideoSettings
 def of_videos(source, each, config):
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=each.gap, merge=config.merge, colour=jitter.V2 if config.colour else jitter.NONE
+        gap=each.max_frame_gap,
+        merge=config.merge,
+        colour=jitter.V2 if config.colour else jitter.NONE,
     )
     return VideoClips(source, settings.plain() if config.plain else settings)
 

@@ -1,4 +1,4 @@
-"""What can be set of the measurements: `--mode bench` and `--mode summary`."""
+"""What can be set of modes that no other room carries out: `bench`, `summary` and `prepare`."""
 
 import dataclasses
 
@@ -32,3 +32,13 @@ class SummaryConfig(Checked):
     width: int = setting(854, "of the user's frame", least=1)
     objects: int = setting(3, "objects", least=1)
     memory: int = setting(4, "filled memory frames", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig(Checked):
+    """A downloaded dataset that is to be prepared."""
+
+    name: str = setting(dataclasses.MISSING, "NAME or NAME/CONFIG of `data_prep`")
+    source: str = setting(dataclasses.MISSING, "its folder below --data")
+    splits: tuple[str, ...] | None = setting(None, "its splits; None: all that are there")
+    exclude: str = setting("", "a file below --data whose videos are left out; '': none")

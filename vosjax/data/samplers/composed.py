@@ -16,7 +16,7 @@ from vosjax.data.video_clips import VideoClips, VideoSettings
 def of_videos(source, each, config):
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=each.gap,
+        gap=each.max_frame_gap,
         merge=config.merge,
         merges=config.merges,
         guests=config.guests,
