@@ -9,7 +9,7 @@ Every fifth frame is remembered, and always the previous one.
 
 | variant | decoder | ASPP | read | published file | M weights | J&F on DAVIS 2017 val |
 |---|---|---|---|---|---|---|
-| famnet | along a learnt flow | yes | top 20 | none | 48.3 | none |
+| famnet | along a learnt flow | yes | top 20 | none | 49.0 | none |
 | stm | as STM | no | all | STM_weights.pth | 38.9 | 81.8 |
 
 Expected: STM's figure as published for these weights. FAMNet's weights come from

@@ -6,6 +6,8 @@
 DATA holds `train/stills` and `stills` (each with images/ and masks/) and `train/videos` (DAVIS
 layout). The .npz files hold MobileNetV2 with folded norms: an ImageNet network, and over it the
 trunk of a DeepLab for VOC, which lacks the last convolution.
+
+Expected: weights in runs/default/weights; what the embedded ones reach stands in the README.
 """
 
 from vosjax.config import training

@@ -31,6 +31,7 @@ FOREIGN = (
 # Rooms from the lowest to the highest; a room imports only rooms that stand before it.
 ORDER = (
     "errors",
+    "schema",
     "types",
     "names",
     "memory",
@@ -49,8 +50,11 @@ ORDER = (
     "data",
     "eval",
     "train",
+    "config",
     "bench",
     "modes",
+    "cli",
+    "__main__",
 )
 
 
@@ -90,7 +94,8 @@ def test_io_imports_no_network(name):
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("data_prep/")] or [None])
 def test_data_preparation_imports_neither(name):
     ours = set() if name is None else {m for m in imports(name) if inside(m, "vosjax")}
-    assert not {m for m in ours if not inside(m, "vosjax.data") and m != "vosjax"}
+    allowed = ("vosjax.data", "vosjax.errors")
+    assert not {m for m in ours if m != "vosjax" and not any(inside(m, one) for one in allowed)}
 
 
 def test_rooms_import_only_what_stands_before_them():

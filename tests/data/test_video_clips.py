@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import dataset_layouts as layouts
-from vosjax.data.recipes import aot as aot_recipe
-from vosjax.data.recipes import stcn as stcn_recipe
 
 from data_prep import shards
 from vosjax.data import jitter, pipeline, sets, types, unpack
 from vosjax.data import video_clips as aot
+from vosjax.data.samplers import aot as aot_sampler
+from vosjax.data.samplers import stcn as stcn_sampler
 from vosjax.datasets import decode, folders, prepared
 from vosjax.datasets import protocol as protocol
 from vosjax.errors import InputError
@@ -183,7 +183,7 @@ def _boxes_video(tmp_path, count=9, size=(60, 80)):
     return folders.Folder(str(tmp_path))
 
 
-@pytest.mark.parametrize("make", [aot_recipe, stcn_recipe])
+@pytest.mark.parametrize("make", [aot_sampler, stcn_sampler])
 def test_masks_sit_on_their_pixels_through_all_changes(tmp_path, make):
     source = _boxes_video(tmp_path)
     each = sets.DatasetConfig(str(tmp_path))
@@ -326,7 +326,7 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 
 def test_stcn_takes_two_objects_and_three_frames(source):
-    clips = stcn_recipe.of_videos(
+    clips = stcn_sampler.of_videos(
         source, sets.DatasetConfig("", thin=5), pipeline.ClipsConfig(skip=25)
     )
     assert clips.settings.skip == 5
@@ -336,15 +336,15 @@ def test_stcn_takes_two_objects_and_three_frames(source):
     assert all(clip["frames"].shape == (3, 32, 32, 3) for clip in made)
 
 
-@pytest.mark.parametrize("recipe", [aot_recipe, stcn_recipe])
-def test_stills_become_moving_clips(roots, recipe):
+@pytest.mark.parametrize("sampler", [aot_sampler, stcn_sampler])
+def test_stills_become_moving_clips(roots, sampler):
     photos, of_photos = sets.opened(sets.DatasetConfig(str(roots["stills"])))
     assert of_photos and len(photos) == 1
-    clips = recipe.of_photos(photos, sets.DatasetConfig(""), pipeline.ClipsConfig())
+    clips = sampler.of_photos(photos, sets.DatasetConfig(""), pipeline.ClipsConfig())
     made = [clips.clip(0, np.random.default_rng(i), types.ClipSpec(3, 32, 32)) for i in range(8)]
     assert sum(clip["objects"] > 0 for clip in made) >= 6
     assert sum((clip["labels"][0] != clip["labels"][2]).any() for clip in made) >= 6
-    if recipe is stcn_recipe:
+    if sampler is stcn_sampler:
         assert max(int(clip["objects"]) for clip in made) == 1
 
 
@@ -425,6 +425,6 @@ def test_wrong_phases_are_refused(roots, phases):
         pipeline.clips(_config(roots, phases=phases), seed=0, batch=1)
 
 
-def test_unknown_recipe_is_refused_with_the_known_ones(roots):
-    with pytest.raises(InputError, match="there are aot, stcn"):
-        pipeline.sources(_config(roots, recipe="stm"))
+def test_unknown_sampler_is_refused_with_the_known_ones(roots):
+    with pytest.raises(InputError, match="there are aot, composed, stcn"):
+        pipeline.sources(_config(roots, sampler="stm"))

@@ -72,7 +72,7 @@ def test_a_saved_tracker_goes_on_bit_by_bit(model, tmp_path):
 
 def test_memory_that_grows_changes_no_mask():
     np.testing.assert_array_equal(
-        follow(Tracker(together(), objects=2, capacity=2, limit=8)),
+        follow(Tracker(together(), objects=2, capacity=2, max_mem_frames=8)),
         follow(Tracker(together(), objects=2, capacity=8)),
     )
 

@@ -115,7 +115,7 @@ def differentiated():
     """
     model, params = aost.network("aost").model, aost.params("aost")
     golden = goldens.arrays("aost/train_scalable.npz")
-    settings = step.StepConfig(memory_gap=GAP)
+    settings = step.StepConfig(mem_every=GAP)
 
     @jax.jit
     def differentiate(clip, stored, knobs):

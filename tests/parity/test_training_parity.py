@@ -108,7 +108,7 @@ class Pass:
         both = 255 * np.stack([frames, frames[:, :, ::-1]])
         self.clips = step.Clips(both, labels, live)
         self.trainable, self.frozen = state.split(self.net.params, self.net.model.param_group)
-        self.settings = step.StepConfig(memory_gap=self.meta["long_term_mem_gap"])
+        self.settings = step.StepConfig(mem_every=self.meta["long_term_mem_gap"])
 
     def knobs(self, run):
         train = defaults.train()

@@ -48,7 +48,7 @@ def test_a_network_has_no_more_slots_than_its_weights_have_identities(weights, o
 
 
 def test_changed_settings_keep_the_limit(weights):
-    assert pretrained.configure(load(weights(2)), gap=3).model.vos.slots == 2
+    assert pretrained.configure(load(weights(2)), mem_every=3).model.vos.slots == 2
 
 
 @pytest.mark.parametrize("objects", [0, -1, "5", True, 2.5])

@@ -55,7 +55,7 @@ def hints(kind: type) -> dict[str, Any]:
 
 def near(word: str, known) -> str:
     """' (did you mean ...?)' with the names that resemble a word, '' where none does."""
-    close = difflib.get_close_matches(word, list(known), 3)
+    close = difflib.get_close_matches(word, list(known), 3, cutoff=0.75)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
