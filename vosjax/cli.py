@@ -21,8 +21,8 @@ from vosjax.errors import InputError, NotFinite
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 
-# Exit codes; 1 is a dataset run's of which some videos failed.
-BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED = 2, 3, 70, 130
+# Exit codes (docs/command.md); 1 is that of a dataset run of which some videos failed.
+BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED, UNREAD = 2, 3, 70, 130, 141
 FLAGS = {
     "video": "a video file, a folder of images or a camera's index",
     "masks": "a mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times",
@@ -80,30 +80,34 @@ def _guarded(program: str, words: list[str], parse) -> int:
     def note(message, category, filename, lineno, file=None, line=None):
         say(f"{program}: note: {message}", file=sys.stderr)
 
-    show = "--traceback" in words
     try:
         with warnings.catch_warnings():
             warnings.showwarning = note
             command = parse([word for word in words if word != "--traceback"])
             return 0 if command is None else _carried_out(command)
-    except NotFinite as error:
-        code, line = NOT_FINITE, str(error)
-    except InputError as error:
-        code, line = BAD_INPUT, str(error)
-    except KeyboardInterrupt:
-        code, line = STOPPED, "stopped"
-    except BrokenPipeError:  # whoever reads our output has seen enough
+    except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNEXPECTED
-    except ModuleNotFoundError as error:
-        code, line = BAD_INPUT, _missing(error)
-    except Exception as error:
-        code, line = UNEXPECTED, f"unexpected error: {type(error).__name__}: {error}"
-        line += " (please report it, with what --traceback shows)"
-    if show:
-        traceback.print_exc()
-    say(f"{program}: {line}", file=sys.stderr)
-    return code
+        return UNREAD
+    except (Exception, KeyboardInterrupt) as error:
+        if "--traceback" in words:
+            traceback.print_exc()
+        code, line = _said(error)
+        say(f"{program}: {line}", file=sys.stderr)
+        return code
+
+
+def _said(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error, and its line."""
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED, "stopped"
+    if isinstance(error, InputError):
+        return NOT_FINITE if isinstance(error, NotFinite) else BAD_INPUT, str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return BAD_INPUT, _missing(error)
+    return UNEXPECTED, (
+        f"unexpected error: {type(error).__name__}: {error} "
+        "(please report it, with what --traceback shows)"
+    )
 
 
 def _carried_out(command: Command) -> int:

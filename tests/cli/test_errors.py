@@ -1,4 +1,4 @@
-"""Every mistake gives one line on stderr (given, expected, what to do), exit code 2, no traceback."""
+"""Every mistake gives one line on stderr (given, expected, what to do) and exit code 2."""
 
 import errno
 import json

@@ -113,7 +113,10 @@ def from_text(text: str, hint: Any) -> Any:
         kinds = [member for member in members if member is not type(None)]
         if str in kinds and text[:1] not in ("(", "["):
             return text
-        return from_text(text, next(kind for kind in kinds if kind is not str))
+        try:
+            return from_text(text, next(kind for kind in kinds if kind is not str))
+        except FieldError:
+            raise _unreadable(text, hint) from None
     if hint is str:
         return text
     if hint is bool:

@@ -34,11 +34,12 @@ def run(config: Config, options: Options) -> int:
             "this config names no network: take the one that the checkpoint is of, "
             "for example configs/aot.py:r50"
         )
+    source = pathlib.Path(options.input)
+    state = state_dict(read_pth(source))
     model = models.build(config.family, **config.settings)
     shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
-    source = pathlib.Path(options.input)
-    flat = convert(state_dict(read_pth(source)), model.checkpoint_names, expected=expected)
+    flat = convert(state, model.checkpoint_names, expected=expected)
     settings = {"model": config.settings}
     for name in ("mem_every", "max_mem_frames"):
         if getattr(config, name) is not None:

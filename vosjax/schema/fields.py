@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import operator
 import re
 import types
 import typing
@@ -82,7 +83,7 @@ def parse(kind: type, values: Mapping) -> Any:
         required = field.default is field.default_factory is dataclasses.MISSING
         if required and field.name not in values:
             raise FieldError((field.name,), f"is missing: {field.metadata['doc']}")
-    return kind(**values)
+    return kind(**{name: _at(name, _checked, kind, name, values[name]) for name in values})
 
 
 def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
@@ -242,13 +243,15 @@ def _problem(value, rule) -> str | None:
         return None if value in choices else there
     if isinstance(value, str):
         return _pattern_problem(value) if rule.get("pattern") else None
-    least, above, most = (rule.get(name) for name in ("least", "above", "most"))
-    if least is not None and value < least or above is not None and value <= above:
-        low = f"at least {least}" if above is None else f"a number above {above}"
-        return f"{low} is expected" if most is None else f"{low} and at most {most} is expected"
-    if most is not None and value > most:
-        return f"at most {most} is expected"
-    return None
+    bounds = [
+        ("at least", rule.get("least"), operator.ge),
+        ("a number above", rule.get("above"), operator.gt),
+        ("at most", rule.get("most"), operator.le),
+    ]
+    known = [(words, bound, fits) for words, bound, fits in bounds if bound is not None]
+    if all(fits(value, bound) for _, bound, fits in known):
+        return None
+    return f"{' and '.join(f'{words} {bound}' for words, bound, _ in known)} is expected"
 
 
 def _pattern_problem(value) -> str | None:
