@@ -27,7 +27,8 @@ def get_config():
         train=dict(memory_gap=9999, gap=5, lr=1e-4),
         data=dict(stills="", recipe="composed", sets=(dict(folder="x", gap=12),),
                   phases=(dict(start=4, recipe="aot"),)),
-        stages=(dict(name="a", train=dict(memory_gap=2), data=dict(sets=(dict(folder="y", gap=7),))),),
+        stages=(dict(name="a", train=dict(memory_gap=2),
+                     data=dict(sets=(dict(folder="y", gap=7),))),),
     ))
 """
 

@@ -1,7 +1,8 @@
-"""Fields say what they may hold: types, ranges, choices; instances are valid however they are made."""
+"""Fields say what they may hold; instances are valid however they are made."""
 
 import dataclasses
 import re
+import typing
 from typing import NamedTuple
 
 import numpy as np
@@ -123,20 +124,36 @@ def test_a_config_survives_the_way_through_a_config_dict():
 
 
 def fields_of(kind, above=""):
-    for field in dataclasses.fields(kind):
-        yield kind, field, f"{above}{field.name}"
-        inner = class_of(hints(kind)[field.name])
-        if inner and dataclasses.is_dataclass(inner) and issubclass(inner, Checked):
-            yield from fields_of(inner, f"{above}{field.name}.")
+    for name, hint in hints(kind).items():
+        yield kind, name, f"{above}{name}"
+        if class_of(hint):
+            yield from fields_of(class_of(hint), f"{above}{name}.")
+
+
+def doc_of(kind, name):
+    if dataclasses.is_dataclass(kind):
+        (field,) = (field for field in dataclasses.fields(kind) if field.name == name)
+        return field.metadata["doc"]
+    hint = hints(kind)[name]
+    return "a part" if class_of(hint) else typing.get_args(hint)[1].doc
 
 
 @pytest.mark.parametrize(
-    "kind, field", [pytest.param(kind, field, id=name) for kind, field, name in fields_of(Config)]
+    "kind, name", [pytest.param(kind, name, id=path) for kind, name, path in fields_of(Config)]
 )
-def test_every_field_has_a_type_a_default_and_a_line(kind, field):
-    doc = field.metadata["doc"]
-    assert doc and "\n" not in doc and hints(kind)[field.name]
-    assert field.default is not field.default_factory
+def test_every_field_of_a_config_has_a_type_and_a_line(kind, name):
+    assert hints(kind)[name] and doc_of(kind, name) and "\n" not in doc_of(kind, name)
+
+
+def test_ranges_of_the_clips_settings_hold_at_any_depth():
+    for changes, said in (
+        ({"stills_settings": {"lift": 2}}, "stills_settings.lift is 2.0; at least 0 and at most 1"),
+        ({"stills_settings": {"scene": {"twin": -1}}}, "stills_settings.scene.twin is -1.0"),
+        ({"rendered_settings": {"objects": (0, 3)}}, r"rendered_settings.objects\[0\] is 0"),
+        ({"rendered_settings": {"colour": {"grey": 3}}}, "rendered_settings.colour.grey is 3.0"),
+    ):
+        with pytest.raises(InputError, match=said):
+            parse(ClipsConfig, changes)
 
 
 def test_a_config_file_gets_a_typed_place_for_what_may_be_none():

@@ -1,4 +1,4 @@
-"""What can be set of modes that no other room carries out: `bench`, `summary` and `prepare`."""
+"""What can be set of modes that no room is configured for: `bench`, `summary`, `prepare`."""
 
 import dataclasses
 

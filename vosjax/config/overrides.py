@@ -9,7 +9,7 @@ from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.loading.config import MODEL_NAMES
-from vosjax.schema import NEVER, FieldError, UnknownField
+from vosjax.schema import NEVER, ChangesOf, FieldError, UnknownField
 from vosjax.schema.kinds import class_of, dotted, hints, named, near
 from vosjax.schema.renames import before
 
@@ -43,7 +43,7 @@ def _laid(value: Any, hint: Any, path: tuple, text: str, note: Callable, above: 
             raise error.inside(*above) from None
     head, *rest = path
     origin = typing.get_origin(hint)
-    if origin is typing.Annotated or class_of(hint):
+    if class_of(hint) or origin is typing.Annotated and isinstance(hint.__metadata__[0], ChangesOf):
         return _in_class(value, hint, head, tuple(rest), text, note, above)
     if origin is tuple and isinstance(head, int) and head < len(value):
         inner = _laid(
@@ -107,6 +107,8 @@ def from_text(text: str, hint: Any) -> Any:
       FieldError: it says nothing that such a field can hold.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return from_text(text, members[0])
     if origin in (typing.Union, types.UnionType):
         if type(None) in members and text.lower() == "none":
             return None

@@ -14,7 +14,7 @@ that they describe, and everything else is refused.
 """
 
 from vosjax.schema.fields import NEVER, Checked, parse, partial, plain, replaced, setting, typed
-from vosjax.schema.kinds import ChangesOf, FieldError, UnknownField
+from vosjax.schema.kinds import ChangesOf, FieldError, Rule, UnknownField
 from vosjax.schema.renames import modern
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ChangesOf",
     "Checked",
     "FieldError",
+    "Rule",
     "UnknownField",
     "modern",
     "parse",

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from vosjax.schema.kinds import FieldError, UnknownField, class_of, hints, named, near
+from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
 
 NEVER = 2**30  # of an interval in frames: longer than any video, and still an int32
 
@@ -24,44 +24,17 @@ class Checked:
             object.__setattr__(self, field.name, value)
 
 
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    choices: tuple | None = None,
-    pattern: bool = False,
-    filled: bool = False,
-    was: str | None = None,
-    was_never: int | None = None,
-) -> Any:
-    """A dataclass field with what is known of it as its metadata.
+def setting(default: Any, doc: str, **rules: Any) -> Any:
+    """A dataclass field with what is known of it, a `Rule`, as its metadata.
+
+        lr: float = setting(4e-4, "the learning rate", least=0)
 
     Args:
       default: the value where none is given; `dataclasses.MISSING` asks for one.
       doc: one line.
-      least: the smallest value that is allowed; of a tuple, that each item is allowed to have.
-      above: the value that has to be exceeded, likewise.
-      most: the largest value, likewise.
-      choices: all values, likewise.
-      pattern: the text is a regular expression.
-      filled: a tuple has at least one item.
-      was: the field's name in the version before, which `modern` still takes.
-      was_never: the value from which on that version meant `NEVER`.
+      **rules: the other fields of a `Rule`.
     """
-    rule = dict(
-        doc=doc,
-        least=least,
-        above=above,
-        most=most,
-        choices=choices,
-        pattern=pattern,
-        filled=filled,
-        was=was,
-        was_never=was_never,
-    )
+    rule = Rule(doc, **rules)._asdict()
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=rule)
     return dataclasses.field(default=default, metadata=rule)
@@ -161,11 +134,14 @@ def typed(value: Any, hint: Any) -> Any:
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    if origin is typing.Annotated and isinstance(members[1], Rule):
+        value = typed(value, members[0])
+        _within(value, members[1]._asdict())
+        return value
     if origin is typing.Annotated:
         if not isinstance(value, Mapping):
             raise _wrong(value, dict)
-        marker = members[1]
-        return partial(marker.kind(), value, dict(marker.also))
+        return partial(members[1].kind(), value, dict(members[1].also))
     if origin in (typing.Union, types.UnionType):
         return _any_of(value, hint, members)
     if origin is tuple or hint is tuple:

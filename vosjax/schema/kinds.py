@@ -33,6 +33,31 @@ class UnknownField(FieldError):
     """A name that no field bears; `path` is that of the class that has no such field."""
 
 
+class Rule(NamedTuple):
+    """What is known of a field: `Annotated[float, Rule("a share", least=0, most=1)]`.
+
+    doc        one line
+    least      the smallest value that is allowed; of a tuple, that each item is allowed to have
+    above      the value that has to be exceeded, likewise
+    most       the largest value, likewise
+    choices    all values, likewise
+    pattern    the text is a regular expression
+    filled     a tuple has at least one item
+    was        the field's name in the version before, which `modern` still takes
+    was_never  the value from which on that version meant `NEVER`
+    """
+
+    doc: str
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    choices: tuple | None = None
+    pattern: bool = False
+    filled: bool = False
+    was: str | None = None
+    was_never: int | None = None
+
+
 class ChangesOf(NamedTuple):
     """Marks a dict, by `Annotated[dict, ChangesOf(...)]`, as some fields of another class.
 
@@ -50,7 +75,7 @@ def hints(kind: type) -> dict[str, Any]:
     if dataclasses.is_dataclass(kind):
         known = typing.get_type_hints(kind, include_extras=True)
         return {field.name: known[field.name] for field in dataclasses.fields(kind)}
-    return typing.get_type_hints(kind)
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def near(word: str, known) -> str:
@@ -68,6 +93,8 @@ def dotted(path: tuple) -> str:
 
 def named(hint: Any) -> str:
     """What a field of a type expects, in words."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return named(typing.get_args(hint)[0])
     members = [member for member in typing.get_args(hint) if member is not type(None)]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         words = " or ".join(named(member) for member in members)

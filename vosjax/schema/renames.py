@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vosjax.schema.fields import NEVER
-from vosjax.schema.kinds import class_of, dotted, hints
+from vosjax.schema.kinds import ChangesOf, class_of, dotted, hints
 
 
 def modern(values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tuple = ()) -> Any:
@@ -19,7 +19,7 @@ def modern(values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tup
       path: of the values.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
+    if origin is typing.Annotated and isinstance(members[1], ChangesOf):
         hint = members[1].kind()
     if class_of(hint) and isinstance(values, Mapping):
         return _modern_fields(values, class_of(hint), note, path)
