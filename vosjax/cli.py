@@ -150,11 +150,11 @@ def _command(words: list[str]) -> Command | None:
         say(*parser.format_help().splitlines(), *_fields(described.fields))
         return None
     overrides, words = _overrides(words)
-    given, rest = parser.parse_known_args(words)
-    if given.config is None and rest and not rest[0].startswith("-"):
-        given.config = rest.pop(0)
+    flags, rest = parser.parse_known_args(words)
+    if flags.config is None and rest and not rest[0].startswith("-"):
+        flags.config = rest.pop(0)
     _nothing_left(rest, [*described.flags, "config"])
-    return Command(mode, given.config or "base", overrides, _options(given))
+    return Command(mode, flags.config or "base", overrides, _options(flags))
 
 
 def _launched(words: list[str]) -> Command | None:
@@ -165,11 +165,11 @@ def _launched(words: list[str]) -> Command | None:
         say(*parser.format_help().splitlines(), "", *_listed())
         return None
     overrides, words = _overrides(words)
-    given, rest = parser.parse_known_args(words)
+    flags, rest = parser.parse_known_args(words)
     _nothing_left(rest, [*FLAGS, "config", "mode"])
-    if given.config is None:
+    if flags.config is None:
         raise InputError("no --config was given; name one, as in --config configs/quickstart.py")
-    return Command(given.mode, given.config, overrides, _options(given))
+    return Command(flags.mode, flags.config, overrides, _options(flags))
 
 
 def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
@@ -230,8 +230,8 @@ def _nothing_left(rest: list[str], flags: Sequence[str]) -> None:
     raise InputError(f"{rest[0]!r} was given without a flag; write --NAME=VALUE")
 
 
-def _options(given: argparse.Namespace) -> modes.Options:
-    values = {name: getattr(given, name, None) for name in FLAGS}
+def _options(flags: argparse.Namespace) -> modes.Options:
+    values = {name: getattr(flags, name, None) for name in FLAGS}
     inputs, masks = values.pop("input") or (), values.pop("masks") or ()
     return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
 

@@ -37,7 +37,7 @@ from vosjax.tracking.tracker import Tracker
 def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, list[float]]:
     """{way: frames/s of each round} over the videos of a DAVIS folder."""
     sequences = layout.discover(data)
-    count = sum(len(each.frames) for each in sequences)
+    count = sum(len(video.frames) for video in sequences)
     slots, config = model.model.vos.slots, model.config
     memory = dataset.Memory(config["mem_every"], config["max_mem_frames"])
     part = Part(model.model.vos, model.params, 0)
@@ -47,7 +47,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
         "side by side": (Engine([part], chunk=chunk), batch),
     }
     seconds = {name: [] for name in ("frame by frame", *engines)}
-    for number in range(rounds + 1):  # the first one compiles
+    for _ in range(rounds + 1):  # the first one compiles
         with tempfile.TemporaryDirectory() as scratch:
             start = time.perf_counter()
             _frame_by_frame(model, sequences, pathlib.Path(scratch))
@@ -76,8 +76,8 @@ def _frame_by_frame(model, sequences, folder):
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
         for index, frame in enumerate(sequence.frames):
-            given = layout.read_given(sequence, index) if index in shapes.given else None
-            labels, _ = tracker.step(read_image(frame), given)
+            marks = layout.read_given(sequence, index) if index in shapes.given else None
+            labels, _ = tracker.step(read_image(frame), marks)
             write_label_png(files.mask_file(folder, sequence, index), labels)
 
 
@@ -110,16 +110,16 @@ def main():
             size=tuple(int(side) for side in options.size.split("x")),
             objects=options.objects,
         )
-        found = measure(
+        rates_of = measure(
             model, scratch, chunk=options.chunk, batch=options.batch, rounds=options.rounds
         )
-    told = record.versions()
+    versions = record.versions()
     print(
-        f"{told['device']} ({told['platform']}, {len(jax.local_devices())} devices), jax "
-        f"{told['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
+        f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
+        f"{versions['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
     )
-    first = statistics.median(found["frame by frame"])
-    for name, rates in found.items():
+    first = statistics.median(rates_of["frame by frame"])
+    for name, rates in rates_of.items():
         middle = statistics.median(rates)
         print(
             f"{name:<15} {middle:8.2f} frames/s ({min(rates):.2f} .. {np.max(rates):.2f}), "

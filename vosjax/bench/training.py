@@ -19,8 +19,8 @@ def measure(config, *, rounds: int) -> dict:
       rounds: times that input, plain decoding and training step take turns.
 
     Returns:
-      dict: size, frames, batch; for the rounds: `made`, clips a second of the input; `used`, clips a
-      second of the step; `fed`, made / used; `decoded`, the input's frames for each frame of plain
+      dict: size, frames, batch; for the rounds: `made`, clips a second of the input; `used`, clips
+      a second of the step; `fed`, made / used; `decoded`, the input's frames for each frame of plain
       single-thread decoding (empty where there is nothing stored to decode); `core_ms`, processor
       milliseconds a clip.
 
@@ -30,7 +30,7 @@ def measure(config, *, rounds: int) -> dict:
     (_, config), *_ = loop.stages(config)
     train, clips = config.train, config.data
     advance = _step(config)
-    found = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
+    figures = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
     for turn in range(rounds):
         made = clips_bench.measure(
             clips,
@@ -41,25 +41,25 @@ def measure(config, *, rounds: int) -> dict:
             seed=turn,
         )
         used = train.batch / advance()
-        found["made"].append(made["clips_per_second"])
-        found["used"].append(used)
-        found["fed"].append(made["clips_per_second"] / used)
-        found["core_ms"].append(made["core_ms_per_clip"])
+        figures["made"].append(made["clips_per_second"])
+        figures["used"].append(used)
+        figures["fed"].append(made["clips_per_second"] / used)
+        figures["core_ms"].append(made["core_ms_per_clip"])
         if made["ratio"] is not None:
-            found["decoded"].append(made["ratio"])
+            figures["decoded"].append(made["ratio"])
     return dict(
         size=[clips.height, clips.width],
         frames=clips.frames,
         batch=train.batch,
         workers=train.workers,
         threads=train.threads,
-        **found,
+        **figures,
     )
 
 
 def lines(figures: dict) -> list[str]:
     """What `measure` found as a table: median and range of each figure."""
-    told = (
+    rows = (
         ("made", "clips/s of the input"),
         ("used", "clips/s of the training step"),
         ("fed", "input / step"),
@@ -71,7 +71,7 @@ def lines(figures: dict) -> list[str]:
     )
     return [head] + [
         f"{statistics.median(values):10.2f}  ({min(values):.2f}-{max(values):.2f})  {text}"
-        for name, text in told
+        for name, text in rows
         if (values := figures[name])
     ]
 

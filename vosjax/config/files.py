@@ -72,16 +72,16 @@ def find(asked: str) -> tuple[pathlib.Path, str | None]:
       InputError: there is none.
     """
     file, _, argument = asked.partition(":")
-    for name, given in ((asked, None), (file, argument or None)):
+    for name, behind in ((asked, None), (file, argument or None)):
         path = pathlib.Path(name).expanduser()
         if path.is_file():
-            return path, given
+            return path, behind
         known = path.name.removesuffix(".py")
         if path.parent.name in ("", "configs") and known in MOVED:
             warnings.warn(f"the config {known} is now called {MOVED[known]}", stacklevel=2)
             return find(MOVED[known])
         if path.parent.name in ("", "configs") and known in names():
-            return folder() / f"{known}.py", given
+            return folder() / f"{known}.py", behind
     raise InputError(
         f"the config {file} cannot be read: name a file, or one of the configs "
         f"{', '.join(names())}{near(pathlib.Path(file).stem, names())}"

@@ -18,8 +18,8 @@ def lines(names: Sequence[str]) -> list[str]:
     Args:
       names: of fields: 'mem_every', 'train', 'train.seed'.
     """
-    told = [line for name in names for line in _described(Config, name.split("."), ())]
-    return ["", "fields of the config (--config.FIELD=VALUE):", *told] if told else []
+    shown = [line for name in names for line in _described(Config, name.split("."), ())]
+    return ["", "fields of the config (--config.FIELD=VALUE):", *shown] if shown else []
 
 
 def _described(kind: type, path: Sequence[str], above: tuple) -> Iterator[str]:

@@ -190,7 +190,7 @@ def _folder(source) -> pathlib.Path:
         return path
     if (embedded / name / CARD).is_file():
         return embedded / name
-    known = sorted(found.parent.name for found in embedded.glob(f"*/{CARD}"))
+    known = sorted(card.parent.name for card in embedded.glob(f"*/{CARD}"))
     raise InputError(
         f"no weights at {name}: a folder with {CARD} is expected"
         + (
@@ -202,18 +202,18 @@ def _folder(source) -> pathlib.Path:
 
 
 def compile_cache() -> None:
-    """Keeps compiled programs on disk between runs, unless a place was chosen already.
+    """Keeps compiled programs on disk between runs, unless a folder was chosen already.
 
     They go to $VOSJAX_CACHE, else ~/.cache/vosjax (below $XDG_CACHE_HOME); VOSJAX_CACHE=off keeps
     nothing. JAX's own JAX_COMPILATION_CACHE_DIR wins.
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    place = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
-    if place == "off" or jax.config.jax_compilation_cache_dir:
+    folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
+    if folder == "off" or jax.config.jax_compilation_cache_dir:
         return
     try:
-        pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that cannot be written only costs time
         return
-    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -62,7 +62,7 @@ def run(config: Config, options: Options) -> int:
     }
     record.check(record.read(folder), settings, folder)
     record.write(folder, settings, status="running", frames=0, facts={})
-    todo = [each for each in sequences if files.done(folder, each) is None]
+    todo = [video for video in sequences if files.done(folder, video) is None]
 
     def one(sequence):
         try:
@@ -88,7 +88,7 @@ def run(config: Config, options: Options) -> int:
         folder,
         settings,
         status="complete" if written["complete"] else "incomplete",
-        frames=sum(len(each.frames) for each in sequences),
+        frames=sum(len(video.frames) for video in sequences),
         facts={},
     )
     return evaluating.tell(written, folder)

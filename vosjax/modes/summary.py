@@ -160,30 +160,32 @@ def parameters(model: Model, params: Any) -> dict:
     }
 
 
-def costs(model: Model, found: Shapes, groups: int) -> dict:
+def costs(model: Model, traced: Shapes, groups: int) -> dict:
     """{function: {'flops', 'activations', 'unbounded'}}; all but the encoding once a group."""
-    vos, objects = model.vos, found.probs.shape[0] - 1
+    vos, objects = model.vos, traced.probs.shape[0] - 1
 
     def commit(annotated):
         when = When(np.bool_(annotated), np.True_, np.int32(1))
         later = functools.partial(vos.commit, given=np.full(objects, annotated), when=when)
-        return cost.count(later, found.params, found.state, found.aux, found.probs)
+        return cost.count(later, traced.params, traced.state, traced.aux, traced.probs)
 
     once = {
-        "encode": cost.count(vos.encode, found.params, found.frame),
-        "predict": cost.count(vos.predict, found.params, found.state, found.features),
+        "encode": cost.count(vos.encode, traced.params, traced.frame),
+        "predict": cost.count(vos.predict, traced.params, traced.state, traced.features),
         "commit": commit(False),
         "commit, annotated": commit(True),
     }
-    each = {
+    counted = {
         name: one if name == "encode" else cost.Cost({}).plus(one, groups)
         for name, one in once.items()
     }
-    each["frame"] = each["encode"].plus(each["predict"]).plus(each["commit"])
-    each["frame, annotated"] = each["encode"].plus(each["predict"]).plus(each["commit, annotated"])
+    counted["frame"] = counted["encode"].plus(counted["predict"]).plus(counted["commit"])
+    counted["frame, annotated"] = (
+        counted["encode"].plus(counted["predict"]).plus(counted["commit, annotated"])
+    )
     return {
         name: {"flops": one.flops, "activations": one.activations, "unbounded": one.unbounded}
-        for name, one in each.items()
+        for name, one in counted.items()
     }
 
 
@@ -195,7 +197,7 @@ def maps(features: Any) -> list:
     ]
 
 
-def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
+def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
     """Bytes of weights, features, state, and of one more memory frame."""
 
     def size(tree):
@@ -203,12 +205,12 @@ def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> d
 
     larger = jax.eval_shape(
         lambda params: model.vos.init(params, spec._replace(capacity=spec.capacity + 1)),
-        found.params,
+        traced.params,
     )
-    state = size(found.state)
+    state = size(traced.state)
     return {
-        "weights": size(found.params),
-        "features": size(found.features),
+        "weights": size(traced.params),
+        "features": size(traced.features),
         "state": groups * state,
         "memory frame": groups * (size(larger) - state),
     }

@@ -55,21 +55,21 @@ class Stopwatch:
                 "milliseconds_per_frame": None,
                 "frames_per_second": None,
             }
-        each = (self._last - self._first) / (self.frames - 1)
+        seconds = (self._last - self._first) / (self.frames - 1)
         return {
             "seconds_to_first_frame": round(self._first - self._begin, 3),
-            "milliseconds_per_frame": round(1000 * each, 2),
-            "frames_per_second": round(1 / each, 3),
+            "milliseconds_per_frame": round(1000 * seconds, 2),
+            "frames_per_second": round(1 / seconds, 3),
         }
 
 
 def versions() -> dict:
     """Versions of what computes, and the devices."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
     return {
         "vosjax": vosjax.__version__,
         "python": platform.python_version(),
-        **found,
+        **packages,
         "platform": jax.default_backend(),
         "device": jax.local_devices()[0].device_kind,
     }
@@ -86,8 +86,8 @@ def peak_memory() -> dict:
     """Bytes: of the process so far, and of the device where it tells."""
     unit = 1 if sys.platform == "darwin" else 1024
     peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    told = jax.local_devices()[0].memory_stats() or {}
-    return peak | ({"device": told["peak_bytes_in_use"]} if "peak_bytes_in_use" in told else {})
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return peak | ({"device": stats["peak_bytes_in_use"]} if "peak_bytes_in_use" in stats else {})
 
 
 def digest(arrays: dict[int, Any]) -> str:

@@ -35,11 +35,11 @@ def with_frozen(model: Model, pattern: str) -> Model:
 def fits(model: Model, config):
     """Raises InputError where a config's numbers cannot work together with its network."""
     data, train = config.data, config.train
-    wanted = model.vos.size(data.height, data.width)
-    if tuple(wanted) != (data.height, data.width):
+    height, width = model.vos.size(data.height, data.width)
+    if (height, width) != (data.height, data.width):
         raise InputError(
             f"data.height and data.width are {data.height} and {data.width}: the "
-            f"network takes {wanted[0]} and {wanted[1]} there"
+            f"network takes {height} and {width} there"
         )
     if model.vos.slots is not None and data.max_objects > model.vos.slots:
         raise InputError(

@@ -29,14 +29,14 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
     if bad:
         raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
-    told = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
+    settings = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
     card = dict(
         family=config.family,
         config=dict(model=config.settings, mem_every=config.train.card_mem_every),
         source=config.train.source,
         licence=config.train.licence,
         objects=max(part.data.max_objects for _, part in loop.stages(config)),
-        training=dict(steps=int(trained.step), **_without_folders(told)),
+        training=dict(steps=int(trained.step), **_without_folders(settings)),
     )
     return weights.save_weights(folder, params, card=card)
 

@@ -1,4 +1,4 @@
-"""The training run: data in, steps, what is told, validated and saved; stages one after another."""
+"""The training run: steps over clips, figures, validation, checkpoints; stages one by one."""
 
 import contextlib
 import dataclasses
@@ -98,8 +98,8 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
         ),
         split,
     )
-    told = log.Log(folder, start=at)
-    examine = validation(model, config)
+    figures = log.Log(folder, start=at)
+    validated = validation(model, config)
     pending, since = [], time.monotonic()
 
     def save(*, wait=False):
@@ -109,7 +109,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     with (
         contextlib.closing(checkpoints),
         contextlib.closing(batches),
-        contextlib.closing(told),
+        contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
     ):
         for done in steps(train, model, chain, now, batches, stop):
@@ -117,21 +117,21 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
             pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                found = to_host(pending, at)
+                metrics = to_host(pending, at)
                 pending.clear()
                 passed, since = time.monotonic() - since, time.monotonic()
-                values = means(found) | dict(
-                    rate=float(done.rate), clips_per_second=len(found) * train.batch / passed
+                values = means(metrics) | dict(
+                    rate=float(done.rate), clips_per_second=len(metrics) * train.batch / passed
                 )
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
-                values["validation_j"] = examine(state.averaged(now))
+                values["validation_j"] = validated(state.averaged(now))
                 since += time.monotonic() - before  # no part of the training's speed
             if values:
-                told.scalars(at, values)
+                figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                told.pictures(
+                figures.pictures(
                     at,
                     *(
                         np.asarray(x[0])
@@ -185,15 +185,15 @@ def steps(
 
 def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
     """The last steps' metrics as numbers; raises NotFinite where a loss or gradient is none."""
-    found = jax.device_get(pending)
-    log.check_finite(at - len(found), [m.loss for m in found], [m.gradient for m in found])
-    return found
+    metrics = jax.device_get(pending)
+    log.check_finite(at - len(metrics), [m.loss for m in metrics], [m.gradient for m in metrics])
+    return metrics
 
 
-def means(found: list[step.Metrics]) -> dict[str, float]:
-    """The mean of every number that the steps told."""
+def means(metrics: list[step.Metrics]) -> dict[str, float]:
+    """The mean of every figure of some steps."""
     return {
-        name: float(np.mean([getattr(m, name) for m in found]))
+        name: float(np.mean([getattr(m, name) for m in metrics]))
         for name in step.Metrics._fields
         if name != "prediction"
     }
@@ -211,21 +211,21 @@ def compile_step(model: Model, chain, settings: step.StepConfig):
 
 def validation(model: Model, config):
     """A function of params: mean J over a few fixed rendered clips of the training size."""
-    told, data = config.train.log, config.data
+    settings, data = config.train.log, config.data
     run = validate.compiled(model, gap=config.train.mem_every)
     made = []
 
-    def examine(params):
+    def mean_j(params):
         if not made:
             made.extend(
                 rendered.validation_clips(
-                    told.clips,
+                    settings.clips,
                     size=(data.height, data.width),
-                    frames=told.frames,
+                    frames=settings.frames,
                     max_objects=data.max_objects,
                 )
             )
         one = jax.device_put(params, jax.devices()[0])  # copies on several would repeat the work
         return validate.mean_j(run, one, made)
 
-    return examine
+    return mean_j

@@ -33,7 +33,7 @@ class StepScalars(NamedTuple):
 def polynomial(
     step: int, *, base: float, floor: float, total: int, warmup: float = 0.05, power: float = 0.9
 ) -> float:
-    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay back to it (AOT)."""
+    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay to it (AOT)."""
     first = int(warmup * total)
     if step < first:
         return floor + (base - floor) * step / first
