@@ -35,6 +35,17 @@ class SummaryConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class RenderConfig(Checked):
+    """The clips of a rendered dataset (`eval/rendered_set.py`)."""
+
+    clips: int = setting(8, "clips, a video each", least=1)
+    frames: int = setting(120, "frames of each", least=1)
+    height: int = setting(240, "of a frame", least=1)
+    width: int = setting(432, "of a frame", least=1)
+    objects: int = setting(3, "most objects in a clip", least=1, most=10)
+
+
+@dataclasses.dataclass(frozen=True)
 class SourceConfig(Checked):
     """A downloaded dataset that is to be prepared."""
 

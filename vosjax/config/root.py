@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from vosjax.config.modes import BenchConfig, SourceConfig, SummaryConfig
+from vosjax.config.modes import BenchConfig, RenderConfig, SourceConfig, SummaryConfig
 from vosjax.data.config import ClipsConfig
 from vosjax.eval.config import EvalConfig
 from vosjax.loading.config import NetworkConfig
@@ -43,6 +43,7 @@ class Config(NetworkConfig):
     eval: EvalConfig = setting(EvalConfig(), "of --mode eval")
     summary: SummaryConfig = setting(SummaryConfig(), "of --mode summary")
     bench: BenchConfig = setting(BenchConfig(), "of --mode bench")
+    render: RenderConfig = setting(RenderConfig(), "of datasets that are rendered")
     datasets: tuple[SourceConfig, ...] = setting((), "prepare: downloaded datasets")
     workers: int = setting(4, "prepare: processes; 0: this one", least=0)
     train: TrainConfig | None = setting(None, "of --mode train; None: no training")

@@ -28,7 +28,7 @@ def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
       folder: is made when missing.
       keep: the newest ones that stay; None: to read only, also while a run writes them.
     """
-    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file at INFO
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file and setting
     if keep is None:
         options = ocp.CheckpointManagerOptions(read_only=True)
     else:
