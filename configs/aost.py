@@ -1,18 +1,31 @@
-"""AOST: MobileNetV2 and one set of weights for the depths 1 to 3, every fifth frame remembered.
+"""AOST (arXiv 2203.11442): one set of weights for the depths 1 to 3, by its encoders.
 
-    python launch.py --mode convert --config configs/aost.py \\
-        --input aost.pth --output weights/aost
-    python launch.py --config configs/aost.py --config.weights=weights/aost \\
+    python launch.py --mode convert --config configs/aost.py:r50 \\
+        --input r50_aost.pth --output weights/aost_r50
+    python launch.py --config configs/aost.py:r50 --config.weights=weights/aost_r50 \\
         --video clip.mp4 --masks first.png --output out
 
-Expected: 8.8 M weights, of which depth 1 runs 5.8 M and depth 2 7.3 M
-(`--config.model.depth=1`); per-variant figures and weights were not published, the best variant has
-J&F 87.0 on DAVIS 2017 val (arXiv 2203.11442). The file is one that aot-benchmark's branch `paot`
-has trained.
+`--config.model.depth=1` runs the first block alone. Every fifth frame is remembered.
+
+| variant | encoder | file | M weights | of which depths 1 and 2 run |
+|---|---|---|---|---|
+| mobilenet | MobileNetV2 | aost.pth | 8.8 | 5.8 and 7.3 |
+| r50 | ResNet-50 | r50_aost.pth | 15.4 | 12.5 and 13.9 |
+| swin | Swin-B | swinb_aost.pth | 65.9 | 62.9 and 64.4 |
+
+Expected: figures of the variants were not published, nor weights; the files are those that
+aot-benchmark's branch `paot` trains. The best variant has J&F 87.0 on DAVIS 2017 val and 86.5
+overall on YouTube-VOS.
 """
 
-from configs import base
+from vosjax.config import network, variant
+
+VARIANTS = {
+    "mobilenet": dict(encoder="mobilenet_v2"),
+    "r50": dict(encoder="resnet:50"),
+    "swin": dict(encoder="swin:b"),
+}
 
 
-def get_config():
-    return base.recipe("aost", encoder="mobilenet_v2", layers=3, depth=3, gap=5)
+def get_config(name="mobilenet"):
+    return network("aost", layers=3, depth=3, mem_every=5, **variant(VARIANTS, name))

@@ -3,16 +3,16 @@
     python launch.py --mode preview --config configs/data_static.py \\
         --config.data.root=DATASETS --output out
 
-DATASETS holds what configs/prepare_static.py made.
+DATASETS holds what configs/prepare.py:static made.
 
 Expected: four sheets of six clips each in `out`, each of two photos merged.
 """
 
-from vosjax.train import defaults
+from vosjax.config import training
 
 
 def get_config():
-    config = defaults.config("aot", encoder="mobilenet_v2", layers=3)
+    config = training("aot", encoder="mobilenet_v2", layers=3)
     folders = (
         "coco/crowds_ignored",
         "ecssd/binary",

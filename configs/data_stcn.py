@@ -3,24 +3,24 @@
     python launch.py --mode preview --config configs/data_stcn.py --config.data.root=DATASETS \\
         --output out
 
-DATASETS holds what configs/prepare_youtube_vos.py and configs/prepare_davis.py made.
+DATASETS holds what configs/prepare.py:youtube_vos and :davis made.
 
 Expected: four sheets in `out` and in a folder for each later skip, six rows of three frames.
 """
 
+from vosjax.config import training
 from vosjax.data.choose import skip_curriculum
-from vosjax.train import defaults
 
 STEPS = 150_000
 
 
 def get_config():
-    config = defaults.config("stcn")
+    config = training("stcn")
     (_, first), *later = skip_curriculum(STEPS)
     config.train.update(steps=STEPS)
     config.data.update(
         root="",
-        recipe="stcn",
+        sampler="stcn",
         frames=3,
         height=384,
         width=384,

@@ -6,25 +6,19 @@
         --config.members.famnet.weights=runs/famnet/weights
 
 Each remembers its own masks; `--config.feedback=fused` lets all remember the fused ones.
-`--config.fuse=keypoints` weighs them by matched key points. To take the embedded model for AOT, give
-`--config.members.aot.family= --config.members.aot.weights=default`.
+`--config.fuse=keypoints` weighs them by matched key points. To take the embedded model for AOT,
+give `--config.members.aot.family= --config.members.aot.weights=default`.
 
 Expected: masks, overlay, scores and run.json in `out`; about the time of the three one after
 another.
 """
 
-from configs import aotv2_r50, base, famnet, stcn
+from vosjax.config import named, network
 
 
 def get_config():
-    config = base.recipe(gap=5)
-    config.members = {
-        name: {"family": recipe.family, "model": recipe.model.to_dict(), "weights": ""}
-        for name, recipe in (
-            ("aot", aotv2_r50.get_config()),
-            ("stcn", stcn.get_config()),
-            ("famnet", famnet.get_config()),
-        )
-    }
-    config.feedback, config.fuse = "own", "mean"
+    config = network(mem_every=5)
+    for name, asked in (("aot", "aotv2:r50"), ("stcn", "stcn"), ("famnet", "famnet")):
+        member = named(asked)
+        config.members[name] = dict(family=member.family, model=member.model, weights="")
     return config

@@ -7,8 +7,8 @@
 
 AOT with Swin-B and LSTT V2, STCN and FAMNet see every frame at 1.2, 1.3 and 1.4 times 480 pixels,
 and mirrored; each view keeps its own memory, and the 18 answers are averaged at the frame's size.
-The paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean. On
-several machines each member runs by itself and the files are fused:
+The paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean.
+On several machines each member runs by itself and the files are fused:
 
     python launch.py --mode eval --config configs/ensemble_2022.py ... --output runs/aot \\
         --config.only=aot --config.eval.probabilities=8
@@ -24,15 +24,15 @@ refinement: 86.1 overall, J 84.7 seen and 80.8 unseen, F 90.1 and 89.0. Its AOT 
 were never published.
 """
 
-from configs import aot_swin, ensemble
+from vosjax.config import named
 
 
 def get_config():
-    config = ensemble.get_config()
-    swin = aot_swin.get_config()
-    config.members.aot.update(family=swin.family, model=swin.model.to_dict())
+    config = named("ensemble")
+    swin = named("aot_swin")
+    config.members.aot.update(family=swin.family, model=swin.model)
     config.mode = "eval"
-    config.tta.update(flip=True, scales=(1.2, 1.3, 1.4), short=480)
+    config.tta.update(flip=True, scales=(1.2, 1.3, 1.4), max_short_side=480)
     config.balance, config.balance_low, config.balance_high = 30, 2, 20
     config.eval.all_frames = True
     return config

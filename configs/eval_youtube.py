@@ -11,11 +11,11 @@ unseen scores here.
 Expected: submission.zip for the server, 85.3 with the published weights.
 """
 
-from configs import aot_r50
+from vosjax.config import named
 
 
 def get_config():
-    config = aot_r50.get_config()
+    config = named("aot:r50")
     config.mode = "eval"
     config.eval.all_frames = True
     return config

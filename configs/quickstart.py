@@ -6,10 +6,10 @@ Expected: in less than two minutes on 2 cores, masks, overlay.mp4, scores.csv an
 `output/quickstart/result`, and a table of J&F against the clip's known truth.
 """
 
-from configs import base
+from vosjax.config import network
 
 
 def get_config():
-    config = base.recipe()
+    config = network()
     config.mode = "quickstart"
     return config

@@ -6,11 +6,13 @@
 DATA holds `train/stills` and `stills` (each with images/ and masks/) and `train/videos` (DAVIS
 layout). The .npz files hold MobileNetV2 with folded norms: an ImageNet network, and over it the
 trunk of a DeepLab for VOC, which lacks the last convolution.
+
+Expected: weights in runs/default/weights; what the embedded ones reach stands in the README.
 """
 
-from vosjax.train import defaults
+from vosjax.config import training
 
-SCALE = (  # the trunk's maps are large: adapters that start small let the identities through at once
+SCALE = (  # the maps are large: adapters that start small let the identities through at once
     ("^decoder/adapter16/", 0.1),
     ("^decoder/adapter8/", 0.08),
     ("^decoder/adapter4/", 0.06),
@@ -27,23 +29,23 @@ def sets(photos, videos):
     return (
         dict(folder="train/stills", only=PHOTOS, weight=0.9 * photos),
         dict(folder="stills", weight=0.1 * photos),
-        dict(folder="train/videos", only=VIDEOS, weight=videos, gap=3),
+        dict(folder="train/videos", only=VIDEOS, weight=videos, max_frame_gap=3),
     )
 
 
 def get_config():
-    config = defaults.config(
+    config = training(
         "aot", encoder="mobilenet_v2", layers=1, block="v2", max_short_side=SHORT_SIDE
     )
     config.data.update(
-        height=193, width=193, frames=3, max_objects=10, recipe="composed", root="",
+        height=193, width=193, frames=3, max_objects=10, sampler="composed", root="",
         sets=sets(0.7, 0.3), sets_weight=0.8, rendered_weight=0.2, merge=0.5, merges=2, guests=0.5,
         crowd=0.2, colour=True,
     )  # fmt: skip
     config.train.update(
         steps=8000, batch=4, cpu_devices=1, loss_stride=2, lr=8e-4, lr_min=1e-4, warmup=0.02,
         hard_begin=0.1, hard_end=0.7, hard_least=0.25, aux=0.5, freeze="^encoder/(stem|block)",
-        encoder_lr=1.0, scale=SCALE, gap=5,
+        encoder_lr=1.0, scale=SCALE, card_mem_every=5,
         source="",
         licence="Apache-2.0",
     )  # fmt: skip

@@ -5,16 +5,15 @@
 
 STILLS has images/ and masks/ (palette PNG); without it the clips are rendered from nothing.
 
-Expected: 400 steps from random encoders, 20 to 30 minutes on four busy cores. With 126 stills, STCN's
-mean J over the training clips goes from 0.07 to 0.46 and over rendered validation clips from 0.04 to
-0.29; FAMNet's from 0.03 to 0.37 and from 0 to 0.18 (docs/training.md has the curves). For seeing that
-and how a family learns: configs/train_stcn.py and train_famnet.py are the recipes of the papers.
+Expected: 400 steps from random encoders, 20 to 30 minutes on four busy cores. With 126 stills,
+STCN's mean J over the training clips goes from 0.07 to 0.46 and over rendered validation clips from
+0.04 to 0.29; FAMNet's from 0.03 to 0.37 and from 0 to 0.18 (docs/training.md has the curves). For
+seeing that and how a family learns: configs/train_stcn.py has the settings of the papers.
 """
 
-from configs import train_stcn
-from vosjax.train import defaults
+from vosjax.config import named, variant
 
-# Random features: skips and pictures start small, and what carries the masks large enough to be seen.
+# Random features: skips and pictures start small, what carries the masks large enough to be seen.
 STCN = (
     ("^decoder/skip", 0.1),
     ("^key_comp", 0.1),
@@ -31,20 +30,20 @@ STM = (
     ("^(decoder/conv16|memory_value)/kernel", 2.5),
     ("^decoder/pred/kernel", 0.5),
 )
-FAMILIES = dict(
-    stcn=("stcn", dict(top_k=None), STCN),
-    famnet=("famnet", dict(top_k=None), STM),
-    stm=("famnet", dict(top_k=None, align=False, aspp=False), STM),
-)
+NETWORKS = {
+    "stcn": ("stcn", dict(top_k=None), STCN),
+    "famnet": ("famnet", dict(top_k=None), STM),
+    "stm": ("famnet", dict(top_k=None, align=False, aspp=False), STM),
+}
 
 
 def get_config(name="stcn"):
-    family, model, scale = FAMILIES[name]
-    config = defaults.config(family, **model)
-    train_stcn.recipe(config)
+    family, model, scale = variant(NETWORKS, name)
+    config = named(f"train_stcn:{family}")
+    config.model = model
     config.stages = ()
     config.data.update(
-        recipe="aot",
+        sampler="aot",
         height=96,
         width=96,
         frames=3,

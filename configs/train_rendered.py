@@ -6,11 +6,11 @@ Expected: within 100 steps the loss falls by a third; `tensorboard --logdir runs
 with pictures of what the network predicts. A network for trying things out, not for use.
 """
 
-from vosjax.train import defaults
+from vosjax.config import training
 
 
 def get_config():
-    config = defaults.config("aot", encoder="mobilenet_v2", layers=1, block="v2")
+    config = training("aot", encoder="mobilenet_v2", layers=1, block="v2")
     config.data.update(height=129, width=129, frames=3)
     config.train.update(
         steps=500,

@@ -1,34 +1,37 @@
-"""Trains STCN by its own recipe: stills with one object, then videos with two.
+"""Trains STCN as its authors do: stills with one object, then videos with two; `:famnet` likewise.
 
     python launch.py --config configs/train_stcn.py --config.data.root=DATASETS --output runs/stcn
+    python launch.py --config configs/train_stcn.py:famnet --config.data.root=DATASETS \\
+        --output runs/famnet
 
-DATASETS holds what configs/prepare_static.py, prepare_youtube_vos.py and prepare_davis.py made. The
-reference starts from torchvision's ImageNet weights (V1), ours does by
+DATASETS holds what configs/prepare.py:static, :youtube_vos and :davis made. The reference starts
+from torchvision's ImageNet weights (V1), ours does by
 
     --config.train.init=key_encoder=resnet50.pth,value_encoder=resnet18.pth
+    --config.train.init=query_encoder=resnet50.pth,memory_encoder=resnet50.pth      (FAMNet)
 
-(the masks' input channels of the value encoder start orthogonally); without it encoders are random.
+(the masks' input channels start orthogonally); without it encoders are random.
 
-Expected: 450 000 steps of three frames; 85.3 J&F on DAVIS 2017 val was published for a recipe with
-BL30K (rendered videos) in the place of the last stage's first steps, which is not part of this.
+Expected: 450 000 steps of three frames; 85.3 J&F on DAVIS 2017 val was published for STCN with
+BL30K (rendered videos) in the place of the last stage's first steps, which is not part of this. No
+figure of FAMNet is known, as the original was not published; STM with the same data gives 81.8.
 """
 
+from vosjax.config import training, variant
 from vosjax.data.choose import skip_curriculum
-from vosjax.train import defaults
 
 STILLS, VIDEOS = 300_000, 150_000  # steps of the stages 0 and 3
+NETWORKS = {
+    "stcn": ("stcn", dict(top_k=None)),
+    "famnet": ("famnet", dict(align=True, aspp=True, top_k=None)),
+}
 
 
-def get_config():
-    config = defaults.config("stcn", top_k=None)
-    recipe(config)
-    return config
-
-
-def recipe(config):
-    """Lays STCN's recipe over a training config: three frames, soft feedback, Adam, two stages."""
-    # The reference sums the losses of its two frames and decays by 1e-7; of their mean, half of that
-    # is the same step of Adam.
+def get_config(name="stcn"):
+    family, model = variant(NETWORKS, name)
+    config = training(family, **model)
+    # The reference sums the losses of its two frames and decays by 1e-7; of their mean, half of
+    # that is the same step of Adam.
     config.train.update(
         optimizer="adam",
         lr=1e-5,
@@ -38,13 +41,15 @@ def recipe(config):
         clip=0.0,
         jaccard_weight=0.0,
         aux=0.0,
-        memory_gap=1,
-        gap=5,
+        mem_every=1,
+        card_mem_every=5,
         feedback="soft",
         own_from=0.0,
     )
     (_, first), *later = skip_curriculum(VIDEOS)
-    config.data.update(root="", recipe="stcn", frames=3, height=384, width=384, rendered_weight=0.0)
+    config.data.update(
+        root="", sampler="stcn", frames=3, height=384, width=384, rendered_weight=0.0
+    )
     sets = tuple(dict(folder=folder) for folder in ("ecssd/binary", "msra10k/binary"))
     config.stages = (
         dict(
@@ -66,6 +71,7 @@ def recipe(config):
             train=dict(steps=VIDEOS, batch=8, milestones=(125_000,), **hard(VIDEOS)),
         ),
     )
+    return config
 
 
 def hard(steps):

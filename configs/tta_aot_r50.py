@@ -5,16 +5,16 @@
 
 Frames are limited to 480 x 800 pixels, then enlarged 1.2, 1.3 and 1.4 times (545x961, 577x1041,
 625x1121 for 16:9). Each of the six views keeps its own memory; their probabilities are averaged in
-every frame. `--config.eval.spread=True` runs the views on devices of their own; every other recipe
+every frame. `--config.eval.spread=True` runs the views on devices of their own; every other config
 takes the same `tta`, and `--mode segment` does too.
 
 Expected: submission.zip for the server, at about a tenth of the speed of one view.
 """
 
-from configs import eval_youtube
+from vosjax.config import named
 
 
 def get_config():
-    config = eval_youtube.get_config()
-    config.tta.update(flip=True, scales=(1.2, 1.3, 1.4), short=480)
+    config = named("eval_youtube")
+    config.tta.update(flip=True, scales=(1.2, 1.3, 1.4), max_short_side=480)
     return config

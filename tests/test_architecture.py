@@ -31,6 +31,7 @@ FOREIGN = (
 # Rooms from the lowest to the highest; a room imports only rooms that stand before it.
 ORDER = (
     "errors",
+    "schema",
     "types",
     "names",
     "memory",
@@ -49,8 +50,11 @@ ORDER = (
     "data",
     "eval",
     "train",
+    "config",
     "bench",
     "modes",
+    "cli",
+    "__main__",
 )
 
 

@@ -9,7 +9,7 @@ import importlib
 
 _HOMES = {"load": "loading.pretrained", "segment": "tracking.video", "Tracker": "tracking.tracker"}
 __all__ = sorted(_HOMES)
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name):

@@ -1,12 +1,17 @@
-"""What goes wrong with a user's files, said in one line."""
+"""What goes wrong, said in one line: every error that is meant for the user is one of these."""
 
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line: what was given, what was expected, what to do about it.
+    The message is one line: what was given, what was expected, what to do about it. The command
+    line prints it and ends with exit code 2; in Python it is a ValueError like any other.
     """
 
 
 class DiskFull(InputError):
     """A file could not be written because the disk (or the user's quota) is full."""
+
+
+class NotFinite(InputError, ArithmeticError):
+    """A training's loss or gradient stopped being a number; the command line ends with code 3."""

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-NEVER = 2**30  # as a number of frames: longer than any video, and still an int32
 UNUSED_LOGIT = -1e10  # of slots that hold no object; the value of the AOT reference
 
 Array = jax.Array | np.ndarray[Any, Any]

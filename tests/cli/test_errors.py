@@ -1,4 +1,4 @@
-"""Every mistake gives one line on stderr (given, expected, what to do), exit code 2, no traceback."""
+"""Every mistake gives one line on stderr (given, expected, what to do) and exit code 2."""
 
 import errno
 import json
@@ -32,8 +32,8 @@ def refused(capfd):
 
 
 def test_a_misspelt_field(place, refused):
-    assert refused(place.segment("--config.limitt=3")) == (
-        f"the config {place.config} has no field 'limitt' (did you mean 'limit'?)"
+    assert refused(place.segment("--config.mem_evry=3")) == (
+        f"the config {place.config} has no field 'mem_evry' (did you mean 'mem_every'?)"
     )
 
 
@@ -44,7 +44,7 @@ def test_a_misspelt_nested_field(place, refused):
 
 
 def test_a_value_of_another_type(place, refused):
-    assert "five" in refused(place.segment("--config.gap=five"))
+    assert "five" in refused(place.segment("--config.mem_every=five"))
 
 
 def test_a_misspelt_flag(place, refused):

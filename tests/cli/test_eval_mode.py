@@ -31,10 +31,10 @@ def engine_of():
     made = {}
     make = evaluating.make_engines
 
-    def kept(config, network, wanted):
-        key = (wanted["chunk"], wanted["probabilities"], str(network.config))
+    def kept(config, network):
+        key = (config.eval.chunk, config.eval.probabilities, str(network.config))
         if key not in made:
-            made[key] = make(config, network, wanted)
+            made[key] = make(config, network)
         return made[key]
 
     return kept
@@ -74,7 +74,7 @@ def test_a_dataset_folder_becomes_masks_tables_and_a_zip(place, davis, capsys):
     assert result["complete"] and 0.3 < result["global"]["J&F-Mean"] <= 1
     assert set(result["sequences"]) == {"cow", "dog", "eel"}
     assert result["sequences"]["dog"]["objects"]["2"]["J-Mean"] > 0
-    assert result["settings"]["gap"] == 2 and len(result["settings"]["weights_sha256"]) == 64
+    assert result["settings"]["mem_every"] == 2 and len(result["settings"]["weights_sha256"]) == 64
     assert result["versions"]["jax"] and result["speed"]["frames_per_second"] > 0
     assert result["speed"]["frames"] == 13 and result["speed"]["peak_memory_bytes"]["process"] > 0
     with zipfile.ZipFile(place.out / "submission.zip") as archive:
@@ -114,7 +114,9 @@ def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, mon
 def test_a_killed_run_loses_only_the_video_under_way(place, davis, monkeypatch):
     follow = engines.Engine.follow
 
-    def dies_in_the_second(self, plan, videos, ran=[]):
+    ran = []
+
+    def dies_in_the_second(self, plan, videos):
         ran.append(1)
         for number, outcome in enumerate(follow(self, plan, videos)):
             if len(ran) == 2 and number == 2:
@@ -157,8 +159,8 @@ def test_batches_change_no_mask(place, davis):
 
 def test_a_folder_of_other_settings_is_refused(place, davis, capsys):
     assert evaluate(place, davis) == 0
-    assert evaluate(place, davis, "--config.gap=1") == 2
-    assert "gap was 2, is now 1" in capsys.readouterr().err
+    assert evaluate(place, davis, "--config.mem_every=1") == 2
+    assert "mem_every was 2, is now 1" in capsys.readouterr().err
 
 
 def test_a_foreign_folder_is_refused(place, davis, capsys):
@@ -242,7 +244,7 @@ def test_a_misspelt_or_impossible_setting_is_named(place, davis, capsys):
 
 
 def test_a_balanced_gap_follows_the_video_s_length(place, davis):
-    assert evaluate(place, davis, "--config.balance=4", "--config.limit=4") == 0
+    assert evaluate(place, davis, "--config.balance=4", "--config.max_mem_frames=4") == 0
     gaps = {name: facts["gap"] for name, facts in found(place.out)["speed"]["videos"].items()}
     assert gaps == {"cow": 2, "dog": 1, "eel": 1}
 

@@ -11,12 +11,12 @@ from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import read_label_png, write_label_png
 
 FRAMES, LABELS = textured_clip()
-RECIPE = '''"""Two toys."""
-from configs import base
+CONFIG = '''"""Two toys."""
+from vosjax.config import network
 
 
 def get_config():
-    config = base.recipe(gap=2)
+    config = network(mem_every=2)
     config.members = {{name: {{"family": "toynet", "model": {{"slots": 4}},
                               "weights": {root!r} + "/" + name}} for name in "ab"}}
     return config
@@ -44,7 +44,7 @@ def data(place):
                 "licence": "none",
             },
         )
-    (place.root / "two.py").write_text(RECIPE.format(root=str(place.root)))
+    (place.root / "two.py").write_text(CONFIG.format(root=str(place.root)))
     return place.root / "data"
 
 

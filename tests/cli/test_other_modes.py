@@ -1,37 +1,32 @@
-"""`--mode convert`, `bench` and `quickstart`; the recipes; what is embedded and what is installed."""
+"""`--mode convert`, `bench` and `quickstart`; the configs; what is embedded and installed."""
 
-import importlib
 import json
 import pathlib
-import pkgutil
 import subprocess
 import sys
-import types
 
 import jax
 import numpy as np
 import pytest
 from support import torch_files, toy
 
-import configs
 import vosjax
+from vosjax import config as configs
 from vosjax import models
+from vosjax.config.files import find
 from vosjax.io.palette import read_label_png
-from vosjax.modes import bench, quickstart
+from vosjax.modes import quickstart
 
 ROOT = pathlib.Path(__file__).parents[2]
-RECIPES = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_says_its_command_and_names_a_network(name):
-    module = importlib.import_module(f"configs.{name}")
-    config = module.get_config()
-    assert config.mode and "python launch.py" in module.__doc__
-    if config.mode != "prepare" or config.datasets:  # that file alone is a base of others
-        assert f"configs/{name}.py" in module.__doc__ and "Expected" in module.__doc__
-    if config.get("family"):
-        models.build(config.family, **config.model)
+@pytest.mark.parametrize("name", configs.names())
+def test_every_config_says_its_command_and_names_a_network(name):
+    doc = find(name)[0].read_text().partition('"""\n')[0]
+    assert "python launch.py" in doc and f"configs/{name}.py" in doc and "Expected" in doc
+    config = configs.opened(name)
+    if config.family:
+        models.build(config.family, **config.settings)
 
 
 def bench_of(place, models, *more):
@@ -53,13 +48,9 @@ def bench_of(place, models, *more):
 
 
 @pytest.fixture
-def tiny(monkeypatch):
+def tiny(place):
     """A config of the toy network."""
-    recipe = types.ModuleType("configs.tiny")
-    recipe.get_config = lambda: importlib.import_module("configs.base").recipe("toynet", slots=4)
-    monkeypatch.setitem(sys.modules, "configs.tiny", recipe)
-    monkeypatch.setattr(bench, "recipes", lambda: ["tiny"])
-    return "tiny"
+    return place.config
 
 
 def rows_of(place):
@@ -91,7 +82,7 @@ def test_the_bench_compares_reads(place, tiny):
 def test_the_bench_names_the_models_there_are(place, capsys):
     assert bench_of(place, ("nope",)) == 2
     line = capsys.readouterr().err
-    assert "'nope'" in line and "aot_t" in line
+    assert "'nope'" in line and "aot_swin" in line
 
 
 @pytest.fixture
@@ -125,7 +116,7 @@ def test_a_checkpoint_becomes_weights(place, checkpoint, write, capsys):
     assert "2 tensors" in capsys.readouterr().out
     loaded = vosjax.load(place.out)
     np.testing.assert_array_equal(loaded.params["key"], params["key"])
-    assert loaded.config["gap"] == 2 and loaded.card["source"] == "converted from x.pth"
+    assert loaded.config["mem_every"] == 2 and loaded.card["source"] == "converted from x.pth"
 
 
 def test_a_checkpoint_that_lacks_a_tensor_is_refused_by_name(place, checkpoint, capsys):

@@ -46,7 +46,7 @@ class Page(html.parser.HTMLParser):
 def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     data = dataset(root / "davis")
-    return run(data, root / "right"), run(data, root / "late & low", late=2, gap=3)
+    return run(data, root / "right"), run(data, root / "late & low", late=2, mem_every=3)
 
 
 def report(place, *runs, out=None):
@@ -98,7 +98,7 @@ def test_worst_frames_show_truth_and_runs(page):
 
 def test_only_settings_that_differ_are_told(page):
     words = "".join(page.text)
-    assert "settings.gap" in words and "settings.weights" in words
+    assert "settings.mem_every" in words and "settings.weights" in words
     assert "settings.family" not in words
 
 
@@ -130,7 +130,7 @@ def test_a_browser_shows_the_page(place, runs, tmp_path):
         or shutil.which("google-chrome")
     )
     if browser is None:
-        warnings.warn("no chromium here: the report was not opened in a browser")
+        warnings.warn("no chromium here: the report was not opened in a browser", stacklevel=1)
         pytest.skip("no chromium here (apt package chromium)")
     _, out = report(place, *runs)
     common = [

@@ -108,7 +108,7 @@ def test_a_mask_for_a_lost_frame_is_refused(place, torn, capsys):
 
 
 def test_python_is_told_which_frames_are_lost(place, torn):
-    model = vosjax.load(place.weights, gap=2)
+    model = vosjax.load(place.weights, mem_every=2)
     with pytest.warns(UserWarning, match=r"2 frames \(4, 8\) cannot be decoded"):
         results = list(vosjax.segment(torn, LABELS[0], model=model))
     assert [result.index for result in results if result.missing] == [4, 8]
@@ -188,7 +188,7 @@ def reused(arrays):
 
 
 def test_the_memory_of_frames_may_be_used_again(place):
-    model = vosjax.load(place.weights, gap=2)
+    model = vosjax.load(place.weights, mem_every=2)
     expected = [result.labels for result in vosjax.segment(FRAMES, LABELS[0], model=model)]
     results = vosjax.segment(reused(FRAMES), LABELS[0], model=model)
     np.testing.assert_array_equal([result.labels for result in results], expected)
@@ -196,7 +196,7 @@ def test_the_memory_of_frames_may_be_used_again(place):
 
 @pytest.mark.parametrize("form", [lambda mask: mask, lambda mask: {0: mask}])
 def test_the_memory_of_masks_may_be_used_again(place, form):
-    model = vosjax.load(place.weights, gap=2)
+    model = vosjax.load(place.weights, mem_every=2)
     expected = [result.labels for result in vosjax.segment(FRAMES, LABELS[0], model=model)]
     mask = LABELS[0].copy()
     results = vosjax.segment(FRAMES, form(mask), model=model)
@@ -205,7 +205,7 @@ def test_the_memory_of_masks_may_be_used_again(place, form):
 
 
 def test_a_tracker_keeps_nothing_of_its_callers(place):
-    model = vosjax.load(place.weights, gap=2)
+    model = vosjax.load(place.weights, mem_every=2)
     plain, thrifty = (vosjax.Tracker(model, objects=2, capacity=5) for _ in range(2))
     mask = LABELS[0].copy()
     expected = [

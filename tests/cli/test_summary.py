@@ -1,57 +1,68 @@
-"""`--mode summary`, the costs it counts, and what the recipes say of their own size."""
+"""`--mode summary`, the costs it counts, and what the configs say of their networks' size."""
 
 import functools
-import importlib
+import importlib.util
 import json
 import math
-import pkgutil
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import configs
-import launch
-from vosjax import models
+from vosjax import cli, models
 from vosjax.bench import cost
+from vosjax.config import opened
+from vosjax.config.files import folder
 from vosjax.modes.summary import parameters, published
 
 # Of aot-benchmark's models; the others have no published number.
 PAPERS = {
-    "aot_t": 5.734,
-    "aot_s": 6.998,
-    "aot_b": 8.262,
-    "aot_l": 8.262,
-    "aot_r50": 14.910,
-    "aot_r101": 33.850,
-    "aot_resnest101": 36.367,
-    "aot_swin_v1": 65.398,
-    "aot_swin": 65.602,
-    "aotv2_l": 8.466,
-    "aotv2_r50": 15.114,
-    "aost": 8.795,
-    "aost_r50": 15.443,
-    "aost_swin": 65.932,
-    "deaot_t": 7.238,
-    "deaot_s": 10.203,
-    "deaot_b": 13.167,
-    "deaot_l": 13.167,
-    "deaot_r50": 19.815,
-    "deaot_swin": 70.304,
+    "aot:t": 5.734,
+    "aot:s": 6.998,
+    "aot:b": 8.262,
+    "aot:l": 8.262,
+    "aot:r50": 14.910,
+    "aot:r101": 33.850,
+    "aot:resnest101": 36.367,
+    "aot:swin": 65.398,
+    "aotv2:swin": 65.602,
+    "aotv2:l": 8.466,
+    "aotv2:r50": 15.114,
+    "aost:mobilenet": 8.795,
+    "aost:r50": 15.443,
+    "aost:swin": 65.932,
+    "deaot:t": 7.238,
+    "deaot:s": 10.203,
+    "deaot:b": 13.167,
+    "deaot:l": 13.167,
+    "deaot:r50": 19.815,
+    "deaot:swin": 70.304,
 }
-RECIPES = sorted(found.name for found in pkgutil.iter_modules(configs.__path__))
-NETWORKS = [name for name in RECIPES if re.match("aot|aost|deaot", name)]
+FAMILIES = ("aot", "aotv2", "aost", "deaot", "famnet")
 
 
-def recipe(name):
-    module = importlib.import_module(f"configs.{name}")
-    return module, module.get_config()
+@functools.cache
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, folder() / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+NETWORKS = [f"{name}:{variant}" for name in FAMILIES for variant in module(name).VARIANTS]
+
+
+def row_of(asked):
+    """{column: cell} of a variant's row in the table of its config's docstring."""
+    name, _, variant = asked.partition(":")
+    rows = [line for line in module(name).__doc__.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return next(dict(zip(cells[0], row)) for row in cells if row[0] == variant)
 
 
 def shapes_of(config):
-    return shapes(config.family, tuple(config.model.items()))
+    return shapes(config.family, tuple(config.settings.items()))
 
 
 @functools.cache
@@ -60,27 +71,32 @@ def shapes(family, settings):
     return model, jax.eval_shape(model.init_params, jax.random.key(0))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_recipe_has_the_weights_it_says(name):
-    module, config = recipe(name)
-    count = published(shapes_of(config)[1]) / 1e6
-    told = re.search(r"Expected: (?:.* )?([0-9.]+) M weights", module.__doc__)
-    assert told and abs(count - float(told[1])) <= 0.051, count
-    if name in PAPERS:
-        assert abs(count - PAPERS[name]) <= 0.001
+@pytest.mark.parametrize("asked", NETWORKS)
+def test_a_variant_has_the_weights_that_its_row_says(asked):
+    count = published(shapes_of(opened(asked))[1]) / 1e6
+    assert abs(count - float(row_of(asked)["M weights"])) <= 0.051, count
+    if asked in PAPERS:
+        assert abs(count - PAPERS[asked]) <= 0.001
 
 
-def test_every_published_network_has_a_recipe():
+@pytest.mark.parametrize("name, size", [("aot_swin", 65.6), ("stcn", 54.4)])
+def test_a_config_without_variants_says_its_size_too(name, size):
+    assert f"Expected: {size} M weights" in module(name).__doc__
+    assert abs(published(shapes_of(opened(name))[1]) / 1e6 - size) <= 0.051
+
+
+def test_every_published_network_has_a_config():
     assert PAPERS.keys() <= set(NETWORKS)
 
 
-def test_recipe_names_its_command():
-    for name in NETWORKS:
-        assert f"--config configs/{name}.py" in recipe(name)[0].__doc__, name
+def test_rows_say_when_frames_are_remembered():
+    for asked in NETWORKS:
+        remembers = row_of(asked).get("remembers", "every fifth frame")
+        assert (remembers == "every fifth frame") == (opened(asked).mem_every == 5), asked
 
 
 def test_modules_and_groups_add_up():
-    model, params = shapes_of(recipe("aot_t")[1])
+    model, params = shapes_of(opened("aot:t"))
     found = parameters(model, params)
     roots = [size for name, size in found["modules"].items() if "/" not in name]
     assert sum(roots) == sum(found["training"].values()) == found["total"]
@@ -88,7 +104,7 @@ def test_modules_and_groups_add_up():
 
 
 def run(tmp_path, capsys, *flags):
-    code = launch.run(["launch.py", "--mode", "summary", "--output", str(tmp_path), *flags])
+    code = cli.main(["summary", "--output", str(tmp_path), *flags])
     told = capsys.readouterr()
     found = json.loads((tmp_path / "summary.json").read_text()) if code == 0 else None
     return code, told, found
@@ -99,7 +115,7 @@ def test_summary_of_a_config(tmp_path, capsys):
         tmp_path,
         capsys,
         "--config",
-        "configs/aot_t.py",
+        "aot:t",
         "--config.summary.height=64",
         "--config.summary.width=80",
         "--config.summary.objects=12",
@@ -118,10 +134,8 @@ def test_summary_of_a_config(tmp_path, capsys):
 
 def test_bfloat16_halves_memory_and_costs_the_same(tmp_path, capsys):
     small = ("--config.summary.height=64", "--config.summary.width=80")
-    wide = run(tmp_path, capsys, "--config", "configs/aot_t.py", *small)[2]
-    thin = run(tmp_path, capsys, "--config", "configs/aot_t.py", *small, "--config.dtype=bfloat16")[
-        2
-    ]
+    wide = run(tmp_path, capsys, "--config", "aot:t", *small)[2]
+    thin = run(tmp_path, capsys, "--config", "aot:t", *small, "--config.dtype=bfloat16")[2]
     assert 2 * thin["bytes"]["features"] == wide["bytes"]["features"]
     assert abs(thin["cost"]["frame"]["flops"] / wide["cost"]["frame"]["flops"] - 1) < 0.01
 
@@ -130,7 +144,7 @@ def test_bfloat16_halves_memory_and_costs_the_same(tmp_path, capsys):
     "flag", ["--config.model.layers=0", "--config.dtype=float8", "--config.summary.objects=0"]
 )
 def test_what_cannot_be_is_one_line(tmp_path, capsys, flag):
-    code, told, _ = run(tmp_path, capsys, "--config", "configs/aot_t.py", flag)
+    code, told, _ = run(tmp_path, capsys, "--config", "aot:t", flag)
     assert code == 2 and len(told.err.strip().splitlines()) == 1
 
 
@@ -204,16 +218,20 @@ def test_inner_functions_are_entered():
 
 @pytest.mark.parametrize("family", models.families())
 def test_every_family_has_costs(tmp_path, capsys, family):
-    config = recipe("base")[1]
-    with config.unlocked():
-        config.family, config.model = family, {}
-    config.summary.update(height=48, width=64, objects=2, memory=1)
-    file = tmp_path / "one.py"
-    file.write_text(
-        "import ml_collections\n\n\ndef get_config():\n    return "
-        f"ml_collections.ConfigDict({config.to_dict()!r})\n"
-    )
-    code, _, found = run(tmp_path, capsys, "--config", str(file))
+    small = ("height=48", "width=64", "objects=2", "memory=1")
+    flags = [word for value in small for word in ("--set", f"summary.{value}")]
+    code, _, found = run(tmp_path, capsys, *flags, "--set", f"family={family}")
     assert code == 0
     assert found["cost"]["frame"]["flops"] > 1e8 and found["bytes"]["state"] > 0
     assert found["cost"]["frame"]["unbounded"] == 0
+
+
+def test_an_ensemble_is_described_by_its_members(tmp_path, capsys):
+    small = [f"--config.summary.{value}" for value in ("height=48", "width=64", "memory=1")]
+    code, told, found = run(tmp_path, capsys, "ensemble_2022", *small)
+    assert code == 0 and list(found["members"]) == ["aot", "famnet", "stcn"]
+    assert found["members"]["stcn"]["parameters"]["published"] == pytest.approx(54.4e6, abs=5e4)
+    assert [member["views"] for member in found["members"].values()] == [6, 6, 6]
+    assert "member famnet:" in told.out and "together" in told.out
+    alone = run(tmp_path, capsys, "ensemble_2022", *small, "--config.only=stcn")[2]
+    assert list(alone["members"]) == ["stcn"]

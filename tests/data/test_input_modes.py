@@ -1,23 +1,17 @@
 """What a user starts: preparing, previews; the measure of the input; the way to the devices."""
 
-import types as python_types
-
 import jax
-import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
 from support import dataset_layouts as layouts
 
 from vosjax.bench import clips
+from vosjax.config import opened, parsed
 from vosjax.data import pipeline, sheet
 from vosjax.errors import InputError
-from vosjax.modes import prepare, preview
+from vosjax.modes import Options, prepare, preview
 from vosjax.train import device
-
-
-def _options(**given):
-    return python_types.SimpleNamespace(**{**dict(data=None, output=None), **given})
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +23,7 @@ def root(tmp_path_factory):
 
 
 def test_prepare_mode_prints_reports_and_passes_over_what_is_missing(root, tmp_path, capsys):
-    config = ml_collections.ConfigDict(
+    config = parsed(
         dict(
             workers=0,
             datasets=(
@@ -38,27 +32,27 @@ def test_prepare_mode_prints_reports_and_passes_over_what_is_missing(root, tmp_p
             ),
         )
     )
-    assert prepare.run(config, _options(data=str(root), output=str(tmp_path))) == 0
+    assert prepare.run(config, Options(data=str(root), output=str(tmp_path))) == 0
     said = capsys.readouterr().out
     assert "2 videos found" in said and "davis/2017_480p: passed over" in said
     assert (tmp_path / "youtube_vos/2019/1.0.0/dataset_info.json").is_file()
 
 
 def test_prepare_mode_refuses_what_it_cannot_use(root, tmp_path):
-    config = ml_collections.ConfigDict(
+    config = parsed(
         dict(workers=0, datasets=(dict(name="davis/2017_480p", source="vos", splits=("val",)),))
     )
     for given, said in (
-        (_options(output="x"), "--data"),
-        (_options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
-        (_options(data=str(tmp_path), output=str(tmp_path)), "none of the datasets"),
+        (Options(output="x"), "--data"),
+        (Options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
+        (Options(data=str(tmp_path), output=str(tmp_path)), "none of the datasets"),
     ):
         with pytest.raises(InputError, match=said):
             prepare.run(config, given)
 
 
 def _training(root, **data):
-    return ml_collections.ConfigDict(
+    return parsed(
         dict(
             train=dict(seed=3),
             stages=(),
@@ -77,7 +71,7 @@ def _training(root, **data):
 
 def test_preview_mode_writes_sheets_of_every_phase(root, tmp_path, capsys):
     config = _training(root, phases=(dict(start=5, plain=True),))
-    assert preview.run(config, _options(output=str(tmp_path))) == 0
+    assert preview.run(config, Options(output=str(tmp_path))) == 0
     for folder in (tmp_path, tmp_path / "from_step_5"):
         with Image.open(folder / "clips_03.png") as image:
             assert image.size[0] == 2 * 244 and np.ptp(np.array(image)) > 100
@@ -96,7 +90,7 @@ def test_preview_shows_the_clips_that_training_gets(root, tmp_path):
 
 def test_preview_needs_training_data(tmp_path):
     with pytest.raises(InputError, match="no training data"):
-        preview.run(ml_collections.ConfigDict(dict(mode="segment")), _options(output=str(tmp_path)))
+        preview.run(opened("base"), Options(output=str(tmp_path)))
 
 
 def test_sheet_tints_objects_and_hatches_ignored_pixels():

@@ -311,6 +311,6 @@ def test_wrong_phases_are_refused(roots, phases):
         pipeline.clips(_config(roots, phases=phases), seed=0, batch=1)
 
 
-def test_unknown_recipe_is_refused_with_the_known_ones(roots):
+def test_unknown_sampler_is_refused_with_the_known_ones(roots):
     with pytest.raises(InputError, match="there are aot, composed, stcn"):
-        pipeline.sources(_config(roots, recipe="stm"))
+        pipeline.sources(_config(roots, sampler="stm"))

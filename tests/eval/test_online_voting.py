@@ -18,8 +18,11 @@ SIZE = (96, 128)
 FRAMES, LABELS = textured_clip()
 
 
+VOTING = fusion.keypoint_fusion()
+
+
 @functools.lru_cache  # so that tests share compiled programs
-def together(*, slots=4, feedback="own", fusion=fusion.keypoint_fusion()):
+def together(*, slots=4, feedback="own", fusion=VOTING):
     """Two toys as one `Loaded`; the second hardly tells patches apart."""
     one = toy.model(slots=slots)
     blind = one.params | {"key": one.params["key"] * 0.1}
@@ -72,7 +75,7 @@ def test_a_saved_tracker_goes_on_bit_by_bit(model, tmp_path):
 
 def test_memory_that_grows_changes_no_mask():
     np.testing.assert_array_equal(
-        follow(Tracker(together(), objects=2, capacity=2, limit=8)),
+        follow(Tracker(together(), objects=2, capacity=2, max_mem_frames=8)),
         follow(Tracker(together(), objects=2, capacity=8)),
     )
 

@@ -10,9 +10,9 @@ from support.clips import clip
 from data_prep import shards
 from vosjax.errors import InputError
 from vosjax.eval import protocols, scoring, source, videos
+from vosjax.eval.config import EvalConfig
 from vosjax.eval.folder import mask_file
 from vosjax.io.palette import write_label_png
-from vosjax.modes.eval import OPTIONS
 
 
 def written(root, names, sub=""):
@@ -37,12 +37,12 @@ def davis(tmp_path_factory):
 
 def test_a_prepared_set_is_found_by_folder_and_by_name(davis, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(davis[1]))
-    by_folder, by_name = (source.discover(where, OPTIONS) for where in (davis[1], "davis"))
+    by_folder, by_name = (source.discover(where, EvalConfig()) for where in (davis[1], "davis"))
     assert [each.name for each in by_folder] == [each.name for each in by_name] == ["bear", "bus"]
 
 
 def test_sequences_are_those_of_the_plain_folder(davis):
-    plain, prepared = (source.discover(where, OPTIONS | {"split": "val"}) for where in davis)
+    plain, prepared = (source.discover(where, EvalConfig(split="val")) for where in davis)
     for one, other in zip(plain, prepared):
         assert one.frames == other.frames
         assert (one.starts, one.scored, one.written) == (other.starts, other.scored, other.written)
@@ -54,7 +54,7 @@ def test_sequences_are_those_of_the_plain_folder(davis):
 def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
     tables = []
     for where in davis:
-        sequences = source.discover(where, OPTIONS | {"split": "val"})
+        sequences = source.discover(where, EvalConfig(split="val"))
         for each in sequences:
             for index in each.truths:
                 late = videos.read_labels(each, max(index - 1, 0))
@@ -77,9 +77,9 @@ def test_categories_bring_the_rules_of_youtube_vos(tmp_path):
     shards.prepare(
         "youtube_vos", source=tmp_path / "raw", output=tmp_path / "tfds", splits=["train"]
     )
-    meta = source.meta(tmp_path / "tfds", OPTIONS)
+    meta = source.meta(tmp_path / "tfds", EvalConfig())
     assert meta["videos"]["v1"]["objects"]["2"]["category"] == "newt"
-    (sequence,) = source.discover(tmp_path / "tfds", OPTIONS)
+    (sequence,) = source.discover(tmp_path / "tfds", EvalConfig())
     (plain,) = videos.discover(root)
     assert (sequence.starts, sequence.scored) == (plain.starts, plain.scored)
 
@@ -87,15 +87,15 @@ def test_categories_bring_the_rules_of_youtube_vos(tmp_path):
 def test_what_is_nowhere_or_has_no_such_split_or_video_is_named(davis, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with pytest.raises(InputError, match="there is no dataset nowhere"):
-        source.discover("nowhere", OPTIONS)
+        source.discover("nowhere", EvalConfig())
     with pytest.raises(InputError, match="no split 'test'"):
-        source.discover(davis[1], OPTIONS | {"split": "test"})
+        source.discover(davis[1], EvalConfig(split="test"))
     with pytest.raises(InputError, match="no video cat"):
-        source.discover(davis[1], OPTIONS | {"names": ["cat"]})
+        source.discover(davis[1], EvalConfig(names=("cat",)))
 
 
 def test_a_damaged_stored_picture_is_called_by_its_name(davis):
-    (first, _) = source.discover(davis[1], OPTIONS)
+    (first, _) = source.discover(davis[1], EvalConfig())
 
     class Torn:
         """The prepared source, its pictures cut off."""

@@ -1,4 +1,4 @@
-"""What fresh weights of the matching networks promise: maps as large as the image's, masks heard."""
+"""What fresh weights of the matching networks promise: maps of the image's size, masks heard."""
 
 import jax
 import jax.numpy as jnp

@@ -39,9 +39,13 @@ def family(**changes):
 
 
 @functools.lru_cache
-def network(*, last_frame=False, top_k=2, kernel=None, short_side=480, **changes):
+def network(*, last_frame=False, top_k=2, kernel=None, max_short_side=480, **changes):
     return matching.build(
-        family(**changes), top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+        family(**changes),
+        top_k=top_k,
+        kernel=kernel,
+        last_frame=last_frame,
+        max_short_side=max_short_side,
     )
 
 
@@ -189,7 +193,7 @@ def test_a_kernel_keeps_reads_near_their_own_place():
 )
 def test_size_limits_the_short_side(sides, scale, expected):
     assert network().size(*sides, scale) == expected
-    assert network(short_side=None).size(*sides) == sides
+    assert network(max_short_side=None).size(*sides) == sides
 
 
 @pytest.mark.parametrize("objects, capacity", [(0, 1), (1, 0)])

@@ -12,13 +12,15 @@ from support import aot_goldens as aot
 from support import backbone_goldens as goldens
 from support import golden_root
 
-from vosjax.train import defaults, losses, schedule, step
+from vosjax.train import losses, schedule, step
+from vosjax.train.config import TrainConfig
 from vosjax.types import Spec
 
 # Slot of every object in sample 0 and 1: `perms` of train_scalable.npz.
 PERMS = np.array([[0, 4, 7, 1, 10, 2, 9, 3, 8, 6, 5], [0, 2, 1, 3, 5, 4, 10, 9, 8, 7, 6]])
 RUNS = {"gt": 0, "gt_mid": 20_000, "pred": 60_000}  # the last feeds back own predictions
 LOSS = 1e-4  # the figures' own noise is 2e-5
+TIES = 1e-3  # share of pixels whose own label may fall the other way
 GRADIENT = 5e-3  # relative, of norms; their own noise is 2.5e-3
 SIZE, SLOTS, GAP = (97, 129), 10, 2
 
@@ -35,8 +37,7 @@ def clips():
 
 
 def knobs(run):
-    train = defaults.train()
-    train.steps, train.aux, train.own_from = 100_000, 1.0, 0.5
+    train = TrainConfig(steps=100_000, aux=1.0, own_from=0.5)
     return schedule.step_scalars(RUNS[run], train, pixels=SIZE[0] * SIZE[1])
 
 
@@ -64,32 +65,45 @@ def one_frame():
                 for x in model.deep_logits(params, aux)
             ]
         )
-        own = jnp.argmax(logits, 0)
-        fed = jnp.where(fed < 0, own, fed)
         probs = jax.nn.one_hot(fed, SLOTS + 1, axis=0)
-        return model.vos.commit(params, state, aux, probs, given, when), told, own
+        after = model.vos.commit(params, state, aux, probs, given, when)
+        return after, told, jnp.argmax(logits, 0)
 
     return model, params, jax.jit(run)
 
 
+def fed_back(run, sample):
+    """int32 [frame, H, W] that is committed: the truth, or the recorded own predictions.
+
+    One pixel of a near tie that falls the other way changes the frames behind it by more than
+    rounding does, and which way it falls is the compiler's affair.
+    """
+    labels = clips().labels[sample]
+    if not knobs(run).own:
+        return labels.astype(np.int32)
+    stored = goldens.arrays("aost/train_scalable.npz")[f"{run}/pred_masks"][:, sample].astype(int)
+    own = PERMS[sample][stored]
+    return np.where(np.arange(len(own))[:, None, None] > 0, own, labels[0]).astype(np.int32)
+
+
 def losses_of(run, sample):
-    """[frame, depth]; frame 0 is decoded from itself."""
+    """[frame, depth] losses, frame 0 decoded from itself, and the share of pixels in which own
+    predictions of later frames are not those that are fed back."""
     model, params, seen = one_frame()
     frames, labels, live = (x[sample] for x in clips())
-    count, own = knobs(run).count, bool(knobs(run).own)
-    none, nothing = np.full(SIZE, -1, np.int32), np.zeros(SLOTS, bool)
-    truth = labels.astype(np.int32)
+    count, nothing = knobs(run).count, np.zeros(SLOTS, bool)
+    truth, fed = labels.astype(np.int32), fed_back(run, sample)
     state = model.vos.init(params, Spec(*SIZE, SLOTS, 3))
     state, _, _ = seen(
         state, frames[0] / 255, truth[0], truth[0], live, live, aot.when(0, annotated=True), count
     )
-    found = []
+    found, other = [], []
     for t, frame in enumerate(frames / 255):
-        after, told, _ = seen(
+        after, told, own = seen(
             state,
             frame,
             truth[t],
-            none if own else truth[t],
+            fed[t],
             nothing,
             live,
             aot.when(t, remember=t > 0 and t % GAP == 0),
@@ -97,25 +111,23 @@ def losses_of(run, sample):
         )
         state = after if t else state
         found.append(told)
-    return np.stack(found)
+        other.append(np.asarray(own != fed[t]).mean() if t else 0.0)
+    return np.stack(found), max(other)
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_losses_of_every_frame_and_depth(run):
-    got = np.stack([losses_of(run, sample) for sample in (0, 1)], -1)
-    assert np.abs(got - recorded()[run]).max() <= LOSS
+    both, other = zip(*(losses_of(run, sample) for sample in (0, 1)))
+    assert np.abs(np.stack(both, -1) - recorded()[run]).max() <= LOSS
+    if knobs(run).own:
+        assert max(other) <= TIES
 
 
 @functools.lru_cache(maxsize=1)
 def differentiated():
-    """(model, run -> (total loss, losses [frame, sample], gradients)).
-
-    Own predictions are those that the golden has stored: one pixel that flips changes the frames
-    behind it by more than rounding does.
-    """
+    """(model, run -> (total loss, losses [frame, sample], gradients)), with `fed_back` labels."""
     model, params = aost.network("aost").model, aost.params("aost")
-    golden = goldens.arrays("aost/train_scalable.npz")
-    settings = step.StepConfig(memory_gap=GAP)
+    settings = step.StepConfig(mem_every=GAP)
 
     @jax.jit
     def differentiate(clip, stored, knobs):
@@ -132,10 +144,7 @@ def differentiated():
         found = []
         for sample in (0, 1):
             clip = step.Clips(*(x[sample : sample + 1] for x in clips()))
-            own = PERMS[sample][golden[f"{run}/pred_masks"][:, sample].astype(int)]
-            stored = np.where(np.arange(5)[:, None, None] > 0, own, clip.labels[0])
-            stored = stored if knobs(run).own else clip.labels[0]
-            found.append(differentiate(clip, stored.astype(np.int32), knobs(run)))
+            found.append(differentiate(clip, fed_back(run, sample), knobs(run)))
         (totals, parts), grads = jax.tree.map(lambda *both: jnp.stack(both), *found)
         return (
             totals.mean(),

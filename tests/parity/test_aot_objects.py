@@ -96,7 +96,7 @@ def test_slot_that_is_not_given_yet_stays_empty(late):
 
 @pytest.fixture(scope="module")
 def many():
-    """Twelve objects in two groups: (golden, [(group logits at stride 4, merged)] of frames 1..)."""
+    """Twelve objects in two groups: golden, [(group logits at stride 4, merged)] of frames 1.."""
     golden, meta = aot.load("aott_12obj_97x129")
     net = aot.of(meta)
     model = net.model._replace(vos=groups(net.model.vos, meta["engines"]))
@@ -129,9 +129,9 @@ def many():
 
 def test_each_group_has_its_engines_logits(many):
     golden, seen, sizes = many
-    for t, (groups, _) in enumerate(seen, 1):
+    for t, (logits, _) in enumerate(seen, 1):
         for e, size in enumerate(sizes):
-            got = np.asarray(groups[e])[: size + 1]
+            got = np.asarray(logits[e])[: size + 1]
             assert aot.difference(got, golden[f"logits/t{t}/e{e}"]) <= (
                 tolerances.limit("aot", "aott_97x129", "logits")
             )

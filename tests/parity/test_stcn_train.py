@@ -1,4 +1,4 @@
-"""STCN's losses and training pass, through the project's own trainer, give the reference's numbers."""
+"""STCN's losses and training pass, by the project's own trainer, give the reference's numbers."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ LOSS, NORM, LOGITS, GRADIENT = 2e-6, 2e-3, 1e-4, 2e-3
 LATER, DRIFT, MOVED = 2e-3, 3e-2, 1e-2
 MILESTONE = 2
 NO_GRADIENT = "key_proj.key_proj.bias"  # zero in exact arithmetic
-SETTINGS = StepConfig(memory_gap=1, feedback="soft", jaccard_weight=0.0, reference=False)
+SETTINGS = StepConfig(mem_every=1, feedback="soft", jaccard_weight=0.0, reference=False)
 
 
 def share(step):

@@ -1,4 +1,4 @@
-"""Training gives the AOT reference's figures: losses, schedules, the average, a pass with gradients."""
+"""Training gives the AOT reference's figures: losses, schedules, the average, a gradient pass."""
 
 import csv
 
@@ -10,7 +10,8 @@ from support import aot_goldens as aot
 from support import backbone_goldens as goldens
 from support import golden_root
 
-from vosjax.train import defaults, ema, losses, schedule, state, step
+from vosjax.train import ema, losses, schedule, state, step
+from vosjax.train.config import TrainConfig
 
 LOSS = 1e-4  # of a frame, on the truth; the float32 noise of the logits is 1e-4 too
 OWN = 5e-3  # on own predictions, where single pixels flip
@@ -67,8 +68,7 @@ def test_gradients_of_the_loss(case, at, frame_gradient):
 
 def test_learning_rates():
     for row in rows("lr_schedule.csv"):
-        train = defaults.train()
-        train.update(
+        train = TrainConfig(
             lr=float(row["base_lr"]),
             lr_min=float(row["min_lr"]),
             steps=int(row["total_steps"]),
@@ -110,11 +110,12 @@ class Pass:
         self.trainable, self.frozen = state.split_params(
             self.net.params, self.net.model.param_group
         )
-        self.settings = step.StepConfig(memory_gap=self.meta["long_term_mem_gap"])
+        self.settings = step.StepConfig(mem_every=self.meta["long_term_mem_gap"])
 
     def knobs(self, run):
-        train = defaults.train()
-        train.update(steps=self.meta["total_steps"], aux=self.meta["aux_ratio"], own_from=0.5)
+        train = TrainConfig(
+            steps=self.meta["total_steps"], aux=self.meta["aux_ratio"], own_from=0.5
+        )
         return schedule.step_scalars(self.meta["runs"][run]["step"], train, pixels=97 * 129)
 
     def loss(self, trainable, knobs):

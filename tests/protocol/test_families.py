@@ -46,21 +46,24 @@ def network(request) -> Loaded:
     if request.param == "toy":
         return toy.model(slots=SLOTS)
     model = models.build(request.param, **SETTINGS.get(request.param, {}))
-    return Loaded(model, random_weights(model), {}, {"gap": 2, "limit": ROOM})
+    return Loaded(model, random_weights(model), {}, {"mem_every": 2, "max_mem_frames": ROOM})
 
 
-def follow(tracker, frames=range(len(FRAMES))):
+ALL = range(len(FRAMES))
+
+
+def follow(tracker, frames=ALL):
     """Runs over the clip; object 2 is given at frame LATE, where the gap changes too."""
     results = []
     for t in frames:
         if t == LATE:
-            tracker.gap = 3
+            tracker.mem_every = 3
         results.append(tracker.step(FRAMES[t], {0: FIRST, LATE: LABELS[LATE]}.get(t)))
     return results
 
 
 def tracker_of(network, capacity=ROOM):
-    return Tracker(network, objects=SLOTS, gap=2, capacity=capacity, limit=ROOM)
+    return Tracker(network, objects=SLOTS, mem_every=2, capacity=capacity, max_mem_frames=ROOM)
 
 
 class Run(NamedTuple):

@@ -13,7 +13,8 @@ from vosjax.compose.combinators import ensemble, flip, scale
 from vosjax.compose.groups import groups
 from vosjax.compose.views import mirrored
 from vosjax.models.identification import IdentificationState
-from vosjax.types import NEVER, Release, Spec, slots_used_once
+from vosjax.schema import NEVER
+from vosjax.types import Release, Spec, slots_used_once
 from vosjax.voting.fusion import VotingState, keypoint_fusion
 
 SHARED = {"aot": dict(), "deaot": dict(), "aost": dict(layers=1)}  # all objects in one memory

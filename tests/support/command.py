@@ -9,20 +9,19 @@ import jax
 import numpy as np
 import pytest
 
-import launch
 from support import toy
 from support.clips import clip
-from vosjax import models
+from vosjax import cli, models
 from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import read_label_png, write_label_png
 
 FAMILIES = pathlib.Path(__file__).parent / "families"
-CONFIG = '''"""A recipe of the toy."""
-from configs import base
+CONFIG = '''"""A config of the toy."""
+from vosjax.config import network
 
 
 def get_config():
-    config = base.recipe("toynet", slots=4, gap=2)
+    config = network("toynet", slots=4, mem_every=2)
     config.weights = {weights!r}
     config.save_every = 4
     return config
@@ -85,7 +84,7 @@ def place(tmp_path, monkeypatch):
     write_label_png(tmp_path / "first.png", LABELS[0])
 
     def run(*arguments):
-        return launch.run(["launch.py", *map(str, arguments)])
+        return cli.launch(["launch.py", *map(str, arguments)])
 
     return Place(
         tmp_path,

@@ -1,4 +1,4 @@
-"""Real processes of `launch.py` for tests: started, killed by SIGKILL at a chosen file, compared."""
+"""Real processes of `launch.py` for tests: started, killed at a chosen file, compared."""
 
 import os
 import pathlib
@@ -15,15 +15,15 @@ from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import write_label_png
 
 TOP = pathlib.Path(__file__).parents[2]
-# The recipe adds the toy family. Under DIES_AT the process is killed when it is about to give a
+# The config adds the toy family. Under DIES_AT the process is killed when it is about to give a
 # file of that name its place, and half of the file is on disk.
-CONFIG = '''"""A recipe of the toy, for processes of their own."""
+CONFIG = '''"""A config of the toy, for processes of their own."""
 import os
 import signal
 import sys
 
-from configs import base
 from vosjax import models
+from vosjax.config import network
 
 models.__path__.append({families!r})
 sys.path.append({tests!r})
@@ -40,7 +40,7 @@ def dies(source, target):
 def get_config():
     if "DIES_AT" in os.environ:
         os.replace = dies
-    config = base.recipe("toynet", slots=2, gap=2)
+    config = network("toynet", slots=2, mem_every=2)
     config.weights = {weights!r}
     config.save_every = 4
     return config

@@ -8,8 +8,8 @@ import numpy as np
 
 from support.clips import clip
 from vosjax.eval import folder, probabilities, results, videos
+from vosjax.eval.config import EvalConfig
 from vosjax.io.palette import write_label_png
-from vosjax.modes import eval as evaluating
 from vosjax.runs import record
 
 SIZE = (48, 64)
@@ -27,9 +27,9 @@ def dataset(root, counts=(("cow", 6), ("dog", 5))):
     return root
 
 
-def run(data, out, *, late=0, sure=0.9, gap=5, bits=8):
+def run(data, out, *, late=0, sure=0.9, mem_every=5, bits=8):
     """The folder of a run whose masks lag `late` frames behind the truth, `sure` of them."""
-    wanted = evaluating.OPTIONS | {"probabilities": bits}
+    evaluation = EvalConfig(probabilities=bits)
     found = videos.discover(data)
     for video in found:
         for index in range(len(video.frames)):
@@ -44,16 +44,17 @@ def run(data, out, *, late=0, sure=0.9, gap=5, bits=8):
         folder.finish(out, video, {"name": video.name})
     settings = {
         "data": str(data),
-        "gap": gap,
+        "mem_every": mem_every,
         "videos": len(found),
         "family": "drawn",
         "weights": f"late {late}",
         "weights_sha256": "",
-        "eval": {name: wanted[name] for name in wanted if name not in evaluating.SPEED},
+        "eval": evaluation.selection(),
     }
     settings = json.loads(json.dumps(settings))
     record.write(out, settings, status="complete", frames=11, facts={})
-    results.write(out, found, results.scoring_rules(data, wanted), settings=settings, facts={})
+    rules = results.scoring_rules(data, evaluation)
+    results.write(out, found, rules, settings=settings, facts={})
     return out
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from support import toy
 from vosjax import models
+from vosjax.config import parsed, training
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.train import defaults, loop, optimizer, step, validate
+from vosjax.train import loop, optimizer, step, validate
 from vosjax.types import Model
 
 SLOTS = 4
@@ -42,14 +43,16 @@ def batch(*, frames=3, size=16, clips=2, seed=0) -> step.Clips:
     return step.Clips(jnp.asarray(images), jnp.asarray(labels, jnp.uint8), jnp.asarray(live))
 
 
-def config(**train):
+def config(*, data=None, stages=(), **train):
     """A config whose family 'toy' a test has to put in the place of the real ones."""
-    found = defaults.config("toy")
-    found.data.update(frames=3, height=32, width=32, max_objects=SLOTS)
-    found.train.update(steps=6, batch=2, threads=0, lr=1e-2, aux=0.0, weight_decay=0.0)
-    found.train.log.update(every=2, validate=0, pictures=0, checkpoint=3, clips=1, frames=3)
-    found.train.update(train)
-    return found
+    made = training("toy")
+    made.data.update(frames=3, height=32, width=32, max_objects=SLOTS)
+    made.train.update(steps=6, batch=2, threads=0, lr=1e-2, aux=0.0, weight_decay=0.0)
+    made.train.log.update(every=2, validate=0, pictures=0, checkpoint=3, clips=1, frames=3)
+    made.train.update(train)
+    made.data.update(data or {})
+    made.stages = stages
+    return parsed(made)
 
 
 def clip_of(seed, *, frames, size):

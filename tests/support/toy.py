@@ -105,12 +105,12 @@ def fresh(rng):
     }
 
 
-def model(*, gap=2, limit=8, **settings) -> Loaded:
+def model(*, mem_every=2, max_mem_frames=8, **settings) -> Loaded:
     """A `Loaded` toy."""
     network = Model(vos(**settings), fresh, None, lambda path: "head")
     return Loaded(
         network,
         fresh(jax.random.PRNGKey(0)),
         {"sha256": "toy"},
-        {"family": "toy", "model": {}, "gap": gap, "limit": limit},
+        {"family": "toy", "model": {}, "mem_every": mem_every, "max_mem_frames": max_mem_frames},
     )

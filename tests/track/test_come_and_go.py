@@ -89,7 +89,7 @@ TOY = dict(height=48, width=64, side=16, length=3)
 @pytest.fixture(scope="module")
 def long():
     """200 rounds of the toy, which has three slots, all of them in use at a time."""
-    tracker = Tracker(toy.model(slots=3), objects=3, gap=2, capacity=8, limit=8)
+    tracker = Tracker(toy.model(slots=3), objects=3, mem_every=2, capacity=8, max_mem_frames=8)
     return follow(tracker, scene(rounds=200, **TOY))
 
 
@@ -107,14 +107,14 @@ def test_nobody_is_taken_for_another(long):
 def test_a_slot_that_is_used_again_is_as_one_that_never_was(long):
     """The same masks, to the pixel, as with a slot for each of the 201 objects."""
     story = follow(
-        Tracker(toy.model(slots=250), objects=250, gap=2, capacity=8, limit=8),
+        Tracker(toy.model(slots=250), objects=250, mem_every=2, capacity=8, max_mem_frames=8),
         scene(rounds=30, **TOY),
     )
     np.testing.assert_array_equal(story.labels, long.labels[: len(story.labels)])
 
 
 def test_slots_in_groups_are_used_again_too():
-    tracker = Tracker(toy.model(slots=1), objects=3, gap=2, capacity=8, limit=8)
+    tracker = Tracker(toy.model(slots=1), objects=3, mem_every=2, capacity=8, max_mem_frames=8)
     story = follow(tracker, scene(rounds=20, **TOY))
     assert set(story.sizes) == {story.sizes[0]} and story.sizes[0][2].objects == 3
     assert story.newest.mean() > 0.75
@@ -123,14 +123,16 @@ def test_slots_in_groups_are_used_again_too():
 def test_a_network_that_forgets_nothing_takes_a_new_group():
     model = toy.model(slots=3)
     once = model.model._replace(vos=model.model.vos._replace(forget=slots_used_once))
-    tracker = Tracker(model._replace(model=once), objects=3, gap=2, capacity=8, limit=8)
+    tracker = Tracker(
+        model._replace(model=once), objects=3, mem_every=2, capacity=8, max_mem_frames=8
+    )
     story = follow(tracker, scene(rounds=6, **TOY))
     assert story.sizes[-1][2].objects == 9  # of eight objects in all
 
 
 def test_the_embedded_default_takes_two_hundred_rounds_too():
     """Its objects share one memory of few identities: those of removed ones come back."""
-    tracker = Tracker(load(), gap=2, capacity=8, limit=8)
+    tracker = Tracker(load(), mem_every=2, capacity=8, max_mem_frames=8)
     rounds = scene(rounds=200, length=2, height=96, width=128, side=32)
     story = follow(tracker, rounds)
     assert set(story.sizes) == {story.sizes[0]} and story.sizes[0][1] == 1
@@ -144,7 +146,7 @@ def test_identities_that_annotated_frames_hold_are_left_to_them():
     """Two objects given in one frame, one of them removed: another group opens, once."""
     model = load()
     slots = model.model.vos.slots
-    tracker = Tracker(model, objects=slots, gap=1, capacity=4, limit=4)
+    tracker = Tracker(model, objects=slots, mem_every=1, capacity=4, max_mem_frames=4)
     rounds = scene(rounds=6, length=2, height=64, width=96, side=24)
     first = np.zeros((64, 96), np.uint8)
     first[:40, :24] = 1

@@ -18,7 +18,7 @@ FRAMES, LABELS = clip(frames=3, height=48, width=64, objects=4)
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """write(objects) -> a folder: weights of the toy, which holds 4, with `objects` in their card."""
+    """write(objects) -> a folder: weights of the toy, which holds 4; their card says `objects`."""
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(FAMILIES)])
 
     def write(objects):
@@ -48,7 +48,7 @@ def test_a_network_has_no_more_slots_than_its_weights_have_identities(weights, o
 
 
 def test_changed_settings_keep_the_limit(weights):
-    assert pretrained.configure(load(weights(2)), gap=3).model.vos.slots == 2
+    assert pretrained.configure(load(weights(2)), mem_every=3).model.vos.slots == 2
 
 
 @pytest.mark.parametrize("objects", [0, -1, "5", True, 2.5])

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from vosjax.schema import NEVER
 from vosjax.tracking.slots import MemoryCounters, ObjectSlots, release, to_ids, to_slots
-from vosjax.types import NEVER
 
 
 @given(hnp.arrays(np.uint8, (3, 4)), st.randoms())

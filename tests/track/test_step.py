@@ -7,6 +7,7 @@ import pytest
 from support import toy
 from support.clips import clip
 
+from vosjax.schema import NEVER
 from vosjax.tracking.step import (
     MemoryClock,
     advance,
@@ -41,7 +42,9 @@ def remembered(gap, marked=(0,)):
     return np.asarray(state.bank.time)[np.asarray(state.bank.valid)].tolist()
 
 
-@pytest.mark.parametrize("gap, times", [(1, [0, 1, 2, 3, 4, 5, 6]), (2, [0, 2, 4, 6]), (9999, [0])])
+@pytest.mark.parametrize(
+    "gap, times", [(1, [0, 1, 2, 3, 4, 5, 6]), (2, [0, 2, 4, 6]), (NEVER, [0])]
+)
 def test_a_frame_is_remembered_every_gap(gap, times):
     assert remembered(gap) == times
 

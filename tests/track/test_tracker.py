@@ -19,7 +19,7 @@ from vosjax.tracking.tracker import Tracker
 FRAMES, LABELS = clip(frames=10, height=48, width=64, objects=2)
 IDS = np.array([0, 7, 200], np.uint8)
 FIRST = IDS[LABELS[0]]
-MODEL = toy.model(slots=4, gap=2, limit=8)
+MODEL = toy.model(slots=4, mem_every=2, max_mem_frames=8)
 
 
 def tracker(**settings):
@@ -45,7 +45,7 @@ def test_labels_have_the_size_of_the_frames():
 
 
 def test_a_cap_makes_the_network_see_less():
-    followed = tracker(size=24)
+    followed = tracker(max_short_side=24)
     labels = followed.step(FRAMES[0], FIRST).labels
     assert (followed.spec.height, followed.spec.width) == (24, 32)
     np.testing.assert_array_equal(labels, FIRST)
@@ -134,7 +134,7 @@ def test_more_objects_than_expected_cost_one_compilation():
 
 
 def test_a_full_memory_doubles_up_to_the_limit():
-    followed = Tracker(MODEL, objects=2, gap=1, capacity=2, limit=6)
+    followed = Tracker(MODEL, objects=2, mem_every=1, capacity=2, max_mem_frames=6)
     sizes = []
     for t, frame in enumerate(FRAMES):
         followed.step(frame, FIRST if t == 0 else None)
@@ -143,7 +143,7 @@ def test_a_full_memory_doubles_up_to_the_limit():
 
 
 def test_annotated_frames_grow_the_memory_beyond_the_limit():
-    followed = Tracker(MODEL, objects=2, capacity=2, limit=2)
+    followed = Tracker(MODEL, objects=2, capacity=2, max_mem_frames=2)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
         for frame in FRAMES[:3]:
@@ -228,7 +228,7 @@ def test_labels_that_wait_for_the_next_frame_are_saved(tmp_path):
 
 
 def test_objects_that_came_and_went_are_saved(tmp_path):
-    followed = Tracker(toy.model(slots=2), objects=2, gap=2, capacity=4)
+    followed = Tracker(toy.model(slots=2), objects=2, mem_every=2, capacity=4)
     followed.step(FRAMES[0], FIRST)
     followed.remove(200)
     followed.step(FRAMES[1])
@@ -352,7 +352,9 @@ def test_other_labels_are_refused(labels, words):
         tracker().step(FRAMES[0], labels)
 
 
-@pytest.mark.parametrize("name", ["gap", "limit", "capacity", "objects", "size"])
+@pytest.mark.parametrize(
+    "name", ["mem_every", "max_mem_frames", "capacity", "objects", "max_short_side"]
+)
 def test_numbers_below_one_are_refused(name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
         Tracker(MODEL, **{name: 0})

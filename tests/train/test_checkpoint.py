@@ -49,7 +49,7 @@ def test_a_missing_step_is_named_with_those_that_are_there(saved, trained):
 
 def test_another_config_is_refused_and_what_differs_is_named(saved, trained):
     other = {"family": "toy", "train": {"lr": 0.2, "log": {"every": 1}}}
-    with pytest.raises(InputError, match="train.lr was 0.1, is 0.2"):
+    with pytest.raises(InputError, match="train.lr was 0.1, is now 0.2"):
         checkpoint.restore(saved, trained, other)
 
 

@@ -1,12 +1,12 @@
 """The bench of a training config: what the input makes beside what the step uses."""
 
 import json
-import types
 
 import pytest
 from support import small
 
 from vosjax.bench import training
+from vosjax.modes import Options
 from vosjax.modes import bench as mode
 
 
@@ -16,7 +16,7 @@ def figures(tmp_path_factory):
         small.install(patch)
         patch.setattr(mode, "REPEATS", 3)
         out = tmp_path_factory.mktemp("bench")
-        assert mode.run(small.config(), types.SimpleNamespace(output=str(out))) == 0
+        assert mode.run(small.config(), Options(output=str(out))) == 0
         return json.loads((out / "bench.json").read_text())["input"]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vosjax.errors import NotFinite
 from vosjax.train import log
 
 
@@ -47,7 +48,7 @@ def test_tensorboard_reads_scalars_and_pictures(told):
 
 
 def test_not_a_number_names_its_steps():
-    with pytest.raises(log.NotFinite, match="in steps 101 to 102"):
+    with pytest.raises(NotFinite, match="in steps 101 to 102"):
         log.check_finite(100, [1.0, float("nan"), 1.0], [1.0, 1.0, float("inf")])
 
 

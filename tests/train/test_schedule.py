@@ -2,7 +2,8 @@
 
 import pytest
 
-from vosjax.train import defaults, schedule
+from vosjax.train import schedule
+from vosjax.train.config import TrainConfig
 
 
 def polynomial(step, **changes):
@@ -49,8 +50,7 @@ def test_the_average_follows_closely_at_first():
 
 
 def test_knobs_of_a_step():
-    train = defaults.train()
-    train.update(steps=100, lr=1.0, lr_min=0.2, own_from=0.5, encoder_lr=0.1)
+    train = TrainConfig(steps=100, lr=1.0, lr_min=0.2, own_from=0.5, encoder_lr=0.1)
     before, after = (schedule.step_scalars(s, train, pixels=1000) for s in (49, 50))
     assert not before.own and after.own
     assert after.encoder_rate == pytest.approx((after.rate - 0.2) * 0.1 + 0.2)
@@ -58,9 +58,7 @@ def test_knobs_of_a_step():
 
 
 def test_knobs_by_milestones():
-    train = defaults.train()
-    train.update(lr=1.0, lr_min=0.0, encoder_lr=1.0)
-    train.milestones = (3,)
+    train = TrainConfig(lr=1.0, lr_min=0.0, encoder_lr=1.0, milestones=(3,))
     assert [float(schedule.step_scalars(s, train, pixels=9).rate) for s in (2, 3)] == pytest.approx(
         [1, 0.1]
     )

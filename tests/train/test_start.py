@@ -47,7 +47,7 @@ def test_weights_of_another_network_are_refused(tmp_path, fresh):
 
 
 def eyes(rng):
-    """Weights with two encoders: one that sees the image, and one, with a bias, that sees masks too."""
+    """Weights with two encoders: one sees the image, and one, with a bias, sees masks too."""
     first, second = jax.random.split(rng)
     return {
         "plain": {"stem": {"kernel": jax.random.normal(first, (3, 3, 3, 4))}},

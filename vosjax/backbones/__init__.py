@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
+from vosjax.errors import InputError
 from vosjax.names import Name, Names
 
 
@@ -81,7 +82,7 @@ def build(encoder: str) -> Backbone:
     name, _, variant = encoder.partition(":")
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
-        raise ValueError(f"unknown encoder {encoder!r}; there are: {', '.join(known)}")
+        raise InputError(f"unknown encoder {encoder!r}; there are: {', '.join(known)}")
     return importlib.import_module(f"{__name__}.{name}").build(variant)
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.backbones.resnet import pointwise
+from vosjax.errors import InputError
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.drop_path import drop_path
 from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
@@ -254,7 +255,7 @@ def build(variant: str) -> Backbone:
       ValueError: any other variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"unknown EfficientNet {variant!r}; there are: {', '.join(VARIANTS)}")
+        raise InputError(f"unknown EfficientNet {variant!r}; there are: {', '.join(VARIANTS)}")
     stages = VARIANTS[variant].stages
     head = len(stages) + 1  # torchvision's convolution before the pooling
     return Backbone(

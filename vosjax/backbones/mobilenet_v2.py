@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from vosjax.backbones import Backbone, FeatureMaps
+from vosjax.errors import InputError
 from vosjax.layers.conv import Depthwise, conv
 from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatchNorm
 from vosjax.names import Name, frozen_norm, linear
@@ -106,7 +107,7 @@ def build(variant: str = "") -> Backbone:
       ValueError: a variant is named.
     """
     if variant:
-        raise ValueError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
+        raise InputError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
     return Backbone(
         module=MobileNetV2(),
         channels=(24, 32, 96, LAST),
@@ -139,7 +140,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
 
     def take(key):
         if key not in arrays:
-            raise ValueError(
+            raise InputError(
                 f"no array {key!r} among the folded MobileNetV2 weights; expected "
                 "features.0, features.1..17.{expand,depthwise,project}, features.18, "
                 "each with .w and .b"

@@ -9,6 +9,7 @@ import jax
 
 from vosjax.backbones import Backbone, FeatureMaps
 from vosjax.backbones.resnet import IGNORED, STAGES, pointwise
+from vosjax.errors import InputError
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
@@ -114,7 +115,7 @@ def build(variant: str) -> Backbone:
       ValueError: any other variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"unknown ResNeSt {variant!r}; there are: {', '.join(VARIANTS)}")
+        raise InputError(f"unknown ResNeSt {variant!r}; there are: {', '.join(VARIANTS)}")
     return Backbone(
         module=ResNeSt(VARIANTS[variant]),
         channels=(256, 512, 1024, 1024),

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.backbones import Backbone, FeatureMaps
+from vosjax.errors import InputError
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
@@ -206,7 +207,7 @@ def build(variant: str) -> Backbone:
       ValueError: any other variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"unknown ResNet {variant!r}; there are: {', '.join(VARIANTS)}")
+        raise InputError(f"unknown ResNet {variant!r}; there are: {', '.join(VARIANTS)}")
     return Backbone(
         module=ResNet(VARIANTS[variant]),
         channels=channels(variant),

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.backbones import Backbone, FeatureMaps
+from vosjax.errors import InputError
 from vosjax.layers.drop_path import drop_path
 from vosjax.layers.norm import layer_norm
 from vosjax.names import Name, linear, norm, same
@@ -214,7 +215,7 @@ def build(variant: str) -> Backbone:
       ValueError: any other variant.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"unknown Swin {variant!r}; there are: {', '.join(VARIANTS)}")
+        raise InputError(f"unknown Swin {variant!r}; there are: {', '.join(VARIANTS)}")
     embed = VARIANTS[variant].embed
     return Backbone(
         module=Swin(VARIANTS[variant]),

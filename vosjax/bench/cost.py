@@ -86,40 +86,40 @@ def _count(jaxpr, consts, inputs) -> tuple[Cost, list]:
         return atom.val if isinstance(atom, core.Literal) else values.get(atom)
 
     for eqn in jaxpr.eqns:
-        given = [value_of(atom) for atom in eqn.invars]
-        cost, found = _equation(eqn, given)
+        inputs = [value_of(atom) for atom in eqn.invars]
+        cost, outputs = _equation(eqn, inputs)
         total = total.plus(cost)
-        for var, value in zip(eqn.outvars, found):
+        for var, value in zip(eqn.outvars, outputs):
             if value is not None:
                 values[var] = value
     return total, [value_of(atom) for atom in jaxpr.outvars]
 
 
-def _equation(eqn, given) -> tuple[Cost, list]:
+def _equation(eqn, inputs) -> tuple[Cost, list]:
     name, params, unknown = eqn.primitive.name, eqn.params, [None] * len(eqn.outvars)
     if name == "platform_index":  # the last of the branches is that of all other platforms
         return Cost({}), [np.int32(len(params["platforms"]) - 1)]
     if name == "cond":
-        return _branches(params["branches"], given, unknown)
+        return _branches(params["branches"], inputs, unknown)
     if name == "scan":
         body = params["jaxpr"]
-        consts = given[: _scan_consts(eqn, body.jaxpr)]
+        consts = inputs[: _scan_consts(eqn, body.jaxpr)]
         cost, _ = _count(
             body.jaxpr, body.consts, consts + [None] * (len(body.jaxpr.invars) - len(consts))
         )
         return Cost({}).plus(cost, params["length"]), unknown
     if name == "while":
-        found = Cost({}, unbounded=1)
+        total = Cost({}, unbounded=1)
         for body in (params["cond_jaxpr"], params["body_jaxpr"]):
-            found = found.plus(_count(body.jaxpr, body.consts, [None] * len(body.jaxpr.invars))[0])
-        return found, unknown
+            total = total.plus(_count(body.jaxpr, body.consts, [None] * len(body.jaxpr.invars))[0])
+        return total, unknown
     inner = next(
         (params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in params), None
     )
     if inner is not None:
         closed = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
-        return _count(closed.jaxpr, closed.consts, given)
-    return _cost(eqn), _folded(eqn, given, unknown)
+        return _count(closed.jaxpr, closed.consts, inputs)
+    return _cost(eqn), _folded(eqn, inputs, unknown)
 
 
 def _scan_consts(eqn, body) -> int:
@@ -135,22 +135,22 @@ def _scan_consts(eqn, body) -> int:
     return kept(eqn.invars, body.invars) - kept(eqn.outvars, body.outvars)
 
 
-def _branches(branches, given, unknown) -> tuple[Cost, list]:
-    if given[0] is not None:
-        chosen = branches[int(np.clip(int(given[0]), 0, len(branches) - 1))]
-        return _count(chosen.jaxpr, chosen.consts, given[1:])
-    costs = [_count(branch.jaxpr, branch.consts, given[1:])[0] for branch in branches]
+def _branches(branches, inputs, unknown) -> tuple[Cost, list]:
+    if inputs[0] is not None:
+        chosen = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
+        return _count(chosen.jaxpr, chosen.consts, inputs[1:])
+    costs = [_count(branch.jaxpr, branch.consts, inputs[1:])[0] for branch in branches]
     return max(costs, key=lambda cost: cost.flops), unknown
 
 
-def _folded(eqn, given, unknown) -> list:
+def _folded(eqn, inputs, unknown) -> list:
     """The outputs where all inputs are known and small."""
     sizes = [math.prod(var.aval.shape) for var in eqn.outvars]
-    if any(value is None for value in given) or max(sizes, default=0) > SMALL or eqn.effects:
+    if any(value is None for value in inputs) or max(sizes, default=0) > SMALL or eqn.effects:
         return unknown
     with jax.ensure_compile_time_eval():
-        found = eqn.primitive.bind(*map(jnp.asarray, given), **eqn.params)
-    return list(found) if eqn.primitive.multiple_results else [found]
+        outputs = eqn.primitive.bind(*map(jnp.asarray, inputs), **eqn.params)
+    return list(outputs) if eqn.primitive.multiple_results else [outputs]
 
 
 def _cost(eqn) -> Cost:

@@ -1,6 +1,6 @@
 """What each part of the offline speed is worth: whole videos run in four ways, taking turns.
 
-    python -m vosjax.bench.engine [--config configs/aot_t.py] [--weights FOLDER]
+    python -m vosjax.bench.engine [--config aot:t] [--weights FOLDER]
 
 The ways, each with what those before it have:
   frame by frame   read, compute, write, one after the other (`Tracker.step`)
@@ -14,7 +14,6 @@ random, which takes the same time.
 """
 
 import argparse
-import importlib.util
 import pathlib
 import statistics
 import tempfile
@@ -22,10 +21,11 @@ import time
 
 import jax
 import numpy as np
-from engine import Engine
 
+from vosjax.config import opened
 from vosjax.eval import dataset, plan, rendered_set, videos
 from vosjax.eval import folder as files
+from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
@@ -38,7 +38,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
     sequences = videos.discover(data)
     count = sum(len(each.frames) for each in sequences)
     slots, config = model.model.vos.slots, model.config
-    memory = dataset.Memory(config["gap"], config["limit"])
+    memory = dataset.Memory(config["mem_every"], config["max_mem_frames"])
     part = Part(model.model.vos, model.params, 0)
     engines = {
         "overlapped": (Engine([part]), 1),
@@ -46,7 +46,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
         "side by side": (Engine([part], chunk=chunk), batch),
     }
     seconds = {name: [] for name in ("frame by frame", *engines)}
-    for number in range(rounds + 1):  # the first one compiles
+    for _ in range(rounds + 1):  # the first one compiles
         with tempfile.TemporaryDirectory() as scratch:
             start = time.perf_counter()
             _frame_by_frame(model, sequences, pathlib.Path(scratch))
@@ -70,8 +70,8 @@ def _frame_by_frame(model, sequences, folder):
             sequence,
             size,
             slots=model.model.vos.slots,
-            gap=model.config["gap"],
-            limit=model.config["limit"],
+            gap=model.config["mem_every"],
+            limit=model.config["max_mem_frames"],
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
         for index in range(len(sequence.frames)):
@@ -82,9 +82,9 @@ def _frame_by_frame(model, sequences, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", default="configs/aot_t.py")
+    parser.add_argument("--config", default="aot:t", help="a file or a name")
     parser.add_argument("--weights")
-    parser.add_argument("--gap", type=int, default=5)
+    parser.add_argument("--mem_every", type=int, default=5, help="frames between remembered ones")
     parser.add_argument("--size", default="480x854", help="height x width")
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--videos", type=int, default=4)
@@ -93,15 +93,12 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    spec = importlib.util.spec_from_file_location("recipe", options.config)
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-    config = recipe.get_config()
+    config = opened(options.config)
     model = (
-        pretrained.load(options.weights, gap=options.gap)
+        pretrained.load(options.weights, mem_every=options.mem_every)
         if options.weights
         else pretrained.fresh(
-            {"family": config.family, "model": dict(config.model), "gap": options.gap}
+            {"family": config.family, "model": config.settings, "mem_every": options.mem_every}
         )
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -112,16 +109,16 @@ def main():
             size=tuple(int(side) for side in options.size.split("x")),
             objects=options.objects,
         )
-        found = measure(
+        rates_of = measure(
             model, scratch, chunk=options.chunk, batch=options.batch, rounds=options.rounds
         )
-    told = record.versions()
+    versions = record.versions()
     print(
-        f"{told['device']} ({told['platform']}, {len(jax.local_devices())} devices), jax "
-        f"{told['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
+        f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
+        f"{versions['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
     )
-    first = statistics.median(found["frame by frame"])
-    for name, rates in found.items():
+    first = statistics.median(rates_of["frame by frame"])
+    for name, rates in rates_of.items():
         middle = statistics.median(rates)
         print(
             f"{name:<15} {middle:8.2f} frames/s ({min(rates):.2f} .. {np.max(rates):.2f}), "

@@ -8,29 +8,29 @@ import jax
 
 from vosjax.bench import clips as clips_bench
 from vosjax.data import pipeline
-from vosjax.train import loop, recipe, schedule, start, state, step
+from vosjax.train import build, loop, schedule, start, state, step
 
 
 def measure(config, *, rounds: int) -> dict:
     """Figures of a training config's first stage as plain data.
 
     Args:
-      config: as `defaults.config`; weights are random, whatever `train.init` says.
+      config: a `Config` with a training; weights are random, whatever `train.init` says.
       rounds: times that input, plain decoding and training step take turns.
 
     Returns:
-      dict: size, frames, batch; for the rounds: `made`, clips a second of the input; `used`, clips a
-      second of the step; `fed`, made / used; `decoded`, the input's frames for each frame of plain
-      single-thread decoding (empty where there is nothing stored to decode); `core_ms`, processor
-      milliseconds a clip.
+      dict: size, frames, batch; for the rounds: `made`, clips a second of the input; `used`, clips
+      a second of the step; `fed`, made / used; `decoded`, the input's frames for each frame of
+      plain single-thread decoding (empty where there is nothing stored to decode); `core_ms`,
+      processor milliseconds a clip.
 
     Raises:
       InputError: a config that does not fit the data or the network.
     """
     (_, config), *_ = loop.stages(config)
-    train, clips = config.train, loop.clips_config(config.data)
+    train, clips = config.train, config.data
     advance = _step(config)
-    found = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
+    figures = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
     for turn in range(rounds):
         made = clips_bench.measure(
             clips,
@@ -41,25 +41,25 @@ def measure(config, *, rounds: int) -> dict:
             seed=turn,
         )
         used = train.batch / advance()
-        found["made"].append(made["clips_per_second"])
-        found["used"].append(used)
-        found["fed"].append(made["clips_per_second"] / used)
-        found["core_ms"].append(made["core_ms_per_clip"])
+        figures["made"].append(made["clips_per_second"])
+        figures["used"].append(used)
+        figures["fed"].append(made["clips_per_second"] / used)
+        figures["core_ms"].append(made["core_ms_per_clip"])
         if made["ratio"] is not None:
-            found["decoded"].append(made["ratio"])
+            figures["decoded"].append(made["ratio"])
     return dict(
         size=[clips.height, clips.width],
         frames=clips.frames,
         batch=train.batch,
         workers=train.workers,
         threads=train.threads,
-        **found,
+        **figures,
     )
 
 
 def lines(figures: dict) -> list[str]:
     """What `measure` found as a table: median and range of each figure."""
-    told = (
+    rows = (
         ("made", "clips/s of the input"),
         ("used", "clips/s of the training step"),
         ("fed", "input / step"),
@@ -71,7 +71,7 @@ def lines(figures: dict) -> list[str]:
     )
     return [head] + [
         f"{statistics.median(values):10.2f}  ({min(values):.2f}-{max(values):.2f})  {text}"
-        for name, text in told
+        for name, text in rows
         if (values := figures[name])
     ]
 
@@ -79,16 +79,16 @@ def lines(figures: dict) -> list[str]:
 def _step(config):
     """A function that takes one compiled training step on a clip batch and gives its seconds."""
     train = config.train
-    model = recipe.configured(config)
-    chain = recipe.chain_of(model, train)
+    model = build.configured(config)
+    chain = build.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
     everywhere, split = loop.shardings()
     held = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
-    stream = pipeline.clips(loop.clips_config(config.data), seed=train.seed, batch=train.batch)
+    stream = pipeline.clips(config.data, seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
     clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
-    settings = recipe.step_settings(train)._replace(reference=False)
+    settings = build.step_settings(train)._replace(reference=False)
     knobs = schedule.step_scalars(
         train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from vosjax.errors import InputError
 from vosjax.layers.resize import resize, resize_maps
 from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.types import UNUSED_LOGIT, Release, Size, Spec, Vos, When
@@ -171,9 +172,9 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
     """
     members = tuple(members)
     if not members:
-        raise ValueError("an ensemble of no networks was asked for; give at least one")
+        raise InputError("an ensemble of no networks was asked for; give at least one")
     if feedback not in ("own", "fused"):
-        raise ValueError(f"feedback {feedback!r} was given; it is 'own' or 'fused'")
+        raise InputError(f"feedback {feedback!r} was given; it is 'own' or 'fused'")
 
     def init(params: Any, spec: Spec) -> EnsembleState:
         return EnsembleState(

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from vosjax.compose import combinators
 from vosjax.compose.combinators import as_logits, ensemble, resized
+from vosjax.errors import InputError
 from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.types import Release, Spec, Vos, When
 
@@ -19,7 +20,11 @@ LONG = 5 / 3  # most that a long side has of a limited short side, before scalin
 
 
 def views(
-    vos: Vos, *, scales: Sequence[float] = (1.0,), flip: bool = False, short: int | None = None
+    vos: Vos,
+    *,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    max_short_side: int | None = None,
 ) -> Vos:
     """A network's augmentations as one network with the same weights.
 
@@ -33,14 +38,14 @@ def views(
       vos: the network.
       scales: factors on its own size rule; each is a view.
       flip: every view also mirrored; the two run in one batch.
-      short: most pixels of the short side before scaling (and 5/3 of it of the long one); None
-        leaves that to the network's rule. AOT's multi-scale test is `short=480` with scales above
-        1, which enlarges small frames.
+      max_short_side: most pixels of the short side before scaling (and 5/3 of it of the long one);
+        None leaves that to the network's rule. AOT's multi-scale test is 480 with scales above 1,
+        which enlarges small frames.
 
     Raises:
       ValueError: no scale, or one that is not above 0.
     """
-    members = separate_views(vos, scales=scales, short=short)
+    members = separate_views(vos, scales=scales, max_short_side=max_short_side)
     if flip:
         members = [mirrored(view) for view in members]
     if len(members) == 1:
@@ -59,7 +64,11 @@ def views(
 
 
 def separate_views(
-    vos: Vos, *, scales: Sequence[float] = (1.0,), flip: bool = False, short: int | None = None
+    vos: Vos,
+    *,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    max_short_side: int | None = None,
 ) -> list[Vos]:
     """The networks that `views` averages, each on its own: they may run on different devices.
 
@@ -69,22 +78,25 @@ def separate_views(
     """
     scales = tuple(scales)
     if not scales or min(scales) <= 0:
-        raise ValueError(f"scales {scales} were given; at least one is expected, all above 0")
-    members = [native(vos, size_rule(vos, scale, short)) for scale in scales]
+        raise InputError(f"scales {scales} were given; at least one is expected, all above 0")
+    members = [native(vos, size_rule(vos, scale, max_short_side)) for scale in scales]
     if flip:
         members += [combinators.flip(view) for view in members]
     return members
 
 
-def size_rule(vos: Vos, scale: float, short: int | None) -> Callable[[int, int], tuple[int, int]]:
+def size_rule(
+    vos: Vos, scale: float, max_short_side: int | None
+) -> Callable[[int, int], tuple[int, int]]:
     """rule(height, width) -> the size at which a view sees a frame; arguments as for `views`.
 
-    height, width = size_rule(vos, 1.3, short=480)(1080, 1920)
+    height, width = size_rule(vos, 1.3, max_short_side=480)(1080, 1920)
     """
 
     def rule(height: float, width: float) -> tuple[int, int]:
-        if short is not None:
-            ratio = min(1, short / min(height, width), LONG * short / max(height, width))
+        if max_short_side is not None:
+            short, long = min(height, width), max(height, width)
+            ratio = min(1, max_short_side / short, LONG * max_short_side / long)
             height, width = ratio * height, ratio * width
         return vos.size(height, width, scale)
 

@@ -12,54 +12,20 @@ import numpy as np
 from absl import flags
 
 from vosjax.data import photos, sets, types
-from vosjax.data.stills import Stills, StillsSettings
+from vosjax.data.config import ClipsConfig
+from vosjax.data.stills import Stills
 from vosjax.data.synthetic import scene as scenes
-from vosjax.data.synthetic.rendered import Rendered, RenderedSettings
+from vosjax.data.synthetic.rendered import Rendered
 from vosjax.errors import InputError
+from vosjax.schema import replaced
 
 _ENDLESS = 2**48  # clips of a source; grain's own endless length overflows when streams are mixed
-
-
-@dataclasses.dataclass(frozen=True)
-class ClipsConfig:
-    """What the training clips are made of.
-
-    Data sets, photos and rendered clips are mixed by their weights; with data sets alone,
-    `rendered_weight` is 0. Change anything between phases for a curriculum.
-    """
-
-    stills: str | None = None  # a folder with images/ and masks/, or None: rendered clips only
-    frames: int = 5
-    height: int = 465
-    width: int = 465
-    max_objects: int = 10
-    shuffle: bool = True  # identity shuffling
-    motion: float = 1.0  # factor on all motion of coherent and rendered clips
-    stills_weight: float = 0.7
-    rendered_weight: float = 0.3
-    stills_settings: StillsSettings = StillsSettings()
-    rendered_settings: RenderedSettings = RenderedSettings()
-    # data sets: see `sets.Set`, or dicts of its fields
-    sets: tuple = ()
-    root: str = ""  # where relative folders of the sets stand
-    sets_weight: float = 1.0  # of all sets together, beside the two weights above
-    recipe: str = "aot"  # how clips are made of the sets: a file of `samplers`
-    merge: float = 0.3  # AOT: probability that two videos are merged
-    merges: int = 1  # composed: so many times at most, each with that probability
-    guests: float = 0.5  # composed: probability that objects of photos cross a video
-    crowd: float = 0.0  # probability of many small objects in a clip of stills or a rendered one
-    colour: bool = False  # AOT: jitter, grey and blur (its second augmentation)
-    plain: bool = False  # AOT: videos cropped and nothing else: arXiv 2206.09585's end
-    skip: int = 5  # STCN: largest skip
-    # from step `start` on other values hold: dicts of `start` and fields above, by rising start
-    phases: tuple = ()
-
 
 Weighted = Sequence[tuple[float, types.ClipSource]]
 Batch = dict[str, Any]  # of arrays, see `clips`
 
 
-def sources(config: ClipsConfig) -> list[tuple[float, types.ClipSource]]:
+def sources(config: ClipsConfig) -> Weighted:
     """The (weight, source of clips) pairs of a config without its phases.
 
     Raises:
@@ -70,7 +36,7 @@ def sources(config: ClipsConfig) -> list[tuple[float, types.ClipSource]]:
     if config.crowd:
         stills = dataclasses.replace(stills, crowd=config.crowd)
         rendered = dataclasses.replace(rendered, crowd=config.crowd)
-    if config.stills is not None and config.stills_weight > 0:
+    if config.stills and config.stills_weight > 0:
         pairs = photos.pairs(config.stills)
         source = Stills(pairs, scenes.livelier(stills, config.motion))
         weighted.append((config.stills_weight, source))
@@ -80,9 +46,9 @@ def sources(config: ClipsConfig) -> list[tuple[float, types.ClipSource]]:
         )
     if not weighted:
         raise InputError(
-            f"no source of clips: stills is {config.stills}, stills_weight {config.stills_weight}, "
-            f"rendered_weight {config.rendered_weight}; give data sets, a folder of stills or a "
-            "positive rendered_weight"
+            f"no source of clips: stills is {config.stills!r}, stills_weight "
+            f"{config.stills_weight}, rendered_weight {config.rendered_weight}; give data sets, "
+            "a folder of stills or a positive rendered_weight"
         )
     return weighted
 
@@ -145,23 +111,12 @@ def spec_of(config: ClipsConfig) -> types.ClipSpec:
 def phased(config: ClipsConfig) -> list[tuple[int, ClipsConfig]]:
     """[(first step, config without phases)] of a config, by rising steps, from 0 on.
 
-        phased(ClipsConfig(phases=(dict(start=100, plain=True),)))[1][1].plain  # True
-
-    Raises:
-        InputError: a phase without a rising `start`, or with a field that there is not.
+    phased(ClipsConfig(phases=({"start": 100, "plain": True},)))[1][1].plain  # True
     """
     phases = [(0, dataclasses.replace(config, phases=()))]
-    known = {field.name for field in dataclasses.fields(config)} - {"phases"}
     for phase in config.phases:
-        changes = dict(phase)
-        start = changes.pop("start", None)
-        unknown = sorted(set(changes) - known)
-        if not isinstance(start, int) or start <= phases[-1][0] or unknown:
-            raise InputError(
-                f"phase {start} of the clips ({', '.join(unknown) or 'start'}): expected a whole "
-                f"number `start` above {phases[-1][0]} and fields of ClipsConfig"
-            )
-        phases.append((start, dataclasses.replace(phases[0][1], **changes)))
+        changes = {name: value for name, value in phase.items() if name != "start"}
+        phases.append((phase["start"], replaced(phases[0][1], changes)))
     return phases
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vosjax.data import photos, samplers
+from vosjax.data.config import DatasetConfig
 from vosjax.data.types import ClipSource
 from vosjax.datasets import catalog, folders, layout
 from vosjax.datasets.protocol import Source
@@ -16,34 +17,6 @@ from vosjax.errors import InputError
 
 if TYPE_CHECKING:
     from vosjax.data.pipeline import ClipsConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetConfig:
-    """One data set.
-
-    folder      a dataset that `data_prep` prepared; or a folder in DAVIS or YouTube-VOS layout; or
-                one with images/ and masks/
-    split       of a prepared dataset, or a list in the folder's ImageSets; None: 'train' of a
-                prepared one, every video of a folder
-    weight      its share among the sets; None: its number of videos or photos times `repeat`, as
-                if the sets were joined end to end
-    repeat      how often it counts (5 for DAVIS, which is small)
-    gap         AOT: largest distance of two frames, in annotated frames: 3 at 6 per second
-    thin        STCN: an annotated frame is every `thin`-th of the full rate (5 in YouTube-VOS)
-    resolution  of a folder in DAVIS layout; None: 480p if it has one
-    only        regular expression found in the names of the videos or photos that are taken, of a
-                plain folder; '' takes all
-    """
-
-    folder: str
-    split: str | None = None
-    weight: float | None = None
-    repeat: float = 1.0
-    gap: int = 3
-    thin: int = 1
-    resolution: str | None = None
-    only: str = ""
 
 
 class Dataset(NamedTuple):
@@ -117,18 +90,18 @@ def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
     The weights add up to `config.sets_weight`.
 
     Raises:
-        InputError: a set cannot be opened, no set weighs anything, or there is no such recipe.
+        InputError: a set cannot be opened, no set weighs anything, or there is no such sampler.
     """
     names = sorted(
         module.name
         for module in pkgutil.iter_modules(samplers.__path__)
         if not module.name.startswith("_")
     )
-    if config.recipe not in names:
+    if config.sampler not in names:
         raise InputError(
-            f"there is no recipe {config.recipe!r} for clips: there are {', '.join(names)}"
+            f"there is no sampler {config.sampler!r} of clips: there are {', '.join(names)}"
         )
-    sampler = importlib.import_module(f"vosjax.data.samplers.{config.recipe}")
+    sampler = importlib.import_module(f"vosjax.data.samplers.{config.sampler}")
     sources: list[tuple[float, ClipSource]] = []
     for dataset in of_config(config):
         videos, stills = open_dataset(dataset, config.root)

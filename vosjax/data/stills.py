@@ -20,36 +20,57 @@ from vosjax.data.synthetic import motion, rendered, shapes
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.types import Clip, ClipSpec, RawClip
 from vosjax.data.warp import Transform
+from vosjax.schema import Checked, setting
 
 Times = npt.NDArray[np.float64]  # [T]
 
 
 @dataclasses.dataclass(frozen=True)
-class StillsSettings:
+class StillsSettings(Checked):
     """Probabilities and ranges.
 
     The values of the independent style are those of AOT's static pre-training.
     """
 
-    coherent: float = 0.75  # share of clips in the coherent style
-    scene: scenes.Scene = scenes.Scene()
-    colour: colours.Colour = colours.Colour()
+    coherent: float = setting(0.75, "share of clips in the coherent style", least=0, most=1)
+    scene: scenes.Scene = setting(scenes.Scene(), "what happens in a coherent clip")
+    colour: colours.Colour = setting(colours.Colour(), "changes of colour")
     # independent style
-    warp: warps.Warp = warps.Warp()
-    frame_jitter: float = 0.4  # colour jitter of single frames, relative to `colour`
-    merge: float = 1.0  # probability of the dynamic merge of two clips
+    warp: warps.Warp = setting(warps.Warp(), "of every frame, in the independent style")
+    frame_jitter: float = setting(
+        0.4, "colour jitter of single frames there, relative to `colour`", least=0
+    )
+    merge: float = setting(1.0, "probability of the dynamic merge of two clips", least=0, most=1)
     # coherent style
-    lift: float = 0.65  # probability that the photo's own objects move on their own
-    pasted: int = 3  # at most so many objects of other photos
-    crowd: float = 0.0  # probability of a crowd: many small objects of photos of one kind
-    crowd_count: tuple[int, int] = (5, 9)  # so many
-    crowd_size: tuple[float, float] = (0.12, 0.5)  # longer side, share of the frame's
-    kin: int = 40  # photos that stand so near in the list are of one kind (sorted by name)
-    pasted_size: tuple[float, float] = (0.2, 0.9)  # longer side, share of the frame's
-    least_area: float = 0.004  # objects below this share of their photo are not cut out
-    zoom: tuple[float, float] = (1.0, 1.8)  # the frame shows the photo enlarged so much
-    figure: float = 0.2  # probability of a rendered object before the photo
-    occluder: float = 0.25  # probability of an unlabelled occluder with a photo's texture
+    lift: float = setting(
+        0.65, "probability that the photo's own objects move on their own", least=0, most=1
+    )
+    pasted: int = setting(3, "at most so many objects of other photos", least=1)
+    crowd: float = setting(
+        0.0, "probability of a crowd: many small objects of photos of one kind", least=0, most=1
+    )
+    crowd_count: tuple[int, int] = setting((5, 9), "so many, inclusive", least=1)
+    crowd_size: tuple[float, float] = setting(
+        (0.12, 0.5), "their longer side, share of the frame's", above=0
+    )
+    kin: int = setting(
+        40, "photos that stand so near in the list, by name, are of one kind", least=0
+    )
+    pasted_size: tuple[float, float] = setting(
+        (0.2, 0.9), "longer side of pasted objects, share of the frame's", above=0
+    )
+    least_area: float = setting(
+        0.004, "objects below this share of their photo are not cut out", least=0, most=1
+    )
+    zoom: tuple[float, float] = setting(
+        (1.0, 1.8), "the frame shows the photo enlarged so much", above=0
+    )
+    figure: float = setting(
+        0.2, "probability of a rendered object before the photo", least=0, most=1
+    )
+    occluder: float = setting(
+        0.25, "probability of an unlabelled occluder with a photo's texture", least=0, most=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vosjax.data.synthetic import motion
 from vosjax.data.types import ClipSpec, Labels, RawClip
 from vosjax.datasets.decode import Picture
+from vosjax.schema import Checked, setting
 
 FILL = (124, 116, 104)  # the mean colour, which AOT puts where a picture shows nothing
 
@@ -19,17 +20,17 @@ Transform = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Warp:
+class Warp(Checked):
     """Probabilities and ranges; the values are those of AOT's static pre-training."""
 
-    flip: float = 0.5  # the whole clip
-    frame_flip: float = 0.3  # each frame after the first
-    angle: float = 20.0  # degrees, +-
-    shift: float = 0.1  # of the photo's size, +-
-    scale: tuple[float, float] = (0.9, 1.1)
-    shear: float = 10.0  # degrees, +-
-    crop_area: tuple[float, float] = (0.8, 1.0)
-    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = setting(0.5, "probability that the whole clip is mirrored", least=0, most=1)
+    frame_flip: float = setting(0.3, "the same of each frame after the first", least=0, most=1)
+    angle: float = setting(20.0, "degrees, +-", least=0)
+    shift: float = setting(0.1, "of the photo's size, +-", least=0)
+    scale: tuple[float, float] = setting((0.9, 1.1), "range of the factor", above=0)
+    shear: float = setting(10.0, "degrees, +-", least=0)
+    crop_area: tuple[float, float] = setting((0.8, 1.0), "range, share of the photo's", above=0)
+    crop_aspect: tuple[float, float] = setting((3 / 4, 4 / 3), "range, width by height", above=0)
 
 
 def warped(

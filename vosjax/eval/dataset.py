@@ -28,18 +28,19 @@ Planned = tuple[plans.Plan, EvalVideo]
 class Memory(NamedTuple):
     """When frames are remembered.
 
-    gap      frames from one remembered frame to the next
-    limit    most remembered frames
-    balance  wanted number of remembered frames, for the dynamic gap; None keeps `gap`
-    low      smallest dynamic gap
-    high     largest dynamic gap
+    mem_every       frames from one to the next
+    max_mem_frames  most of them
+    balance         wanted number of memory frames, for an interval of each video's own; None keeps
+                    `mem_every`
+    balance_low     bounds of that interval
+    balance_high    likewise
     """
 
-    gap: int
-    limit: int
+    mem_every: int
+    max_mem_frames: int
     balance: int | None = None
-    low: int = 1
-    high: int = 20
+    balance_low: int = 1
+    balance_high: int = 20
 
 
 class RunConfig(NamedTuple):
@@ -68,7 +69,8 @@ def run(
 ) -> None:
     """Runs the videos that are not complete yet, with one thread for each engine.
 
-        config = RunConfig(pathlib.Path("runs/davis"), Memory(gap=5, limit=32), batch=4, year=2017)
+        memory = Memory(mem_every=5, max_mem_frames=32)
+        config = RunConfig(pathlib.Path("runs/davis"), memory, batch=4, year=2017)
         run(videos.discover("DAVIS", split="val"), engines, config, slots=10, stop=[])
 
     A video that cannot be read is recorded in `failed/`, and the others go on.
@@ -124,11 +126,15 @@ def run(
 
 def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
     height, width, _ = read_frame(video, 0).shape
-    gap = memory.gap
+    mem_every = memory.mem_every
     if memory.balance is not None:
         length = len(video.frames) - min(video.starts.values())
-        gap = plans.balanced_gap(length, target=memory.balance, low=memory.low, high=memory.high)
-    return plans.plan(video, (height, width), slots=slots, gap=gap, limit=memory.limit)
+        mem_every = plans.balanced_gap(
+            length, target=memory.balance, low=memory.balance_low, high=memory.balance_high
+        )
+    return plans.plan(
+        video, (height, width), slots=slots, gap=mem_every, limit=memory.max_mem_frames
+    )
 
 
 def _try_batch(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import protocols, scoring, source, submission
+from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
 from vosjax.io.files import write_json
 from vosjax.runs import record
@@ -31,19 +32,19 @@ class ScoringRules(NamedTuple):
     processes: int
 
 
-def scoring_rules(data: str | os.PathLike[str], options: Mapping[str, Any]) -> ScoringRules:
+def scoring_rules(data: str | os.PathLike[str], options: EvalConfig) -> ScoringRules:
     """The rules of a dataset: YouTube-VOS's where it has a meta.json or categories, else DAVIS's.
 
-        scoring_rules("DAVIS", options).protocol.name  # 'davis2017'
+        scoring_rules("DAVIS", EvalConfig()).protocol.name  # 'davis2017'
 
     Args:
         data: a dataset's folder or name, see `catalog.find`.
-        options: the config's `eval`.
+        options: which videos and by which rules.
 
     Raises:
         InputError: no such rules, or a list of seen classes that cannot be read.
     """
-    name, meta = options["protocol"], source.meta(data, options)
+    name, meta = options.protocol, source.meta(data, options)
     if name == "auto":
         name = "youtube" if meta else "davis"
     if name == "youtube":
@@ -53,18 +54,18 @@ def scoring_rules(data: str | os.PathLike[str], options: Mapping[str, Any]) -> S
                 "config.eval.protocol to davis or vos_benchmark"
             )
         protocol = protocols.youtube_vos(
-            meta, seen=_seen(options["seen"]), drop_last=options["drop_last"]
+            meta, seen=_seen(options.seen), drop_last=options.drop_last
         )
     elif name == "davis":
-        protocol = protocols.davis(year=options["year"])
+        protocol = protocols.davis(year=options.year)
     elif name == "vos_benchmark":
         protocol = protocols.vos_benchmark()
     else:
         raise InputError(
             f"config.eval.protocol is {name!r}; there are auto, davis, youtube and vos_benchmark"
         )
-    server = name if options["zip"] and name in _PACKERS else None
-    return ScoringRules(protocol, server, options["split"] or "all", options["processes"])
+    server = name if options.zip and name in _PACKERS else None
+    return ScoringRules(protocol, server, options.split or "all", options.processes)
 
 
 def _seen(classes: str | Sequence[str]) -> set[str] | None:

@@ -1,18 +1,16 @@
 """What a config's `eval` selects of a dataset: its videos, and its list of categories."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from vosjax.datasets import catalog, folders
 from vosjax.eval import videos
-
-_SELECTION = ("split", "year", "resolution", "names", "all_frames")
+from vosjax.eval.config import EvalConfig
 
 Meta = dict[str, Any]  # the content of a meta.json
 
 
-def discover(data: str | os.PathLike[str], options: Mapping[str, Any]) -> list[videos.EvalVideo]:
+def discover(data: str | os.PathLike[str], options: EvalConfig) -> list[videos.EvalVideo]:
     """The videos of a dataset that a config's `eval` selects.
 
     Args:
@@ -22,11 +20,17 @@ def discover(data: str | os.PathLike[str], options: Mapping[str, Any]) -> list[v
     Raises:
         InputError: as `videos.discover`.
     """
-    selection = {name: options[name] for name in _SELECTION}
-    return videos.discover(data, **selection | {"names": selection["names"] or None})
+    return videos.discover(
+        data,
+        split=options.split,
+        year=options.year,
+        resolution=options.resolution,
+        names=options.names or None,
+        all_frames=options.all_frames,
+    )
 
 
-def meta(data: str | os.PathLike[str], options: Mapping[str, Any]) -> Meta | None:
+def meta(data: str | os.PathLike[str], options: EvalConfig) -> Meta | None:
     """The categories as YouTube-VOS's meta.json names them; None for a dataset by DAVIS's rules.
 
     Raises:
@@ -34,7 +38,7 @@ def meta(data: str | os.PathLike[str], options: Mapping[str, Any]) -> Meta | Non
     """
     folder = catalog.find(data)
     if catalog.is_prepared(folder):
-        source = catalog.open_videos(folder, split=options["split"])
+        source = catalog.open_videos(folder, split=options.split)
         headers = [source.header(number) for number in range(len(source))]
         categories = {
             header.name: {key: entry.category for key, entry in header.announced.items()}
@@ -43,7 +47,7 @@ def meta(data: str | os.PathLike[str], options: Mapping[str, Any]) -> Meta | Non
         if not any(categories.values()):
             return None
     else:
-        root = folders.Folder(str(folder), all_frames=options["all_frames"]).parts.root
+        root = folders.Folder(str(folder), all_frames=options.all_frames).parts.root
         if not (root / "meta.json").is_file():
             return None
         categories = {

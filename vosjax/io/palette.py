@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+
 import numpy as np
 from PIL import Image
 

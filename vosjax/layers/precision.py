@@ -10,6 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vosjax.errors import InputError
+
 DTYPES = ("float32", "bfloat16")
 
 
@@ -26,7 +28,7 @@ def cast(params: Any, dtype: str) -> Any:
       ValueError: another dtype than those of DTYPES.
     """
     if dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype!r} was asked for; there are {' and '.join(DTYPES)}")
+        raise InputError(f"dtype {dtype!r} was asked for; there are {' and '.join(DTYPES)}")
 
     def walk(node):
         own = jnp.float32 if "var" in node else dtype

@@ -6,18 +6,19 @@ import pathlib
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from vosjax import models
 from vosjax.checkpoints.weights import CARD, check_params, flatten, load_weights
 from vosjax.errors import InputError
 from vosjax.layers.precision import cast
+from vosjax.loading.config import NetworkConfig, WeightsConfig, modern_model
+from vosjax.schema import modern
 from vosjax.types import Model
 
 DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
-GAP = 5  # frames between two remembered ones, where a card names none
-LIMIT = 32  # memory frames, likewise
-DTYPE = "float32"  # what networks compute in; 'bfloat16' halves weights and memory
-OUTSIDE = ("gap", "limit", "dtype")  # settings that are not those of a family's `build`
+# Settings that are not those of a family's `build`, as they are where a card says nothing.
+OUTSIDE = {"mem_every": 5, "max_mem_frames": 32, "dtype": WeightsConfig.dtype}
 
 
 class Loaded(NamedTuple):
@@ -27,8 +28,8 @@ class Loaded(NamedTuple):
     params  its weights on the device, in the config's dtype (`layers.precision`)
     card    what is known of the weights: family, config, source, licence, sha256, and `objects`,
           the identities that they were trained with, which `model.vos.slots` keeps to
-    config  {'family': str, 'model': the settings of its `build`, 'gap': int, 'limit': int,
-            'dtype': 'float32' or 'bfloat16'}
+    config  {'family': str, 'model': the settings of its `build`, 'mem_every': int,
+            'max_mem_frames': int, 'dtype': 'float32' or 'bfloat16'}
     """
 
     model: Model
@@ -40,11 +41,14 @@ class Loaded(NamedTuple):
 def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
     """Loads a network with its weights.
 
+        model = load("weights/aot_r50", mem_every=3)
+
     Args:
       source: a folder with weights.safetensors and card.json (as `--mode convert` and training
         write them), or the name of embedded weights; None takes the embedded default.
-      **overrides: 'gap', 'limit', 'dtype' ('float32' or 'bfloat16') or settings of the family's
-        `build` that change no weight, for example `top_k=64`.
+      **overrides: 'mem_every' (frames from one remembered frame to the next), 'max_mem_frames',
+        'dtype' ('float32' or 'bfloat16'), or settings of the family's `build` that change no
+        weight, for example `top_k=64`.
 
     Raises:
       InputError: no such weights, or damaged ones; an override that the family does not know or
@@ -52,44 +56,69 @@ def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
     """
     compile_cache()
     params, card = load_weights(_folder(source))
-    known = card["config"] if isinstance(card["config"], dict) else {}
+    said = modern(card["config"], NetworkConfig, note=lambda old, new: None)
+    said = said if isinstance(said, dict) else {}
     config = {
         "family": card["family"],
-        "model": dict(known.get("model") or {}),
-        "gap": known.get("gap") or GAP,
-        "limit": known.get("limit") or LIMIT,
-        "dtype": DTYPE,
+        "model": modern_model(said.get("model") or {}),
+        **OUTSIDE,
+        **{name: said[name] for name in ("mem_every", "max_mem_frames") if said.get(name)},
     }
-    return assemble(_changed(config, overrides), params, card)
+    changed = _changed(config, overrides)
+    return assemble(changed, params, card, as_saved=changed["model"] == config["model"])
 
 
 def configure(model: Loaded, **overrides) -> Loaded:
     """The same weights with other settings, as the `overrides` of `load`."""
-    return assemble(_changed(model.config, overrides), model.params, model.card)
+    config = _changed(model.config, overrides)
+    if all(config[name] == model.config[name] for name in ("model", "dtype")):
+        return model._replace(config=config)
+    return assemble(config, model.params, model.card)
 
 
 def _changed(config, overrides):
-    config = config | {"model": dict(config["model"])}
-    for name, value in overrides.items():
-        place = config if name in OUTSIDE else config["model"]
-        place[name] = value
-    return config
+    outside = {name: value for name, value in overrides.items() if name in OUTSIDE}
+    inside = {name: value for name, value in overrides.items() if name not in OUTSIDE}
+    return config | outside | {"model": config["model"] | inside}
 
 
-def assemble(config: dict, params: Any, card: dict) -> Loaded:
+def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -> Loaded:
     """The network of a config with given weights (nested dicts of arrays), checked against it.
+
+    Args:
+      config: as in `Loaded`.
+      params: the weights.
+      card: what is known of them.
+      as_saved: the settings are those that the weights were saved with: their names are checked
+        and no shapes, which only tracing the network would tell.
 
     Raises:
       InputError: an unknown family or setting, or weights of another network; the message names
         what differs.
     """
-    try:
-        model = models.build(config["family"], **config["model"])
-    except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
-    shapes = jax.eval_shape(model.init_params, jax.random.PRNGKey(0))
-    check_params(params, {path: (leaf.shape, leaf.dtype) for path, leaf in flatten(shapes).items()})
-    return Loaded(_within(model, card), _cast(params, config), card, config)
+    model = models.build(config["family"], **config["model"])
+    flat = flatten(params)
+    if as_saved:
+        known = {name.path for name in model.checkpoint_names.entries}
+        check_params(
+            flat, {path: _form(flat[path]) if path in flat else ((), "") for path in known}
+        )
+    else:
+        shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
+        check_params(flat, {path: _form(leaf) for path, leaf in shapes.items()})
+    return Loaded(_within(model, card), _on_device(params, config["dtype"]), card, config)
+
+
+def _form(leaf) -> tuple:
+    return leaf.shape, leaf.dtype
+
+
+def _on_device(params: Any, dtype: str) -> Any:
+    """The weights in a dtype, cast by NumPy: on the device every shape would be compiled for."""
+    kinds = jax.eval_shape(lambda: cast(params, dtype))
+    return jax.device_put(
+        jax.tree.map(lambda leaf, kind: np.asarray(leaf).astype(kind.dtype), params, kinds)
+    )
 
 
 def _within(model: Model, card: dict) -> Model:
@@ -109,56 +138,48 @@ def _within(model: Model, card: dict) -> Model:
     return model._replace(vos=model.vos._replace(slots=min(trained, slots or trained)))
 
 
-def of_config(config) -> Loaded:
-    """The network that a recipe of `configs/` names, with the weights in its field `weights`.
+def of_config(config: WeightsConfig, **changes) -> Loaded:
+    """The network of a config with the weights that its field `weights` names.
+
+    Args:
+      config: of one network.
+      **changes: 'mem_every', 'max_mem_frames' and 'dtype', where they are not None.
 
     Raises:
       InputError: no weights were named, or those of another network.
     """
-    source, family = config.get("weights"), config.get("family")
-    if not source:
+    if not config.weights:
         raise InputError(
             "this config has no weights: name a folder by --config.weights=FOLDER "
             "(made by --mode convert or training), or take configs/base.py, whose "
             "weights are embedded"
         )
-    changes = {
-        name: config.get(name) for name in (*OUTSIDE, "top_k") if config.get(name) is not None
-    }
-    if not family:
-        return load(source, **changes)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not config.family:
+        return load(config.weights, **changes, **config.settings)
     compile_cache()
-    params, card = load_weights(_folder(source))
-    settings = {
-        "family": family,
-        "model": dict(config.model),
-        "gap": GAP,
-        "limit": LIMIT,
-        "dtype": DTYPE,
-    }
+    params, card = load_weights(_folder(config.weights))
+    settings = {"family": config.family, "model": dict(config.settings), **OUTSIDE, **changes}
     try:
-        return assemble(_changed(settings, changes), params, card)
+        return assemble(settings, params, card)
     except InputError as error:
         raise InputError(
-            f"the weights {source} ({card['family']}, {card['config']}) are not those "
+            f"the weights {config.weights} ({card['family']}, {card['config']}) are not those "
             f"of this config: {error}"
         ) from error
 
 
 def fresh(config: dict, *, seed: int = 0) -> Loaded:
-    """The network of a config with random weights: for timing and tests, it segments nothing."""
+    """The network of a config with random weights: for timing and tests, it segments nothing.
+
+    fresh({"family": "aot", "model": {"encoder": "resnet:50", "layers": 3}})
+    """
     compile_cache()
     model = models.build(config["family"], **config["model"])
     params = jax.jit(model.init_params)(jax.random.PRNGKey(seed))
-    config = {"gap": GAP, "limit": LIMIT, "dtype": DTYPE} | config
-    return Loaded(model, _cast(params, config), {"source": "random weights", "sha256": ""}, config)
-
-
-def _cast(params, config):
-    try:
-        return cast(params, config["dtype"])
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    config = OUTSIDE | config
+    card = {"source": "random weights", "sha256": ""}
+    return Loaded(model, cast(params, config["dtype"]), card, config)
 
 
 def _folder(source) -> pathlib.Path:
@@ -169,7 +190,7 @@ def _folder(source) -> pathlib.Path:
         return path
     if (embedded / name / CARD).is_file():
         return embedded / name
-    known = sorted(found.parent.name for found in embedded.glob(f"*/{CARD}"))
+    known = sorted(card.parent.name for card in embedded.glob(f"*/{CARD}"))
     raise InputError(
         f"no weights at {name}: a folder with {CARD} is expected"
         + (
@@ -181,18 +202,18 @@ def _folder(source) -> pathlib.Path:
 
 
 def compile_cache() -> None:
-    """Keeps compiled programs on disk between runs, unless a place was chosen already.
+    """Keeps compiled programs on disk between runs, unless a folder was chosen already.
 
     They go to $VOSJAX_CACHE, else ~/.cache/vosjax (below $XDG_CACHE_HOME); VOSJAX_CACHE=off keeps
     nothing. JAX's own JAX_COMPILATION_CACHE_DIR wins.
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    place = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
-    if place == "off" or jax.config.jax_compilation_cache_dir:
+    folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
+    if folder == "off" or jax.config.jax_compilation_cache_dir:
         return
     try:
-        pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that cannot be written only costs time
         return
-    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

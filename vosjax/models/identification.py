@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from vosjax import backbones, memory
 from vosjax.backbones import Backbone, FeatureMaps
+from vosjax.errors import InputError
 from vosjax.layers.branch import branch
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.precision import compute_dtype
@@ -147,12 +148,12 @@ def build(
 
     def init(params, spec: Spec) -> IdentificationState:
         if not 1 <= spec.objects <= SLOTS:
-            raise ValueError(
+            raise InputError(
                 f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
                 "compose.groups makes room for more"
             )
         if network_size(spec.height, spec.width, aligned=aligned) != (spec.height, spec.width):
-            raise ValueError(
+            raise InputError(
                 f"frames of {spec.height}x{spec.width}; both sides are to be "
                 f"{'16k + 1' if aligned else '16k'}: take a size that Vos.size gives"
             )

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import memory
+from vosjax.errors import InputError
 from vosjax.layers.branch import branch
 from vosjax.layers.objects import STRIDE, aggregate, crop, paste
 from vosjax.layers.precision import compute_dtype
@@ -100,7 +101,7 @@ def build(
     top_k: int | None,
     kernel: float | None,
     last_frame: bool,
-    short_side: int | None,
+    max_short_side: int | None,
 ) -> Vos:
     """Builds the network of a family.
 
@@ -112,12 +113,12 @@ def build(
       kernel: standard deviation of a kernelised read in stride-16 cells, or None.
       last_frame: whether the previous frame is always in memory, in one slot more than the Spec's
         capacity; else only remembered frames are.
-      short_side: most pixels of a frame's short side before scaling; None for no limit.
+      max_short_side: most pixels of a frame's short side before scaling; None for no limit.
     """
 
     def init(params, spec: Spec) -> MatchingState:
         if spec.objects < 1 or spec.capacity < 1:
-            raise ValueError(
+            raise InputError(
                 f"{spec.objects} objects and {spec.capacity} memory frames were asked "
                 "for; at least one of each is expected"
             )
@@ -190,7 +191,7 @@ def build(
 
     def size(height, width, scale=1.0):
         short = min(height, width)
-        target = int(min(short, short_side or short) * scale)
+        target = int(min(short, max_short_side or short) * scale)
         sides = (
             max(target if side == short else int(target * side / short), 1)
             for side in (height, width)

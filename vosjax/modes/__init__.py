@@ -1,1 +1,62 @@
-"""What `launch.py` can do: one file for each `--mode`, each with `run(config, options)`."""
+"""What the command line can do: one file for each mode.
+
+A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
+and returns the exit code; `FLAGS`, the names of the `Options` that it takes; and `FIELDS`, the
+names of the config's fields that its help tells of. Files whose names begin with '_' are no modes.
+"""
+
+import ast
+import dataclasses
+import pathlib
+from typing import NamedTuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of a command that are no fields of its config; None or () where not given.
+
+    video   a video file, a folder of images or a camera's index
+    masks   masks: a file of frame 0, a folder, or FRAME=FILE
+    data    a folder of data
+    inputs  what is converted, exported, fused or reported
+    output  where that which is made goes
+    shard   'i/n' or 'auto': the share of the videos
+    """
+
+    video: str | None = None
+    masks: tuple[str, ...] = ()
+    data: str | None = None
+    inputs: tuple[str, ...] = ()
+    output: str | None = None
+    shard: str | None = None
+
+    @property
+    def input(self) -> str | None:
+        """The first of `inputs`."""
+        return self.inputs[0] if self.inputs else None
+
+
+class Mode(NamedTuple):
+    """What a mode's file says of itself: its docstring and the lists at its top."""
+
+    doc: str
+    flags: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+def names() -> list[str]:
+    """The modes that there are."""
+    return sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+
+
+def described(name: str) -> Mode:
+    """A mode's description, read from its file without importing it: JAX would take a second."""
+    tree = ast.parse((pathlib.Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    lists = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in ("FLAGS", "FIELDS")
+    }
+    return Mode(ast.get_docstring(tree) or "", lists["FLAGS"], lists["FIELDS"])

@@ -1,16 +1,16 @@
 """`--mode absence`: how right runs are where they call an object absent, against other rules."""
 
-from types import SimpleNamespace
-from typing import Any
-
+from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.eval import absence
+from vosjax.io.terminal import say
+from vosjax.modes import Options
 
 FLAGS = ("input", "data")
 FIELDS = ()
 
 
-def run(config: Any, options: SimpleNamespace) -> int:
+def run(config: Config, options: Options) -> int:
     """Prints precision and recall of `absent` over the runs `options.inputs` together.
 
     The truth is that of the dataset `options.data`, or else of the one that the runs name.
@@ -20,5 +20,5 @@ def run(config: Any, options: SimpleNamespace) -> int:
     """
     if not options.inputs:
         raise InputError("--input is missing; absence takes --input RUN [RUN ...]")
-    print(absence.table(options.inputs, options.data))
+    say(*absence.table(options.inputs, options.data).splitlines())
     return 0

@@ -4,13 +4,12 @@ With a training config: whether its input keeps the training step fed (`vosjax/b
 
 Frames and weights are random. The first frames compile and fill the memory; then the rows take
 turns, `repeats` times, so that whatever else the machine does falls on all of them alike. A turn
-times frames that are not remembered, then as many that are, each of which takes the place of another.
+times frames that are not remembered, then as many that are, each of which takes the place of
+another.
 """
 
-import importlib
 import itertools
 import pathlib
-import pkgutil
 import statistics
 import time
 from typing import NamedTuple
@@ -18,16 +17,20 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from vosjax.bench import training as train_bench
+from vosjax.config import Config, opened
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
+from vosjax.io.terminal import say
 from vosjax.loading import pretrained
+from vosjax.modes import Options
 from vosjax.runs import record
+from vosjax.schema import NEVER
 from vosjax.tracking.tracker import Tracker
 
+FLAGS = ("output",)
+FIELDS = ("dtype", "bench")
 FOLDER = "output/bench"
 REPEATS = 5  # of the rounds in which input and training step take turns
-NEVER = 2**30  # a gap between remembered frames
 HEADS = (
     "model",
     "frame",
@@ -60,101 +63,105 @@ class Row(NamedTuple):
     temporary_bytes: int
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Times the rows of `config.bench`, prints a table and writes it as json.
 
     Raises:
-      InputError: a model that is no config, or an empty list.
+      InputError: a model that is no config, or names no network.
     """
-    if "train" in config:
+    if config.train is not None:
         return _input(config, options)
-    wanted = config.bench
+    wished = config.bench
     # A compilation that comes from the disk would say nothing of compiling.
     jax.config.update("jax_enable_compilation_cache", False)
     rows = []
-    for name in wanted.models:
-        model = network(name, config.get("dtype", "float32"))
-        variants = [pretrained.configure(model, top_k=k or None) for k in wanted.top_k] or [model]
+    for name in wished.models:
+        model = network(name, config.dtype)
+        variants = [pretrained.configure(model, top_k=k or None) for k in wished.top_k] or [model]
         rows += [
-            _row(name, variant, tuple(size), objects, memory, wanted.frames)
+            _row(name, variant, size, objects, memory, wished.frames)
             for size, objects, memory, variant in itertools.product(
-                wanted.sizes, wanted.objects, wanted.memory, variants
+                wished.sizes, wished.objects, wished.memory, variants
             )
         ]
-    if not rows or min(wanted.repeats, wanted.frames) < 1:
-        raise InputError(
-            "config.bench asks for nothing: models, sizes, objects and memory need an "
-            "entry each, repeats and frames are at least 1"
-        )
     times = [[] for _ in rows]
-    for _ in range(wanted.repeats):
+    for _ in range(wished.repeats):
         for row, milliseconds in zip(rows, times):
             milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
     table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
     versions = record.versions()
-    print(
+    say(
         f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
-        f"{wanted.repeats} x {wanted.frames} frames, {model.config['dtype']}, random weights"
+        f"{wished.repeats} x {wished.frames} frames, {config.dtype}, random weights",
+        *_lines(table),
     )
-    print(*_lines(table), sep="\n")
     folder = pathlib.Path(options.output or FOLDER)
     write_json(
         folder / "bench.json",
         {
             "versions": versions,
-            "repeats": wanted.repeats,
-            "frames": wanted.frames,
+            "repeats": wished.repeats,
+            "frames": wished.frames,
             "process_peak_bytes": record.peak_memory(),
             "rows": table,
         },
     )
-    print(f"{folder / 'bench.json'}: the same as json")
+    say(f"{folder / 'bench.json'}: the same as json")
     return 0
 
 
-def _input(config, options) -> int:
+def _input(config: Config, options: Options) -> int:
     """The row of the input pipeline."""
-    figures = train_bench.measure(config, rounds=REPEATS)
-    print(*train_bench.lines(figures), sep="\n")
+    from vosjax.bench import training  # needs what training needs, which a plain installation lacks
+
+    figures = training.measure(config, rounds=REPEATS)
+    say(*training.lines(figures))
     file = pathlib.Path(options.output or FOLDER) / "bench.json"
     write_json(file, {"versions": record.versions(), "input": figures})
-    print(f"{file}: the same as json")
+    say(f"{file}: the same as json")
     return 0
 
 
 def network(name: str, dtype: str) -> pretrained.Loaded:
-    """The model of a config's name, with random weights; 'default' is the embedded one."""
+    """The model of a config, with random weights; 'default' is the embedded one.
+
+    Args:
+      name: of a file of configs/, with its argument: 'aot:r50'; or a file's path.
+      dtype: 'float32' or 'bfloat16'.
+
+    Raises:
+      InputError: there is no such config, or it names no network.
+    """
     if name == "default":
         return pretrained.load(dtype=dtype)
-    if name not in recipes():
+    try:
+        config = opened(name)
+    except InputError as error:
+        raise InputError(f"config.bench.models names {name!r}: {error}") from error
+    if not config.family:
         raise InputError(
-            f"config.bench.models names {name!r}; there are 'default' and the files "
-            f"of configs/: {', '.join(recipes())}"
+            f"config.bench.models names {name!r}, which names no network; 'default' is the "
+            "embedded one"
         )
-    recipe = importlib.import_module(f"configs.{name}").get_config()
-    if not recipe.get("family"):
-        raise InputError(f"configs/{name}.py names no network; 'default' is the embedded one")
-    return pretrained.fresh({"family": recipe.family, "model": dict(recipe.model), "dtype": dtype})
-
-
-def recipes() -> list[str]:
-    """The names of the files in configs/."""
-    folder = importlib.import_module("configs").__path__
-    return sorted(found.name for found in pkgutil.iter_modules(folder))
+    return pretrained.fresh({"family": config.family, "model": config.settings, "dtype": dtype})
 
 
 def _row(name, model, size, objects, memory, frames) -> Row:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
-    tracker = Tracker(model, objects=objects, gap=1, capacity=memory, limit=memory)
+    tracker = Tracker(model, objects=objects, mem_every=1, capacity=memory, max_mem_frames=memory)
     start = time.perf_counter()
     program = tracker.compile(*size)
     seconds = time.perf_counter() - start
     tracker.step(images[0], _columns(size, objects))
     for _ in range(memory):
         tracker.step(images[0])
-    told = program.memory_analysis()
-    held = told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
+    memory_use = program.memory_analysis()
+    held = (
+        memory_use.argument_size_in_bytes
+        + memory_use.output_size_in_bytes
+        + memory_use.temp_size_in_bytes
+    )
     return Row(
         name,
         size,
@@ -164,8 +171,8 @@ def _row(name, model, size, objects, memory, frames) -> Row:
         tracker,
         images,
         seconds,
-        held - told.alias_size_in_bytes,
-        told.temp_size_in_bytes,
+        held - memory_use.alias_size_in_bytes,
+        memory_use.temp_size_in_bytes,
     )
 
 
@@ -175,9 +182,9 @@ def _columns(size, objects):
     return np.broadcast_to(columns, size).astype(np.uint8)
 
 
-def _timed(row: Row, gap: int) -> float:
+def _timed(row: Row, mem_every: int) -> float:
     """Milliseconds a frame, fetching each result while the next frame is under way."""
-    row.tracker.gap = gap
+    row.tracker.mem_every = mem_every
     start, waiting = time.perf_counter(), None
     for frame in row.frames:
         following = row.tracker.submit(frame)

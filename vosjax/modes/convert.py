@@ -8,10 +8,16 @@ from vosjax import models
 from vosjax.checkpoints.convert import convert
 from vosjax.checkpoints.pth import read_pth, state_dict
 from vosjax.checkpoints.weights import flatten, nest, save_weights
+from vosjax.config import Config
 from vosjax.errors import InputError
+from vosjax.io.terminal import say
+from vosjax.modes import Options
+
+FLAGS = ("input", "output")
+FIELDS = ("family", "model", "mem_every", "max_mem_frames")
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Converts `options.input` to the folder `options.output`, strictly.
 
     Raises:
@@ -23,20 +29,21 @@ def run(config, options) -> int:
             raise InputError(
                 f"--{name} is missing; converting takes --input FILE and --output FOLDER"
             )
-    if not config.get("family"):
+    if not config.family:
         raise InputError(
             "this config names no network: take the one that the checkpoint is of, "
-            "for example configs/aot_r50.py"
+            "for example configs/aot.py:r50"
         )
-    model = models.build(config.family, **config.model)
+    source = pathlib.Path(options.input)
+    state = state_dict(read_pth(source))
+    model = models.build(config.family, **config.settings)
     shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
-    source = pathlib.Path(options.input)
-    flat = convert(state_dict(read_pth(source)), model.checkpoint_names, expected=expected)
-    settings = {"model": config.model.to_dict()}
-    for name in ("gap", "limit"):
-        if config.get(name) is not None:
-            settings[name] = config[name]
+    flat = convert(state, model.checkpoint_names, expected=expected)
+    settings = {"model": config.settings}
+    for name in ("mem_every", "max_mem_frames"):
+        if getattr(config, name) is not None:
+            settings[name] = getattr(config, name)
     card = save_weights(
         options.output,
         nest(flat),
@@ -48,7 +55,7 @@ def run(config, options) -> int:
         },
     )
     count = sum(array.size for array in flat.values())
-    print(
+    say(
         f"{source.name}: {len(flat)} tensors, {count:,} numbers, sha256 {card['sha256'][:12]}; "
         f"weights in {options.output}"
     )

@@ -11,39 +11,42 @@ import jax
 from tqdm import tqdm
 
 from vosjax.compose.combinators import mean
+from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.eval import cluster, dataset, plan, results, source
 from vosjax.eval import folder as files
+from vosjax.eval.config import EvalConfig
 from vosjax.eval.engine import Engine, Packing
+from vosjax.io.terminal import say
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
-from vosjax.modes.segment import stop_signals
+from vosjax.modes import Options
 from vosjax.runs import record
+from vosjax.runs.signals import stop_signals
 
-OPTIONS = dict(
-    split=None,
-    year=2017,
-    resolution="480p",
-    names=(),
-    all_frames=False,
-    protocol="auto",
-    seen=(),
-    drop_last=False,
-    processes=1,
-    zip=True,
-    chunk=None,
-    batch=None,
-    spread=False,
-    probabilities=0,
-    scale=0.5,
+FLAGS = ("data", "output", "shard")
+FIELDS = (
+    "weights",
+    "mem_every",
+    "max_mem_frames",
+    "max_short_side",
+    "top_k",
+    "dtype",
+    "tta",
+    "balance",
+    "balance_low",
+    "balance_high",
+    "only",
+    "feedback",
+    "fuse",
+    "keypoints",
+    "eval",
 )
-# Settings that decide where and how fast something is computed, not what.
-SPEED = ("processes", "zip", "chunk", "batch", "spread")
 NAMED = 3  # objects that are named on the screen; results.json names all
-MEMORY = dict(balance=None, balance_low=1, balance_high=20)
+FAILED, STOPPED = 1, 130  # exit codes: videos failed; Ctrl-C, as a shell tells of it
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Runs the videos of `options.data` into the folder `options.output`, and scores them.
 
     Returns:
@@ -55,9 +58,9 @@ def run(config, options) -> int:
     for name in ("data", "output"):
         if getattr(options, name) is None:
             raise InputError(f"--{name} is missing; evaluating takes --data and --output")
-    wanted, folder = eval_options(config), pathlib.Path(options.output)
-    sequences = source.discover(options.data, wanted)
-    how = results.scoring_rules(options.data, wanted)
+    folder = pathlib.Path(options.output)
+    sequences = source.discover(options.data, config.eval)
+    how = results.scoring_rules(options.data, config.eval)
     ensembles.fusion_of(config)  # before the cluster is asked, which starts XLA, as voting wants it
     part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
@@ -70,9 +73,9 @@ def run(config, options) -> int:
         "weights_sha256": network.card.get("sha256", ""),
         "dtype": network.config.get("dtype"),
         **memory._asdict(),
-        "size": config.get("size"),
+        "max_short_side": config.max_short_side,
         "videos": len(sequences),
-        "eval": {name: value for name, value in wanted.items() if name not in SPEED},
+        "eval": config.eval.selection(),
     }
     record.resume(folder, settings)
     record.write(folder, settings, status="running", frames=0, facts={})
@@ -80,74 +83,50 @@ def run(config, options) -> int:
     with (
         stop_signals() as stop,
         tqdm(
-            total=sum(len(each.frames) for each in mine),
+            total=sum(len(sequence.frames) for sequence in mine),
             unit="frame",
             file=sys.stderr,
             disable=None,
         ) as bar,
     ):
-        engines = make_engines(config, network, wanted)
+        engines = make_engines(config, network)
         dataset.run(
             mine,
             engines,
-            dataset.RunConfig(folder, memory, batch_of(wanted), wanted["year"]),
+            dataset.RunConfig(folder, memory, batch_of(config.eval), config.eval.year),
             slots=network.model.vos.slots,
             stop=stop,
             progress=bar.update,
         )
-    through = [each for each in sequences if files.done(folder, each)]
+    through = [sequence for sequence in sequences if files.done(folder, sequence)]
     if stop:
-        print(
+        say(
             f"stopped with {len(through)} of {len(sequences)} videos complete; the same command "
             "goes on from there"
         )
-        return 130
+        return STOPPED
     failed = files.failures(folder)
     if len(through) + len(failed) < len(sequences):
-        print(
+        say(
             f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos are "
             "complete, the rest belongs to other shares"
         )
         return 0
-    found = results.write(
+    written = results.write(
         folder,
         sequences,
         how,
         settings=settings,
-        facts={"weights": network.card, "options": wanted},
+        facts={"weights": network.card, "options": vars(config.eval)},
     )
     record.write(
         folder,
         settings,
         status="incomplete" if failed else "complete",
-        frames=sum(len(each.frames) for each in through),
+        frames=sum(len(sequence.frames) for sequence in through),
         facts={},
     )
-    return tell(found, folder)
-
-
-def eval_options(config) -> dict:
-    """The recipe's `eval` over the defaults.
-
-    Raises:
-      InputError: a field that is none, or out of its range.
-    """
-    given = dict(config.get("eval") or {})
-    if set(given) - set(OPTIONS):
-        raise InputError(
-            f"config.eval has {sorted(set(given) - set(OPTIONS))}; it has {', '.join(OPTIONS)}"
-        )
-    wanted = OPTIONS | given
-    wanted = wanted | {
-        name: list(wanted[name]) for name in ("names", "seen") if not isinstance(wanted[name], str)
-    }
-    if wanted["probabilities"] not in (0, 8, 16) or not 0 < wanted["scale"] <= 1:
-        raise InputError(
-            f"config.eval.probabilities is {wanted['probabilities']} at scale "
-            f"{wanted['scale']}; 8 or 16 bits (0 keeps none) at a scale up to 1 are "
-            "expected"
-        )
-    return wanted
+    return tell(written, folder)
 
 
 def shard(text: str | None) -> tuple[int, int]:
@@ -159,7 +138,7 @@ def shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 0, 1
     if text == "auto":
-        print("waiting for the cluster's other processes (up to 5 minutes)", flush=True)
+        say("waiting for the cluster's other processes (up to 5 minutes)")
         return cluster.place()
     part, slash, parts = text.partition("/")
     if not (part.isdecimal() and slash and parts.isdecimal() and int(part) < int(parts)):
@@ -170,82 +149,84 @@ def shard(text: str | None) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def load(config):
-    """The recipe's network; one place for tests to put another."""
+def load(config: Config):
+    """The config's network; one place for tests to put another."""
     return ensembles.of_config(config)
 
 
-def memory_of(config, network) -> dataset.Memory:
-    """When frames are remembered: the recipe's word, else the model's."""
-    gap, limit = (config.get(name) or network.config[name] for name in ("gap", "limit"))
-    given = {name: config.get(name, default) for name, default in MEMORY.items()}
-    if min(gap, limit, given["balance_low"], given["balance"] or 1) < 1:
-        raise InputError(
-            f"gap {gap}, limit {limit} and balance {given} were given; at least 1 is "
-            "expected of each"
-        )
-    return dataset.Memory(gap, limit, given["balance"], given["balance_low"], given["balance_high"])
+def memory_of(config: Config, network) -> dataset.Memory:
+    """When frames are remembered: as the config says, else as the model does."""
+    return dataset.Memory(
+        config.mem_every or network.config["mem_every"],
+        config.max_mem_frames or network.config["max_mem_frames"],
+        config.balance,
+        config.balance_low,
+        config.balance_high,
+    )
 
 
-def weights_of(config):
-    """What the recipe names as weights."""
-    members = config.get("members")
-    if members:
-        return {name: member.get("weights") for name, member in members.items()}
-    return config.get("weights")
+def weights_of(config: Config):
+    """What the config names as weights."""
+    if config.members:
+        return {name: member.weights for name, member in config.members.items()}
+    return config.weights
 
 
-def make_engines(config, network, wanted: dict) -> list[Engine]:
+def make_engines(config: Config, network) -> list[Engine]:
     """One engine a device; one over all devices where the views are spread."""
-    devices = jax.local_devices()
-    accelerated = devices[0].platform != "cpu"
-    chunk = wanted["chunk"] or (8 if accelerated else 1)
-    packing = Packing(wanted["probabilities"], wanted["scale"]) if wanted["probabilities"] else None
-    common = dict(chunk=chunk, max_short_side=config.get("size"), packing=packing)
-    if wanted["spread"]:
+    devices, evaluation = jax.local_devices(), config.eval
+    chunk = evaluation.chunk or (8 if _accelerated() else 1)
+    packing = (
+        Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
+    )
+    common = dict(chunk=chunk, max_short_side=config.max_short_side, packing=packing)
+    if evaluation.spread:
         apart = ensembles.parts(config)
         return [Engine(apart.parts, fuse=apart.fuse, devices=devices, **common)]
     whole = [Part(network.model.vos, network.params, 0)]
     return [Engine(whole, fuse=mean, devices=[device], **common) for device in devices]
 
 
-def batch_of(wanted: dict) -> int:
+def batch_of(evaluation: EvalConfig) -> int:
     """Most videos side by side."""
-    return wanted["batch"] or (4 if jax.local_devices()[0].platform != "cpu" else 1)
+    return evaluation.batch or (4 if _accelerated() else 1)
 
 
-def tell(found: dict, folder: pathlib.Path) -> int:
+def _accelerated() -> bool:
+    return jax.local_devices()[0].platform != "cpu"
+
+
+def tell(written: dict, folder: pathlib.Path) -> int:
     """Prints the table and what failed; returns the exit code."""
-    table, failed = found["global"] or {}, found["failed"]
+    table, failed = written["global"] or {}, written["failed"]
     if failed:
-        print(
-            f"{len(failed)} of {found['settings']['videos']} videos failed: no global score and no "
-            "zip; the others' scores stand under global_of_finished"
+        say(
+            f"{len(failed)} of {written['settings']['videos']} videos failed: no global score and "
+            "no zip; the others' scores stand under global_of_finished"
         )
     if table:
-        print(
-            *(f"{name} {value:.3f}" for name, value in table.items() if value is not None), sep="  "
-        )
+        figures = [f"{name} {value:.3f}" for name, value in table.items() if value is not None]
+        say("  ".join(figures))
     unscored = [
         f"{name} object {key}, {why}"
-        for name, each in found["sequences"].items()
-        for key, why in each["unscored"].items()
+        for name, sequence in written["sequences"].items()
+        for key, why in sequence["unscored"].items()
     ]
     if unscored:
-        print(
+        say(
             f"objects that are not scored ({len(unscored)}): {'; '.join(unscored[:NAMED])}"
             + ("; ..." if len(unscored) > NAMED else "")
         )
-    speed = found.get("speed")
+    speed = written.get("speed")
     if speed and speed["frames_per_second"]:
-        print(
+        say(
             f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
-            f"{found['versions']['device']}"
+            f"{written['versions']['device']}"
         )
     for name, why in failed.items():
-        print(f"{name} failed: {why}")
-    print(
+        say(f"{name} failed: {why}")
+    say(
         f"{folder / 'results.json'}: tables of every object, settings, versions"
-        + (f"; {folder / 'submission.zip'}: for the server" if "submission" in found else "")
+        + (f"; {folder / 'submission.zip'}: for the server" if "submission" in written else "")
     )
-    return 1 if failed else 0
+    return FAILED if failed else 0

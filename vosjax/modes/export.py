@@ -1,10 +1,16 @@
 """`--mode export`: the averaged weights of a training run's newest checkpoint, ready to be used."""
 
+from vosjax.config import Config
 from vosjax.errors import InputError
+from vosjax.io.terminal import say
+from vosjax.modes import Options
 from vosjax.train import export
 
+FLAGS = ("input", "output")
+FIELDS = ("train.source", "train.licence", "train.card_mem_every")
 
-def run(config, options) -> int:
+
+def run(config: Config, options: Options) -> int:
     """Writes the weights of the run in the folder `options.input` to `options.output`.
 
     A run that is still going on may be read.
@@ -17,10 +23,10 @@ def run(config, options) -> int:
             "export needs a run and a place for its weights: give --input RUN, the "
             "--output of a training, and --output FOLDER"
         )
-    if "train" not in config:
+    if config.train is None:
         raise InputError(
             "this config has no training part: take the one that the run was made with"
         )
     card = export.from_checkpoint(config, options.input, options.output)
-    print(f"weights of step {card['training']['steps']}: {options.output}")
+    say(f"weights of step {card['training']['steps']}: {options.output}")
     return 0

@@ -9,14 +9,21 @@ import sys
 
 from tqdm import tqdm
 
+from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
 from vosjax.eval import fusion, results, source
+from vosjax.eval.config import EvalConfig
+from vosjax.modes import Options
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
+from vosjax.schema import parse
+
+FLAGS = ("input", "data", "output")
+FIELDS = ("fuse", "fuse_weights", "keypoints")
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Fuses `options.inputs` into the folder `options.output`, and scores it.
 
     The dataset is `options.data`, or else what the first run names. Videos that are complete are
@@ -29,18 +36,14 @@ def run(config, options) -> int:
       InputError: something that was given cannot be used.
     """
     runs = [pathlib.Path(run) for run in options.inputs]
-    way = fusion.FusionConfig(
-        config.get("fuse", "mean"),
-        tuple(config.get("fuse_weights", ())),
-        config.get("keypoints", "sift"),
-    )
+    way = fusion.FusionConfig(config.fuse, config.fuse_weights, config.keypoints)
     fusion.check(runs, way)
     if options.output is None:
         raise InputError("--output is missing; fusing takes --input RUN RUN ... --output DIR")
     folder, before = pathlib.Path(options.output), [_record(run) for run in runs]
-    wanted = _options(runs, before)
+    evaluation = _evaluation(runs, before)
     data = options.data or before[0]["settings"]["data"]
-    sequences = source.discover(data, wanted)
+    sequences = source.discover(data, evaluation)
     settings = {
         "data": str(data),
         "videos": len(sequences),
@@ -59,48 +62,48 @@ def run(config, options) -> int:
     }
     record.check(record.read(folder), settings, folder)
     record.write(folder, settings, status="running", frames=0, facts={})
-    todo = [each for each in sequences if files.done(folder, each) is None]
+    todo = [video for video in sequences if files.done(folder, video) is None]
 
     def one(sequence):
         try:
-            fusion.fuse_sequence(runs, sequence, folder, way, year=wanted["year"])
+            fusion.fuse_sequence(runs, sequence, folder, way, year=evaluation.year)
         except DiskFull:
             raise
         except InputError as error:
             files.fail(folder, sequence.name, error)
 
-    with concurrent.futures.ThreadPoolExecutor(wanted["processes"]) as pool:
+    with concurrent.futures.ThreadPoolExecutor(evaluation.processes) as pool:
         for _ in tqdm(
             pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr, disable=None
         ):
             pass
-    found = results.write(
+    written = results.write(
         folder,
         sequences,
-        results.scoring_rules(data, wanted),
+        results.scoring_rules(data, evaluation),
         settings=settings,
-        facts={"options": wanted},
+        facts={"options": vars(evaluation)},
     )
     record.write(
         folder,
         settings,
-        status="complete" if found["complete"] else "incomplete",
-        frames=sum(len(each.frames) for each in sequences),
+        status="complete" if written["complete"] else "incomplete",
+        frames=sum(len(video.frames) for video in sequences),
         facts={},
     )
-    return evaluating.tell(found, folder)
+    return evaluating.tell(written, folder)
 
 
 def _record(run) -> dict:
-    found = record.read(run)
-    if found is None:
+    kept = record.read(run)
+    if kept is None:
         raise InputError(f"{run} holds no run.json: name the folder of a run of --mode eval")
-    if found["status"] != "complete":
-        raise InputError(f"{run} is {found['status']}: let it finish (the same command goes on)")
-    return found
+    if kept["status"] != "complete":
+        raise InputError(f"{run} is {kept['status']}: let it finish (the same command goes on)")
+    return kept
 
 
-def _options(runs, before) -> dict:
+def _evaluation(runs, before) -> EvalConfig:
     """The runs' `eval`, which must agree in what selects and scores the videos."""
     first = before[0]["settings"]
     for run, there in zip(runs, before):
@@ -115,4 +118,4 @@ def _options(runs, before) -> dict:
                 f"{run} ran {there['settings']['videos']} videos, {runs[0]} "
                 f"{first['videos']}: fuse runs of one dataset"
             )
-    return evaluating.OPTIONS | first["eval"]
+    return parse(EvalConfig, first["eval"])

@@ -4,10 +4,16 @@ import pathlib
 
 from data_prep import report, shards
 from data_prep.__main__ import names
+from vosjax.config import Config
 from vosjax.errors import InputError
+from vosjax.io.terminal import say
+from vosjax.modes import Options
+
+FLAGS = ("data", "output")
+FIELDS = ("datasets", "workers")
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Prepares `config.datasets` from `options.data` into `options.output`; prints the reports.
 
     A dataset that is not there is passed over with a word, unless none is. The same command goes on
@@ -21,25 +27,23 @@ def run(config, options) -> int:
             "preparing takes --data FOLDER, where the datasets were unpacked, and "
             "--output FOLDER, where the prepared ones go"
         )
-    if not config.get("datasets"):
+    if not config.datasets:
         raise InputError("this config names no datasets: take one of configs/prepare_*.py")
     root, done = pathlib.Path(options.data), 0
-    for each in config.datasets:
-        source = root / each["source"]
+    for dataset in config.datasets:
+        source = root / dataset.source
         if not source.is_dir():
-            print(f"{each['name']}: passed over, there is no {source}")
+            say(f"{dataset.name}: passed over, there is no {source}")
             continue
-        exclude = each.get("exclude")
-        reports = shards.prepare(
-            each["name"],
+        for summary in shards.prepare(
+            dataset.name,
             source=source,
             output=options.output,
             workers=config.workers,
-            splits=each.get("splits"),
-            exclude=names(str(root / exclude)) if exclude else (),
-        )
-        for one in reports:
-            print(report.table(one))
+            splits=dataset.splits,
+            exclude=names(str(root / dataset.exclude)) if dataset.exclude else (),
+        ):
+            say(*report.table(summary).splitlines())
         done += 1
     if not done:
         raise InputError(

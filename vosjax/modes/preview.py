@@ -6,16 +6,21 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from vosjax.config import Config
 from vosjax.data import pipeline, sheet
 from vosjax.errors import InputError
 from vosjax.io.files import atomic
+from vosjax.io.terminal import say
+from vosjax.modes import Options
 from vosjax.train import loop
 
+FLAGS = ("output",)
+FIELDS = ("data", "stages", "train.seed")
 CLIPS = 24
 ROWS = 6  # clips on a sheet
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Writes sheets of the first clips of every stage and phase of the data to `options.output`.
 
     The clips are those that training with this config's seed begins with.
@@ -25,17 +30,16 @@ def run(config, options) -> int:
     """
     if not options.output:
         raise InputError("a preview needs a folder: give --output FOLDER")
-    if "data" not in config or "train" not in config:
+    if config.train is None:
         raise InputError(
-            "this config has no training data: take one of configs/data_*.py or a training recipe"
+            "this config has no training data: take one of configs/data_*.py or configs/train_*.py"
         )
     folder = pathlib.Path(options.output)
     for name, part in loop.stages(config):
-        clips_config = loop.clips_config(part.data)
-        for start, _ in pipeline.phased(clips_config):
+        for start, _ in pipeline.phased(part.data):
             here = folder / name / (f"from_step_{start}" if start else "")
-            for path in sheets(clips_config, here, seed=part.train.seed, start=start):
-                print(path)
+            for path in sheets(part.data, here, seed=part.train.seed, start=start):
+                say(path)
     return 0
 
 

@@ -1,33 +1,35 @@
 """`--mode quickstart`: the whole way once, on a clip whose truth is known."""
 
 import pathlib
-import types
 
 import cv2
 import numpy as np
 
+from vosjax.config import Config
 from vosjax.data.synthetic.sample import sample_clip
 from vosjax.eval.metrics import frame_scores
 from vosjax.io.files import atomic
 from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.modes import segment
+from vosjax.io.terminal import say
+from vosjax.modes import Options, segment
 
+FLAGS = ("output",)
+FIELDS = ("weights", "mem_every", "max_mem_frames", "max_short_side", "dtype", "overlay")
 FOLDER = "output/quickstart"
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Writes the sample clip below `options.output`, segments it as any other, and scores it."""
     folder = pathlib.Path(options.output or FOLDER)
     clip = sample_clip()
     write_clip(folder, clip)
-    print(f"a rendered clip of {len(clip['frames'])} frames lies in {folder / 'frames'}")
+    say(f"a rendered clip of {len(clip['frames'])} frames lies in {folder / 'frames'}")
     code = segment.run(
         config,
-        types.SimpleNamespace(
+        Options(
             video=str(folder / "frames"),
-            masks=[str(folder / "first.png")],
+            masks=(str(folder / "first.png"),),
             output=str(folder / "result"),
-            config_file=options.config_file,
         ),
     )
     if code:
@@ -54,14 +56,14 @@ def report(result: pathlib.Path, truth: np.ndarray) -> None:
         if index
     ]
     j, f = (100 * np.array(values).mean(0) for values in zip(*pairs))
-    print("object      J      F    J&F")
+    say("object      J      F    J&F")
     for row, id in enumerate(objects):
-        print(f"{id:6d} {j[row]:6.1f} {f[row]:6.1f} {(j[row] + f[row]) / 2:6.1f}")
-    print(f"  mean {j.mean():6.1f} {f.mean():6.1f} {(j.mean() + f.mean()) / 2:6.1f}")
+        say(f"{id:6d} {j[row]:6.1f} {f[row]:6.1f} {(j[row] + f[row]) / 2:6.1f}")
+    say(f"  mean {j.mean():6.1f} {f.mean():6.1f} {(j.mean() + f.mean()) / 2:6.1f}")
     for name, text in (
         ("overlay.mp4", "the frames with their masks"),
         ("masks/", "a palette PNG for each frame"),
         ("scores.csv", "how sure it was of every object"),
         ("run.json", "settings, versions and speed"),
     ):
-        print(f"{result / name}: {text}")
+        say(f"{result / name}: {text}")

@@ -1,16 +1,16 @@
 """`--mode render`: a dataset folder of rendered clips, whose truth is known in every frame."""
 
-from types import SimpleNamespace
-from typing import Any
-
+from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.eval import rendered_set
+from vosjax.io.terminal import say
+from vosjax.modes import Options
 
 FLAGS = ("output",)
 FIELDS = ("render",)
 
 
-def run(config: Any, options: SimpleNamespace) -> int:
+def run(config: Config, options: Options) -> int:
     """Writes the clips that `config.render` describes into `options.output`, in DAVIS layout.
 
     Raises:
@@ -26,7 +26,7 @@ def run(config: Any, options: SimpleNamespace) -> int:
         size=(settings.height, settings.width),
         objects=settings.objects,
     )
-    print(
+    say(
         f"{options.output}: {settings.clips} clips of {settings.frames} frames; "
         f"--mode eval --data {options.output} runs them"
     )

@@ -3,13 +3,20 @@
 import pathlib
 import warnings
 
+from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.eval import report, source
+from vosjax.eval.config import EvalConfig
 from vosjax.io.files import write_bytes
-from vosjax.modes import eval as evaluating
+from vosjax.io.terminal import say
+from vosjax.modes import Options
+from vosjax.schema import parse
+
+FLAGS = ("input", "data", "output")
+FIELDS = ()
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Writes the page about `options.inputs` to the file `options.output`.
 
     Frames come from `options.data`, or else from the dataset that the first run names; where it is
@@ -31,7 +38,7 @@ def run(config, options) -> int:
     try:
         sequences = source.discover(
             options.data or first["settings"]["data"],
-            evaluating.OPTIONS | first["settings"]["eval"],
+            parse(EvalConfig, first["settings"]["eval"]),
         )
     except InputError as error:
         if options.data is not None:
@@ -40,5 +47,5 @@ def run(config, options) -> int:
         sequences = ()
     page = report.page(runs, sequences).encode()
     write_bytes(output, page)
-    print(f"{output}: {len(runs)} run(s), {len(page) / 2**20:.1f} MiB")
+    say(f"{output}: {len(runs)} run(s), {len(page) / 2**20:.1f} MiB")
     return 0

@@ -7,14 +7,13 @@ import collections
 import concurrent.futures
 import contextlib
 import pathlib
-import signal
 import sys
-import threading
 import warnings
 from typing import NamedTuple
 
 from tqdm import tqdm
 
+from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
@@ -22,17 +21,31 @@ from vosjax.io.names import printable
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS, masks_done, read_label_png, write_label_png
 from vosjax.io.scores import ScoreWriter
+from vosjax.io.terminal import say
 from vosjax.io.video import Frame, Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
+from vosjax.modes import Options
 from vosjax.runs import record
+from vosjax.runs.signals import stop_signals
 from vosjax.tracking.frame import FrameOutput
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
 
-SAVE_EVERY = 200
+FLAGS = ("video", "masks", "output")
+FIELDS = (
+    "weights",
+    "mem_every",
+    "max_mem_frames",
+    "max_short_side",
+    "top_k",
+    "dtype",
+    "tta",
+    "overlay",
+    "save_every",
+)
 AHEAD = 8  # frames whose files may be waiting to be written
 STATE = pathlib.Path("state") / "tracker.npz"
 
@@ -48,7 +61,7 @@ class Job(NamedTuple):
     save_every: int  # frames from one saved state to the next
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Segments `options.video`, given `options.masks`, into the folder `options.output`.
 
     Returns:
@@ -60,7 +73,7 @@ def run(config, options) -> int:
     job = prepare_job(config, options)
     before = record.resume(job.folder, job.settings)
     if before and before["status"] == "complete":
-        print(f"{job.folder} is complete ({before['frames']} frames); remove it to run again")
+        say(f"{job.folder} is complete ({before['frames']} frames); remove it to run again")
         return 0
     for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
         sweep(folder)
@@ -87,20 +100,20 @@ def run(config, options) -> int:
     for line in job.video.findings.reading(job.video.name):
         warnings.warn(line, stacklevel=2)
     if stop:
-        print(f"stopped after {tracker.time} frames; the same command goes on from there")
+        say(f"stopped after {tracker.time} frames; the same command goes on from there")
         return 130
     (job.folder / STATE).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         (job.folder / STATE).parent.rmdir()
     speed = clock.facts()["frames_per_second"]
-    print(
+    say(
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
         f"results in {job.folder}"
     )
     return 0
 
 
-def prepare_job(config, options) -> Job:
+def prepare_job(config: Config, options: Options) -> Job:
     """Reads and checks everything that was given, before anything is written."""
     for name in ("video", "output"):
         if getattr(options, name) is None:
@@ -114,9 +127,11 @@ def prepare_job(config, options) -> Job:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
     video = open_video(options.video)
-    given = options.masks[0] if len(options.masks) == 1 else options.masks
     masks = read_masks(
-        given, video.names, size=video.size, count=exact_length(options.video, video)
+        options.masks[0] if len(options.masks) == 1 else list(options.masks),
+        video.names,
+        size=video.size,
+        count=exact_length(options.video, video),
     )
     highest = max(int(labels.max()) for labels in masks.labels.values())
     if highest > 255:
@@ -133,15 +148,15 @@ def prepare_job(config, options) -> Job:
         "masks_sha256": record.digest(masks.labels),
         "family": model.config["family"],
         "model": model.config["model"],
-        "gap": config.get("gap") or model.config["gap"],
-        "limit": config.get("limit") or model.config["limit"],
-        "size": config.get("size"),
+        "mem_every": model.config["mem_every"],
+        "max_mem_frames": model.config["max_mem_frames"],
+        "max_short_side": config.max_short_side,
         "dtype": model.config["dtype"],
-        "overlay": config.get("overlay", True),
-        "weights": str(config.weights),
+        "overlay": config.overlay,
+        "weights": config.weights,
         "weights_sha256": model.card.get("sha256", ""),
     }
-    return Job(video, masks, model, folder, settings, config.get("save_every", SAVE_EVERY))
+    return Job(video, masks, model, folder, settings, config.save_every)
 
 
 def _tracker(job: Job, *, resumed: bool) -> Tracker:
@@ -156,9 +171,9 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         job.model,
         job.video,
         job.masks.labels,
-        gap=settings["gap"],
-        limit=settings["limit"],
-        size=settings["size"],
+        mem_every=settings["mem_every"],
+        max_mem_frames=settings["max_mem_frames"],
+        max_short_side=settings["max_short_side"],
     )
 
 
@@ -267,24 +282,3 @@ class _Files:
                 shown = overlay(frame.image, tracked.labels, palette=self.palette)
                 self._film.write(shown, frame.time)
             write_label_png(_mask(self._job, index), tracked.labels, self.palette)
-
-
-@contextlib.contextmanager
-def stop_signals():
-    """Gives a list that Ctrl-C (or SIGTERM) puts its number into; a second one ends at once."""
-    stop = []
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def note(number, frame):
-        if stop:
-            raise KeyboardInterrupt
-        stop.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,11 +14,18 @@ import numpy as np
 
 from vosjax import models
 from vosjax.bench import cost
-from vosjax.errors import InputError
+from vosjax.compose.config import ViewsConfig
+from vosjax.config import Config
 from vosjax.io.files import write_json
+from vosjax.io.terminal import say
 from vosjax.layers.precision import cast
-from vosjax.loading import pretrained
+from vosjax.loading import ensembles, pretrained
+from vosjax.loading.config import WeightsConfig
+from vosjax.modes import Options
 from vosjax.types import Model, Spec, When
+
+FLAGS = ("output",)
+FIELDS = ("family", "model", "members", "only", "dtype", "tta", "summary")
 
 
 class Shapes(NamedTuple):
@@ -32,54 +39,70 @@ class Shapes(NamedTuple):
     probs: Any
 
 
-def run(config, options) -> int:
-    """Prints the summary of the config's network; writes it as json too where `output` is named.
+def run(config: Config, options: Options) -> int:
+    """Prints the summary of the config's network, of an ensemble those of its members.
+
+    Writes it as json too where `output` is named.
 
     Raises:
-      InputError: a setting or a number that cannot be.
+      InputError: a setting that cannot be, or no network and no weights.
     """
-    wanted = config.summary
-    model, dtype = network(config)
-    numbers = dict(wanted.items())
-    if min(numbers.values()) < 1:
-        raise InputError(f"config.summary is {numbers}; all of them are at least 1")
-    slots = wanted.objects if model.vos.slots is None else min(wanted.objects, model.vos.slots)
-    spec = Spec(*model.vos.size(wanted.height, wanted.width), slots, wanted.memory)
-    found = shapes(model, spec, dtype)
-    groups = -(-wanted.objects // slots)
-    facts = {
-        "family": config.get("family") or "that of the weights",
-        "dtype": dtype,
-        "model": dict(config.get("model") or {}),
-        "frame": [wanted.height, wanted.width],
-        "network": [spec.height, spec.width],
-        "objects": wanted.objects,
-        "memory": wanted.memory,
-        "groups": groups,
-        "parameters": parameters(model, found.params),
-        "cost": costs(model, found, groups),
-        "maps": maps(found.features),
-        "bytes": sizes(model, found, spec, dtype, groups),
-    }
-    print(*lines(facts), sep="\n")
+    members = ensembles.chosen(config) or {"": config}
+    facts = {}
+    for name, member in members.items():
+        views = getattr(member, "tta", None) or config.tta
+        facts[name] = described(member, config, views)
+        say(*([f"member {name}:"] if name else []), *lines(facts[name]), *([""] if name else []))
+    if len(facts) > 1:
+        say(*totals(facts))
     if options.output:
         path = pathlib.Path(options.output) / "summary.json"
-        write_json(path, facts)
-        print(f"{path}: the same as json")
+        write_json(path, facts[""] if "" in facts else {"members": facts})
+        say(f"{path}: the same as json")
     return 0
 
 
-def network(config) -> tuple[Model, str]:
-    """The config's model and its dtype; a config without a family takes that of its weights."""
-    dtype = config.get("dtype") or "float32"
-    if not config.get("family"):
-        loaded = pretrained.of_config(config)
+def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict:
+    """The facts of one network, for the frame of `config.summary`."""
+    frame, (model, dtype) = config.summary, network(member, member.dtype or config.dtype)
+    slots = frame.objects if model.vos.slots is None else min(frame.objects, model.vos.slots)
+    spec = Spec(*model.vos.size(frame.height, frame.width), slots, frame.memory)
+    traced = shapes(model, spec, dtype)
+    groups = -(-frame.objects // slots)
+    return {
+        "family": member.family or "that of the weights",
+        "dtype": dtype,
+        "model": member.settings,
+        "views": len(views.scales) * (2 if views.flip else 1),
+        "frame": [frame.height, frame.width],
+        "network": [spec.height, spec.width],
+        "objects": frame.objects,
+        "memory": frame.memory,
+        "groups": groups,
+        "parameters": parameters(model, traced.params),
+        "cost": costs(model, traced, groups),
+        "maps": maps(traced.features),
+        "bytes": sizes(model, traced, spec, dtype, groups),
+    }
+
+
+def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
+    """A config's model and its dtype; a config without a family takes that of its weights."""
+    if not member.family:
+        loaded = pretrained.of_config(member, dtype=dtype)
         return loaded.model, loaded.config["dtype"]
-    try:
-        cast({}, dtype)
-        return models.build(config.family, **dict(config.model)), dtype
-    except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
+    return models.build(member.family, **member.settings), dtype
+
+
+def totals(facts: dict[str, dict]) -> list[str]:
+    """What an ensemble's members cost together, each as often as it has views."""
+    views = {name: one["views"] for name, one in facts.items()}
+    flops = sum(one["views"] * one["cost"]["frame"]["flops"] for one in facts.values())
+    weights = sum(one["parameters"]["total"] for one in facts.values())
+    return [
+        f"together {weights:,} weights; a frame {flops / 1e9:.2f} GFLOPs, counted at the size "
+        f"above in all views ({', '.join(f'{name} {count}' for name, count in views.items())})"
+    ]
 
 
 def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
@@ -137,30 +160,32 @@ def parameters(model: Model, params: Any) -> dict:
     }
 
 
-def costs(model: Model, found: Shapes, groups: int) -> dict:
+def costs(model: Model, traced: Shapes, groups: int) -> dict:
     """{function: {'flops', 'activations', 'unbounded'}}; all but the encoding once a group."""
-    vos, objects = model.vos, found.probs.shape[0] - 1
+    vos, objects = model.vos, traced.probs.shape[0] - 1
 
     def commit(annotated):
         when = When(np.bool_(annotated), np.True_, np.int32(1))
         later = functools.partial(vos.commit, given=np.full(objects, annotated), when=when)
-        return cost.count(later, found.params, found.state, found.aux, found.probs)
+        return cost.count(later, traced.params, traced.state, traced.aux, traced.probs)
 
     once = {
-        "encode": cost.count(vos.encode, found.params, found.frame),
-        "predict": cost.count(vos.predict, found.params, found.state, found.features),
+        "encode": cost.count(vos.encode, traced.params, traced.frame),
+        "predict": cost.count(vos.predict, traced.params, traced.state, traced.features),
         "commit": commit(False),
         "commit, annotated": commit(True),
     }
-    each = {
+    counted = {
         name: one if name == "encode" else cost.Cost({}).plus(one, groups)
         for name, one in once.items()
     }
-    each["frame"] = each["encode"].plus(each["predict"]).plus(each["commit"])
-    each["frame, annotated"] = each["encode"].plus(each["predict"]).plus(each["commit, annotated"])
+    counted["frame"] = counted["encode"].plus(counted["predict"]).plus(counted["commit"])
+    counted["frame, annotated"] = (
+        counted["encode"].plus(counted["predict"]).plus(counted["commit, annotated"])
+    )
     return {
         name: {"flops": one.flops, "activations": one.activations, "unbounded": one.unbounded}
-        for name, one in each.items()
+        for name, one in counted.items()
     }
 
 
@@ -172,7 +197,7 @@ def maps(features: Any) -> list:
     ]
 
 
-def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
+def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
     """Bytes of weights, features, state, and of one more memory frame."""
 
     def size(tree):
@@ -180,12 +205,12 @@ def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> d
 
     larger = jax.eval_shape(
         lambda params: model.vos.init(params, spec._replace(capacity=spec.capacity + 1)),
-        found.params,
+        traced.params,
     )
-    state = size(found.state)
+    state = size(traced.state)
     return {
-        "weights": size(found.params),
-        "features": size(found.features),
+        "weights": size(traced.params),
+        "features": size(traced.features),
         "state": groups * state,
         "memory frame": groups * (size(larger) - state),
     }
@@ -193,21 +218,21 @@ def sizes(model: Model, found: Shapes, spec: Spec, dtype: str, groups: int) -> d
 
 def lines(facts: dict) -> list[str]:
     """The summary as text."""
-    found = facts["parameters"]
+    weights = facts["parameters"]
     model = ", ".join(f"{name}={value}" for name, value in facts["model"].items())
     text = [
         f"{facts['family']} ({model}), {facts['dtype']}" if model else facts["family"],
         "",
         f"{'weights':<32}{'number':>14}",
     ]
-    for name, size in found["modules"].items():
+    for name, size in weights["modules"].items():
         root, _, child = name.partition("/")
         text.append(f"{'  ' + child if child else root:<32}{size:>14,}")
-    text.append(f"{'total':<32}{found['total']:>14,}")
-    training = ", ".join(f"{group} {size:,}" for group, size in found["training"].items())
+    text.append(f"{'total':<32}{weights['total']:>14,}")
+    training = ", ".join(f"{group} {size:,}" for group, size in weights["training"].items())
     text += [
         f"of these {training}",
-        f"{found['published'] / 1e6:.3f} M without frozen batch norms, as papers count",
+        f"{weights['published'] / 1e6:.3f} M without frozen batch norms, as papers count",
         "",
     ]
     text.append(
@@ -218,6 +243,7 @@ def lines(facts: dict) -> list[str]:
             f" in {facts['groups']} groups" if facts["groups"] > 1 else "",
             facts["memory"],
         )
+        + (f"; one of {facts['views']} views" if facts["views"] > 1 else "")
     )
     text += [
         f"  {name:<30}{' x '.join(map(str, shape)):>20}  {dtype}"

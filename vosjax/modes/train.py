@@ -5,24 +5,34 @@ import pathlib
 
 import jax
 
+from vosjax.config import Config
 from vosjax.errors import InputError
+from vosjax.io.terminal import say
 from vosjax.loading.pretrained import compile_cache
-from vosjax.train import export, log, loop
+from vosjax.modes import Options
+from vosjax.train import export, loop
+
+FLAGS = ("output",)
+FIELDS = ("family", "model", "train", "data", "stages")
+STOPPED = 130  # as a shell tells of Ctrl-C
 
 
-def run(config, options) -> int:
+def run(config: Config, options: Options) -> int:
     """Trains into `options.output` and writes the averaged weights to its folder `weights`.
 
-    The same command goes on where a run was stopped (Ctrl-C, SIGTERM): exit code 3 then, 0 when all
-    steps are done.
+    The same command goes on where a run was stopped.
+
+    Returns:
+      0 when all steps are done, 130 after Ctrl-C or SIGTERM.
 
     Raises:
       InputError: no output folder, or a config that does not fit the data, the weights or an
-        earlier run in that folder; or the loss stopped being a number.
+        earlier run in that folder.
+      NotFinite: the loss stopped being a number.
     """
     if not options.output:
         raise InputError("training needs a folder for its run: give --output FOLDER")
-    if "train" not in config:
+    if config.train is None:
         raise InputError(
             "this config has no training part: take one of configs/train_*.py or "
             "configs/train_default.py"
@@ -30,11 +40,8 @@ def run(config, options) -> int:
     if config.train.cpu_devices:
         jax.config.update("jax_num_cpu_devices", config.train.cpu_devices)
     compile_cache()
-    try:
-        outcome = loop.train(config, output=options.output)
-    except log.NotFinite as error:
-        raise InputError(str(error)) from error
+    outcome = loop.train(config, output=options.output)
     folder = pathlib.Path(options.output) / "weights"
     export.export(config, outcome.state, folder)
-    print(f"weights of step {int(outcome.state.step)}: {folder}{os.sep}")
-    return 0 if outcome.complete else 3
+    say(f"weights of step {int(outcome.state.step)}: {folder}{os.sep}")
+    return 0 if outcome.complete else STOPPED

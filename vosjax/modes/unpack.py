@@ -1,19 +1,20 @@
 """`--mode unpack`: a prepared dataset written back as a plain folder, with its files unchanged."""
 
 import sys
-from types import SimpleNamespace
-from typing import Any
 
 from tqdm import tqdm
 
+from vosjax.config import Config
 from vosjax.datasets import catalog, unpack
 from vosjax.errors import InputError
+from vosjax.io.terminal import say
+from vosjax.modes import Options
 
 FLAGS = ("data", "output")
 FIELDS = ("eval",)
 
 
-def run(config: Any, options: SimpleNamespace) -> int:
+def run(config: Config, options: Options) -> int:
     """Writes the videos of the dataset `options.data` into the folder `options.output`.
 
     `config.eval.split` names the split, where there are several; `config.eval.names` takes some
@@ -37,5 +38,5 @@ def run(config: Any, options: SimpleNamespace) -> int:
         )
     with tqdm(total=len(names), unit="video", file=sys.stderr, disable=None) as bar:
         unpack.unpack(source, options.output, names=names, progress=lambda name: bar.update())
-    print(f"{options.output}: {len(names)} videos, in JPEGImages and Annotations")
+    say(f"{options.output}: {len(names)} videos, in JPEGImages and Annotations")
     return 0

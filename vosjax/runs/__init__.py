@@ -1,1 +1,1 @@
-"""A run's record, its signals, and what differs between two runs."""
+"""What a run keeps about itself: its record, its signals, and what differs between two runs."""

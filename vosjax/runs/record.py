@@ -15,8 +15,21 @@ import jax
 import vosjax
 from vosjax.errors import InputError
 from vosjax.io.files import is_temporary, write_json
+from vosjax.runs.differences import differences
+from vosjax.schema import NEVER
 
 NAME = "run.json"
+# Settings by their names of version 0.1, wherever they stand in a record.
+RENAMED = {
+    "gap": "mem_every",
+    "limit": "max_mem_frames",
+    "size": "max_short_side",
+    "short": "max_short_side",
+    "short_side": "max_short_side",
+    "low": "balance_low",
+    "high": "balance_high",
+}
+NEVER_WAS = 9999  # an interval in version 0.1
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
@@ -42,21 +55,21 @@ class Stopwatch:
                 "milliseconds_per_frame": None,
                 "frames_per_second": None,
             }
-        each = (self._last - self._first) / (self.frames - 1)
+        seconds = (self._last - self._first) / (self.frames - 1)
         return {
             "seconds_to_first_frame": round(self._first - self._begin, 3),
-            "milliseconds_per_frame": round(1000 * each, 2),
-            "frames_per_second": round(1 / each, 3),
+            "milliseconds_per_frame": round(1000 * seconds, 2),
+            "frames_per_second": round(1 / seconds, 3),
         }
 
 
 def versions() -> dict:
     """Versions of what computes, and the devices."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
     return {
         "vosjax": vosjax.__version__,
         "python": platform.python_version(),
-        **found,
+        **packages,
         "platform": jax.default_backend(),
         "device": jax.local_devices()[0].device_kind,
     }
@@ -73,8 +86,8 @@ def peak_memory() -> dict:
     """Bytes: of the process so far, and of the device where it tells."""
     unit = 1 if sys.platform == "darwin" else 1024
     peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    told = jax.local_devices()[0].memory_stats() or {}
-    return peak | ({"device": told["peak_bytes_in_use"]} if "peak_bytes_in_use" in told else {})
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return peak | ({"device": stats["peak_bytes_in_use"]} if "peak_bytes_in_use" in stats else {})
 
 
 def digest(arrays: dict[int, Any]) -> str:
@@ -96,12 +109,24 @@ def read(folder) -> dict | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found if found["settings"] and found["status"] else None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not record["settings"] or not record["status"]:
+            return None
+        return {**record, "settings": renamed(record["settings"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove it, or name another --output"
         ) from error
+
+
+def renamed(settings: Any) -> Any:
+    """Settings of a record with the names that they bear today."""
+    if isinstance(settings, list):
+        return [renamed(item) for item in settings]
+    if not isinstance(settings, dict):
+        return settings
+    never = {name: NEVER for name, value in settings.items() if (name, value) == ("gap", NEVER_WAS)}
+    return {RENAMED.get(name, name): renamed(value) for name, value in (settings | never).items()}
 
 
 def resume(folder, settings: dict) -> dict | None:
@@ -125,25 +150,12 @@ def check(before: dict | None, settings: dict, folder) -> None:
     """Raises InputError, naming what differs, unless a run with these settings can go on there."""
     if before is None:
         return
-    changes = list(_changes(before["settings"], json.loads(json.dumps(settings))))
+    changes = differences(before["settings"], json.loads(json.dumps(settings)))
     if changes:
         raise InputError(
             f"{folder} holds a run with other settings ({'; '.join(changes)}): "
             "name another --output, or give the settings as they were"
         )
-
-
-def _changes(old, new, path=""):
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
-            yield from _changes(old.get(name), new.get(name), f"{path}.{name}" if path else name)
-    elif old != new:
-        yield f"{path} was {_short(old)}, is now {_short(new)}"
-
-
-def _short(value) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:56]}..."
 
 
 def write(folder, settings: dict, *, status: str, frames: int, facts: dict) -> None:

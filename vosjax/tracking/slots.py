@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vosjax.types import NEVER, Release
+from vosjax.schema import NEVER
+from vosjax.types import Release
 
 IDS = 256  # the user's ids are 0, the background, to 255
 

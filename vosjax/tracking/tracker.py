@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from vosjax.loading.pretrained import Loaded, load
+from vosjax.schema import NEVER
 from vosjax.tracking import snapshot
 from vosjax.tracking.frame import FrameOutput, checked_frame, nothing_marked, to_scores
 from vosjax.tracking.slots import (
@@ -23,7 +24,7 @@ from vosjax.tracking.slots import (
 )
 from vosjax.tracking.state import NetworkState
 from vosjax.tracking.step import MemoryClock, remembers
-from vosjax.types import NEVER, Prompt, Spec
+from vosjax.types import Prompt, Spec
 
 SLOTS = 10  # objects that a tracker starts with room for, where neither user nor network say
 
@@ -37,7 +38,7 @@ class Tracker:
 
     A mask may come with any frame; it adds objects or corrects them, and comes out as it was
     given. More objects at a time than there are slots for, or more remembered frames than there is
-    room for (up to `limit`), cost one compilation each; nothing else does.
+    room for (up to `max_mem_frames`), cost one compilation each; nothing else does.
 
     Objects may come and go for as long as the video lasts: the slot of one that was removed is
     given to another once the memory is cleared of it (`Vos.forget`; docs/architecture.md says
@@ -49,31 +50,37 @@ class Tracker:
         model: Loaded | None = None,
         *,
         objects: int | None = None,
-        gap: int | None = None,
+        mem_every: int | None = None,
         capacity: int = 4,
-        limit: int | None = None,
-        size: int | None = None,
+        max_mem_frames: int | None = None,
+        max_short_side: int | None = None,
     ) -> None:
         """Makes a tracker without objects.
 
         Args:
           model: of `load`; None loads the embedded default.
           objects: how many there will be, as far as is known; others can follow.
-          gap: frames from one remembered frame to the next; None takes the model's own.
+          mem_every: frames from one remembered frame to the next; None takes the model's own.
           capacity: memory frames to start with; doubled when full, up to the limit.
-          limit: most memory frames; then the oldest that was not annotated makes room. None takes
-            the model's own. Annotated frames are kept as long as an object that was given in them
-            is followed.
-          size: most pixels of the short side that the network sees; None: its own rule alone.
+          max_mem_frames: most memory frames; then the oldest that was not annotated makes room.
+            None takes the model's own. Annotated frames are kept as long as an object that was
+            given in them is followed.
+          max_short_side: most pixels of the short side that the network sees; None: its own rule
+            alone.
 
         Raises:
           ValueError: a number below 1.
         """
         self.model = load() if model is None else model
-        self.gap = self.model.config["gap"] if gap is None else gap
-        self.limit = self.model.config["limit"] if limit is None else limit
+        config = self.model.config
+        self.mem_every = config["mem_every"] if mem_every is None else mem_every
+        self.max_mem_frames = config["max_mem_frames"] if max_mem_frames is None else max_mem_frames
         for name, value in dict(
-            objects=objects, gap=self.gap, capacity=capacity, limit=self.limit, size=size
+            objects=objects,
+            mem_every=self.mem_every,
+            capacity=capacity,
+            max_mem_frames=self.max_mem_frames,
+            max_short_side=max_short_side,
         ).items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}; at least 1 is expected")
@@ -82,7 +89,9 @@ class Tracker:
         slots = ObjectSlots.empty(group, math.ceil((objects or 1) / group))
         self.time = 0  # index of the next frame
         self._queued: HostArray | None = None  # labels of `add`
-        self._state = self._network_state(size, slots, MemoryCounters(min(capacity, self.limit)))
+        self._state = self._network_state(
+            max_short_side, slots, MemoryCounters(min(capacity, self.max_mem_frames))
+        )
 
     def step(self, frame: HostArray, labels: HostArray | None = None) -> FrameOutput:
         """Takes the next frame.
@@ -124,9 +133,9 @@ class Tracker:
         if labels is not None:
             prompt = Prompt(*to_slots(labels, state.objects.ids))
         given = (np.flatnonzero(prompt.given) + 1).tolist()
-        if remembers(bool(given), time, last, self.gap):
-            state.remember(time, given, self.limit)
-        clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.gap))
+        if remembers(bool(given), time, last, self.mem_every):
+            state.remember(time, given, self.max_mem_frames)
+        clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.mem_every))
         shown, object_stats = state.run(frame, prompt, clock)
         return lambda: FrameOutput(np.asarray(shown), to_scores(np.asarray(object_stats), followed))
 
@@ -190,8 +199,8 @@ class Tracker:
         """Everything but the weights, on the host; `restore` goes on from it bit by bit."""
         books = snapshot.Books(
             weights=self.model.card.get("sha256", ""),
-            mem_every=self.gap,
-            max_mem_frames=self.limit,
+            mem_every=self.mem_every,
+            max_mem_frames=self.max_mem_frames,
             max_short_side=self._state.max_short_side,
             size=self._state.frame_size,
             time=self.time,
@@ -228,7 +237,7 @@ class Tracker:
         if not isinstance(saved, snapshot.Snapshot):
             saved = snapshot.load(saved)
         network, queued, books = snapshot.take(*saved)
-        tracker = cls(model, gap=books.mem_every, limit=books.max_mem_frames)
+        tracker = cls(model, mem_every=books.mem_every, max_mem_frames=books.max_mem_frames)
         snapshot.check_weights(books.weights, tracker.model.card.get("sha256", ""))
         if books.objects.group > (tracker.model.model.vos.slots or NEVER):
             raise snapshot.misfit()

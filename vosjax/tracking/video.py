@@ -42,10 +42,10 @@ def segment(
     masks: Any,
     *,
     model: Loaded | str | os.PathLike[str] | None = None,
-    gap: int | None = None,
-    limit: int | None = None,
+    mem_every: int | None = None,
+    max_mem_frames: int | None = None,
     top_k: int | None = None,
-    size: int | None = None,
+    max_short_side: int | None = None,
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
@@ -64,10 +64,10 @@ def segment(
         [T, H, W], or {frame index: array or file}; see `io.masks.read_masks`. What could have been
         read otherwise is said in warnings.
       model: of `load`, or what `load` takes; None is the embedded default.
-      gap: frames from one remembered frame to the next; None takes the model's own.
-      limit: most remembered frames; None takes the model's own.
+      mem_every: frames from one remembered frame to the next; None takes the model's own.
+      max_mem_frames: most remembered frames; None takes the model's own.
       top_k: reads the k best memory places of each query only; None takes the model's own.
-      size: most pixels of the short side that the network sees.
+      max_short_side: most pixels of the short side that the network sees.
 
     Yields:
       a `FrameResult` for every frame of the video.
@@ -84,7 +84,14 @@ def segment(
     for doubt in user_masks.doubts:
         warnings.warn(doubt, stacklevel=2)
     masks = user_masks.labels
-    tracker = make_tracker(model, video, masks, gap=gap, limit=limit, size=size)
+    tracker = make_tracker(
+        model,
+        video,
+        masks,
+        mem_every=mem_every,
+        max_mem_frames=max_mem_frames,
+        max_short_side=max_short_side,
+    )
     for note in video.notes:
         warnings.warn(note, stacklevel=2)
     return _results(tracker, video, masks)
@@ -119,9 +126,9 @@ def make_tracker(
     video: Video,
     masks: dict[int, HostArray],
     *,
-    gap: int | None = None,
-    limit: int | None = None,
-    size: int | None = None,
+    mem_every: int | None = None,
+    max_mem_frames: int | None = None,
+    max_short_side: int | None = None,
 ) -> Tracker:
     """A tracker with room for a video's objects and, if its length is known, for its memory.
 
@@ -131,17 +138,24 @@ def make_tracker(
       model: of `load`.
       video: that is to be followed.
       masks: {frame index: labels}.
-      gap: as for `segment`.
-      limit: likewise.
-      size: likewise.
+      mem_every: as for `segment`.
+      max_mem_frames: likewise.
+      max_short_side: likewise.
     """
-    gap = model.config["gap"] if gap is None else gap
+    mem_every = model.config["mem_every"] if mem_every is None else mem_every
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if video.length is not None:
-        capacity = max(remembered_frames(video.length, masks, gap), 1)
+        capacity = max(remembered_frames(video.length, masks, mem_every), 1)
         capacity = max(capacity, START) if video.count is None else capacity
-    return Tracker(model, objects=objects, gap=gap, capacity=capacity, limit=limit, size=size)
+    return Tracker(
+        model,
+        objects=objects,
+        mem_every=mem_every,
+        capacity=capacity,
+        max_mem_frames=max_mem_frames,
+        max_short_side=max_short_side,
+    )
 
 
 def run_tracker(

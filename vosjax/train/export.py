@@ -1,6 +1,5 @@
-"""From a training state to weights that can be shipped: averaged, in half precision, with a card."""
+"""From a training state to weights to be shipped: averaged, in half precision, with a card."""
 
-import json
 import pathlib
 
 import jax
@@ -9,14 +8,15 @@ import numpy as np
 from vosjax import models
 from vosjax.checkpoints import weights
 from vosjax.errors import InputError
-from vosjax.train import checkpoint, loop, optimizer, recipe, state
+from vosjax.schema import plain
+from vosjax.train import build, checkpoint, loop, optimizer, state
 
 
 def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> dict:
     """Writes the averaged weights of `trained` to `folder`; returns the card.
 
     Args:
-      config: the training config; `train.source` and `train.licence` go to the card.
+      config: the training's `Config`; `train.source` and `train.licence` go to the card.
       trained: the state.
       folder: for weights.safetensors and card.json.
       dtype: of the stored weights.
@@ -29,19 +29,14 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
     if bad:
         raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
-    plain = _without_folders(json.loads(config.to_json_best_effort()))
+    settings = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
     card = dict(
         family=config.family,
-        config=dict(model=plain["model"], gap=config.train.gap),
+        config=dict(model=config.settings, mem_every=config.train.card_mem_every),
         source=config.train.source,
         licence=config.train.licence,
         objects=max(part.data.max_objects for _, part in loop.stages(config)),
-        training=dict(
-            steps=int(trained.step),
-            train=plain["train"],
-            data=plain["data"],
-            stages=plain["stages"],
-        ),
+        training=dict(steps=int(trained.step), **_without_folders(settings)),
     )
     return weights.save_weights(folder, params, card=card)
 
@@ -79,13 +74,13 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
     name, part = begun[-1]
-    model = recipe.with_frozen(models.build(part.family, **part.model), part.train.freeze)
-    chain = optimizer.build(recipe.weight_shapes(model))
+    model = build.with_frozen(models.build(part.family, **part.settings), part.train.freeze)
+    chain = optimizer.build(build.weight_shapes(model))
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
     with checkpoint.manager(run / name / "checkpoints") as saved:
-        found = checkpoint.restore(saved, like, json.loads(part.to_json_best_effort()), step=step)
-    if found is None:
+        trained = checkpoint.restore(saved, like, checkpoint.described(part), step=step)
+    if trained is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")
-    return export(config, found, folder)
+    return export(config, trained, folder)

@@ -7,8 +7,10 @@ import pathlib
 import numpy as np
 import tensorboardX
 
+from vosjax.errors import NotFinite
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
+from vosjax.io.terminal import say
 
 COLUMNS = (
     "step",
@@ -22,10 +24,6 @@ COLUMNS = (
     "clips_per_second",
     "validation_j",
 )
-
-
-class NotFinite(ArithmeticError):
-    """The loss or the gradient stopped being a number."""
 
 
 class Log:
@@ -54,9 +52,7 @@ class Log:
         self._file.flush()
         for name, value in values.items():
             self._board.add_scalar(f"train/{name}" if name != "validation_j" else name, value, step)
-        print(
-            f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()), flush=True
-        )
+        say(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()))
 
     def pictures(self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray):
         """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""

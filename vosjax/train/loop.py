@@ -1,27 +1,28 @@
-"""The training run: data in, steps, what is told, validated and saved; stages one after another."""
+"""The training run: steps over clips, figures, validation, checkpoints; stages one by one."""
 
 import contextlib
-import copy
+import dataclasses
 import functools
-import json
 import pathlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
-import ml_collections
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.errors import InputError
 from vosjax.io.files import write_json
-from vosjax.train import checkpoint, log, recipe, schedule, start, state, step, validate
+from vosjax.runs.signals import stop_signals
+from vosjax.schema import replaced
+from vosjax.train import build, checkpoint, log, schedule, start, state, step, validate
+from vosjax.train.config import TrainConfig
 from vosjax.train.device import to_device
 from vosjax.types import Model
+
+STOPPING = "stopping: saving a checkpoint after this step"
 
 
 class TrainResult(NamedTuple):
@@ -36,12 +37,12 @@ def train(config, *, output) -> TrainResult:
     """Runs (or resumes) all stages of a config.
 
     Args:
-      config: as `defaults.config`.
+      config: a `Config` with a training.
       output: the run's folder; a stage writes to a folder of its own in it when there are several.
 
     Raises:
       InputError: the config does not fit the data, the weights or an earlier run in `output`.
-      log.NotFinite: the loss stopped being a number.
+      NotFinite: the loss stopped being a number.
     """
     output = pathlib.Path(output)
     outcome, params = None, None
@@ -53,39 +54,32 @@ def train(config, *, output) -> TrainResult:
     return outcome
 
 
-def stages(config) -> list[tuple[str, ml_collections.ConfigDict]]:
-    """(folder name, config) of every stage: the config with the stage's `train` and `data` laid over.
-
-    Raises:
-      InputError: a stage that changes something else, or has no name where there are several.
-    """
+def stages(config) -> list:
+    """(folder name, `Config`) of every stage: the config with the stage's changes laid over it."""
     if not config.stages:
         return [("", config)]
-    out = []
-    for i, changes in enumerate(config.stages):
-        changes = dict(changes)
-        name = changes.pop("name", f"stage{i}")
-        part = copy.deepcopy(config)
-        part.stages = ()
-        if set(changes) - {"train", "data"}:
-            raise InputError(
-                f"stage {name} changes {', '.join(sorted(set(changes)))}: a stage has "
-                "name, train and data"
-            )
-        for room, values in changes.items():
-            part[room].update(values)
-        out.append((name, part))
-    return out
+    return [
+        (
+            stage.name or f"stage{number}",
+            dataclasses.replace(
+                config,
+                stages=(),
+                train=replaced(config.train, stage.train),
+                data=replaced(config.data, stage.data),
+            ),
+        )
+        for number, stage in enumerate(config.stages)
+    ]
 
 
 def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
     """Runs or resumes one stage; `params` are those of the stage before."""
     train = config.train
-    model = recipe.configured(config)
-    chain = recipe.chain_of(model, train)
+    model = build.configured(config)
+    chain = build.chain_of(model, train)
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
-    plain = json.loads(config.to_json_best_effort())
+    plain = checkpoint.described(config)
     checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
     now = state.fresh(params, model.param_group, chain)
     now = checkpoint.restore(checkpoints, now, plain) or now
@@ -95,7 +89,7 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(
         pipeline.clips(
-            clips_config(config.data),
+            config.data,
             seed=train.seed,
             start_step=at,
             batch=train.batch,
@@ -104,8 +98,8 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
         ),
         split,
     )
-    told = log.Log(folder, start=at)
-    examine = validation(model, config)
+    figures = log.Log(folder, start=at)
+    validated = validation(model, config)
     pending, since = [], time.monotonic()
 
     def save(*, wait=False):
@@ -115,29 +109,29 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     with (
         contextlib.closing(checkpoints),
         contextlib.closing(batches),
-        contextlib.closing(told),
-        stop_signals() as stopped,
+        contextlib.closing(figures),
+        stop_signals(STOPPING) as stop,
     ):
-        for done in steps(train, model, chain, now, batches, stopped):
+        for done in steps(train, model, chain, now, batches, stop):
             now, at = done.state, done.at
             pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                found = to_host(pending, at)
+                metrics = to_host(pending, at)
                 pending.clear()
                 passed, since = time.monotonic() - since, time.monotonic()
-                values = means(found) | dict(
-                    rate=float(done.rate), clips_per_second=len(found) * train.batch / passed
+                values = means(metrics) | dict(
+                    rate=float(done.rate), clips_per_second=len(metrics) * train.batch / passed
                 )
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
-                values["validation_j"] = examine(state.averaged(now))
+                values["validation_j"] = validated(state.averaged(now))
                 since += time.monotonic() - before  # no part of the training's speed
             if values:
-                told.scalars(at, values)
+                figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                told.pictures(
+                figures.pictures(
                     at,
                     *(
                         np.asarray(x[0])
@@ -148,12 +142,6 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
                 save()
         save(wait=True)
     return TrainResult(now, at >= train.steps, folder)
-
-
-def clips_config(data) -> pipeline.ClipsConfig:
-    """`config.data` as the pipeline takes it."""
-    values = dict(data)
-    return pipeline.ClipsConfig(**{**values, "stills": values["stills"] or None})
 
 
 def shardings() -> tuple[NamedSharding, NamedSharding]:
@@ -173,17 +161,20 @@ class StepResult(NamedTuple):
 
 
 def steps(
-    train, model: Model, chain, now: state.TrainState, batches, stopped: Callable[[], bool]
+    train: TrainConfig, model: Model, chain, now: state.TrainState, batches, stop: Sequence
 ) -> Iterator[StepResult]:
-    """Takes the steps that are left, one batch each, until `stopped`; `now` is donated."""
-    settings = recipe.step_settings(train)
+    """Takes the steps that are left, one batch each, until `stop` holds something.
+
+    `now` is donated.
+    """
+    settings = build.step_settings(train)
     advance = {
         reference: compile_step(model, chain, settings._replace(reference=reference))
         for reference in (True, False)
     }
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
-        if stopped():
+        if stop:
             return
         batch = next(batches)
         clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
@@ -194,15 +185,15 @@ def steps(
 
 def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
     """The last steps' metrics as numbers; raises NotFinite where a loss or gradient is none."""
-    found = jax.device_get(pending)
-    log.check_finite(at - len(found), [m.loss for m in found], [m.gradient for m in found])
-    return found
+    metrics = jax.device_get(pending)
+    log.check_finite(at - len(metrics), [m.loss for m in metrics], [m.gradient for m in metrics])
+    return metrics
 
 
-def means(found: list[step.Metrics]) -> dict[str, float]:
-    """The mean of every number that the steps told."""
+def means(metrics: list[step.Metrics]) -> dict[str, float]:
+    """The mean of every figure of some steps."""
     return {
-        name: float(np.mean([getattr(m, name) for m in found]))
+        name: float(np.mean([getattr(m, name) for m in metrics]))
         for name in step.Metrics._fields
         if name != "prediction"
     }
@@ -220,43 +211,21 @@ def compile_step(model: Model, chain, settings: step.StepConfig):
 
 def validation(model: Model, config):
     """A function of params: mean J over a few fixed rendered clips of the training size."""
-    told, data = config.train.log, config.data
-    run = validate.compiled(model, gap=config.train.memory_gap)
+    settings, data = config.train.log, config.data
+    run = validate.compiled(model, gap=config.train.mem_every)
     made = []
 
-    def examine(params):
+    def mean_j(params):
         if not made:
             made.extend(
                 rendered.validation_clips(
-                    told.clips,
+                    settings.clips,
                     size=(data.height, data.width),
-                    frames=told.frames,
+                    frames=settings.frames,
                     max_objects=data.max_objects,
                 )
             )
         one = jax.device_put(params, jax.devices()[0])  # copies on several would repeat the work
         return validate.mean_j(run, one, made)
 
-    return examine
-
-
-@contextlib.contextmanager
-def stop_signals():
-    """Yields a function that tells whether SIGTERM or Ctrl-C came; a second Ctrl-C is not held."""
-    seen = []
-
-    def note(number, frame):
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-        print("stopping: saving a checkpoint after this step", flush=True)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:  # not the main thread: signals are someone else's there
-        before = {}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return mean_j

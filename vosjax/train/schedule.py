@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vosjax.train.config import TrainConfig
+
 
 class StepScalars(NamedTuple):
     """The scalars of one training step.
@@ -31,7 +33,7 @@ class StepScalars(NamedTuple):
 def polynomial(
     step: int, *, base: float, floor: float, total: int, warmup: float = 0.05, power: float = 0.9
 ) -> float:
-    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay back to it (AOT)."""
+    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay to it (AOT)."""
     first = int(warmup * total)
     if step < first:
         return floor + (base - floor) * step / first
@@ -69,12 +71,12 @@ def ema_decay(update: int, *, total: int) -> float:
     return max(0.0, min(1 - 1 / (0.1 * total), (1 + update) / (10 + update)))
 
 
-def step_scalars(step: int, train, *, pixels: int) -> StepScalars:
+def step_scalars(step: int, train: TrainConfig, *, pixels: int) -> StepScalars:
     """All scalars of a step.
 
     Args:
       step: from 0.
-      train: the config's `train` part (`vosjax.train.defaults`).
+      train: the config's `train` part.
       pixels: of one frame as the loss sees it.
     """
     total = train.steps

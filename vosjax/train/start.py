@@ -24,38 +24,39 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
       init: '' for random weights; otherwise items, separated by commas, whose weights take the
         fresh ones' place, later items those of earlier ones:
         a folder of `checkpoints.weights.save_weights` gives all weights;
-        ROOM=FILE starts the encoder ROOM of `model.pretrained_encoders` ('key_encoder=resnet50.pth'), and FILE
-        alone that of a network with one encoder. A `.pth` is the encoder's published ImageNet
-        checkpoint: its classifier is left out, all else has to fit, and what it does not speak of
+        ENCODER=FILE starts one encoder of `model.pretrained_encoders`
+        ('key_encoder=resnet50.pth'), and FILE alone that of a network with one encoder. A `.pth` is
+        the encoder's published ImageNet checkpoint: its classifier is left out, all else has to
+        fit, and what it does not speak of
         (input channels for masks, biases) stays fresh; an `.npz` holds weights with folded norms
         (several of them are laid over each other).
       scale: pairs (regular expression, factor): every weight in whose path the expression is found
         is multiplied by the factor. Where an encoder's maps are much larger than the decoder's own
-        (MobileNetV2's: deviation 5 to 10), Xavier-initialised adapters drown the objects' identities
-        at first, and scaling them down saves hundreds of steps.
+        (MobileNetV2's: deviation 5 to 10), Xavier-initialised adapters drown the objects'
+        identities at first, and scaling them down saves hundreds of steps.
 
     Raises:
       InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
     """
     fresh = jax.tree.map(np.asarray, jax.jit(model.init_params)(jax.random.key(seed)))
-    found, folded = dict(fresh), {}
+    started, folded = dict(fresh), {}
     for item in filter(None, init.split(",")):
-        room, path = _addressed(item.strip(), [name for name, _ in model.pretrained_encoders])
+        encoder, path = _addressed(item.strip(), [name for name, _ in model.pretrained_encoders])
         if path.is_dir():
-            found = weights.load_weights(path)[0]
+            started = weights.load_weights(path)[0]
             continue
-        start = dict(model.pretrained_encoders)[room]
+        start = dict(model.pretrained_encoders)[encoder]
         try:
             if path.suffix == ".npz":
-                folded[room] = folded.get(room, {}) | _arrays(path)
-                found = {**found, room: _from_folded(folded[room], start)}
+                folded[encoder] = folded.get(encoder, {}) | _arrays(path)
+                started = {**started, encoder: _from_folded(folded[encoder], start)}
             else:
-                found = {**found, room: _from_imagenet(path, start, found[room])}
+                started = {**started, encoder: _from_imagenet(path, start, started[encoder])}
         except ValueError as error:
-            raise InputError(f"train.init names {path} for {room}: {error}") from error
+            raise InputError(f"train.init names {path} for {encoder}: {error}") from error
     flat = weights.flatten(fresh)
-    weights.check_params(found, {path: (w.shape, w.dtype) for path, w in flat.items()})
-    flat = {path: np.asarray(w, np.float32) for path, w in weights.flatten(found).items()}
+    weights.check_params(started, {path: (w.shape, w.dtype) for path, w in flat.items()})
+    flat = {path: np.asarray(w, np.float32) for path, w in weights.flatten(started).items()}
     for pattern, factor in scale:
         chosen = [path for path in flat if re.search(pattern, path)]
         if not chosen:
@@ -67,10 +68,10 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
     return weights.nest(flat)
 
 
-def _addressed(item: str, rooms: list[str]) -> tuple[str, pathlib.Path]:
-    """An item of `init` as the encoder's room ('' with a folder) and the file or folder."""
+def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
+    """An item of `init` as the encoder's name ('' with a folder) and the file or folder."""
     named = re.fullmatch(r"(\w+)=(.*)", item)
-    room, path = named.groups() if named else ("", item)
+    encoder, path = named.groups() if named else ("", item)
     path = pathlib.Path(path)
     if not path.exists():
         raise InputError(
@@ -78,25 +79,25 @@ def _addressed(item: str, rooms: list[str]) -> tuple[str, pathlib.Path]:
             "weights, an encoder's .pth or .npz, or '' to start fresh"
         )
     if path.is_dir():
-        if room:
+        if encoder:
             raise InputError(
-                f"train.init gives the folder {path} to {room}: a folder holds all "
+                f"train.init gives the folder {path} to {encoder}: a folder holds all "
                 f"weights of a network, so write {path} alone"
             )
         return "", path
-    if not room and len(rooms) == 1:
-        room = rooms[0]
-    if room not in rooms:
-        what = f"names no encoder for {path}" if not room else f"gives {path} to {room}"
+    if not encoder and len(encoders) == 1:
+        encoder = encoders[0]
+    if encoder not in encoders:
+        what = f"names no encoder for {path}" if not encoder else f"gives {path} to {encoder}"
         raise InputError(
             f"train.init {what}: this network "
             + (
-                f"has {' and '.join(rooms)}; write {rooms[0]}={path}"
-                if rooms
+                f"has {' and '.join(encoders)}; write {encoders[0]}={path}"
+                if encoders
                 else "has no encoder with published files; give a folder of weights"
             )
         )
-    return room, path
+    return encoder, path
 
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -121,7 +122,7 @@ def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, prese
     for kernel in start.wider:
         (*sides, _, outputs), dtype = expected[kernel]
         expected[kernel] = (*sides, IMAGE, outputs), dtype
-    given = convert(pth.state_dict(pth.read_pth(path)), start.names, expected=expected)
+    arrays = convert(pth.state_dict(pth.read_pth(path)), start.names, expected=expected)
     for kernel in start.wider:
-        given[kernel] = np.concatenate([given[kernel], flat[kernel][:, :, IMAGE:]], 2)
-    return weights.nest(flat | given)
+        arrays[kernel] = np.concatenate([arrays[kernel], flat[kernel][:, :, IMAGE:]], 2)
+    return weights.nest(flat | arrays)

@@ -20,10 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.schema import NEVER
 from vosjax.tracking.step import remembered_frames, remembers
 from vosjax.train import ema, losses, optimizer, state
 from vosjax.train.schedule import StepScalars
-from vosjax.types import NEVER, Model, Spec, When
+from vosjax.types import Model, Spec, When
 
 
 class Clips(NamedTuple):
@@ -63,7 +64,7 @@ class Metrics(NamedTuple):
 class StepConfig(NamedTuple):
     """What is fixed when the step is compiled; the fields of a config's `train` of the same names.
 
-    memory_gap      frames from one remembered frame to the next
+    mem_every       frames from one remembered frame to the next
     feedback        what is remembered of a prediction: its 'hard' labels or 'soft' probabilities
     loss_stride     the loss is taken on every n-th pixel of a row and column: on CPUs the
                     full-resolution loss over 11 channels costs as much as a decoder
@@ -75,7 +76,7 @@ class StepConfig(NamedTuple):
                     conditional on one thread)
     """
 
-    memory_gap: int = NEVER
+    mem_every: int = NEVER
     feedback: str = "hard"
     loss_stride: int = 1
     jaccard_weight: float = 0.5
@@ -124,7 +125,7 @@ def clip_loss(
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
     committed = max(length - 1, 1)
-    spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.memory_gap))
+    spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.mem_every))
     keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
     def key(t, use):
@@ -201,7 +202,7 @@ def clip_loss(
             )
         else:
             fed = _one_hot(jnp.where(scalars.own, own, clips.labels[:, t]), slots + 1)
-        remember = remembers(False, t, last, settings.memory_gap)
+        remember = remembers(False, t, last, settings.mem_every)
         memory = commit(t, memory, aux, fed, annotated=False, remember=remember)
         last = t if remember else last
 

@@ -213,7 +213,9 @@ class StaticClips:
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=dataset.gap, merge=config.merge, colour=jitter.V2 if config.colour else jitter.NONE
+        gap=dataset.max_frame_gap,
+        merge=config.merge,
+        colour=jitter.V2 if config.colour else jitter.NONE,
     )
     return VideoClips(source, settings.plain() if config.plain else settings)
 

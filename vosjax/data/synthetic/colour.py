@@ -3,7 +3,7 @@
 Labels never change.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vosjax.data.synthetic.motion import Floats, curve
 from vosjax.datasets.decode import Picture
+from vosjax.schema import Rule
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _GREY = np.tile(_LUMA, (3, 1))
@@ -22,17 +23,30 @@ _RGB = np.linalg.inv(_YIQ)
 class Colour(NamedTuple):
     """Strengths (ranges around 1, hue as a share of a full turn) and probabilities for a clip."""
 
-    brightness: float = 0.3
-    contrast: float = 0.3
-    saturation: float = 0.3
-    hue: float = 0.05
-    clip_jitter: float = 0.8  # probability of one jitter for the whole clip
-    frame_jitter: float = 0.15  # strength of the jitter of single frames, relative to the clip's
-    drift: float = 0.1  # amplitude of slow changes of brightness
-    grey: float = 0.05  # probability
-    blur: float = 0.15  # probability of a Gaussian blur of the whole clip, sigma up to 1.2 px
-    noise: float = 0.3  # probability of sensor noise, deviation up to 8 of 255
-    jpeg: float = 0.25  # probability of compression, quality 30..90
+    brightness: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
+    contrast: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
+    saturation: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
+    hue: Annotated[float, Rule("half-width of the turn, share of a full one", least=0)] = 0.05
+    clip_jitter: Annotated[
+        float, Rule("probability of one jitter for the whole clip", least=0, most=1)
+    ] = 0.8
+    frame_jitter: Annotated[
+        float, Rule("strength of the jitter of single frames, relative to the clip's", least=0)
+    ] = 0.15
+    drift: Annotated[float, Rule("amplitude of slow changes of brightness", least=0)] = 0.1
+    grey: Annotated[float, Rule("probability of a grey clip", least=0, most=1)] = 0.05
+    blur: Annotated[
+        float,
+        Rule(
+            "probability of a Gaussian blur of the whole clip, sigma up to 1.2 px", least=0, most=1
+        ),
+    ] = 0.15
+    noise: Annotated[
+        float, Rule("probability of sensor noise, deviation up to 8 of 255", least=0, most=1)
+    ] = 0.3
+    jpeg: Annotated[float, Rule("probability of compression, quality 30..90", least=0, most=1)] = (
+        0.25
+    )
 
 
 def mix(rng: np.random.Generator, colour: Colour, strength: float = 1.0) -> Floats:

@@ -1,9 +1,11 @@
 """Smooth random motion: affine transforms and bending waves as arrays over the frames of a clip."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from vosjax.schema import Rule
 
 Floats = npt.NDArray[np.float64]
 Transform = npt.NDArray[np.float64]  # [..., 3, 3]
@@ -16,13 +18,23 @@ class Motion(NamedTuple):
     Lengths are fractions of the frame's side.
     """
 
-    speed: float = 0.1  # top speed of objects; each draws its own, log-uniform from a twentieth
-    camera: float = 0.06  # the same for the camera
-    turn: float = 9.0  # degrees
-    zoom: float = 0.08  # change of log scale
-    squash: float = 0.2  # change of aspect and shear, as of things that turn out of the plane
-    bend: float = 0.07  # amplitude of elastic waves, fraction of the object's size
-    leave: float = 0.1  # probability that an object's path leads out of the frame and back
+    speed: Annotated[
+        float,
+        Rule("top speed of objects; each draws its own, log-uniform from a twentieth", least=0),
+    ] = 0.1
+    camera: Annotated[float, Rule("the same for the camera", least=0)] = 0.06
+    turn: Annotated[float, Rule("degrees", least=0)] = 9.0
+    zoom: Annotated[float, Rule("change of log scale", least=0)] = 0.08
+    squash: Annotated[
+        float, Rule("change of aspect and shear, as of things that turn out of the plane", least=0)
+    ] = 0.2
+    bend: Annotated[
+        float, Rule("amplitude of elastic waves, fraction of the object's size", least=0)
+    ] = 0.07
+    leave: Annotated[
+        float,
+        Rule("probability that an object's path leads out of the frame and back", least=0, most=1),
+    ] = 0.1
 
     def times(self, factor: float) -> "Motion":
         """All strengths multiplied by `factor`; probabilities stay."""

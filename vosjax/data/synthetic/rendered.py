@@ -15,21 +15,24 @@ from vosjax.data.synthetic.motion import Size, Transform
 from vosjax.data.synthetic.sprites import Patch
 from vosjax.data.types import Clip, ClipSpec
 from vosjax.datasets.decode import Picture
+from vosjax.schema import Checked, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class RenderedSettings:
+class RenderedSettings(Checked):
     """Probabilities and ranges of rendered clips."""
 
-    objects: tuple[int, int] = (1, 5)  # how many, inclusive
-    size: tuple[float, float] = (0.2, 0.8)  # longer side, share of the frame's
-    crowd: float = 0.0  # probability of many small objects
-    crowd_count: tuple[int, int] = (6, 10)  # so many
-    crowd_size: tuple[float, float] = (0.12, 0.4)
-    jointed: float = 0.35  # probability that an object is a body with limbs
-    scenery: int = 4  # at most so many unlabelled shapes far behind
-    scene: scenes.Scene = scenes.Scene()
-    colour: colours.Colour = colours.Colour()
+    objects: tuple[int, int] = setting((1, 5), "how many, inclusive", least=1)
+    size: tuple[float, float] = setting((0.2, 0.8), "longer side, share of the frame's", above=0)
+    crowd: float = setting(0.0, "probability of many small objects", least=0, most=1)
+    crowd_count: tuple[int, int] = setting((6, 10), "so many, inclusive", least=1)
+    crowd_size: tuple[float, float] = setting((0.12, 0.4), "their longer side, likewise", above=0)
+    jointed: float = setting(
+        0.35, "probability that an object is a body with limbs", least=0, most=1
+    )
+    scenery: int = setting(4, "at most so many unlabelled shapes far behind", least=0)
+    scene: scenes.Scene = setting(scenes.Scene(), "what happens in a clip")
+    colour: colours.Colour = setting(colours.Colour(), "changes of colour")
 
 
 @dataclasses.dataclass(frozen=True)

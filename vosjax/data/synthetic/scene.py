@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from vosjax.data.synthetic import motion as motions
 from vosjax.data.synthetic.motion import Floats, Size, Transform
 from vosjax.data.types import ClipSpec, Frames, Labels
 from vosjax.datasets.decode import Picture
+from vosjax.schema import Rule
 
 Point = tuple[float, float]  # (x, y) in frame pixels
 Settings = TypeVar("Settings", bound=Any)  # a dataclass with a field `scene`
@@ -42,13 +43,24 @@ class Scene(NamedTuple):
     """Probabilities and strengths of what happens in a scene."""
 
     motion: motions.Motion = motions.Motion()
-    still_camera: float = 0.25  # probability of a tripod
-    resting: float = 0.25  # probability that an actor only rides with the camera
-    cross: float = 0.35  # probability that an actor changes its depth over time
-    tint: float = 0.12  # drift of each actor's own colour
-    shutter: float = 0.35  # probability of motion blur (shutter open for up to 0.6 of the gap)
-    lookalike: float = 0.45  # probability of an unlabelled copy of an object
-    twin: float = 0.2  # probability of a labelled copy of an object
+    still_camera: Annotated[float, Rule("probability of a tripod", least=0, most=1)] = 0.25
+    resting: Annotated[
+        float, Rule("probability that an actor only rides with the camera", least=0, most=1)
+    ] = 0.25
+    cross: Annotated[
+        float, Rule("probability that an actor changes its depth over time", least=0, most=1)
+    ] = 0.35
+    tint: Annotated[float, Rule("drift of each actor's own colour", least=0)] = 0.12
+    shutter: Annotated[
+        float,
+        Rule("probability of motion blur, open for up to 0.6 of a frame's time", least=0, most=1),
+    ] = 0.35
+    lookalike: Annotated[
+        float, Rule("probability of an unlabelled copy of an object", least=0, most=1)
+    ] = 0.45
+    twin: Annotated[float, Rule("probability of a labelled copy of an object", least=0, most=1)] = (
+        0.2
+    )
 
 
 def livelier(settings: Settings, factor: float) -> Settings:

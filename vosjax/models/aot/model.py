@@ -7,6 +7,7 @@ An entry in the memory is {'k', 'v'}: [L, P, 256].
 import jax.numpy as jnp
 
 from vosjax import backbones
+from vosjax.errors import InputError
 from vosjax.models import identification
 from vosjax.models.aot.lstt import LSTT
 from vosjax.models.aot.names import names
@@ -58,14 +59,14 @@ def build(
         a depth that the network does not have.
     """
     if block not in ("v1", "v2"):
-        raise ValueError(f"unknown LSTT block {block!r}; there are 'v1' and 'v2'")
+        raise InputError(f"unknown LSTT block {block!r}; there are 'v1' and 'v2'")
     if layers < 1 or gate_heads < 1 or FEATURES % gate_heads:
-        raise ValueError(
+        raise InputError(
             f"got layers={layers}, gate_heads={gate_heads}; layers are at least 1 and "
             f"gate heads divide {FEATURES} (8 is the usual number)"
         )
     if depth is not None and not (scalable and 1 <= depth <= layers):
-        raise ValueError(
+        raise InputError(
             f"depth {depth} was asked of {layers} layers; 1 to {layers} can be had, "
             "of a scalable network (AOST) only"
         )

@@ -9,6 +9,7 @@ has only the first half and, from the second layer on, 'b' [P, 256], of which th
 import jax.numpy as jnp
 
 from vosjax import backbones
+from vosjax.errors import InputError
 from vosjax.models import identification
 from vosjax.models.deaot.names import names
 from vosjax.models.deaot.propagation import Propagation
@@ -46,7 +47,7 @@ def build(
       ValueError: fewer than one layer, or an unknown encoder.
     """
     if layers < 1:
-        raise ValueError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
+        raise InputError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
     backbone = backbones.build(encoder)
 
     def entry(places, dtype):

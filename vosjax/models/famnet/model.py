@@ -47,7 +47,7 @@ def build(
     top_k: int | None = 20,
     kernel: float | None = None,
     last_frame: bool = True,
-    short_side: int | None = 480,
+    max_short_side: int | None = 480,
 ) -> Model:
     """Builds a FAMNet, or with all additions switched off an STM.
 
@@ -59,7 +59,7 @@ def build(
       top_k: keep the k largest affinities of each query; None keeps all, as STM does.
       kernel: standard deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
       last_frame: the previous frame is always in memory, as in STM.
-      short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+      max_short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
     query_encoder = ResNet(VARIANTS["50"], norms_train=True)
     memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS, norms_train=True)
@@ -142,7 +142,7 @@ def build(
         soft_given=False,
     )
     vos = matching.build(
-        family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+        family, top_k=top_k, kernel=kernel, last_frame=last_frame, max_short_side=max_short_side
     )
     encoders = tuple(
         (encoder_key, backbones.pretrained_encoder("resnet:50"))

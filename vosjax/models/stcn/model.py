@@ -48,7 +48,7 @@ def build(
     cbam: bool = True,
     use_others: bool = True,
     kernel: float | None = None,
-    short_side: int | None = 480,
+    max_short_side: int | None = 480,
 ) -> Model:
     """Builds an STCN with a ResNet-50 as key encoder and a ResNet-18 as value encoder.
 
@@ -63,7 +63,7 @@ def build(
         trains on one object.
       kernel: standard deviation of a kernelised read in stride-16 cells (7 in the reference's
         multi-scale evaluation at 600 pixels), or None.
-      short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+      max_short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
     """
     key_encoder = ResNet(VARIANTS["50"], norms_train=True)
     value_encoder = ResNet(VARIANTS["18"], bias=True, norms_train=True)
@@ -134,7 +134,7 @@ def build(
         encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False, soft_given=True
     )
     vos = matching.build(
-        family, top_k=top_k, kernel=kernel, last_frame=last_frame, short_side=short_side
+        family, top_k=top_k, kernel=kernel, last_frame=last_frame, max_short_side=max_short_side
     )
     encoders = (
         ("key_encoder", backbones.pretrained_encoder("resnet:50")),

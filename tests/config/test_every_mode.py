@@ -1,0 +1,110 @@
+"""Every config in every mode: it gets as far as the work, or one line says what it lacks."""
+
+import functools
+import importlib
+
+import pytest
+
+from vosjax import checkpoints, config, modes
+from vosjax.bench import training
+from vosjax.errors import InputError
+from vosjax.loading import pretrained
+from vosjax.modes import Options, quickstart
+
+WORK = {  # where a mode begins to compute
+    "bench": ("vosjax.modes.bench", "network"),
+    "convert": ("vosjax.modes.convert", "read_pth"),
+    "eval": ("vosjax.eval.dataset", "run"),
+    "export": ("vosjax.train.export", "from_checkpoint"),
+    "fuse": ("vosjax.eval.fusion", "fuse_sequence"),
+    "prepare": ("data_prep.shards", "prepare"),
+    "preview": ("vosjax.data.pipeline", "clips"),
+    "quickstart": ("vosjax.modes.segment", "carry_out"),
+    "report": ("vosjax.eval.report", "load"),
+    "segment": ("vosjax.modes.segment", "carry_out"),
+    "summary": ("vosjax.modes.summary", "shapes"),
+    "train": ("vosjax.train.loop", "run_stage"),
+}
+
+
+class Reached(Exception):
+    """The work would begin here."""
+
+
+def reached(*arguments, **options):
+    raise Reached
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cached():
+    """The embedded weights are read once, and one short clip is rendered."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(checkpoints.weights.load_weights)
+        patch.setattr(pretrained, "load_weights", read)
+        clip = quickstart.sample_clip()
+        short = {name: clip[name][:2] for name in ("frames", "labels")}
+        patch.setattr(quickstart, "sample_clip", lambda: short)
+        yield
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    """Flags that fit whatever is asked: a clip, a data set, a run, a folder of downloads."""
+    from support.results_folder import dataset, run
+
+    root = tmp_path_factory.mktemp("modes")
+    data = dataset(root / "davis", (("cow", 3),))
+    (data / "ImageSets" / "2017").mkdir(parents=True)
+    (data / "ImageSets" / "2017" / "val.txt").write_text("cow\n")
+    (root / "davis_all_frames").symlink_to(data)
+    for name in ("DAVIS", "ovis"):
+        (data / name).mkdir()
+    return functools.partial(
+        Options,
+        video=str(data / "JPEGImages" / "cow"),
+        masks=(str(data / "Annotations" / "cow" / "00000.png"),),
+        data=str(data),
+        inputs=(str(run(data, root / "run")),),
+    )
+
+
+def expected(mode, made) -> bool:
+    """Whether a config has what a mode needs."""
+    if mode in ("train", "preview", "export"):
+        return made.train is not None
+    if mode == "prepare":
+        return bool(made.datasets)
+    if mode == "convert":
+        return bool(made.family)
+    if mode in ("segment", "eval", "quickstart"):
+        return bool(made.weights) and not made.members
+    return True
+
+
+@pytest.mark.parametrize("mode", modes.names())
+@pytest.mark.parametrize("name", config.names())
+def test_a_config_works_in_a_mode_or_says_what_it_lacks(name, mode, options, tmp_path, monkeypatch):
+    module, function = WORK[mode]
+    monkeypatch.setattr(importlib.import_module(module), function, reached)
+    monkeypatch.setattr(training, "measure", reached)
+    made, out = config.opened(name), tmp_path / "out"
+    if made.train is not None:  # which JAX would have to be told before the first array
+        made = config.opened(name, ["train.cpu_devices=0"])
+    given = options(output=str(out.with_suffix(".html") if mode == "report" else out))
+    with pytest.raises((Reached, InputError)) as outcome:
+        importlib.import_module(f"vosjax.modes.{mode}").run(made, given)
+    assert outcome.type is (Reached if expected(mode, made) else InputError), outcome.value
+    if outcome.type is InputError:
+        assert "\n" not in str(outcome.value) and len(str(outcome.value)) > 20
+
+
+def test_every_mode_is_looked_at():
+    assert set(WORK) == set(modes.names())
+
+
+@pytest.mark.parametrize("mode", modes.names())
+def test_a_mode_s_file_tells_what_its_help_says(mode):
+    described = modes.described(mode)
+    module = importlib.import_module(f"vosjax.modes.{mode}")
+    assert (described.flags, described.fields) == (module.FLAGS, module.FIELDS)
+    assert described.doc == module.__doc__.strip() and described.doc.startswith(f"`--mode {mode}`")

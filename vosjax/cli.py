@@ -1,0 +1,265 @@
+"""The command line: parses flags, picks the mode, calls it, and puts what goes wrong in one line.
+
+    vosjax MODE [CONFIG] [FLAGS] [--config.FIELD=VALUE ...]
+    python launch.py --config CONFIG [--mode MODE] [FLAGS] [--config.FIELD=VALUE ...]
+
+CONFIG is a file, or the name of one of the project's configs: `aot:r50`, `configs/aot_swin.py`.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import vosjax
+from vosjax import modes
+from vosjax.errors import InputError, NotFinite
+from vosjax.io.terminal import say
+from vosjax.schema.kinds import near
+
+# Exit codes (docs/command.md); 1 is that of a dataset run of which some videos failed.
+BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED, UNREAD = 2, 3, 70, 130, 141
+FLAGS = {
+    "video": "a video file, a folder of images or a camera's index",
+    "masks": "a mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times",
+    "data": "a folder of data",
+    "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
+    "output": "where that which is made goes",
+    "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
+}
+EXTRAS = {  # what a plain installation lacks, and the extra that brings it
+    "grain": "train",
+    "optax": "train",
+    "orbax": "train",
+    "tensorboardX": "train",
+    "tensorflow_datasets": "data",
+    "array_record": "data",
+}
+
+
+class Command(NamedTuple):
+    """A command as it was typed.
+
+    mode       its name; None: the config's own
+    config     a file or a name
+    overrides  'FIELD=VALUE' of the config
+    options    `modes.Options`
+    """
+
+    mode: str | None
+    config: str
+    overrides: tuple[str, ...]
+    options: modes.Options
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises in place of printing its usage and leaving."""
+
+    def error(self, message):
+        raise InputError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `vosjax`; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return _guarded("vosjax", words, _command)
+
+
+def launch(argv: Sequence[str]) -> int:
+    """`python launch.py`; argv[0] is the program. Returns the exit code."""
+    return _guarded("launch.py", list(argv[1:]), _launched)
+
+
+def _guarded(program: str, words: list[str], parse) -> int:
+    """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code."""
+
+    def note(message, category, filename, lineno, file=None, line=None):
+        say(f"{program}: note: {message}", file=sys.stderr)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = note
+            command = parse([word for word in words if word != "--traceback"])
+            return 0 if command is None else _carried_out(command)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+    except (Exception, KeyboardInterrupt) as error:
+        if "--traceback" in words:
+            traceback.print_exc()
+        code, line = _said(error)
+        say(f"{program}: {line}", file=sys.stderr)
+        return code
+
+
+def _said(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error, and its line."""
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED, "stopped"
+    if isinstance(error, InputError):
+        return NOT_FINITE if isinstance(error, NotFinite) else BAD_INPUT, str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return BAD_INPUT, _missing(error)
+    return UNEXPECTED, (
+        f"unexpected error: {type(error).__name__}: {error} "
+        "(please report it, with what --traceback shows)"
+    )
+
+
+def _carried_out(command: Command) -> int:
+    from vosjax.config import opened  # after --help, which does without
+
+    config = opened(command.config, command.overrides)
+    mode = command.mode or config.mode
+    _known(mode)
+    return importlib.import_module(f"vosjax.modes.{mode}").run(config, command.options) or 0
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return f"{error}: install it, or install vosjax anew"
+    return f"{error.name} is not installed: pip install 'vosjax[{extra}]'"
+
+
+def _known(mode: str) -> None:
+    if mode not in modes.names():
+        raise InputError(
+            f"there is no mode {mode!r}{near(mode, modes.names())}; the modes are: "
+            f"{', '.join(modes.names())}"
+        )
+
+
+def _command(words: list[str]) -> Command | None:
+    """What `vosjax WORDS` asks for; None where the answer was printed."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        say(*_overview())
+        return None
+    if words[0] == "--version":
+        say(f"vosjax {vosjax.__version__}")
+        return None
+    mode, *words = words
+    _known(mode)
+    described = modes.described(mode)
+    parser = _parser(f"vosjax {mode}", described.doc, described.flags)
+    if {"-h", "--help"} & set(words):
+        say(*parser.format_help().splitlines(), *_fields(described.fields))
+        return None
+    overrides, words = _overrides(words)
+    flags, rest = parser.parse_known_args(words)
+    if flags.config is None and rest and not rest[0].startswith("-"):
+        flags.config = rest.pop(0)
+    _nothing_left(rest, [*described.flags, "config"])
+    return Command(mode, flags.config or "base", overrides, _options(flags))
+
+
+def _launched(words: list[str]) -> Command | None:
+    """What `python launch.py WORDS` asks for; None where the answer was printed."""
+    parser = _parser("python launch.py", __doc__, tuple(FLAGS))
+    parser.add_argument("--mode", help="what to do; the config's own mode if left out")
+    if {"-h", "--help"} & set(words):
+        say(*parser.format_help().splitlines(), "", *_listed())
+        return None
+    overrides, words = _overrides(words)
+    flags, rest = parser.parse_known_args(words)
+    _nothing_left(rest, [*FLAGS, "config", "mode"])
+    if flags.config is None:
+        raise InputError("no --config was given; name one, as in --config configs/quickstart.py")
+    return Command(flags.mode, flags.config, overrides, _options(flags))
+
+
+def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The 'FIELD=VALUE' of `--config.FIELD=VALUE` and `--set FIELD=VALUE`, and all other words."""
+    overrides, rest = [], []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if word.startswith("--config."):
+            field = word.removeprefix("--config.")
+            if "=" not in field:  # the value is the next word; without one it is a switch
+                alone = not waiting or waiting[0].startswith("--")
+                field = f"{field}={'True' if alone else waiting.pop(0)}"
+            overrides.append(field)
+        elif word == "--set" or word.startswith("--set="):
+            field = word.removeprefix("--set=") if "=" in word else "".join(waiting[:1])
+            del waiting[: "=" not in word]
+            if "=" not in field:
+                raise InputError(f"--set got {field!r}; FIELD=VALUE is expected")
+            overrides.append(field)
+        else:
+            rest.append(word)
+    return tuple(overrides), rest
+
+
+def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=program,
+        usage=f"{program} [CONFIG] [FLAGS] [--config.FIELD=VALUE ...]"
+        if program.startswith("vosjax")
+        else None,
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="CONFIG", help="a file, or the name of a config")
+    for name in flags:
+        many = dict(action="append") if name == "masks" else {}
+        if name == "input":
+            many = dict(action="extend", nargs="+")
+        parser.add_argument(f"--{name}", metavar=name.upper(), help=FLAGS[name], **many)
+    parser.add_argument(
+        "--set", metavar="FIELD=VALUE", help="the same as --config.FIELD=VALUE", action="append"
+    )
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where an unexpected error came from"
+    )
+    return parser
+
+
+def _nothing_left(rest: list[str], flags: Sequence[str]) -> None:
+    if not rest:
+        return
+    word = rest[0].partition("=")[0]
+    if word.startswith("-"):
+        name = word.lstrip("-")
+        raise InputError(f"there is no flag {name!r}{near(name, flags)}")
+    raise InputError(f"{rest[0]!r} was given without a flag; write --NAME=VALUE")
+
+
+def _options(flags: argparse.Namespace) -> modes.Options:
+    values = {name: getattr(flags, name, None) for name in FLAGS}
+    inputs, masks = values.pop("input") or (), values.pop("masks") or ()
+    return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
+
+
+def _overview() -> list[str]:
+    return [
+        *(__doc__ or "").splitlines(),
+        "",
+        *_listed(),
+        "",
+        "`vosjax MODE --help` tells of one; `vosjax --version` of the version.",
+    ]
+
+
+def _listed() -> list[str]:
+    """A line for every mode, the first of its docstring."""
+    return [
+        f"  {name:<12}{modes.described(name).doc.splitlines()[0].partition(': ')[2]}"
+        for name in modes.names()
+    ]
+
+
+def _fields(names: Sequence[str]) -> list[str]:
+    """The fields of the config that a mode's help tells of, with their types and defaults."""
+    from vosjax.config.help import lines
+
+    return lines(names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

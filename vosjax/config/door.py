@@ -1,0 +1,52 @@
+"""The door: a config file and the overrides of a command become one checked `Config`."""
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+from vosjax.config import files
+from vosjax.config.overrides import laid
+from vosjax.config.root import Config
+from vosjax.errors import InputError
+from vosjax.schema import FieldError, UnknownField, modern, parse
+
+
+def opened(asked: str, overrides: Iterable[str] = ()) -> Config:
+    """The config of a file.
+
+    Args:
+      asked: a file or a name, see `files.named`.
+      overrides: 'FIELD=VALUE', fields within fields behind dots: 'train.lr=1e-4',
+        'data.sets[0].weight=2'.
+
+    Raises:
+      InputError: no such file, no such field, or a value that the field cannot hold.
+    """
+    return parsed(files.named(asked), overrides, name=asked)
+
+
+def parsed(config: Any, overrides: Iterable[str] = (), *, name: str = "") -> Config:
+    """The same of what a config file returns; `name` is its file, for messages."""
+    values = modern(files.as_values(config), Config, note=_renamed)
+    words = [override.partition("=") for override in overrides]
+    try:
+        # Families first: they decide which settings of a model there are.
+        for field, _, text in sorted(words, key=lambda word: not word[0].endswith("family")):
+            values = laid(values, field, text, note=_renamed)
+        return parse(Config, values)
+    except FieldError as error:
+        raise InputError(_said(error, name)) from error
+
+
+def _said(error: FieldError, name: str) -> str:
+    if isinstance(error, UnknownField) and not error.path:
+        return f"the config {name} {error.problem}" if name else f"this config {error.problem}"
+    return f"config.{error}"
+
+
+def _renamed(old: str, new: str) -> None:
+    warnings.warn(
+        f"config.{old} is now called config.{new}; the old name is taken until version 0.3",
+        FutureWarning,
+        stacklevel=2,
+    )

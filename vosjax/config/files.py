@@ -1,0 +1,144 @@
+"""Config files: found by their path or by their name, in a checkout and in an installed package."""
+
+import importlib.util
+import inspect
+import pathlib
+import types
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+import vosjax
+from vosjax.errors import InputError
+from vosjax.schema import plain
+from vosjax.schema.kinds import near
+
+# Files of version 0.1 whose networks are now chosen by an argument.
+MOVED = {
+    **{f"aot_{name}": f"aot:{name}" for name in ("t", "s", "b", "l", "r50", "r101")},
+    **{f"deaot_{name}": f"deaot:{name}" for name in ("t", "s", "b", "l", "r50", "swin")},
+    **{f"aost_{name}": f"aost:{name}" for name in ("r50", "swin")},
+    "aot_resnest101": "aot:resnest101",
+    "aot_swin_v1": "aot:swin",
+    "aotv2_l": "aotv2:l",
+    "aotv2_r50": "aotv2:r50",
+    "aot_effnet": "aotv2:effnet",
+    "aot_resnext": "aotv2:resnext",
+    "stm": "famnet:stm",
+    "train_famnet": "train_stcn:famnet",
+    **{f"prepare_{name}": f"prepare:{name}" for name in ("davis", "static", "videos")},
+    "prepare_youtube_vos": "prepare:youtube_vos",
+}
+
+
+def folder() -> pathlib.Path:
+    """Where the project's configs lie: in the installed package, or at the top of a checkout."""
+    package = pathlib.Path(vosjax.__file__).parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def names() -> list[str]:
+    """The names of the project's configs."""
+    return sorted(path.stem for path in folder().glob("[!_]*.py"))
+
+
+def named(asked: str) -> ml_collections.ConfigDict:
+    """What the `get_config` of a config file returns.
+
+    Args:
+      asked: a file, or the name of one of the project's, with an argument for `get_config` behind
+        a colon: 'mine.py', 'configs/aot.py:r50', 'aot:r50'.
+
+    Raises:
+      InputError: there is no such file, or it cannot be used.
+    """
+    path, argument = find(asked)
+    made = _called(_module(path), path, argument)
+    if not isinstance(made, Mapping | ml_collections.ConfigDict):
+        raise InputError(
+            f"the config {path} cannot be used: get_config() gave {type(made).__name__}; an "
+            "ml_collections.ConfigDict is expected, as of vosjax.config.network()"
+        )
+    return made
+
+
+def find(asked: str) -> tuple[pathlib.Path, str | None]:
+    """The file that is meant, and the argument for its `get_config`.
+
+    Raises:
+      InputError: there is none.
+    """
+    file, _, argument = asked.partition(":")
+    for name, behind in ((asked, None), (file, argument or None)):
+        path = pathlib.Path(name).expanduser()
+        if path.is_file():
+            return path, behind
+        known = path.name.removesuffix(".py")
+        if path.parent.name in ("", "configs") and known in MOVED:
+            warnings.warn(f"the config {known} is now called {MOVED[known]}", stacklevel=2)
+            return find(MOVED[known])
+        if path.parent.name in ("", "configs") and known in names():
+            return folder() / f"{known}.py", behind
+    raise InputError(
+        f"the config {file} cannot be read: name a file, or one of the configs "
+        f"{', '.join(names())}{near(pathlib.Path(file).stem, names())}"
+    )
+
+
+def variant(table: Mapping[str, Any], name: str) -> Any:
+    """table[name], of the variants that a config file has.
+
+    Raises:
+      InputError: there is no such variant; the message names those that there are.
+    """
+    if name not in table:
+        raise InputError(
+            f"there is no variant {name!r} of this config{near(name, table)}; there are: "
+            f"{', '.join(table)}"
+        )
+    return table[name]
+
+
+def _module(path: pathlib.Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"the config {path} cannot be read: the name of a .py file is expected")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a config file raises is the config file's fault
+        raise _unusable(path, error) from error
+    if not callable(getattr(module, "get_config", None)):
+        raise InputError(f"the config {path} has no function get_config()")
+    return module
+
+
+def _called(module, path, argument):
+    takes = inspect.signature(module.get_config).parameters
+    if argument is not None and not takes:
+        raise InputError(f"the config {path} takes no argument, and {argument!r} was given")
+    try:
+        return module.get_config(*([] if argument is None else [argument]))
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path, error) -> InputError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return InputError(f"the config {path} cannot be used: {lines[-1]}")
+
+
+def as_values(config: Any) -> dict[str, Any]:
+    """A ConfigDict (or another mapping) as nested dicts."""
+    if isinstance(config, ml_collections.FieldReference):
+        return as_values(config.get())
+    if isinstance(config, Mapping | ml_collections.ConfigDict):
+        return {name: as_values(config[name]) for name in config}
+    if isinstance(config, tuple | list):
+        return [as_values(item) for item in config]
+    return plain(config)

@@ -1,0 +1,124 @@
+"""`Config`: everything that can be set, gathered from the rooms that are configured."""
+
+import dataclasses
+import functools
+from typing import Annotated, Any
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+from vosjax.config.modes import BenchConfig, RenderConfig, SourceConfig, SummaryConfig
+from vosjax.data.config import ClipsConfig
+from vosjax.eval.config import EvalConfig
+from vosjax.loading.config import NetworkConfig
+from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
+from vosjax.schema.kinds import class_of, hints
+from vosjax.train.config import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class StageConfig(Checked):
+    """One stage of a training: what it changes of `train` and `data`."""
+
+    name: str = setting("", "of its folder; '' where there is one stage alone")
+    train: Annotated[dict[str, Any], ChangesOf(lambda: TrainConfig)] = setting(
+        {}, "changes of train"
+    )
+    data: Annotated[dict[str, Any], ChangesOf(lambda: ClipsConfig)] = setting({}, "changes of data")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(NetworkConfig):
+    """What a config of `configs/` says; fields that a mode does not use are left alone."""
+
+    mode: str = setting("segment", "what is done where no mode is named")
+    overlay: bool = setting(True, "segment: write overlay.mp4")
+    save_every: int = setting(200, "segment: frames from one saved state to the next", least=1)
+    balance: int | None = setting(
+        None, "eval: an interval for about so many memory frames a video; None: mem_every", least=1
+    )
+    balance_low: int = setting(1, "eval: its smallest interval", least=1)
+    balance_high: int = setting(20, "eval: its largest interval", least=1)
+    fuse_weights: tuple[float, ...] = setting((), "fuse: one for each run, for the mean", above=0)
+    eval: EvalConfig = setting(EvalConfig(), "of --mode eval")
+    summary: SummaryConfig = setting(SummaryConfig(), "of --mode summary")
+    bench: BenchConfig = setting(BenchConfig(), "of --mode bench")
+    render: RenderConfig = setting(RenderConfig(), "of datasets that are rendered")
+    datasets: tuple[SourceConfig, ...] = setting((), "prepare: downloaded datasets")
+    workers: int = setting(4, "prepare: processes; 0: this one", least=0)
+    train: TrainConfig | None = setting(None, "of --mode train; None: no training")
+    data: ClipsConfig | None = setting(None, "training clips; None: no training")
+    stages: tuple[StageConfig, ...] = setting((), "of the training, in order; (): one")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.balance_high < self.balance_low:
+            raise FieldError(
+                ("balance_high",),
+                f"is {self.balance_high}; at least balance_low, {self.balance_low}, is expected",
+            )
+        if (self.train is None) != (self.data is None):
+            raise FieldError(("train",), "and data belong together: give both, or neither")
+
+
+def network(
+    family: str = "", *, mem_every: int | None = None, **model: Any
+) -> ml_collections.ConfigDict:
+    """A config of one network.
+
+    Args:
+      family: a folder of vosjax/models; '' takes the embedded weights and their network.
+      mem_every: frames from one remembered frame to the next; None: as the model says.
+      **model: the settings of the family's `build`.
+    """
+    weights = "" if family else "default"
+    return as_config_dict(Config(family=family, model=model, weights=weights, mem_every=mem_every))
+
+
+def training(family: str, **model: Any) -> ml_collections.ConfigDict:
+    """A config of a training, by AOT's settings; `model` are those of the family's `build`."""
+    parts = dict(train=TrainConfig(), data=ClipsConfig())
+    return as_config_dict(Config(mode="train", family=family, model=model, **parts))
+
+
+def as_config_dict(config: Config) -> ml_collections.ConfigDict:
+    """A config as files of `configs/` change it: `config.train.lr = 1e-4`.
+
+    Fields that may be None keep their type, and a config without a training has neither `train`
+    nor `data`.
+    """
+    values = plain(config)
+    for name in ("train", "data"):
+        if values[name] is None:
+            del values[name]
+    return _dict_of(Config, values)
+
+
+def _dict_of(kind: type, values: dict) -> ml_collections.ConfigDict:
+    made = ml_collections.ConfigDict()
+    for name, value in values.items():
+        hint = hints(kind)[name]
+        if isinstance(value, dict) and class_of(hint):
+            made[name] = _dict_of(class_of(hint), value)
+        elif isinstance(value, list):
+            made[name] = _tuple_of(value)
+        elif value is None:
+            made[name] = _empty(hint)
+        else:
+            made[name] = value
+    return made
+
+
+def _tuple_of(value):
+    return tuple(_tuple_of(item) if isinstance(item, list) else item for item in value)
+
+
+@functools.cache
+def _scalars(hint) -> tuple:
+    return tuple(kind for kind in getattr(hint, "__args__", ()) if kind in (int, float, str))
+
+
+def _empty(hint):
+    """None, which remembers the type that it may be replaced by."""
+    kinds = _scalars(hint)
+    return placeholder(kinds[0]) if len(kinds) == 1 else None

@@ -1,0 +1,46 @@
+"""What can be set of a dataset run."""
+
+import dataclasses
+
+from vosjax.schema import Checked, setting
+
+PROTOCOLS = ("auto", "davis", "youtube", "vos_benchmark")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig(Checked):
+    """Which videos of a dataset are run, how they are scored, and how fast (`--mode eval`)."""
+
+    split: str | None = setting(None, "a list of ImageSets, or of a prepared dataset; None: all")
+    year: int = setting(2017, "of DAVIS", choices=(2016, 2017))
+    resolution: str = setting("480p", "of DAVIS: the folder below JPEGImages")
+    names: tuple[str, ...] = setting((), "only these videos; (): all")
+    all_frames: bool = setting(False, "YouTube-VOS: track the frames of FOLDER_all_frames")
+    protocol: str = setting("auto", "the rules of scoring", choices=PROTOCOLS)
+    seen: str | tuple[str, ...] = setting(
+        "", "YouTube-VOS: the classes that count as seen, or a training set's folder"
+    )
+    drop_last: bool = setting(False, "YouTube-VOS: leave out the last annotated frame")
+    processes: int = setting(1, "processes that score, threads that fuse", least=1)
+    zip: bool = setting(True, "write the server's file")
+    chunk: int | None = setting(
+        None, "frames that are encoded at once; None: 8, on CPUs 1", least=1
+    )
+    batch: int | None = setting(None, "most videos side by side; None: 4, on CPUs 1", least=1)
+    spread: bool = setting(False, "views and members on devices of their own")
+    probabilities: int = setting(
+        0, "bits of a probability kept for --mode fuse: 8 or 16 bits, 0 keeps none",
+        choices=(0, 8, 16),
+    )  # fmt: skip
+    scale: float = setting(0.5, "of the frame's size, at which they are kept", above=0, most=1)
+
+    def selection(self) -> dict:
+        """The fields that decide what is computed, not where and how fast."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in SPEED
+        }
+
+
+SPEED = ("processes", "zip", "chunk", "batch", "spread")

@@ -1,0 +1,242 @@
+"""Fields with a range or choices, and the classes that hold them: parsed, changed, written out."""
+
+import dataclasses
+import math
+import numbers
+import operator
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
+
+NEVER = 2**30  # of an interval in frames: longer than any video, and still an int32
+
+
+class Checked:
+    """Base of frozen dataclasses of `setting`s: values are checked and brought to their types."""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _at(field.name, _checked, type(self), field.name, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+
+def setting(default: Any, doc: str, **rules: Any) -> Any:
+    """A dataclass field with what is known of it, a `Rule`, as its metadata.
+
+        lr: float = setting(4e-4, "the learning rate", least=0)
+
+    Args:
+      default: the value where none is given; `dataclasses.MISSING` asks for one.
+      doc: one line.
+      **rules: the other fields of a `Rule`.
+    """
+    rule = Rule(doc, **rules)._asdict()
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=rule)
+    return dataclasses.field(default=default, metadata=rule)
+
+
+def parse(kind: type, values: Mapping) -> Any:
+    """An instance of a `Checked` dataclass (or of a NamedTuple) from a mapping of its fields.
+
+    Raises:
+      UnknownField: a name that is none of the fields'.
+      FieldError: a value of another type or out of its range, or a field that is missing.
+    """
+    for name in values:
+        if name not in hints(kind):
+            raise UnknownField((), f"has no field {name!r}{near(name, hints(kind))}")
+    if not dataclasses.is_dataclass(kind):
+        return kind(**{name: _at(name, typed, values[name], hints(kind)[name]) for name in values})
+    for field in dataclasses.fields(kind):
+        required = field.default is field.default_factory is dataclasses.MISSING
+        if required and field.name not in values:
+            raise FieldError((field.name,), f"is missing: {field.metadata['doc']}")
+    return kind(**{name: _at(name, _checked, kind, name, values[name]) for name in values})
+
+
+def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
+    """The same for some fields, of nested dataclasses too: {name: value or dict}, for `replaced`.
+
+    Args:
+      kind: the class.
+      values: {name: value} of some of its fields.
+      also: {name: type} of what may stand beside them.
+
+    Raises:
+      FieldError: as `parse`.
+    """
+    parsed, also = {}, also or {}
+    for name, value in values.items():
+        if name in also:
+            parsed[name] = _at(name, typed, value, also[name])
+        elif name not in hints(kind):
+            raise UnknownField((), f"has no field {name!r}{near(name, [*hints(kind), *also])}")
+        elif isinstance(value, Mapping) and class_of(hints(kind)[name]):
+            parsed[name] = _at(name, partial, class_of(hints(kind)[name]), value)
+        else:
+            parsed[name] = _at(name, _checked, kind, name, value)
+    return parsed
+
+
+def replaced(config: Any, changes: Mapping) -> Any:
+    """A dataclass (or NamedTuple) with the changes of `partial` laid over it, at any depth."""
+    values = {}
+    for name, value in changes.items():
+        present = getattr(config, name)
+        nested = isinstance(value, Mapping) and class_of(type(present))
+        values[name] = replaced(present, value) if nested else value
+    if dataclasses.is_dataclass(config):
+        return dataclasses.replace(config, **values)
+    return config._replace(**values)
+
+
+def plain(value: Any) -> Any:
+    """A configuration as JSON has it: dicts, lists, numbers, texts."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _at(name, function, *arguments):
+    """function(*arguments), whose errors are those of the field `name`."""
+    try:
+        return function(*arguments)
+    except FieldError as error:
+        raise error.inside(name) from None
+
+
+def _checked(kind: type, name: str, value: Any) -> Any:
+    """A value for one field of a class, of the field's type and in its range."""
+    value = typed(value, hints(kind)[name])
+    if dataclasses.is_dataclass(kind):
+        rules = {field.name: field.metadata for field in dataclasses.fields(kind)}
+        _within(value, rules[name])
+    return value
+
+
+def typed(value: Any, hint: Any) -> Any:
+    """The value as a type has it: lists as tuples, mappings as classes.
+
+    Raises:
+      FieldError: it is of another type.
+    """
+    origin, members = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin is typing.Annotated and isinstance(members[1], Rule):
+        value = typed(value, members[0])
+        _within(value, members[1]._asdict())
+        return value
+    if origin is typing.Annotated:
+        if not isinstance(value, Mapping):
+            raise _wrong(value, dict)
+        return partial(members[1].kind(), value, dict(members[1].also))
+    if origin in (typing.Union, types.UnionType):
+        return _any_of(value, hint, members)
+    if origin is tuple or hint is tuple:
+        if not isinstance(value, tuple | list):
+            raise _wrong(value, hint)
+        fixed = Ellipsis not in members and members
+        if fixed and len(value) != len(members):
+            raise _wrong(value, hint)
+        kinds = members if fixed else [members[0] if members else Any] * len(value)
+        return tuple(_at(i, typed, item, kinds[i]) for i, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise _wrong(value, hint)
+        return {str(key): _at(str(key), typed, item, members[1]) for key, item in value.items()}
+    if class_of(hint):
+        if isinstance(value, hint):
+            return value
+        if not isinstance(value, Mapping):
+            raise _wrong(value, hint)
+        return parse(hint, value)
+    return _scalar(value, hint)
+
+
+def _any_of(value, hint, members):
+    if value is None and type(None) in members:
+        return None
+    inner = class_of(hint)
+    if inner and isinstance(value, Mapping):
+        return parse(inner, value)  # whose errors say more than that no member fits
+    for member in members:
+        if member is not type(None):
+            try:
+                return typed(value, member)
+            except FieldError:
+                continue
+    raise _wrong(value, hint)
+
+
+def _scalar(value, hint):
+    if hint is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise FieldError((), f"is {value}; a finite number is expected")
+        return float(value)
+    if hint is int and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    if hint in (str, bool) and isinstance(value, hint):
+        return value
+    raise _wrong(value, hint)
+
+
+def _wrong(value, hint) -> FieldError:
+    return FieldError((), f"is {value!r}; {named(hint)} is expected")
+
+
+def _within(value: Any, rule: Mapping) -> None:
+    """Raises FieldError unless a value, or every item of a tuple, is in its range."""
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        if rule.get("filled") and not value:
+            raise FieldError((), f"is empty; at least one is expected{_told(rule)}")
+        for index, item in enumerate(value):
+            _at(index, _within, item, rule)
+    elif isinstance(value, numbers.Real) and not isinstance(value, bool) or isinstance(value, str):
+        problem = _problem(value, rule)
+        if problem:
+            raise FieldError((), f"is {value!r}; {problem}{_told(rule)}")
+
+
+def _problem(value, rule) -> str | None:
+    choices = rule.get("choices")
+    if choices is not None:
+        words = list(map(str, choices))
+        there = (
+            f"there are {', '.join(words)}{near(value, words) if isinstance(value, str) else ''}"
+        )
+        return None if value in choices else there
+    if isinstance(value, str):
+        return _pattern_problem(value) if rule.get("pattern") else None
+    bounds = [
+        ("at least", rule.get("least"), operator.ge),
+        ("a number above", rule.get("above"), operator.gt),
+        ("at most", rule.get("most"), operator.le),
+    ]
+    known = [(words, bound, fits) for words, bound, fits in bounds if bound is not None]
+    if all(fits(value, bound) for _, bound, fits in known):
+        return None
+    return f"{' and '.join(f'{words} {bound}' for words, bound, _ in known)} is expected"
+
+
+def _pattern_problem(value) -> str | None:
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"a regular expression is expected, and this is none: {error}"
+    return None
+
+
+def _told(rule) -> str:
+    return f" ({rule['doc']})" if rule.get("doc") else ""
