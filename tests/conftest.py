@@ -1,5 +1,6 @@
 """What all tests share: the tests' own folder on the path, and a quiet, deterministic CPU."""
 
+import gc
 import os
 import pathlib
 import sys
@@ -12,3 +13,21 @@ pytest.register_assert_rewrite(
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "8")  # see `vosjax.voting.fusion.spare_threads`
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_do_not_pile_up():
+    """A process that runs a thousand tests would keep some gigabytes of programs."""
+    yield
+    if "jax" in sys.modules and resident_bytes() > 3 << 30:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def resident_bytes() -> int:
+    """Memory of this process that lies in RAM, now; 0 where the system does not tell."""
+    try:
+        pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
