@@ -260,7 +260,7 @@ def build(variant: str) -> Backbone:
     head = len(stages) + 1  # torchvision's convolution before the pooling
     return Backbone(
         module=EfficientNet(VARIANTS[variant]),
-        channels=tuple(stages[i].features for i in (1, 2, 4, -1)),
+        channels=(stages[1].features, stages[2].features, stages[4].features, stages[-1].features),
         names=lambda path, key: names(variant, path, key),
         ignored=(
             r"(.*\.)?num_batches_tracked",

@@ -76,7 +76,8 @@ class ResNeSt(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 x = Block(64 << stage, stride, name=f"{STAGES[stage]}_{block}")(x)
             maps.append(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

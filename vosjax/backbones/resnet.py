@@ -147,7 +147,8 @@ class ResNet(nn.Module):
                 else:
                     x = BasicBlock(64 << stage, stride, self.bias, self.norms_train, name=name)(x)
             maps.append(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(
@@ -197,7 +198,7 @@ def early(path: str) -> bool:
 def channels(variant: str) -> tuple[int, int, int, int]:
     """Of f4, f8, f16 and deep."""
     widths = tuple((256 if VARIANTS[variant].bottleneck else 64) << i for i in range(3))
-    return widths + widths[-1:]
+    return widths[0], widths[1], widths[2], widths[2]
 
 
 def build(variant: str) -> Backbone:

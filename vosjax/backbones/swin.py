@@ -178,7 +178,8 @@ class Swin(nn.Module):
             maps.append(layer_norm(name=f"norm{stage}")(x))
             if stage < 2:
                 x = Merging(name=f"merge{stage}")(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

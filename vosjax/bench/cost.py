@@ -156,18 +156,18 @@ def _folded(eqn, inputs, unknown) -> list:
 def _cost(eqn) -> Cost:
     """The cost of an equation that holds no program of its own."""
     name = eqn.primitive.name
-    out = eqn.outvars[0].aval if eqn.outvars else None
+    result: Any = eqn.outvars[0].aval if eqn.outvars else None
     shapes = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]
     if name == "dot_general":
         (left, _), _ = eqn.params["dimension_numbers"]
         deep = math.prod(shapes[0][axis] for axis in left)
     elif name == "conv_general_dilated":
         deep = math.prod(shapes[1]) // shapes[1][eqn.params["dimension_numbers"].rhs_spec[0]]
-    elif name in FREE or out is None:
+    elif name in FREE or result is None:
         return Cost({})
     elif name.startswith(("reduce_", "arg", "cum", "sort", "top_k", "scatter")):
         return Cost({}, float(max(map(math.prod, shapes))))
     else:
-        return Cost({}, float(math.prod(out.shape)))
-    size = float(math.prod(out.shape))
+        return Cost({}, float(math.prod(result.shape)))
+    size = float(math.prod(result.shape))
     return Cost({eqn.invars[0].aval.dtype.name: 2 * deep * size}, activations=size)

@@ -45,7 +45,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
         "encoded ahead": (Engine([part], chunk=chunk), 1),
         "side by side": (Engine([part], chunk=chunk), batch),
     }
-    seconds = {name: [] for name in ("frame by frame", *engines)}
+    seconds: dict[str, list[float]] = {name: [] for name in ("frame by frame", *engines)}
     for _ in range(rounds + 1):  # the first one compiles
         with tempfile.TemporaryDirectory() as scratch:
             start = time.perf_counter()

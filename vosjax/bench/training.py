@@ -30,7 +30,9 @@ def measure(config, *, rounds: int) -> dict:
     (_, config), *_ = loop.stages(config)
     train, clips = config.train, config.data
     advance = _step(config)
-    figures = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
+    figures: dict[str, list[float]] = {
+        name: [] for name in ("made", "used", "fed", "decoded", "core_ms")
+    }
     for turn in range(rounds):
         made = clips_bench.measure(
             clips,

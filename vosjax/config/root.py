@@ -77,8 +77,10 @@ def network(
 
 def training(family: str, **model: Any) -> ml_collections.ConfigDict:
     """A config of a training, by AOT's settings; `model` are those of the family's `build`."""
-    parts = dict(train=TrainConfig(), data=ClipsConfig())
-    return as_config_dict(Config(mode="train", family=family, model=model, **parts))
+    config = Config(
+        mode="train", family=family, model=model, train=TrainConfig(), data=ClipsConfig()
+    )
+    return as_config_dict(config)
 
 
 def as_config_dict(config: Config) -> ml_collections.ConfigDict:
@@ -98,8 +100,9 @@ def _dict_of(kind: type, values: dict) -> ml_collections.ConfigDict:
     made = ml_collections.ConfigDict()
     for name, value in values.items():
         hint = hints(kind)[name]
-        if isinstance(value, dict) and class_of(hint):
-            made[name] = _dict_of(class_of(hint), value)
+        inner = class_of(hint)
+        if isinstance(value, dict) and inner:
+            made[name] = _dict_of(inner, value)
         elif isinstance(value, list):
             made[name] = _tuple_of(value)
         elif value is None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,7 @@ class H264Encoder:
             raise Refused(f"{name} takes no {size[1]}x{size[0]} at {fps:g}: {reason}") from error
 
     def _add(self, name: str, fps: float, size: tuple[int, int]):
-        stream = self._container.add_stream(
+        stream: Any = self._container.add_stream(
             name, rate=Fraction(fps).limit_denominator(TICKS) or Fraction(1, TICKS)
         )
         if name == "libx264":
@@ -64,7 +65,7 @@ class H264Encoder:
             stream.options = {"preset": "veryfast", "crf": "20", "bf": "0", "rc-lookahead": "10"}
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
-        codec = stream.codec_context
+        codec: Any = stream.codec_context
         codec.time_base = stream.time_base = Fraction(1, self._ticks)
         codec.color_range = LIMITED
         codec.colorspace = codec.color_primaries = codec.color_trc = SMPTE_170M
@@ -130,7 +131,7 @@ class Mpeg4Encoder:
         rate = held_rate(fps)
         with hushed():
             self._video = cv2.VideoWriter(
-                os.path.abspath(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, size[::-1]
+                os.path.abspath(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size[::-1]
             )
         if not self._video.isOpened():
             raise Refused(

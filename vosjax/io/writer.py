@@ -36,8 +36,9 @@ class OverlayWriter:
         self.frames = 0
         self._fps = fps
         self._odd = (size[0] % 2, size[1] % 2)
-        self._atomic = atomic(self.path)
-        self._temp = self._atomic.__enter__()
+        temporary = atomic(self.path)
+        self._atomic: contextlib.AbstractContextManager[pathlib.Path] | None = temporary
+        self._temp = temporary.__enter__()
         try:
             with self._words():
                 open(self._temp, "wb").close()  # so that what hinders this is not laid to a codec

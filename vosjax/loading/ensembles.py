@@ -64,7 +64,7 @@ def of_config(config: NetworkConfig) -> Loaded:
     else:
         network = combinators.ensemble(viewed, feedback=config.feedback, fusion=fused)
         params = tuple(loaded.params for loaded, _ in members)
-    model = Model(network, None, None, None)
+    model = Model(network, None, None, None)  # type: ignore[arg-type]  # it cannot be trained
     return Loaded(model, params, _card(members), _described(members, config))
 
 

@@ -209,7 +209,7 @@ def compile_cache() -> None:
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
-    if folder == "off" or jax.config.jax_compilation_cache_dir:
+    if folder == "off" or jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         return
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)

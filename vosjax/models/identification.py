@@ -106,7 +106,8 @@ def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
     grid_of((97, 129), aligned=True)      # (7, 9)
     """
     extra = 1 if aligned else 0
-    return tuple((side - extra) // STRIDE + extra for side in size)
+    height, width = ((side - extra) // STRIDE + extra for side in size)
+    return height, width
 
 
 def linear(params: Any, x: jax.Array) -> jax.Array:
@@ -165,7 +166,7 @@ def build(
 
     def encode(params, frame, rng=None) -> IdentificationFeatures:
         images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
-        maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
+        maps: Any = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
         maps = FeatureMaps(*(x[0] for x in maps))
         tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
         return IdentificationFeatures(maps, tokens, Size(*frame.shape[:2]))
@@ -253,7 +254,7 @@ def build(
         anything = jnp.any(live)
         long = memory.drop(long, jnp.broadcast_to(~anything, long.valid.shape))
         short = jax.tree.map(lambda leaf: jnp.where(anything, leaf, 0), state.short)
-        free = ~release.followed & (~held | ~anything)
+        free = ~jnp.asarray(release.followed) & (~held | ~anything)
         return IdentificationState(long, short, live), free
 
     def size(height, width, scale=1.0):

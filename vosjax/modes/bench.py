@@ -12,7 +12,7 @@ import itertools
 import pathlib
 import statistics
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -84,7 +84,7 @@ def run(config: Config, options: Options) -> int:
                 wished.sizes, wished.objects, wished.memory, variants
             )
         ]
-    times = [[] for _ in rows]
+    times: list[list[tuple[float, float]]] = [[] for _ in rows]
     for _ in range(wished.repeats):
         for row, milliseconds in zip(rows, times):
             milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
@@ -156,7 +156,7 @@ def _row(name, model, size, objects, memory, frames) -> Row:
     tracker.step(images[0], _columns(size, objects))
     for _ in range(memory):
         tracker.step(images[0])
-    memory_use = program.memory_analysis()
+    memory_use: Any = program.memory_analysis()
     held = (
         memory_use.argument_size_in_bytes
         + memory_use.output_size_in_bytes
@@ -185,18 +185,19 @@ def _columns(size, objects):
 def _timed(row: Row, mem_every: int) -> float:
     """Milliseconds a frame, fetching each result while the next frame is under way."""
     row.tracker.mem_every = mem_every
-    start, waiting = time.perf_counter(), None
-    for frame in row.frames:
+    start = time.perf_counter()
+    fetch = row.tracker.submit(row.frames[0])
+    for frame in row.frames[1:]:
         following = row.tracker.submit(frame)
-        if waiting is not None:
-            waiting()
-        waiting = following
-    waiting()
+        fetch()
+        fetch = following
+    fetch()
     return 1000 * (time.perf_counter() - start) / len(row.frames)
 
 
 def _facts(row: Row, milliseconds: list[tuple[float, float]]) -> dict:
-    spec, (plain, remembered) = row.tracker.spec, (list(times) for times in zip(*milliseconds))
+    plain, remembered = (list(times) for times in zip(*milliseconds))
+    spec: Any = row.tracker.spec
     median = statistics.median(plain)
     return {
         "model": row.name,

@@ -47,7 +47,7 @@ def run(config: Config, options: Options) -> int:
     Raises:
       InputError: a setting that cannot be, or no network and no weights.
     """
-    members = ensembles.chosen(config) or {"": config}
+    members: dict[str, WeightsConfig] = {**ensembles.chosen(config)} or {"": config}
     facts = {}
     for name, member in members.items():
         views = getattr(member, "tta", None) or config.tta
@@ -141,7 +141,8 @@ def published(params: Any) -> int:
 
 def parameters(model: Model, params: Any) -> dict:
     """Weights by module and by how they train, {name: number}."""
-    modules, training = {}, {}
+    modules: dict[str, int] = {}
+    training: dict[str, int] = {}
     for path, shape in flat(params).items():
         size = int(np.prod(shape))
         root, *rest = path.split("/")

@@ -90,7 +90,7 @@ def replaced(config: Any, changes: Mapping) -> Any:
         present = getattr(config, name)
         nested = isinstance(value, Mapping) and class_of(type(present))
         values[name] = replaced(present, value) if nested else value
-    if dataclasses.is_dataclass(config):
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return dataclasses.replace(config, **values)
     return config._replace(**values)
 

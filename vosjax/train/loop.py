@@ -6,7 +6,7 @@ import functools
 import pathlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -45,13 +45,13 @@ def train(config, *, output) -> TrainResult:
       NotFinite: the loss stopped being a number.
     """
     output = pathlib.Path(output)
-    outcome, params = None, None
+    params = None
     for name, part in stages(config):
-        outcome = run_stage(part, output / name, params=params)
-        if not outcome.complete:
+        result = run_stage(part, output / name, params=params)
+        if not result.complete:
             break
-        params = state.averaged(outcome.state)
-    return outcome
+        params = state.averaged(result.state)
+    return result
 
 
 def stages(config) -> list:
@@ -100,9 +100,10 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     )
     figures = log.Log(folder, start=at)
     validated = validation(model, config)
-    pending, since = [], time.monotonic()
+    pending: list[step.Metrics] = []
+    since = time.monotonic()
 
-    def save(*, wait=False):
+    def save(*, wait: bool = False) -> None:
         to_host(pending, at)
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
@@ -157,7 +158,7 @@ class StepResult(NamedTuple):
     state: state.TrainState
     clips: step.Clips
     metrics: step.Metrics
-    rate: float
+    rate: np.float32
 
 
 def steps(
@@ -213,7 +214,7 @@ def validation(model: Model, config):
     """A function of params: mean J over a few fixed rendered clips of the training size."""
     settings, data = config.train.log, config.data
     run = validate.compiled(model, gap=config.train.mem_every)
-    made = []
+    made: list[Any] = []
 
     def mean_j(params):
         if not made:

@@ -4,6 +4,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -44,8 +45,8 @@ def apply(
     updates: dict,
     groups: dict,
     *,
-    rate: jax.Array,
-    encoder_rate: jax.Array,
+    rate: jax.Array | np.float32,
+    encoder_rate: jax.Array | np.float32,
     held: dict,
 ) -> dict:
     """params - rate * updates; the encoder has a rate of its own, and `held` weights stay.

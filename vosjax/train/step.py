@@ -49,7 +49,7 @@ class Metrics(NamedTuple):
     aux            mean loss of the reference frames
     j              mean J of the live slots in the later frames
     gradient       global norm of the gradient
-    prediction     [B, T, H, W] uint8; frame 0 shows the truth
+    prediction     [B, T, H, W] uint8; frame 0 shows the truth; None once it is of no use
     """
 
     loss: jax.Array
@@ -58,7 +58,7 @@ class Metrics(NamedTuple):
     aux: jax.Array
     j: jax.Array
     gradient: jax.Array
-    prediction: jax.Array
+    prediction: Any
 
 
 class StepConfig(NamedTuple):

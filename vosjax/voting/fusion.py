@@ -7,7 +7,7 @@ then all networks weigh the same (arXiv 2206.09585 names the idea and gives no f
 
 import functools
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,9 +67,9 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     """
     spare_threads()
     width = keypoints.METHODS[method].width
-    forms = Points(
-        jax.ShapeDtypeStruct((MOST, 2), np.float32), jax.ShapeDtypeStruct((MOST, width), np.uint8)
-    )
+    places: Any = jax.ShapeDtypeStruct((MOST, 2), np.float32)
+    descriptors: Any = jax.ShapeDtypeStruct((MOST, width), np.uint8)
+    forms = Points(places, descriptors)
 
     def init(spec, members):
         entry = forms, jax.ShapeDtypeStruct((MOST,), np.int32)

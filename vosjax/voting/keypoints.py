@@ -24,7 +24,10 @@ class Method(NamedTuple):
     bits: bool
 
 
-METHODS = {"sift": Method(cv2.SIFT_create, 128, False), "orb": Method(cv2.ORB_create, 32, True)}
+METHODS = {
+    "sift": Method(cv2.SIFT_create, 128, False),  # type: ignore[attr-defined]  # not in its stubs
+    "orb": Method(cv2.ORB_create, 32, True),  # type: ignore[attr-defined]
+}
 
 
 class Points(NamedTuple):

@@ -15,7 +15,7 @@ import math
 import re
 import zipfile
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def read_npz(data: bytes, name: str, video: Video) -> list[Page]:
     return [Page(page.raw, re.sub(r"(?i)^frame[_ -]?(?=\d+$)", "", key)) for key, (page,) in pages]
 
 
-def _array(stream: BinaryIO, available: int, name: str, video: Video) -> np.ndarray:
+def _array(stream: IO[bytes], available: int, name: str, video: Video) -> np.ndarray:
     """The array of a .npy stream, whose claims are checked before memory is taken."""
     try:
         version = np.lib.format.read_magic(stream)
@@ -136,7 +136,7 @@ def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: Video) -> s
     deep = len(shape) - (3 if is_colours else 2)
     if deep not in (0, 1) or (deep == 1 and video.size is not None and frame != video.size):
         raise bad
-    check_size(frame, video.size, name)
+    check_size((frame[0], frame[1]), video.size, name)
     return ("colours" if is_colours else "numbers") + (" stack" if deep else "")
 
 

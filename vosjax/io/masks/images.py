@@ -46,7 +46,7 @@ def raw_picture(picture: Picture, name: str) -> Raw:
     if picture.form == "colours":
         values, doubts = pack(picture.values, name)
         return Raw(name, picture.what, "colours", values, doubts=doubts)
-    if picture.form == "indices":
+    if picture.palette is not None:
         palette = np.full((256, 4), 255, np.uint8)
         palette[:, :3] = DAVIS
         palette[: len(picture.palette)] = picture.palette

@@ -98,7 +98,7 @@ def paint(marked: list[Marked], size: tuple[int, int], *, name: str, what: str) 
         value = places.setdefault((mark.label, mark.group, number), len(places) + 1)
         if value > MOST_OBJECTS:
             raise InputError(f"{name} holds more than {MOST_OBJECTS} objects")
-        covered += np.count_nonzero((values[area] > 0) & (values[area] != value))
+        covered += int(np.count_nonzero((values[area] > 0) & (values[area] != value)))
         values[area] = value
     if covered:
         doubts.append(f"{name}: {covered} pixels lie in two objects, the later one has them")

@@ -36,7 +36,7 @@ class Facts(NamedTuple):
 
     fps: float
     time_base: float
-    count: int | None
+    count: int | None  # type: ignore[assignment]  # hides `tuple.count`
     announced: int | None
     estimate: int | None
     until: float | None

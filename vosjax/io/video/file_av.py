@@ -9,9 +9,9 @@ import errno
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -107,11 +107,12 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     Raises:
       InputError: no video in it, or no frame that can be decoded.
     """
-    findings, doubted = Findings(), []
+    findings = Findings()
+    doubted: list[bool] = []
 
-    def read(start: int, scale: Scale) -> Iterator[Facts | Frame]:
+    def read(start: int, scale: Scale) -> Generator[Any, None, None]:
         """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
-        told, index = False, start
+        has_facts, index = False, start
         while True:
             reading = _reading(
                 opener, name, findings, scale, start=index, certain=bool(doubted), cut=cut
@@ -120,9 +121,9 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
                 try:
                     for item in reading:
                         if isinstance(item, Facts):
-                            if not told:
+                            if not has_facts:
                                 yield item
-                            told = True
+                            has_facts = True
                         else:
                             yield item
                             index += 1
@@ -175,8 +176,8 @@ def _reading(
     certain: bool,
     patience: int = PATIENCE,
     cut: Callable[[], bool] | None = None,
-) -> Iterator[Facts | Frame]:
-    """One way through a container: its facts, then the frames from `start` on.
+) -> Generator[Any, None, None]:
+    """One way through a container: its `Facts`, then a `Frame` for each from `start` on.
 
     Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
 
@@ -188,6 +189,7 @@ def _reading(
         stream = video_stream(container, name)
         for frame, pts in decoded(container, stream, account, certain=certain, patience=patience):
             if facts is None:  # the first one is there, or there would be none
+                assert frame is not None
                 facts = facts_of(container, stream, frame, name)
                 yield facts
                 convert, clock = Converter(turn_of(frame), scale), _Clock(facts)
@@ -255,9 +257,12 @@ class _Clock:
     """
 
     def __init__(self, facts: Facts):
-        self.facts, self.last, self.gaps, self.first_gap = facts, None, 0, None
+        self.facts, self.gaps = facts, 0
+        self.last: float | None = None
+        self.first_gap: int | None = None
         self._usual, self._longest = 1 / facts.fps, 1 / facts.fps
-        self._first, self._shift, self._index = None, 0.0, -1
+        self._shift, self._index = 0.0, -1
+        self._first: int | None = None
 
     def __call__(self, pts: int | None) -> float:
         self._index += 1
@@ -280,7 +285,7 @@ class _Clock:
 
     def lost_at_the_end(self) -> bool:
         """Whether far less was read than the container says by a tag."""
-        if self.facts.until is None or self._first is None or self._shift:
+        if self.facts.until is None or self._first is None or self.last is None or self._shift:
             return False
         end = self._first * self.facts.time_base + self.last
         return self.facts.until - end > 2.5 * self._longest

@@ -149,7 +149,7 @@ def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
 
 
 def _check_unique(files: list[pathlib.Path], name: str):
-    seen = {}
+    seen: dict[str, str] = {}
     for file in files:
         stem = _stem(file)
         if stem in seen:

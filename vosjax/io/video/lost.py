@@ -152,7 +152,8 @@ class _Certain:
 
     def __init__(self, account: Account, whole: bool):
         self._account, self._whole = account, whole
-        self._inside, self._lost = [], []  # heaps of time stamps
+        self._inside: list[float] = []  # heaps of time stamps
+        self._lost: list[float] = []
         self._begun = self._failed = False
 
     def enter(self, packet, gap: int):

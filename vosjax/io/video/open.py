@@ -77,10 +77,11 @@ def _open_named(source: str | os.PathLike) -> Video:
         if isinstance(error, InputError):
             raise
         # a name that no file can have: too long, of a user who does not exist, with a NUL
-    if is_address(source):
-        return open_stream(source)
-    if str(source).isdecimal():
-        return open_camera(int(source[:9]))
+    text = os.fspath(source)
+    if is_address(text):
+        return open_stream(text)
+    if text.isdecimal():
+        return open_camera(int(text[:9]))
     raise InputError(f"there is no video at {printable(source)}: {KINDS}")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import av
 import numpy as np
@@ -30,7 +31,7 @@ class Converter:
     def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale):
         self._turn, self._scale = turn, scale
         self._scaler = VideoReformatter()
-        self._layout, self._deep, self._alpha = None, False, False
+        self._layout, self._deep, self._alpha = "", False, False
         # Until one large block was freed, glibc hands the memory of every image back to the system,
         # and having it zeroed anew takes four times as long as the conversion.
         np.empty(LARGE, np.uint8)
@@ -67,7 +68,7 @@ def turn_of(frame: av.VideoFrame) -> Callable[[np.ndarray], np.ndarray]:
 
     Quarter turns and mirrorings; a matrix that asks for anything else is left aside.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return lambda image: image
     # A point (x, y) is shown at (a x + c y, b x + d y).

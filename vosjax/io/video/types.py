@@ -127,7 +127,7 @@ def numbered(frames, most: int = 6) -> str:
     frames = sorted(frames)
     if len(frames) == 1:
         return f"frame {frames[0]}"
-    runs = []
+    runs: list[list[int]] = []
     for frame in frames:
         if runs and frame == runs[-1][1] + 1:
             runs[-1][1] = frame

@@ -5,7 +5,7 @@ and the time suggest: STM (Oh et al., ICCV 2019, after the implementation seoung
 additions that start as the identity and can each be left out. Without any it is STM exactly.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -68,9 +68,9 @@ def build(
 
     def encode(params, frame) -> MatchingFeatures:
         image = imagenet_normalise(pad(frame)).astype(compute_dtype(params))[None]
-        maps = query_encoder.apply({"params": params["query_encoder"]}, image)
-        query = key.apply({"params": params["query_key"]}, maps.f16)
-        query_value = value.apply({"params": params["query_value"]}, maps.f16)
+        maps: Any = query_encoder.apply({"params": params["query_encoder"]}, image)
+        query: Any = key.apply({"params": params["query_key"]}, maps.f16)
+        query_value: Any = value.apply({"params": params["query_value"]}, maps.f16)
         padded = FamnetMaps(image, query_value, maps.f8, maps.f4)
         return MatchingFeatures(query.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
@@ -113,8 +113,8 @@ def build(
         stems = random_encoder(keys[1], shapes(memory_encoder, image, extras=extras))
         projection = key.init(keys[2], f16)["params"]
         plain = jnp.ones((2, 96, 96, 3)) * jnp.array([-1.0, 1.0]).reshape(2, 1, 1, 1)
-        maps = query_encoder.apply({"params": encoder}, plain)
-        keys_of_plain = key.apply({"params": projection}, maps.f16)
+        maps: Any = query_encoder.apply({"params": encoder}, plain)
+        keys_of_plain: Any = key.apply({"params": projection}, maps.f16)
         projection = projection | {"bias": projection["bias"] - keys_of_plain.mean((0, 1, 2))}
         return {
             "query_encoder": encoder,

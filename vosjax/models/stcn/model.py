@@ -4,7 +4,7 @@ One key a frame, computed from the image alone and shared by all objects, matche
 squared distance; values come from an encoder that sees the image and the object's mask.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -72,9 +72,9 @@ def build(
 
     def encode(params, frame) -> MatchingFeatures:
         image = pad(imagenet_normalise(frame)).astype(compute_dtype(params))[None]
-        maps = key_encoder.apply({"params": params["key_encoder"]}, image)
-        key = key_proj.apply({"params": params["key_proj"]}, maps.f16)
-        thin = key_comp.apply({"params": params["key_comp"]}, maps.f16)
+        maps: Any = key_encoder.apply({"params": params["key_encoder"]}, image)
+        key: Any = key_proj.apply({"params": params["key_proj"]}, maps.f16)
+        thin: Any = key_comp.apply({"params": params["key_comp"]}, maps.f16)
         padded = StcnMaps(image, key, thin, maps.f16, maps.f8, maps.f4)
         return MatchingFeatures(key.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
