@@ -7,7 +7,7 @@ does with MobileNetV2; `deep` is the last block's output, before the classifier'
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -63,12 +63,12 @@ def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
         Stage(6, 3, 1, 320, 1),
     )
 
-    def channels(features):
+    def channels(features: int) -> int:
         exact = features * width
         rounded = max(8, int(exact + 4) // 8 * 8)
         return rounded if rounded >= 0.9 * exact else rounded + 8
 
-    def repeats(stage):
+    def repeats(stage: Any) -> int:
         fixed = lite and stage in (base[0], base[-1])
         return stage.depth if fixed else math.ceil(stage.depth * depth)
 
@@ -120,7 +120,7 @@ class Block(nn.Module):
         inner = self.stage.expand * x.shape[-1]
         activate = nn.relu6 if self.lite else nn.silu
 
-        def norm(x, name):
+        def norm(x: jax.Array, name: str) -> Any:
             return FrozenBatchNorm(self.epsilon, name=name)(x)
 
         if self.stage.fused:

@@ -44,7 +44,7 @@ class InvertedResidual(nn.Module):
     dilation: int
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> Any:
         y = x
         if self.expansion != 1:
             y = nn.Dense(x.shape[-1] * self.expansion, use_bias=False, name="expand")(y)
@@ -139,7 +139,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
       ValueError: an array is missing.
     """
 
-    def take(key):
+    def take(key: str) -> np.ndarray:
         if key not in arrays:
             raise InputError(
                 f"no array {key!r} among the folded MobileNetV2 weights; expected "
@@ -148,7 +148,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
             )
         return np.asarray(arrays[key], np.float32)
 
-    def norm(bias):
+    def norm(bias: np.ndarray) -> Any:
         return {
             "scale": np.ones_like(bias),
             "bias": bias,

@@ -65,7 +65,7 @@ def shift_mask(height: int, width: int) -> np.ndarray:
     height and width are multiples of the window.
     """
 
-    def regions(size):
+    def regions(size: int) -> np.ndarray:
         return np.searchsorted([size - WINDOW, size - SHIFT], np.arange(size), side="right")
 
     region = 3 * regions(height)[:, None] + regions(width)

@@ -14,10 +14,12 @@ random, which takes the same time.
 """
 
 import argparse
+import os
 import pathlib
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,11 +31,14 @@ from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
+from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
 from vosjax.tracking.tracker import Tracker
 
 
-def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, list[float]]:
+def measure(
+    model: Loaded, data: str | os.PathLike[str], *, chunk: int, batch: int, rounds: int
+) -> dict[str, list[float]]:
     """{way: frames/s of each round} over the videos of a DAVIS folder."""
     sequences = videos.discover(data)
     count = sum(len(each.frames) for each in sequences)
@@ -63,7 +68,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
     return {name: [count / took for took in times[1:]] for name, times in seconds.items()}
 
 
-def _frame_by_frame(model, sequences, folder):
+def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None:
     for sequence in sequences:
         size = videos.frame_size(sequence, 0)
         shapes = plan.plan(
@@ -80,7 +85,7 @@ def _frame_by_frame(model, sequences, folder):
             write_label_png(files.mask_file(folder, sequence, index), labels)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="aot:t", help="a file or a name")
     parser.add_argument("--weights")
@@ -101,12 +106,13 @@ def main():
             {"family": config.family, "model": config.settings, "mem_every": options.mem_every}
         )
     )
+    height, width = options.size.split("x")
     with tempfile.TemporaryDirectory() as scratch:
         rendered_set.write(
             scratch,
             clips=options.videos,
             frames=options.frames,
-            size=tuple(int(side) for side in options.size.split("x")),
+            size=(int(height), int(width)),
             objects=options.objects,
         )
         rates_of = measure(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -30,7 +31,7 @@ class H264Encoder:
       OSError: the file cannot be written.
     """
 
-    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]):
+    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
         try:
             import av
             from av.video.reformatter import VideoReformatter
@@ -56,7 +57,7 @@ class H264Encoder:
             reason = getattr(error, "strerror", None) or error
             raise Refused(f"{name} takes no {size[1]}x{size[0]} at {fps:g}: {reason}") from error
 
-    def _add(self, name: str, fps: float, size: tuple[int, int]):
+    def _add(self, name: str, fps: float, size: tuple[int, int]) -> Any:
         stream: Any = self._container.add_stream(
             name, rate=Fraction(fps).limit_denominator(TICKS) or Fraction(1, TICKS)
         )
@@ -87,7 +88,7 @@ class H264Encoder:
         frame.duration = self._usual
         self._encode(frame)
 
-    def _encode(self, frame) -> None:
+    def _encode(self, frame: Any) -> None:
         with self._as_os_errors():
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
@@ -101,7 +102,7 @@ class H264Encoder:
                 self._container.close()
 
     @contextlib.contextmanager
-    def _as_os_errors(self):
+    def _as_os_errors(self) -> Iterator[None]:
         try:
             yield
         except self._av.FFmpegError as error:
@@ -127,7 +128,7 @@ class Mpeg4Encoder:
       Refused: OpenCV opens no such video.
     """
 
-    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]):
+    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
         rate = held_rate(fps)
         with hushed():
             self._video = cv2.VideoWriter(

@@ -177,7 +177,7 @@ def from_image(image: Image.Image, *, name: str, size: tuple[int, int] | None = 
 
 
 @contextlib.contextmanager
-def _decoding(name: str):
+def _decoding(name: str) -> Iterator[None]:
     """Puts whatever a decoder raises into one line: it is the file's fault."""
     try:
         yield
@@ -192,7 +192,7 @@ def _decoding(name: str):
 
 
 @contextlib.contextmanager
-def _silent():
+def _silent() -> Iterator[None]:
     """Keeps libtiff from writing to the terminal beside the one line that an error prints."""
     try:
         kept = os.dup(2)

@@ -20,7 +20,7 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
     """
     pad = (kernel.shape[0] - 1) // 2
 
-    def convolve(x, kernel, groups=1):
+    def convolve(x: jax.Array, kernel: jax.Array, groups: int = 1) -> jax.Array:
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -30,7 +30,7 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
             feature_group_count=groups,
         )
 
-    def bundled(x, kernel):
+    def bundled(x: jax.Array, kernel: jax.Array) -> jax.Array:
         rows, cols, inside, out = kernel.shape
         size = math.gcd(groups, BUNDLE) if groups > BUNDLE else 1
         blocks = kernel.reshape(rows, cols, inside, groups // size, size, out // groups)

@@ -27,10 +27,10 @@ def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarra
     else:  # the cubic kernel with a = -0.75
         a = -0.75
 
-        def near(d):
+        def near(d: jax.Array) -> jax.Array:
             return ((a + 2) * d - (a + 3)) * d * d + 1
 
-        def far(d):
+        def far(d: jax.Array) -> jax.Array:
             return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
         taps = {
@@ -54,7 +54,7 @@ def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
-def _resize(x, height, width, kind, align_corners):
+def _resize(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
     for axis, new in ((-3, height), (-2, width)):
         old = x.shape[axis]
         if old == new:
@@ -68,11 +68,20 @@ def _resize(x, height, width, kind, align_corners):
     return x
 
 
-def _forward(x, height, width, kind, align_corners):
+def _forward(
+    x: jax.Array, height: int, width: int, kind: str, align_corners: bool
+) -> tuple[jax.Array, Size]:
     return _resize(x, height, width, kind, align_corners), Size(*x.shape[-3:-1])
 
 
-def _backward(height, width, kind, align_corners, size, cotangent):
+def _backward(
+    height: int,
+    width: int,
+    kind: str,
+    align_corners: bool,
+    size: tuple[int, int],
+    cotangent: jax.Array,
+) -> tuple[jax.Array]:
     rows = jnp.asarray(_matrix(size[0], height, kind, align_corners), cotangent.dtype)
     cols = jnp.asarray(_matrix(size[1], width, kind, align_corners), cotangent.dtype)
     cotangent = jnp.einsum("...hwc,hy->...ywc", cotangent, rows)
@@ -109,7 +118,7 @@ def resize_nearest(labels: Array, height: int, width: int) -> Array:
     """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch."""
     old_height, old_width = labels.shape[-2:]
 
-    def index(old, new):
+    def index(old: int, new: int) -> np.ndarray:
         step = np.float32(old / new)
         return np.minimum(np.floor(np.arange(new, dtype=np.float32) * step), old - 1).astype(int)
 

@@ -30,7 +30,7 @@ class WeightsConfig(Checked):
     )
     dtype: str = setting("float32", "what the network computes in", choices=DTYPES)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "model", modern_model(self.model))
 

@@ -146,7 +146,14 @@ def network(name: str, dtype: str) -> pretrained.Loaded:
     return pretrained.fresh({"family": config.family, "model": config.settings, "dtype": dtype})
 
 
-def _row(name, model, size, objects, memory, frames) -> Row:
+def _row(
+    name: str,
+    model: pretrained.Loaded,
+    size: tuple[int, int],
+    objects: int,
+    memory: int,
+    frames: int,
+) -> Row:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
     tracker = Tracker(model, objects=objects, mem_every=1, capacity=memory, max_mem_frames=memory)
@@ -176,7 +183,7 @@ def _row(name, model, size, objects, memory, frames) -> Row:
     )
 
 
-def _columns(size, objects):
+def _columns(size: tuple[int, int], objects: int) -> np.ndarray:
     """Labels in which each object is a column of the frame."""
     columns = np.arange(size[1]) * (objects + 1) // size[1]
     return np.broadcast_to(columns, size).astype(np.uint8)

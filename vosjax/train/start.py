@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from vosjax.types import Model
 IMAGE = 3  # channels
 
 
-def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
+def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, float]] = ()) -> dict:
     """Nested params to start from.
 
     Args:

@@ -52,7 +52,7 @@ def clip_jaccard(
     )
     nothing = Prompt(jnp.zeros_like(marks.labels), jnp.zeros_like(live))
 
-    def frame(carry: tuple[Any, MemoryClock], item: tuple[Any, jax.Array]):
+    def frame(carry: tuple[Any, MemoryClock], item: tuple[Any, jax.Array]) -> Any:
         features, truth = item
         output = advance(
             vos, params, carry[0], features, nothing, carry[1], annotated=np.bool_(False)
@@ -74,7 +74,7 @@ def compiled(model: Model, *, gap: int) -> Callable[..., jax.Array]:
     """
 
     @jax.jit
-    def run(params, frames, labels, live):
+    def run(params: Any, frames: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
         committed = max(len(frames) - 1, 1)  # before the last one's prediction
         memory = remembered_frames(committed, (0,), gap)
         return clip_jaccard(model, params, frames, labels, live, gap=gap, memory=memory)

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 class Frames:
     """The frames of a video, found by name or number."""
 
-    def __init__(self, video: Video):
+    def __init__(self, video: Video) -> None:
         self.video = video
         self.count = len(video.names) if video.names is not None else video.count
         self._names = {_normal(name): index for index, name in enumerate(video.names or ())}

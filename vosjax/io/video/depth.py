@@ -47,7 +47,7 @@ def _declared_bits(image: Any) -> int:
     return (head[at + 42] & 127) + 1 if 0 <= at < len(head) - 42 else 8
 
 
-def read_levels(image: Image.Image, path) -> np.ndarray:
+def read_levels(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
     """The levels of a deep image as they are stored.
 
     Args:
@@ -71,7 +71,7 @@ def read_levels(image: Image.Image, path) -> np.ndarray:
     return upright(colours, orientation)
 
 
-def _through_opencv(image: Image.Image, path) -> np.ndarray:
+def _through_opencv(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
     """Colours of 16 bits, of which Pillow drops the low byte without a word."""
     if isinstance(path, (str, os.PathLike)):
         data = pathlib.Path(path).read_bytes()

@@ -42,7 +42,7 @@ def open_file(path: pathlib.Path) -> Video:
     ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
 
     @contextlib.contextmanager
-    def container():
+    def container() -> Iterator[Any]:
         # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
         # The empty list of protocols keeps playlists and the like from opening anything else.
         with (
@@ -50,6 +50,7 @@ def open_file(path: pathlib.Path) -> Video:
             open(path, "rb") as file,
             av.open(
                 _Named(file, f"video{ending}"),
+                "r",
                 options={"protocol_whitelist": ""},
                 buffer_size=BUFFER,
                 **TEXTS,
@@ -61,7 +62,7 @@ def open_file(path: pathlib.Path) -> Video:
 
 
 @contextlib.contextmanager
-def _words(name: str):
+def _words(name: str) -> Iterator[None]:
     """Puts what goes wrong with a file into words."""
     try:
         yield
@@ -84,7 +85,7 @@ def _words(name: str):
 class _Named:
     """An open file for FFmpeg, under a name that is not its own."""
 
-    def __init__(self, file: BinaryIO, name: str):
+    def __init__(self, file: BinaryIO, name: str) -> None:
         self.name, self._file = name, file
         self.read, self.tell = file.read, file.tell
 
@@ -136,7 +137,7 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     findings.opening.extend(facts.remarks)
     scale = _sampled_scale(opener, facts, findings, name) if facts.deep else Scale()
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         reading = read(start, scale)
         with contextlib.closing(reading):
             next(reading, None)  # the facts, which are known
@@ -221,7 +222,9 @@ def _beginning(account: Account, name: str) -> str:
     )
 
 
-def _ending(account: Account, clock: "_Clock", index: int, name: str, cut) -> str:
+def _ending(
+    account: Account, clock: "_Clock", index: int, name: str, cut: Callable[[], bool] | None
+) -> str:
     facts = clock.facts
     if facts.announced is not None and account.packets < facts.announced:
         return (
@@ -256,7 +259,7 @@ class _Clock:
       first_gap: index of the frame in front of the first of those.
     """
 
-    def __init__(self, facts: Facts):
+    def __init__(self, facts: Facts) -> None:
         self.facts, self.gaps = facts, 0
         self.last: float | None = None
         self.first_gap: int | None = None
@@ -299,7 +302,7 @@ def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) 
     return scale
 
 
-def _sample(container, stream, facts: Facts) -> Iterator[np.ndarray]:
+def _sample(container: Any, stream: Any, facts: Facts) -> Iterator[np.ndarray]:
     """Levels of a few frames at each of some places that lie evenly over the video.
 
     A place is where decoding can begin, so there may be fewer; a short video is taken whole.

@@ -31,7 +31,7 @@ def open_iterable(source: Iterable) -> Video:
         raise InputError("the video has no frames: at least one uint8 [H, W, 3] frame is expected")
     size = checked(frames[0], None, 0, "the video").shape[:2]
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         for index in range(start, len(frames)):
             image = checked(np.array(frames[index]), size, index, "the video")
             yield Frame(image, index / FPS)
@@ -65,17 +65,16 @@ def open_once(
     if first is None:
         raise InputError(f"{name} gave no frame: at least one uint8 [H, W, 3] frame is expected")
     size = checked(first.image, None, 0, name).shape[:2]
-    rest = [first, frames]
+    rest = [(first, frames)]  # nothing once it is read
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         if not rest:
             raise InputError(
                 f"{name} has been read already and cannot be rewound: open it again, "
                 "or give a list, a file or a folder"
             )
-        frame, frames = rest
-        rest.clear()
-        index = 0
+        frame: Frame | None
+        (frame, frames), index = rest.pop(), 0
         try:
             while frame is not None:
                 checked(frame.image, size, index, name)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from vosjax.io.video.types import Video
 KINDS = "name a video file, a folder of images or a camera index"
 
 
-def open_video(source) -> Video:
+def open_video(source: Any) -> Video:
     """Opens `source` and reads its first frame to know the size.
 
         video = open_video("dog.mp4")
@@ -52,7 +53,7 @@ def open_video(source) -> Video:
     )
 
 
-def _called(source) -> str:
+def _called(source: Any) -> str:
     return repr(source) if isinstance(source, bool) else type(source).__name__
 
 

@@ -28,7 +28,7 @@ class Converter:
     One context of FFmpeg's scaler serves all frames, as setting one up takes longer than its work.
     """
 
-    def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale):
+    def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale) -> None:
         self._turn, self._scale = turn, scale
         self._scaler = VideoReformatter()
         self._layout, self._deep, self._alpha = "", False, False
@@ -56,7 +56,7 @@ class Converter:
         grey = frame.format.name.startswith(("gray", "ya"))
         return self._as(frame, "gray16le" if grey else "rgb48le")
 
-    def _as(self, frame, layout: str) -> np.ndarray:
+    def _as(self, frame: Any, layout: str) -> np.ndarray:
         converted = self._scaler.reformat(frame, format=layout, threads=0)
         array = converted.to_ndarray()
         # A frame that is as wanted is the decoder's own, which it may yet draw the next one from.
