@@ -131,9 +131,8 @@ class Mpeg4Encoder:
     def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
         rate = held_rate(fps)
         with hushed():
-            self._video = cv2.VideoWriter(
-                os.path.abspath(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size[::-1]
-            )
+            codec = cv2.VideoWriter_fourcc(*"mp4v")  # type: ignore[attr-defined]  # not in its stubs
+            self._video = cv2.VideoWriter(os.path.abspath(path), codec, rate, size[::-1])
         if not self._video.isOpened():
             raise Refused(
                 f"OpenCV {cv2.__version__}: its mp4v encoder does not open for "
