@@ -116,7 +116,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
-        shortcut, out = x, self.stage.features
+        shortcut, features = x, self.stage.features
         inner = self.stage.expand * x.shape[-1]
         activate = nn.relu6 if self.lite else nn.silu
 
@@ -124,7 +124,7 @@ class Block(nn.Module):
             return FrozenBatchNorm(self.epsilon, name=name)(x)
 
         if self.stage.fused:
-            width = inner if self.stage.expand > 1 else out
+            width = inner if self.stage.expand > 1 else features
             x = conv(width, self.stage.kernel, stride=self.stride, bias=False, name="fused")(x)
             x = activate(norm(x, "fused_bn"))
         else:
@@ -137,7 +137,7 @@ class Block(nn.Module):
                 gate = nn.silu(nn.Dense(squeezed, name="squeeze")(x.mean((1, 2), keepdims=True)))
                 x = x * nn.sigmoid(nn.Dense(inner, name="excite")(gate))
         if not self.stage.fused or self.stage.expand > 1:
-            x = norm(pointwise(x, out, name="project"), "project_bn")
+            x = norm(pointwise(x, features, name="project"), "project_bn")
         if shortcut.shape == x.shape:
             x = shortcut + drop_path(x, self.drop_rate, rng)
         return x

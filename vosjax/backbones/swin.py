@@ -102,8 +102,8 @@ class WindowAttention(nn.Module):
         )
         if mask is not None:
             logits = logits + jnp.asarray(mask)
-        out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
-        return nn.Dense(size, name="proj")(out.reshape(x.shape))
+        attended = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
+        return nn.Dense(size, name="proj")(attended.reshape(x.shape))
 
 
 class Mlp(nn.Module):

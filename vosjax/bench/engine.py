@@ -41,7 +41,7 @@ def measure(
 ) -> dict[str, list[float]]:
     """{way: frames/s of each round} over the videos of a DAVIS folder."""
     sequences = videos.discover(data)
-    count = sum(len(each.frames) for each in sequences)
+    count = sum(len(sequence.frames) for sequence in sequences)
     slots, config = model.model.vos.slots, model.config
     memory = dataset.Memory(config["mem_every"], config["max_mem_frames"])
     part = Part(model.model.vos, model.params, 0)
@@ -75,13 +75,13 @@ def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None
             sequence,
             size,
             slots=model.model.vos.slots,
-            gap=model.config["mem_every"],
-            limit=model.config["max_mem_frames"],
+            mem_every=model.config["mem_every"],
+            max_mem_frames=model.config["max_mem_frames"],
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
         for index in range(len(sequence.frames)):
-            given = videos.read_given(sequence, index) if index in shapes.given else None
-            labels, _ = tracker.step(videos.read_frame(sequence, index), given)
+            labels_given = videos.read_given(sequence, index) if index in shapes.given else None
+            labels, _ = tracker.step(videos.read_frame(sequence, index), labels_given)
             write_label_png(files.mask_file(folder, sequence, index), labels)
 
 

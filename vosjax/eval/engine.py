@@ -125,8 +125,8 @@ class Engine:
                     for part, program, device in zip(self._parts, programs.parts, self._devices)
                 ]
                 for index in range(begin, begin + count):
-                    clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.gap)))
-                    if remembers(index in plan.given, index, last, plan.gap):
+                    clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.mem_every)))
+                    if remembers(index in plan.given, index, last, plan.mem_every):
                         last = index
                     marks = [_prompt(videos, index, ids)] if index in plan.given else []
                     probs = []
@@ -145,7 +145,7 @@ class Engine:
             yield _fetched(videos, *waiting.popleft())
 
     def _compiled(self, plan: Plan, batch: int) -> Programs:
-        key = plan._replace(given=(), gap=0), batch  # neither decides a shape
+        key = plan._replace(given=(), mem_every=0), batch  # neither decides a shape
         if key not in self._programs:
             start = time.perf_counter()
             self._programs[key] = compile_plan(

@@ -31,11 +31,11 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
         )
 
     def bundled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        rows, cols, inside, out = kernel.shape
+        rows, cols, inside, made = kernel.shape
         size = math.gcd(groups, BUNDLE) if groups > BUNDLE else 1
-        blocks = kernel.reshape(rows, cols, inside, groups // size, size, out // groups)
+        blocks = kernel.reshape(rows, cols, inside, groups // size, size, made // groups)
         diagonal = jnp.einsum("klisgo,fg->sklfigo", blocks, jnp.eye(size, dtype=kernel.dtype))
-        dense = diagonal.reshape(groups // size, rows, cols, size * inside, size * out // groups)
+        dense = diagonal.reshape(groups // size, rows, cols, size * inside, size * made // groups)
         parts = jnp.split(x, groups // size, axis=-1)
         return jnp.concatenate([convolve(p, k) for p, k in zip(parts, dense)], axis=-1)
 

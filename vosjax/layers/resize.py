@@ -16,21 +16,21 @@ from vosjax.types import Array, Size
 @functools.lru_cache(maxsize=64)
 def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
     """Indices and weights [taps, new] of one axis; borders are repeated, nothing is low-passed."""
-    out = np.arange(new, dtype=np.float64)
+    position = np.arange(new, dtype=np.float64)
     if align_corners:
-        at = out * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
+        at = position * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
     else:
-        at = (out + 0.5) * old / new - 0.5
+        at = (position + 0.5) * old / new - 0.5
     if kind == "bilinear":
         at = np.clip(at, 0, old - 1)
         taps = {0: lambda d: 1 - d, 1: lambda d: d}
     else:  # the cubic kernel with a = -0.75
         a = -0.75
 
-        def near(d: jax.Array) -> jax.Array:
+        def near(d: np.ndarray) -> np.ndarray:
             return ((a + 2) * d - (a + 3)) * d * d + 1
 
-        def far(d: jax.Array) -> jax.Array:
+        def far(d: np.ndarray) -> np.ndarray:
             return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
         taps = {

@@ -222,7 +222,7 @@ def compile_step(
 def validation(model: Model, config: Any) -> Callable[[Any], float]:
     """A function of params: mean J over a few fixed rendered clips of the training size."""
     settings, data = config.train.log, config.data
-    run = validate.compiled(model, gap=config.train.mem_every)
+    run = validate.compiled(model, mem_every=config.train.mem_every)
     made: list[Any] = []
 
     def mean_j(params: Any) -> float:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import number, printable
 
 
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 class Frames:
     """The frames of a video, found by name or number."""
 
-    def __init__(self, video: Video) -> None:
+    def __init__(self, video: TargetVideo) -> None:
         self.video = video
         self.count = len(video.names) if video.names is not None else video.count
         self._names = {_normal(name): index for index, name in enumerate(video.names or ())}

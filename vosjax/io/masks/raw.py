@@ -48,7 +48,7 @@ class Page(NamedTuple):
     frame: int | str | None
 
 
-class Video(NamedTuple):
+class TargetVideo(NamedTuple):
     """What is known of the video that masks are for.
 
     size   (H, W), None where it is not known

@@ -42,8 +42,8 @@ def open_file(path: pathlib.Path) -> Video:
             f"{name}: OpenCV takes no such name; rename it, or install PyAV"
         ) from error
     # An absolute path, for FFmpeg takes what stands before a colon as a protocol.
-    place = os.path.abspath(path)
-    with capture(place) as device:
+    absolute = os.path.abspath(path)
+    with capture(absolute) as device:
         if not device.isOpened():
             raise InputError(
                 f"{name} cannot be opened: it is damaged, or of a kind that OpenCV does not read; "
@@ -64,7 +64,7 @@ def open_file(path: pathlib.Path) -> Video:
 
     def stream(start: int = 0) -> Iterator[Frame]:
         index, latest = 0, None
-        with capture(place) as device:
+        with capture(absolute) as device:
             for image in _images(device):
                 if image is None:
                     findings.missing.add(index)

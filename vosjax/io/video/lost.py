@@ -213,11 +213,11 @@ class _Chunks:
 
     def passed_over(self, packet: av.Packet) -> int:
         """How many chunks with content lie between the packet and the one before it."""
-        place = packet.pos
-        if place is None:
+        offset = packet.pos
+        if offset is None:
             return 0
         # The list says where a chunk begins; a packet, mostly, where its content does.
-        number = self._numbers.get(place - HEADER, self._numbers.get(place))
+        number = self._numbers.get(offset - HEADER, self._numbers.get(offset))
         if number is None or number < self._next:
             return 0
         passed = sum(size > 0 for size in self._sizes[self._next : number])
