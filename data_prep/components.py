@@ -30,26 +30,26 @@ class Follow:
 
     def __call__(self, labels: Labels) -> Labels:
         """Ids uint8 [H, W] of a class map uint8 [H, W]."""
-        out = np.where(labels == IGNORE, IGNORE, 0).astype(np.uint8)
+        ids = np.where(labels == IGNORE, IGNORE, 0).astype(np.uint8)
         for kind in np.unique(labels):
             if 0 < kind < IGNORE:
-                self._follow(int(kind), labels == kind, out)
-        self.before = out
-        return out
+                self._follow(int(kind), labels == kind, ids)
+        self.before = ids
+        return ids
 
-    def _follow(self, kind: int, region: npt.NDArray[np.bool_], out: Labels) -> None:
+    def _follow(self, kind: int, region: npt.NDArray[np.bool_], ids_so_far: Labels) -> None:
         count, parts = cv2.connectedComponents(region.astype(np.uint8), connectivity=8)
         claims = {part: self._claims(kind, parts == part) for part in range(1, count)}
         claimed = [i for ids in claims.values() for i in ids]
         for part, ids in claims.items():
             inside = parts == part
             if len(ids) == 1 and claimed.count(ids[0]) == 1:
-                out[inside] = ids[0]
+                ids_so_far[inside] = ids[0]
             elif ids or np.count_nonzero(inside) < _LEAST or len(self.classes) == _MOST:
-                out[inside] = IGNORE
+                ids_so_far[inside] = IGNORE
             else:
                 self.classes[len(self.classes) + 1] = kind
-                out[inside] = len(self.classes)
+                ids_so_far[inside] = len(self.classes)
 
     def _claims(self, kind: int, inside: npt.NDArray[np.bool_]) -> list[int]:
         """Ids of this class whose overlap with a part is half of the smaller of the two."""

@@ -118,9 +118,9 @@ def to_png(labels: npt.NDArray[np.uint8]) -> bytes:
         raise ValueError(f"a label map is uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
     image = Image.fromarray(labels)
     image.putpalette(DAVIS.tobytes())
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def renumbered(

@@ -66,7 +66,7 @@ def frame(
     *,
     size: Size | None,
     where: str,
-) -> tuple[schema.Frame | None, Size | None]:
+) -> tuple[schema.StoredFrame | None, Size | None]:
     """A frame of a video, or None with a note where the picture is damaged or of another size.
 
     Args:
@@ -89,17 +89,17 @@ def frame(
         notes.add(report.FRAME_SIZE, where)
         return None, size
     if isinstance(mask, bytes) and not mask:
-        return schema.Frame(name, image, b"", {}), own
+        return schema.StoredFrame(name, image, b"", {}), own
     labels = pictures.labels_of(mask) if isinstance(mask, bytes) else mask
     if labels is None or labels.max(initial=0) > 255:
         notes.add(report.DAMAGED_MASK, where)
-        return schema.Frame(name, image, b"", {}), own
+        return schema.StoredFrame(name, image, b"", {}), own
     if labels.shape != own:
         notes.add(report.SIZE, where)
-        return schema.Frame(name, image, b"", {}), own
+        return schema.StoredFrame(name, image, b"", {}), own
     ids = labels.astype(np.uint8)
     encoded = mask if isinstance(mask, bytes) else masks.to_png(ids)
-    return schema.Frame(name, image, encoded, pictures.areas_of(ids)), own
+    return schema.StoredFrame(name, image, encoded, pictures.areas_of(ids)), own
 
 
 def video(
@@ -155,7 +155,7 @@ def video(
 
 def joined(
     name: str,
-    frames: Sequence[schema.Frame],
+    frames: Sequence[schema.StoredFrame],
     notes: report.Notes,
     *,
     size: Size | None,

@@ -61,7 +61,7 @@ VIDEO = tfds.features.FeaturesDict(
 )
 
 
-class Frame(NamedTuple):
+class StoredFrame(NamedTuple):
     """One frame: name (the file's stem), encoded image, encoded mask or b'', {id: pixels}."""
 
     name: str
@@ -95,7 +95,7 @@ def still(
 
 def video(
     name: str,
-    frames: Sequence[Frame],
+    frames: Sequence[StoredFrame],
     *,
     size: Size,
     fps: float,

@@ -6,13 +6,14 @@ vosjax.Tracker(model)                        the same frame by frame
 """
 
 import importlib
+from typing import Any
 
 _HOMES = {"load": "loading.pretrained", "segment": "tracking.video", "Tracker": "tracking.tracker"}
 __all__ = sorted(_HOMES)
 __version__ = "0.2.0"
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # Looked up when asked for: reading a file or a clip should not wait for JAX.
     if name not in _HOMES:
         raise AttributeError(f"module 'vosjax' has no attribute {name!r}")

@@ -13,7 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import vosjax
 from vosjax import modes
@@ -207,7 +207,7 @@ def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.Arg
     )
     parser.add_argument("--config", metavar="CONFIG", help="a file, or the name of a config")
     for name in flags:
-        many = dict(action="append") if name == "masks" else {}
+        many: dict[str, Any] = dict(action="append") if name == "masks" else {}
         if name == "input":
             many = dict(action="extend", nargs="+")
         parser.add_argument(f"--{name}", metavar=name.upper(), help=FLAGS[name], **many)

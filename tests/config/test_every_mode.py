@@ -12,6 +12,7 @@ from vosjax.loading import pretrained
 from vosjax.modes import Options, quickstart
 
 WORK = {  # where a mode begins to compute
+    "absence": ("vosjax.eval.absence", "table"),
     "bench": ("vosjax.modes.bench", "network"),
     "convert": ("vosjax.modes.convert", "read_pth"),
     "eval": ("vosjax.eval.dataset", "run"),
@@ -20,10 +21,12 @@ WORK = {  # where a mode begins to compute
     "prepare": ("data_prep.shards", "prepare"),
     "preview": ("vosjax.data.pipeline", "clips"),
     "quickstart": ("vosjax.modes.segment", "carry_out"),
+    "render": ("vosjax.eval.rendered_set", "write"),
     "report": ("vosjax.eval.report", "load"),
     "segment": ("vosjax.modes.segment", "carry_out"),
     "summary": ("vosjax.modes.summary", "shapes"),
     "train": ("vosjax.train.loop", "run_stage"),
+    "unpack": ("vosjax.datasets.unpack", "unpack"),
 }
 
 

@@ -3,7 +3,6 @@
 import json
 
 import jax
-import numpy as np
 import pytest
 from support import toy
 from support.command import place  # noqa: F401
@@ -125,16 +124,3 @@ def test_an_old_record_s_never_is_todays(tmp_path):
         "mem_every": NEVER,
         "model": {"tta": {"max_short_side": 480}, "max_short_side": 320},
     }
-
-
-def test_an_old_snapshot_of_a_tracker_opens(tmp_path):
-    model = toy.model(slots=4)
-    tracker = vosjax.Tracker(model, objects=2, mem_every=3)
-    frame = np.zeros((16, 24, 3), np.uint8)
-    tracker.step(frame, np.pad(np.ones((8, 8), np.uint8), ((0, 8), (0, 16))))
-    state = tracker.state
-    names = {"mem_every": "gap", "max_mem_frames": "limit", "max_short_side": "cap"}
-    old = {names.get(name, name): value for name, value in state.counters.items()}
-    again = vosjax.Tracker.resume(state._replace(counters=old), model)
-    np.testing.assert_array_equal(again.step(frame).labels, tracker.step(frame).labels)
-    assert again.mem_every == 3

@@ -12,7 +12,7 @@ quick = settings(max_examples=60, deadline=None)
 
 def _gaps(areas, seed, frames=5, gap=3, **options):
     return choose.by_gaps(
-        np.asarray(areas), frames, gap=gap, rng=np.random.default_rng(seed), **options
+        np.asarray(areas), frames, max_gap=gap, rng=np.random.default_rng(seed), **options
     )
 
 

@@ -180,7 +180,7 @@ def test_a_clip_without_objects_is_merged(tmp_path):
 def test_plain_clips_are_crops_of_stored_pixels(source):
     settings = aot.VideoSettings(colour=jitter.V2).plain()
     assert (settings.reverse, settings.flip, settings.merge) == (0.0, 0.0, 0.0)
-    assert settings.gap == 3 and settings.colour == jitter.NONE
+    assert settings.max_frame_gap == 3 and settings.colour == jitter.NONE
     clip = _clips(source, 1, dataclasses.replace(settings, short_side=40))[0]
     frames = [decode.image(frame.image) for frame in source.read(0, range(11))]
     found = min(

@@ -13,25 +13,27 @@ def sequence(name="cow", frames=20, starts=None):
 
 @pytest.mark.parametrize("length, gap", [(150, 5), (20, 1), (45, 2), (3000, 20)])
 def test_the_balanced_gap_keeps_about_as_many_memory_frames_in_any_video(length, gap):
-    assert plan.balanced_gap(length, target=30) == gap
+    assert plan.balanced_mem_every(length, target=30) == gap
 
 
 def test_capacity_is_a_power_of_two_up_to_the_limit():
-    assert plan.plan(sequence(), (8, 8), slots=4, gap=2, limit=64).capacity == 16  # holds 10
-    assert plan.plan(sequence(), (8, 8), slots=4, gap=2, limit=6).capacity == 6
+    assert (
+        plan.plan(sequence(), (8, 8), slots=4, mem_every=2, max_mem_frames=64).capacity == 16
+    )  # holds 10
+    assert plan.plan(sequence(), (8, 8), slots=4, mem_every=2, max_mem_frames=6).capacity == 6
 
 
 def test_annotated_frames_have_room_beyond_the_limit():
     many = sequence(starts={1: 0, 2: 4, 3: 8})
-    assert plan.plan(many, (8, 8), slots=4, gap=2, limit=2).capacity == 4
+    assert plan.plan(many, (8, 8), slots=4, mem_every=2, max_mem_frames=2).capacity == 4
 
 
 def test_many_objects_make_groups_and_numbers_of_slots_are_few():
     starts = dict.fromkeys(range(1, 13), 0)
-    found = plan.plan(sequence(starts=starts), (8, 8), slots=10, gap=5, limit=8)
+    found = plan.plan(sequence(starts=starts), (8, 8), slots=10, mem_every=5, max_mem_frames=8)
     assert (found.slots, found.groups) == (10, 2)
     starts = dict.fromkeys(range(1, 6), 0)
-    five = plan.plan(sequence(starts=starts), (8, 8), slots=10, gap=5, limit=8)
+    five = plan.plan(sequence(starts=starts), (8, 8), slots=10, mem_every=5, max_mem_frames=8)
     assert (five.slots, five.groups) == (6, 1)
 
 

@@ -161,4 +161,4 @@ def test_tolerance_disk(golden):
         side = 2 * radius + 5
         window = np.arange(side * side)
         centre = np.array([side * side // 2])
-        assert len(window) - len(metrics._without_partner(window, centre, radius, side)) == pixels
+        assert len(window) - len(metrics.without_partner(window, centre, radius, side)) == pixels

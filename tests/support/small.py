@@ -88,8 +88,8 @@ def compiled(settings):
 
 
 @functools.cache
-def validated(gap):
-    return VALIDATE(model(), gap=gap)
+def validated(mem_every):
+    return VALIDATE(model(), mem_every=mem_every)
 
 
 def install(monkeypatch):
@@ -98,4 +98,4 @@ def install(monkeypatch):
     monkeypatch.setattr(pipeline, "sources", lambda config: [(1.0, Source())])
     monkeypatch.setattr(rendered, "validation_clips", validation_clips)
     monkeypatch.setattr(loop, "compile_step", lambda network, chain, settings: compiled(settings))
-    monkeypatch.setattr(validate, "compiled", lambda network, *, gap: validated(gap))
+    monkeypatch.setattr(validate, "compiled", lambda network, *, mem_every: validated(mem_every))

@@ -78,5 +78,5 @@ def test_evaluation_plans_groups(weights):
         starts, frames = {1: 0, 2: 0, 3: 0}, range(5)
 
     slots = load(weights(2)).model.vos.slots
-    planned = plan(Sequence, (48, 64), slots=slots, gap=5, limit=8)
+    planned = plan(Sequence, (48, 64), slots=slots, mem_every=5, max_mem_frames=8)
     assert (planned.slots, planned.groups) == (2, 2)

@@ -178,7 +178,7 @@ def test_validation_compares_with_the_truth_of_later_frames(fresh):
     still["live"] = clip["live"]
     wrong = still["labels"].copy()
     wrong[1:] = np.array([2, 0, 1])[wrong[1:]]
-    run, params = validate.compiled(MODEL, gap=1), fresh | {"gain": np.float32(50)}
+    run, params = validate.compiled(MODEL, mem_every=1), fresh | {"gain": np.float32(50)}
     assert validate.mean_j(run, params, [still]) > 0.9
     assert validate.mean_j(run, params, [still | {"labels": wrong}]) < 0.1
 

@@ -7,7 +7,7 @@ does with MobileNetV2; `deep` is the last block's output, before the classifier'
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -63,12 +63,12 @@ def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
         Stage(6, 3, 1, 320, 1),
     )
 
-    def channels(features):
+    def channels(features: int) -> int:
         exact = features * width
         rounded = max(8, int(exact + 4) // 8 * 8)
         return rounded if rounded >= 0.9 * exact else rounded + 8
 
-    def repeats(stage):
+    def repeats(stage: Any) -> int:
         fixed = lite and stage in (base[0], base[-1])
         return stage.depth if fixed else math.ceil(stage.depth * depth)
 
@@ -116,15 +116,15 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
-        shortcut, out = x, self.stage.features
+        shortcut, features = x, self.stage.features
         inner = self.stage.expand * x.shape[-1]
         activate = nn.relu6 if self.lite else nn.silu
 
-        def norm(x, name):
+        def norm(x: jax.Array, name: str) -> Any:
             return FrozenBatchNorm(self.epsilon, name=name)(x)
 
         if self.stage.fused:
-            width = inner if self.stage.expand > 1 else out
+            width = inner if self.stage.expand > 1 else features
             x = conv(width, self.stage.kernel, stride=self.stride, bias=False, name="fused")(x)
             x = activate(norm(x, "fused_bn"))
         else:
@@ -137,7 +137,7 @@ class Block(nn.Module):
                 gate = nn.silu(nn.Dense(squeezed, name="squeeze")(x.mean((1, 2), keepdims=True)))
                 x = x * nn.sigmoid(nn.Dense(inner, name="excite")(gate))
         if not self.stage.fused or self.stage.expand > 1:
-            x = norm(pointwise(x, out, name="project"), "project_bn")
+            x = norm(pointwise(x, features, name="project"), "project_bn")
         if shortcut.shape == x.shape:
             x = shortcut + drop_path(x, self.drop_rate, rng)
         return x
@@ -260,7 +260,7 @@ def build(variant: str) -> Backbone:
     head = len(stages) + 1  # torchvision's convolution before the pooling
     return Backbone(
         module=EfficientNet(VARIANTS[variant]),
-        channels=tuple(stages[i].features for i in (1, 2, 4, -1)),
+        channels=(stages[1].features, stages[2].features, stages[4].features, stages[-1].features),
         names=lambda path, key: names(variant, path, key),
         ignored=(
             r"(.*\.)?num_batches_tracked",

@@ -44,7 +44,7 @@ class InvertedResidual(nn.Module):
     dilation: int
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> Any:
         y = x
         if self.expansion != 1:
             y = nn.Dense(x.shape[-1] * self.expansion, use_bias=False, name="expand")(y)
@@ -70,7 +70,8 @@ class MobileNetV2(nn.Module):
             if index in TAPS:
                 taps.append(x)
         x = nn.Dense(LAST, use_bias=False, name="last")(x)
-        return FeatureMaps(*taps, nn.relu6(FrozenBatchNorm(name="last_norm")(x)))
+        f4, f8, f16 = taps
+        return FeatureMaps(f4, f8, f16, nn.relu6(FrozenBatchNorm(name="last_norm")(x)))
 
 
 def names(path: str, key: str) -> list[Name]:
@@ -138,7 +139,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
       ValueError: an array is missing.
     """
 
-    def take(key):
+    def take(key: str) -> np.ndarray:
         if key not in arrays:
             raise InputError(
                 f"no array {key!r} among the folded MobileNetV2 weights; expected "
@@ -147,7 +148,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
             )
         return np.asarray(arrays[key], np.float32)
 
-    def norm(bias):
+    def norm(bias: np.ndarray) -> Any:
         return {
             "scale": np.ones_like(bias),
             "bias": bias,
@@ -155,7 +156,7 @@ def from_folded(arrays: dict[str, np.ndarray]) -> dict:
             "var": np.full_like(bias, 1 - EPSILON),
         }
 
-    std, mean = np.float32(IMAGENET_STD), np.float32(IMAGENET_MEAN)
+    std, mean = np.array(IMAGENET_STD, np.float32), np.array(IMAGENET_MEAN, np.float32)
     kernel = take("features.0.w")
     shift = np.einsum("hwio,i->o", kernel, 2 * mean - 1)
     params = {

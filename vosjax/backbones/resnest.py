@@ -44,17 +44,19 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        out = 4 * self.features
+        features = 4 * self.features
         y = nn.relu(FrozenBatchNorm(name="bn1")(pointwise(x, self.features, name="conv1")))
         y = SplitAttention(name="conv2")(y)
         if self.stride > 1:  # this pool counts its padding, the one of the shortcut does not
             y = nn.avg_pool(y, (3, 3), (2, 2), ((1, 1), (1, 1)), count_include_pad=True)
-        y = FrozenBatchNorm(name="bn3")(pointwise(y, out, name="conv3"))
+        y = FrozenBatchNorm(name="bn3")(pointwise(y, features, name="conv3"))
         if self.stride > 1:
             padding = tuple((0, n % 2) for n in x.shape[1:3])
             x = nn.avg_pool(x, (2, 2), (2, 2), padding, count_include_pad=False).astype(y.dtype)
-        if x.shape[-1] != out:
-            x = FrozenBatchNorm(name="downsample_bn")(pointwise(x, out, name="downsample_conv"))
+        if x.shape[-1] != features:
+            x = FrozenBatchNorm(name="downsample_bn")(
+                pointwise(x, features, name="downsample_conv")
+            )
         return nn.relu(y + x)
 
 
@@ -76,7 +78,8 @@ class ResNeSt(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 x = Block(64 << stage, stride, name=f"{STAGES[stage]}_{block}")(x)
             maps.append(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

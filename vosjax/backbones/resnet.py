@@ -69,7 +69,7 @@ class Bottleneck(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        inner, out = self.features * self.width // 64, 4 * self.features
+        inner, features = self.features * self.width // 64, 4 * self.features
         y = pointwise(x, inner, bias=self.bias, name="conv1")
         y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(y))
         if self.groups == 1:
@@ -77,10 +77,10 @@ class Bottleneck(nn.Module):
         else:
             y = GroupedConv(inner, 3, self.groups, self.stride, name="conv2")(y)
         y = nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn2")(y))
-        y = pointwise(y, out, bias=self.bias, name="conv3")
+        y = pointwise(y, features, bias=self.bias, name="conv3")
         y = FrozenBatchNorm(trains=self.norms_train, name="bn3")(y)
-        shortcut = _shortcut(x, out, self.stride, self.bias, self.norms_train)
-        flat = (-1, out)  # what the next block's matrix product takes, see `relu_of_sum`
+        shortcut = _shortcut(x, features, self.stride, self.bias, self.norms_train)
+        flat = (-1, features)  # what the next block's matrix product takes, see `relu_of_sum`
         return relu_of_sum(y.reshape(flat), shortcut.reshape(flat)).reshape(y.shape)
 
 
@@ -147,7 +147,8 @@ class ResNet(nn.Module):
                 else:
                     x = BasicBlock(64 << stage, stride, self.bias, self.norms_train, name=name)(x)
             maps.append(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(
@@ -197,7 +198,7 @@ def early(path: str) -> bool:
 def channels(variant: str) -> tuple[int, int, int, int]:
     """Of f4, f8, f16 and deep."""
     widths = tuple((256 if VARIANTS[variant].bottleneck else 64) << i for i in range(3))
-    return widths + widths[-1:]
+    return widths[0], widths[1], widths[2], widths[2]
 
 
 def build(variant: str) -> Backbone:

@@ -65,7 +65,7 @@ def shift_mask(height: int, width: int) -> np.ndarray:
     height and width are multiples of the window.
     """
 
-    def regions(size):
+    def regions(size: int) -> np.ndarray:
         return np.searchsorted([size - WINDOW, size - SHIFT], np.arange(size), side="right")
 
     region = 3 * regions(height)[:, None] + regions(width)
@@ -102,8 +102,8 @@ class WindowAttention(nn.Module):
         )
         if mask is not None:
             logits = logits + jnp.asarray(mask)
-        out = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
-        return nn.Dense(size, name="proj")(out.reshape(x.shape))
+        attended = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
+        return nn.Dense(size, name="proj")(attended.reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -178,7 +178,8 @@ class Swin(nn.Module):
             maps.append(layer_norm(name=f"norm{stage}")(x))
             if stage < 2:
                 x = Merging(name=f"merge{stage}")(x)
-        return FeatureMaps(*maps, deep=maps[-1])
+        f4, f8, f16 = maps
+        return FeatureMaps(f4, f8, f16, f16)
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:

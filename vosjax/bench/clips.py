@@ -7,17 +7,28 @@ size, and does nothing else. Both take turns, so that whatever else the machine 
 import contextlib
 import statistics
 import time
+from typing import Any
 
 import cv2
 
 from vosjax.data import pipeline
+from vosjax.data.config import ClipsConfig
 from vosjax.datasets import decode
 
 _PLAIN = 40  # frames of one round of plain decoding
 _CLIPS = 8  # clips of one round whose processor time is taken
 
 
-def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=0):
+def measure(
+    config: ClipsConfig,
+    *,
+    batch: int = 4,
+    workers: int = 0,
+    threads: int = 0,
+    rounds: int = 5,
+    batches: int = 8,
+    seed: int = 0,
+) -> Any:
     """Figures of a `pipeline.ClipsConfig` as plain data, ready to be printed and stored.
 
     Args:
@@ -79,7 +90,9 @@ def measure(config, *, batch=4, workers=0, threads=0, rounds=5, batches=8, seed=
     )
 
 
-def _rate(config, batch, workers, threads, batches, seed):
+def _rate(
+    config: ClipsConfig, batch: int, workers: int, threads: int, batches: int, seed: int
+) -> Any:
     """Clips a second, once what was made ahead while the stream started is used up."""
     stream = pipeline.clips(config, seed=seed, batch=batch, workers=workers, threads=threads)
     with contextlib.closing(stream):
@@ -91,7 +104,7 @@ def _rate(config, batch, workers, threads, batches, seed):
         return batches * batch / (time.perf_counter() - start)
 
 
-def _cost(config, seed):
+def _cost(config: ClipsConfig, seed: int) -> Any:
     """Milliseconds of processor time of a clip, mean of some after two."""
     with contextlib.closing(pipeline.clips(config, seed=seed, batch=1)) as stream:
         for _ in range(2):
@@ -102,7 +115,7 @@ def _cost(config, seed):
         return 1000 * (time.process_time() - start) / _CLIPS
 
 
-def _plain(stored, turn):
+def _plain(stored: Any, turn: int) -> Any:
     """Seconds, and seconds of processor time, in which one thread decodes a frame and its mask."""
     pairs = []
     for source in stored:

@@ -76,13 +76,13 @@ def count(function: Callable, *args: Any, **kwargs: Any) -> Cost:
     return _count(traced.jaxpr, traced.consts, known)[0]
 
 
-def _count(jaxpr, consts, inputs) -> tuple[Cost, list]:
+def _count(jaxpr: Any, consts: Any, inputs: list) -> tuple[Cost, list]:
     """The cost of a jaxpr, and its outputs as far as they are known."""
     values = dict(zip(jaxpr.constvars, consts))
     values |= {var: value for var, value in zip(jaxpr.invars, inputs) if value is not None}
     total = Cost({})
 
-    def value_of(atom):
+    def value_of(atom: Any) -> Any:
         return atom.val if isinstance(atom, core.Literal) else values.get(atom)
 
     for eqn in jaxpr.eqns:
@@ -95,7 +95,7 @@ def _count(jaxpr, consts, inputs) -> tuple[Cost, list]:
     return total, [value_of(atom) for atom in jaxpr.outvars]
 
 
-def _equation(eqn, inputs) -> tuple[Cost, list]:
+def _equation(eqn: Any, inputs: list) -> tuple[Cost, list]:
     name, params, unknown = eqn.primitive.name, eqn.params, [None] * len(eqn.outvars)
     if name == "platform_index":  # the last of the branches is that of all other platforms
         return Cost({}), [np.int32(len(params["platforms"]) - 1)]
@@ -122,20 +122,20 @@ def _equation(eqn, inputs) -> tuple[Cost, list]:
     return _cost(eqn), _folded(eqn, inputs, unknown)
 
 
-def _scan_consts(eqn, body) -> int:
+def _scan_consts(eqn: Any, body: Any) -> int:
     """How many of a scan's inputs are the same in every turn.
 
     Inputs are constants, carry and rows; rows lose their first axis on the way into the body, and
     rows of the output gain one. Told by these shapes, as the parameters' names change with JAX.
     """
 
-    def kept(outer, inner):
+    def kept(outer: Any, inner: Any) -> Any:
         return sum(len(a.aval.shape) == len(b.aval.shape) for a, b in zip(outer, inner))
 
     return kept(eqn.invars, body.invars) - kept(eqn.outvars, body.outvars)
 
 
-def _branches(branches, inputs, unknown) -> tuple[Cost, list]:
+def _branches(branches: Any, inputs: list, unknown: list) -> tuple[Cost, list]:
     if inputs[0] is not None:
         chosen = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
         return _count(chosen.jaxpr, chosen.consts, inputs[1:])
@@ -143,7 +143,7 @@ def _branches(branches, inputs, unknown) -> tuple[Cost, list]:
     return max(costs, key=lambda cost: cost.flops), unknown
 
 
-def _folded(eqn, inputs, unknown) -> list:
+def _folded(eqn: Any, inputs: list, unknown: list) -> list:
     """The outputs where all inputs are known and small."""
     sizes = [math.prod(var.aval.shape) for var in eqn.outvars]
     if any(value is None for value in inputs) or max(sizes, default=0) > SMALL or eqn.effects:
@@ -153,21 +153,21 @@ def _folded(eqn, inputs, unknown) -> list:
     return list(outputs) if eqn.primitive.multiple_results else [outputs]
 
 
-def _cost(eqn) -> Cost:
+def _cost(eqn: Any) -> Cost:
     """The cost of an equation that holds no program of its own."""
     name = eqn.primitive.name
-    out = eqn.outvars[0].aval if eqn.outvars else None
+    result: Any = eqn.outvars[0].aval if eqn.outvars else None
     shapes = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]
     if name == "dot_general":
         (left, _), _ = eqn.params["dimension_numbers"]
         deep = math.prod(shapes[0][axis] for axis in left)
     elif name == "conv_general_dilated":
         deep = math.prod(shapes[1]) // shapes[1][eqn.params["dimension_numbers"].rhs_spec[0]]
-    elif name in FREE or out is None:
+    elif name in FREE or result is None:
         return Cost({})
     elif name.startswith(("reduce_", "arg", "cum", "sort", "top_k", "scatter")):
         return Cost({}, float(max(map(math.prod, shapes))))
     else:
-        return Cost({}, float(math.prod(out.shape)))
-    size = float(math.prod(out.shape))
+        return Cost({}, float(math.prod(result.shape)))
+    size = float(math.prod(result.shape))
     return Cost({eqn.invars[0].aval.dtype.name: 2 * deep * size}, activations=size)

@@ -14,10 +14,12 @@ random, which takes the same time.
 """
 
 import argparse
+import os
 import pathlib
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,14 +31,17 @@ from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
+from vosjax.loading.pretrained import Loaded
 from vosjax.runs import record
 from vosjax.tracking.tracker import Tracker
 
 
-def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, list[float]]:
+def measure(
+    model: Loaded, data: str | os.PathLike[str], *, chunk: int, batch: int, rounds: int
+) -> dict[str, list[float]]:
     """{way: frames/s of each round} over the videos of a DAVIS folder."""
     sequences = videos.discover(data)
-    count = sum(len(each.frames) for each in sequences)
+    count = sum(len(sequence.frames) for sequence in sequences)
     slots, config = model.model.vos.slots, model.config
     memory = dataset.Memory(config["mem_every"], config["max_mem_frames"])
     part = Part(model.model.vos, model.params, 0)
@@ -45,7 +50,7 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
         "encoded ahead": (Engine([part], chunk=chunk), 1),
         "side by side": (Engine([part], chunk=chunk), batch),
     }
-    seconds = {name: [] for name in ("frame by frame", *engines)}
+    seconds: dict[str, list[float]] = {name: [] for name in ("frame by frame", *engines)}
     for _ in range(rounds + 1):  # the first one compiles
         with tempfile.TemporaryDirectory() as scratch:
             start = time.perf_counter()
@@ -63,24 +68,24 @@ def measure(model, data, *, chunk: int, batch: int, rounds: int) -> dict[str, li
     return {name: [count / took for took in times[1:]] for name, times in seconds.items()}
 
 
-def _frame_by_frame(model, sequences, folder):
+def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None:
     for sequence in sequences:
         size = videos.frame_size(sequence, 0)
         shapes = plan.plan(
             sequence,
             size,
             slots=model.model.vos.slots,
-            gap=model.config["mem_every"],
-            limit=model.config["max_mem_frames"],
+            mem_every=model.config["mem_every"],
+            max_mem_frames=model.config["max_mem_frames"],
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
         for index in range(len(sequence.frames)):
-            given = videos.read_given(sequence, index) if index in shapes.given else None
-            labels, _ = tracker.step(videos.read_frame(sequence, index), given)
+            labels_given = videos.read_given(sequence, index) if index in shapes.given else None
+            labels, _ = tracker.step(videos.read_frame(sequence, index), labels_given)
             write_label_png(files.mask_file(folder, sequence, index), labels)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="aot:t", help="a file or a name")
     parser.add_argument("--weights")
@@ -101,12 +106,13 @@ def main():
             {"family": config.family, "model": config.settings, "mem_every": options.mem_every}
         )
     )
+    height, width = options.size.split("x")
     with tempfile.TemporaryDirectory() as scratch:
         rendered_set.write(
             scratch,
             clips=options.videos,
             frames=options.frames,
-            size=tuple(int(side) for side in options.size.split("x")),
+            size=(int(height), int(width)),
             objects=options.objects,
         )
         rates_of = measure(

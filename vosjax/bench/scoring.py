@@ -12,6 +12,7 @@ then slows all of them alike. The global tables of all ways are compared and mus
 """
 
 import argparse
+import functools
 import math
 import pathlib
 import resource
@@ -19,6 +20,8 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +30,9 @@ from vosjax.eval import metrics, protocols, scoring
 from vosjax.io.palette import read_label_png
 
 
-def plain_frame_scores(truth, prediction, *, objects, bound=0.008):
+def plain_frame_scores(
+    truth: np.ndarray, prediction: np.ndarray, *, objects: Sequence[int], bound: float = 0.008
+) -> Any:
     """`metrics.frame_scores` as the definition reads: object by object, nothing cropped."""
     radius = metrics.tolerance(*truth.shape, bound=bound)
     offsets = np.arange(-radius, radius + 1)
@@ -36,7 +41,7 @@ def plain_frame_scores(truth, prediction, *, objects, bound=0.008):
     return tuple(np.array(scores, dtype=np.float64).reshape(-1, 2).T)
 
 
-def _plain_object(truth, prediction, disk):
+def _plain_object(truth: np.ndarray, prediction: np.ndarray, disk: np.ndarray) -> Any:
     union = np.count_nonzero(truth | prediction)
     similarity = np.count_nonzero(truth & prediction) / union if union else 1.0
     edges = metrics.boundary(truth), metrics.boundary(prediction)
@@ -50,7 +55,7 @@ def _plain_object(truth, prediction, disk):
     return similarity, 2 * precision * recall / both if both else 0.0
 
 
-def plain_davis_table(truth, prediction):
+def plain_davis_table(truth: pathlib.Path, prediction: pathlib.Path) -> Any:
     """The DAVIS 2017 table of two folders by `plain_frame_scores`, one process."""
     results = {}
     for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
@@ -70,13 +75,13 @@ def plain_davis_table(truth, prediction):
     return protocols.davis().total(results)
 
 
-def _row(j, f):
+def _row(j: np.ndarray, f: np.ndarray) -> Any:
     names = ("Mean", "Recall", "Decay")
     row = {f"J-{name}": value for name, value in zip(names, metrics.statistics(j))}
     return row | {f"F-{name}": value for name, value in zip(names, metrics.statistics(f))}
 
 
-def delayed_truth(truth, output):
+def delayed_truth(truth: pathlib.Path, output: pathlib.Path) -> Any:
     """Writes each frame's truth as the prediction of the next one; sequences with 3 frames or more.
 
     Returns the two folders to score: symbolic links to the sequences that qualify, and predictions.
@@ -93,15 +98,30 @@ def delayed_truth(truth, output):
     return output / "truth", output / "prediction"
 
 
-def measure(truth, prediction, *, processes=(1, 2, 4), rounds=5):
+def _table(
+    truth: pathlib.Path, prediction: pathlib.Path, protocol: protocols.Protocol, processes: int
+) -> dict[str, float]:
+    return scoring.score(truth, prediction, protocol=protocol, processes=processes)["global"]
+
+
+def measure(
+    truth: pathlib.Path,
+    prediction: pathlib.Path,
+    *,
+    processes: Sequence[int] = (1, 2, 4),
+    rounds: int = 5,
+) -> Any:
     """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes."""
     protocol = protocols.davis()
-    ways = {"plain, 1 process": lambda: plain_davis_table(truth, prediction)}
+    ways: dict[str, Callable[[], Any]] = {
+        "plain, 1 process": lambda: plain_davis_table(truth, prediction)
+    }
     for count in processes:
-        ways[f"vosjax, {count} process{'es' if count > 1 else ''}"] = lambda count=count: (
-            scoring.score(truth, prediction, protocol=protocol, processes=count)["global"]
+        ways[f"vosjax, {count} process{'es' if count > 1 else ''}"] = functools.partial(
+            _table, truth, prediction, protocol, count
         )
-    seconds, tables = {name: [] for name in ways}, {}
+    tables: dict[str, Any] = {}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             start, used = time.perf_counter(), _processor_seconds()
@@ -114,12 +134,12 @@ def measure(truth, prediction, *, processes=(1, 2, 4), rounds=5):
     return seconds
 
 
-def _processor_seconds():
+def _processor_seconds() -> float:
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(part.ru_utime + part.ru_stime for part in usage)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--truth", type=pathlib.Path, required=True)
     parser.add_argument("--prediction", type=pathlib.Path)
@@ -142,7 +162,7 @@ def main():
         )
 
 
-def _medians(pairs):
+def _medians(pairs: Any) -> Any:
     return [statistics.median(values) for values in zip(*pairs)]
 
 

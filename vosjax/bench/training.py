@@ -3,6 +3,7 @@
 import contextlib
 import statistics
 import time
+from typing import Any
 
 import jax
 
@@ -11,7 +12,7 @@ from vosjax.data import pipeline
 from vosjax.train import build, loop, schedule, start, state, step
 
 
-def measure(config, *, rounds: int) -> dict:
+def measure(config: Any, *, rounds: int) -> dict:
     """Figures of a training config's first stage as plain data.
 
     Args:
@@ -30,7 +31,9 @@ def measure(config, *, rounds: int) -> dict:
     (_, config), *_ = loop.stages(config)
     train, clips = config.train, config.data
     advance = _step(config)
-    figures = {name: [] for name in ("made", "used", "fed", "decoded", "core_ms")}
+    figures: dict[str, list[float]] = {
+        name: [] for name in ("made", "used", "fed", "decoded", "core_ms")
+    }
     for turn in range(rounds):
         made = clips_bench.measure(
             clips,
@@ -76,7 +79,7 @@ def lines(figures: dict) -> list[str]:
     ]
 
 
-def _step(config):
+def _step(config: Any) -> Any:
     """A function that takes one compiled training step on a clip batch and gives its seconds."""
     train = config.train
     model = build.configured(config)
@@ -95,7 +98,7 @@ def _step(config):
     compiled = loop.compile_step(model, chain, settings)
     key = jax.random.key(train.seed)
 
-    def advance():
+    def advance() -> Any:
         begin = time.perf_counter()
         held[0], metrics = compiled(held[0], clips, knobs, key)
         jax.block_until_ready(metrics.loss)

@@ -235,7 +235,8 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     every key an int64 number of elements and the values. The tensors come before their data, so
     they are made as views of storages that are filled at the end.
     """
-    known, storages = _tokens(limit), {}
+    known = _tokens(limit)
+    storages: dict[str, Any] = {}
 
     def load(pid):
         dtype, key, count = _storage_id(pid, limit)
@@ -280,6 +281,7 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
         count = file.read(8)
         if len(count) != 8 or int.from_bytes(count, "little", signed=True) != len(storage):
             raise InputError(f"it is truncated or damaged at storage {key}")
-        if file.readinto(memoryview(storage.view(np.uint8))) != storage.nbytes:
+        data = memoryview(storage.view(np.uint8))
+        if file.readinto(data) != storage.nbytes:  # type: ignore[attr-defined]  # of open files
             raise InputError(f"it is truncated: storage {key} ends early")
     return result

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -66,7 +67,7 @@ def nest(flat: dict) -> dict:
     Raises:
         ValueError: a path that is both an array and a folder of arrays.
     """
-    params = {}
+    params: dict[str, Any] = {}
     for path, value in flat.items():
         *folders, name = path.split("/")
         tree = params

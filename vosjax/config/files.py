@@ -116,7 +116,7 @@ def _module(path: pathlib.Path) -> types.ModuleType:
     return module
 
 
-def _called(module, path, argument):
+def _called(module: types.ModuleType, path: pathlib.Path, argument: str | None) -> Any:
     takes = inspect.signature(module.get_config).parameters
     if argument is not None and not takes:
         raise InputError(f"the config {path} takes no argument, and {argument!r} was given")
@@ -128,13 +128,13 @@ def _called(module, path, argument):
         raise _unusable(path, error) from error
 
 
-def _unusable(path, error) -> InputError:
+def _unusable(path: pathlib.Path, error: Exception) -> InputError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return InputError(f"the config {path} cannot be used: {lines[-1]}")
 
 
-def as_values(config: Any) -> dict[str, Any]:
-    """A ConfigDict (or another mapping) as nested dicts."""
+def as_values(config: Any) -> Any:
+    """A ConfigDict (or another mapping) as nested dicts, its tuples as lists."""
     if isinstance(config, ml_collections.FieldReference):
         return as_values(config.get())
     if isinstance(config, Mapping | ml_collections.ConfigDict):

@@ -44,7 +44,8 @@ def _known(kind: type, name: str, hint: Any) -> tuple[str, Any]:
     """The line and the default of a field of a dataclass or a NamedTuple."""
     if not dataclasses.is_dataclass(kind):
         rule = typing.get_args(hint)[1] if typing.get_origin(hint) is typing.Annotated else Rule("")
-        return rule.doc, kind._field_defaults[name]
+        defaults: Any = kind
+        return rule.doc, defaults._field_defaults[name]
     field = next(field for field in dataclasses.fields(kind) if field.name == name)
-    made = field.default_factory is not dataclasses.MISSING
-    return field.metadata["doc"], field.default_factory() if made else field.default
+    made = field.default_factory
+    return field.metadata["doc"], field.default if made is dataclasses.MISSING else made()

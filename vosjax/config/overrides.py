@@ -57,9 +57,17 @@ def _laid(value: Any, hint: Any, path: tuple, text: str, note: Callable, above: 
     raise FieldError(above, f"has no {head!r}; there are: {there or 'none'}")
 
 
-def _in_class(value, hint, head, rest, text, note, above):
+def _in_class(
+    value: Any,
+    hint: Any,
+    head: str,
+    rest: tuple[str, ...],
+    text: str,
+    note: Callable[[str, str], Any],
+    above: tuple[str, ...],
+) -> dict[str, Any]:
     marked = typing.get_origin(hint) is typing.Annotated
-    kind = typing.get_args(hint)[1].kind() if marked else class_of(hint)
+    kind: Any = typing.get_args(hint)[1].kind() if marked else class_of(hint)
     known = {**hints(kind), **(dict(typing.get_args(hint)[1].also) if marked else {})}
     name, never = before(kind).get(head, (head, None)) if head not in known else (head, None)
     if name != head:
@@ -81,7 +89,7 @@ def _in_class(value, hint, head, rest, text, note, above):
     return value
 
 
-def _in_model(value, rest, text, above) -> dict:
+def _in_model(value: Any, rest: tuple[str, ...], text: str, above: tuple[str, ...]) -> dict:
     """Settings of a network are those that its family's `build` takes."""
     from vosjax import models  # imports JAX, which no other field needs
 
@@ -145,5 +153,5 @@ def _literal(text: str, hint: Any) -> Any:
         raise _unreadable(text, hint) from None
 
 
-def _unreadable(text, hint) -> FieldError:
+def _unreadable(text: str, hint: Any) -> FieldError:
     return FieldError((), f"is {text!r}; {named(hint)} is expected")

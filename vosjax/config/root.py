@@ -50,7 +50,7 @@ class Config(NetworkConfig):
     data: ClipsConfig | None = setting(None, "training clips; None: no training")
     stages: tuple[StageConfig, ...] = setting((), "of the training, in order; (): one")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.balance_high < self.balance_low:
             raise FieldError(
@@ -77,8 +77,10 @@ def network(
 
 def training(family: str, **model: Any) -> ml_collections.ConfigDict:
     """A config of a training, by AOT's settings; `model` are those of the family's `build`."""
-    parts = dict(train=TrainConfig(), data=ClipsConfig())
-    return as_config_dict(Config(mode="train", family=family, model=model, **parts))
+    config = Config(
+        mode="train", family=family, model=model, train=TrainConfig(), data=ClipsConfig()
+    )
+    return as_config_dict(config)
 
 
 def as_config_dict(config: Config) -> ml_collections.ConfigDict:
@@ -98,8 +100,9 @@ def _dict_of(kind: type, values: dict) -> ml_collections.ConfigDict:
     made = ml_collections.ConfigDict()
     for name, value in values.items():
         hint = hints(kind)[name]
-        if isinstance(value, dict) and class_of(hint):
-            made[name] = _dict_of(class_of(hint), value)
+        inner = class_of(hint)
+        if isinstance(value, dict) and inner:
+            made[name] = _dict_of(inner, value)
         elif isinstance(value, list):
             made[name] = _tuple_of(value)
         elif value is None:
@@ -109,16 +112,16 @@ def _dict_of(kind: type, values: dict) -> ml_collections.ConfigDict:
     return made
 
 
-def _tuple_of(value):
+def _tuple_of(value: Any) -> Any:
     return tuple(_tuple_of(item) if isinstance(item, list) else item for item in value)
 
 
 @functools.cache
-def _scalars(hint) -> tuple:
+def _scalars(hint: Any) -> tuple:
     return tuple(kind for kind in getattr(hint, "__args__", ()) if kind in (int, float, str))
 
 
-def _empty(hint):
+def _empty(hint: Any) -> Any:
     """None, which remembers the type that it may be replaced by."""
     kinds = _scalars(hint)
     return placeholder(kinds[0]) if len(kinds) == 1 else None

@@ -50,7 +50,7 @@ def by_gaps(
     areas: npt.NDArray[np.integer],
     frames: int,
     *,
-    gap: int,
+    max_gap: int,
     rng: np.random.Generator,
     reverse: float = 0.5,
     attempts: int = 5,
@@ -58,17 +58,17 @@ def by_gaps(
 ) -> Indices:
     """Indices int [frames] of a clip in time order, by AOT's rule (its public training code).
 
-        indices = by_gaps(areas, 5, gap=3, rng=np.random.default_rng(0))
+        indices = by_gaps(areas, 5, max_gap=3, rng=np.random.default_rng(0))
 
     The video is turned round with probability `reverse`. The reference is a random frame with more
     than `least` object pixels (the first one if there is none); the others follow at gaps of
-    1..gap, reflected at the end. A choice in which a later frame shows an object that the reference
-    lacks is made anew, up to `attempts` times; then the last one is taken.
+    1..max_gap, reflected at the end. A choice in which a later frame shows an object that the
+    reference lacks is made anew, up to `attempts` times; then the last one is taken.
 
     Args:
         areas: int [A, N], pixels of each object in each frame.
         frames: of the clip, the reference first.
-        gap: the largest distance of two frames.
+        max_gap: the largest distance of two frames.
         rng: makes the choices.
         reverse: see above.
         attempts: see above.
@@ -80,7 +80,7 @@ def by_gaps(
     able = np.flatnonzero(areas.sum(1) > least)
     for _ in range(attempts):
         reference = able[rng.integers(len(able))] if len(able) else 0
-        steps = rng.integers(1, gap + 1, frames - 1)
+        steps = rng.integers(1, max_gap + 1, frames - 1)
         indices = reflected(np.concatenate([[reference], reference + np.cumsum(steps)]), count)
         later = (areas[indices[1:]] > 0).any(0) if frames > 1 else np.zeros(areas.shape[1], bool)
         if not (later & (areas[indices[0]] == 0)).any():

@@ -68,9 +68,9 @@ def warped(
             area=warp.crop_area,
             aspect=warp.crop_aspect,
         )
-        matrix, out = (crop @ transform)[:2], (spec.width, spec.height)
-        frames[t] = cv2.warpAffine(image, matrix, out, flags=cv2.INTER_CUBIC, borderValue=FILL)
-        labels[t] = cv2.warpAffine(ids, matrix, out, flags=cv2.INTER_NEAREST, borderValue=0)
+        matrix, size = (crop @ transform)[:2], (spec.width, spec.height)
+        frames[t] = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderValue=FILL)
+        labels[t] = cv2.warpAffine(ids, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
     return frames, labels
 
 

@@ -80,10 +80,10 @@ def draw(shape: Pair, scale: float, full: Pair, rng: np.random.Generator) -> Vie
     source, size, corner = [], [], []
     for side, target in zip(shape, full):
         scaled = max(1, round(side * scale))
-        out = min(target, scaled)
-        taken = min(side, max(1, round(out / scale))) if scaled > target else side
+        covered = min(target, scaled)
+        taken = min(side, max(1, round(covered / scale))) if scaled > target else side
         source.append((int(rng.integers(side - taken + 1)), taken))
-        size.append(out)
-        corner.append(int(rng.integers(target - out + 1)))
+        size.append(covered)
+        corner.append(int(rng.integers(target - covered + 1)))
     (y, height), (x, width) = source
     return View((y, x, height, width), (size[0], size[1]), (corner[0], corner[1]), full)

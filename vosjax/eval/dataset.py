@@ -129,11 +129,15 @@ def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
     mem_every = memory.mem_every
     if memory.balance is not None:
         length = len(video.frames) - min(video.starts.values())
-        mem_every = plans.balanced_gap(
+        mem_every = plans.balanced_mem_every(
             length, target=memory.balance, low=memory.balance_low, high=memory.balance_high
         )
     return plans.plan(
-        video, (height, width), slots=slots, gap=mem_every, limit=memory.max_mem_frames
+        video,
+        (height, width),
+        slots=slots,
+        mem_every=mem_every,
+        max_mem_frames=memory.max_mem_frames,
     )
 
 
@@ -207,7 +211,7 @@ def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> fil
         "frames": len(video.frames),
         "computed": count,
         "objects": len(video.starts),
-        "gap": plan.gap,
+        "gap": plan.mem_every,
         "capacity": plan.capacity,
         "together": together,
         "size": list(plan.size),

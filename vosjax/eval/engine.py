@@ -9,7 +9,7 @@ import collections
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -50,7 +50,7 @@ class EngineOutput(NamedTuple):
     packed        uint8 or uint16 [N, h, w] probabilities of the objects, None if they are not kept
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides `tuple.index`
     labels: np.ndarray
     object_stats: np.ndarray
     packed: np.ndarray | None
@@ -93,7 +93,7 @@ class Engine:
             for part, device in zip(parts, self._devices)
         ]
         self._chunk = chunk
-        self._settings = dict(
+        self._settings: dict[str, Any] = dict(
             fuse=fuse, chunk=chunk, max_short_side=max_short_side, packing=packing
         )
         self._programs: dict[Any, Programs] = {}
@@ -117,7 +117,7 @@ class Engine:
         for row, video in zip(ids, videos):
             row[1 : len(video.ids) + 1] = video.ids
         first, last = min(plan.given), min(plan.given)
-        waiting = collections.deque()
+        waiting: collections.deque[tuple[int, Any]] = collections.deque()
         with contextlib.closing(prefetch(_chunks(videos, first, self._chunk), 2)) as chunks:
             for begin, frames, count in chunks:
                 features = [
@@ -125,8 +125,8 @@ class Engine:
                     for part, program, device in zip(self._parts, programs.parts, self._devices)
                 ]
                 for index in range(begin, begin + count):
-                    clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.gap)))
-                    if remembers(index in plan.given, index, last, plan.gap):
+                    clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.mem_every)))
+                    if remembers(index in plan.given, index, last, plan.mem_every):
                         last = index
                     marks = [_prompt(videos, index, ids)] if index in plan.given else []
                     probs = []
@@ -145,7 +145,7 @@ class Engine:
             yield _fetched(videos, *waiting.popleft())
 
     def _compiled(self, plan: Plan, batch: int) -> Programs:
-        key = plan._replace(given=(), gap=0), batch  # neither decides a shape
+        key = plan._replace(given=(), mem_every=0), batch  # neither decides a shape
         if key not in self._programs:
             start = time.perf_counter()
             self._programs[key] = compile_plan(
@@ -163,7 +163,7 @@ def _prompt(videos: Sequence[VideoInput], index: int, ids: np.ndarray) -> Prompt
 
 def _chunks(
     videos: Sequence[VideoInput], first: int, size: int
-) -> Iterator[tuple[int, np.ndarray, int]]:
+) -> Generator[tuple[int, np.ndarray, int], None, None]:
     """(index of the first frame, frames uint8 [B, T, H, W, 3], how many of T are frames)."""
     longest = max(len(video.frames) for video in videos)
     with concurrent.futures.ThreadPoolExecutor(READERS, "read") as pool:
@@ -182,9 +182,10 @@ def _chunks(
 
 
 def _fetched(
-    videos: Sequence[VideoInput], index: int, outputs: Sequence[jax.Array | None]
+    videos: Sequence[VideoInput], index: int, outputs: tuple[Any, Any, Any]
 ) -> list[EngineOutput | None]:
-    labels, stats, packed = (None if part is None else np.asarray(part) for part in outputs)
+    labels, stats = (np.asarray(part) for part in outputs[:2])
+    packed = None if outputs[2] is None else np.asarray(outputs[2])
     return [
         EngineOutput(index, labels[i], stats[i], None if packed is None else packed[i])
         if index < len(video.frames)

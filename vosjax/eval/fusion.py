@@ -74,9 +74,9 @@ def fuse_sequence(
             state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
         seen = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
         fused, aux = fuse(state, seen, probs)
-        decided, given = _decided(fused, ids, video, index, year)
+        decided, starting = _decided(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
-        state = commit(state, aux, decided, given, when)
+        state = commit(state, aux, decided, starting, when)
         write_label_png(path, np.array([0, *ids], np.uint8)[np.asarray(decided.argmax(0))])
     facts = {
         "name": video.name,
@@ -117,14 +117,14 @@ def _decided(
 ) -> tuple[jax.Array, npt.NDArray[np.bool_]]:
     """Probabilities in which the objects that the frame gives stand as given; which these are."""
     started = np.array([True, *(video.starts[key] <= index for key in ids)])
-    given = np.array([video.starts[key] == index for key in ids])
+    starting = np.array([video.starts[key] == index for key in ids])
     fused = jnp.where(started[:, None, None], fused, 0)
-    if given.any():
+    if starting.any():
         table = np.zeros(256, np.int32)
         table[list(ids)] = np.arange(1, len(ids) + 1)
         labels = table[read_given(video, index, year=year)]
-        fused = apply_prompt(fused, Prompt(jnp.asarray(labels), jnp.asarray(given)))
-    return fused, given
+        fused = apply_prompt(fused, Prompt(jnp.asarray(labels), jnp.asarray(starting)))
+    return fused, starting
 
 
 def check(runs: Sequence[pathlib.Path], config: FusionConfig) -> None:

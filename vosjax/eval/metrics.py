@@ -178,7 +178,7 @@ def _accuracies(truth: Labels, prediction: Labels, objects: Ints, radius: int) -
 
     def matched_share(points: Ints, partners: Ints) -> Floats:
         # 1 without a point; 0 with points but no partner (official rule: F is 0 then).
-        alone = _without_partner(points, partners, radius, stride)
+        alone = without_partner(points, partners, radius, stride)
         total = np.bincount(points // plane, minlength=len(objects))
         missed = np.bincount(alone // plane, minlength=len(objects))
         return np.where(total == 0, 1.0, (total - missed) / np.maximum(total, 1))
@@ -211,8 +211,17 @@ def _boundary_keys(labels: Labels, slots: Ints, stride: int, plane: int) -> Ints
     return keys
 
 
-def _without_partner(points: Ints, partners: Ints, radius: int, stride: int) -> Ints:
-    """The keys in `points` that have no key of `partners` within the radius; both sorted."""
+def without_partner(points: Ints, partners: Ints, radius: int, stride: int) -> Ints:
+    """The points that have no partner within a radius.
+
+        without_partner(np.array([0, 27]), np.array([1]), radius=1, stride=8)  # [27]
+
+    Args:
+        points: int64 [P], sorted keys `y * stride + x` of pixels.
+        partners: int64 [Q], likewise.
+        radius: of the disk, in pixels; see `tolerance`.
+        stride: keys from one row to the next, wider than the image by the radius.
+    """
     if len(partners) == 0:
         return points
     partners = np.append(partners, np.iinfo(np.int64).max)

@@ -13,12 +13,12 @@ SLOTS = 10  # of networks that take any number of objects
 class Plan(NamedTuple):
     """Everything that decides a video's programs, and its clock; equal plans can share a batch.
 
-    size      (H, W) of its frames
-    given     indices of the frames that give objects
-    slots     of a group
-    groups    number of groups of slots
-    capacity  memory frames
-    gap       frames from one remembered frame to the next
+    size       (H, W) of its frames
+    given      indices of the frames that give objects
+    slots      of a group
+    groups     number of groups of slots
+    capacity   memory frames
+    mem_every  frames from one remembered frame to the next
     """
 
     size: tuple[int, int]
@@ -26,13 +26,13 @@ class Plan(NamedTuple):
     slots: int
     groups: int
     capacity: int
-    gap: int
+    mem_every: int
 
 
-def balanced_gap(length: int, *, target: int, low: int = 1, high: int = 20) -> int:
-    """The gap that puts about `target` of a video's frames into the memory.
+def balanced_mem_every(length: int, *, target: int, low: int = 1, high: int = 20) -> int:
+    """The interval that puts about `target` of a video's frames into the memory.
 
-        balanced_gap(150, target=30)  # 5
+        balanced_mem_every(150, target=30)  # 5
 
     The dynamic sampling of arXiv 2206.09585, which gives no formula: long and short videos keep a
     like number of memory frames, so clip(round(length / target), low, high).
@@ -40,18 +40,23 @@ def balanced_gap(length: int, *, target: int, low: int = 1, high: int = 20) -> i
     Args:
         length: frames from the first that gives an object to the last.
         target: memory frames wanted.
-        low: smallest gap.
-        high: largest gap.
+        low: smallest interval.
+        high: largest interval.
     """
     return min(max(round(length / target), low), high)
 
 
 def plan(
-    video: EvalVideo, size: tuple[int, int], *, slots: int | None, gap: int, limit: int
+    video: EvalVideo,
+    size: tuple[int, int],
+    *,
+    slots: int | None,
+    mem_every: int,
+    max_mem_frames: int,
 ) -> Plan:
     """Plans a video.
 
-        plan(video, (480, 854), slots=10, gap=5, limit=32).capacity  # 16
+        plan(video, (480, 854), slots=10, mem_every=5, max_mem_frames=32).capacity  # 16
 
     Capacities are powers of two and slots come in a few sizes, so that a dataset's many videos need
     few programs; neither changes a figure. As in `Tracker`, annotated frames are kept beyond the
@@ -61,17 +66,17 @@ def plan(
         video: of a dataset.
         size: (H, W) of its frames.
         slots: of the network; None for any number.
-        gap: frames from one remembered frame to the next.
-        limit: most memory frames.
+        mem_every: frames from one remembered frame to the next.
+        max_mem_frames: most memory frames.
     """
-    given = tuple(sorted(set(video.starts.values())))
+    annotated = tuple(sorted(set(video.starts.values())))
     most = slots or SLOTS
     group = min(next((count for count in OBJECTS if count >= len(video.starts)), most), most)
-    count = remembered_frames(len(video.frames), given, gap)
-    capacity = min(1 << (count - 1).bit_length(), limit)
-    if len(given) >= capacity and count > len(given):
-        capacity = len(given) + 1
-    return Plan(size, given, group, -(-len(video.starts) // group), capacity, gap)
+    count = remembered_frames(len(video.frames), annotated, mem_every)
+    capacity = min(1 << (count - 1).bit_length(), max_mem_frames)
+    if len(annotated) >= capacity and count > len(annotated):
+        capacity = len(annotated) + 1
+    return Plan(size, annotated, group, -(-len(video.starts) // group), capacity, mem_every)
 
 
 def share(videos: Sequence[EvalVideo], part: int, parts: int) -> list[EvalVideo]:

@@ -109,22 +109,29 @@ def _compile_part(
     )
     here = jax.sharding.SingleDeviceSharding(device)
 
-    def placed(shapes):
+    def placed(shapes: Any) -> Any:
         return jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), shapes
         )
 
-    def start(params):
+    def start(params: Any) -> Any:
         one = vos.init(params, spec)
         return jax.tree.map(lambda leaf: jnp.zeros((batch, *leaf.shape), leaf.dtype) + leaf, one)
 
-    def encode(params, frames):
+    def encode(params: Any, frames: jax.Array) -> Any:
         encode_frame = functools.partial(vos.encode, params)
         features = jax.vmap(jax.vmap(encode_frame))(to_network(frames, spec))
         return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), features)
 
-    def follow(params, state, features, number, clock, prompt=None):
-        def one(state, features, prompt):
+    def follow(
+        params: Any,
+        state: Any,
+        features: Any,
+        number: jax.Array,
+        clock: MemoryClock,
+        prompt: Prompt | None = None,
+    ) -> Any:
+        def one(state: Any, features: Any, prompt: Prompt | None) -> Any:
             marked = jnp.asarray(prompt is not None)  # of all videos: a branch stays a branch
             if prompt is None:
                 prompt = Prompt(jnp.zeros(plan.size, jnp.int32), jnp.zeros(spec.objects, bool))
@@ -148,7 +155,7 @@ def _compile_part(
     encoded = jax.jit(encode).lower(params, frames).compile()
     state = placed(jax.eval_shape(start, params))
     features = placed(jax.eval_shape(encode, params, frames))
-    number = jax.ShapeDtypeStruct((), jnp.int32)
+    number: Any = jax.ShapeDtypeStruct((), jnp.int32)
     common = params, state, features, number, MemoryClock(number, number, number)
     followed = jax.jit(follow, donate_argnums=1)
     return PartPrograms(
@@ -160,10 +167,9 @@ def _compile_part(
 
 
 def _prompt_shapes(plan: Plan, batch: int) -> Prompt:
-    return Prompt(
-        jax.ShapeDtypeStruct((batch, *plan.size), jnp.int32),
-        jax.ShapeDtypeStruct((batch, plan.slots * plan.groups), jnp.bool_),
-    )
+    labels: Any = jax.ShapeDtypeStruct((batch, *plan.size), jnp.int32)
+    given: Any = jax.ShapeDtypeStruct((batch, plan.slots * plan.groups), jnp.bool_)
+    return Prompt(labels, given)
 
 
 def to_outputs(
@@ -196,7 +202,9 @@ def to_outputs(
     ]
     means = jnp.stack([sum(own) / len(own) for own in views], 1)
 
-    def one(means, ids, prompt):
+    def one(
+        means: jax.Array, ids: jax.Array, prompt: Prompt | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         fused = means[0] if len(views) == 1 else fuse(means)
         if prompt is not None:
             fused = apply_prompt(fused, prompt)

@@ -23,7 +23,7 @@ from vosjax.eval import metrics
 VOID = 255  # the truth's "do not know" in DAVIS 2017
 
 Labels = npt.NDArray[np.uint8]
-Result = dict[str, Any]  # of a sequence, or a global table: ready for JSON
+Scores = dict[str, Any]  # of a sequence, or a global table: ready for JSON
 Row = Mapping[str, Any]  # an object's scores
 
 
@@ -46,8 +46,8 @@ class Protocol(NamedTuple):
 
     name: str
     settings: dict[str, Any]
-    sequence: Callable[[str, Sequence[FrameCurves]], Result]
-    total: Callable[[Mapping[str, Result]], Result]
+    sequence: Callable[[str, Sequence[FrameCurves]], Scores]
+    total: Callable[[Mapping[str, Scores]], Scores]
 
 
 def davis(*, year: int = 2017, bound: float = 0.008) -> Protocol:
@@ -155,7 +155,7 @@ class _Curves:
         ignored: Iterable[int] = (),
         unscored: Mapping[str, str] | None = None,
         extra: Mapping[int, Row] | None = None,
-    ) -> Result:
+    ) -> Scores:
         objects = {}
         for key in sorted(self.objects):
             curve = self.objects[key]
@@ -189,7 +189,7 @@ def _read(labels: Labels | Callable[[], Labels]) -> Labels:
 
 def _davis_sequence(
     name: str, frames: Sequence[FrameCurves], *, merge: bool, bound: float
-) -> Result:
+) -> Scores:
     if len(frames) < 3:
         raise ValueError(
             f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
@@ -226,19 +226,19 @@ def _davis_sequence(
 _DAVIS_COLUMNS = ("J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 
 
-def _all_objects(sequences: Mapping[str, Result]) -> list[Row]:
+def _all_objects(sequences: Mapping[str, Scores]) -> list[Row]:
     return [row for sequence in sequences.values() for row in sequence["objects"].values()]
 
 
-def _davis_total(sequences: Mapping[str, Result]) -> Result:
+def _davis_total(sequences: Mapping[str, Scores]) -> Scores:
     return _total(_all_objects(sequences), _DAVIS_COLUMNS)
 
 
-def _plain_total(sequences: Mapping[str, Result]) -> Result:
+def _plain_total(sequences: Mapping[str, Scores]) -> Scores:
     return _total(_all_objects(sequences), ("J-Mean", "F-Mean"))
 
 
-def _total(rows: Collection[Row], columns: Iterable[str]) -> Result:
+def _total(rows: Collection[Row], columns: Iterable[str]) -> Scores:
     # Every object weighs the same, not every sequence.
     table = _means(rows, columns)
     j, f = table["J-Mean"], table["F-Mean"]
@@ -253,7 +253,7 @@ def _youtube_sequence(
     seen: Collection[str] | None,
     drop_last: bool,
     bound: float,
-) -> Result:
+) -> Scores:
     if name not in videos:
         raise ValueError(
             f"video {name} is not among the {len(videos)} of meta.json; pass the "
@@ -295,7 +295,7 @@ def _youtube_sequence(
     return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
 
 
-def _youtube_total(sequences: Mapping[str, Result]) -> Result:
+def _youtube_total(sequences: Mapping[str, Scores]) -> Scores:
     rows = _all_objects(sequences)
     table: dict[str, float | None] = {}
     for group, seen in (("seen", True), ("unseen", False)):
@@ -308,7 +308,7 @@ def _youtube_total(sequences: Mapping[str, Result]) -> Result:
 
 def _benchmark_sequence(
     name: str, frames: Sequence[FrameCurves], *, skip: bool, bound: float
-) -> Result:
+) -> Scores:
     curves = _Curves(name, bound)
     in_truth: set[int] = set()
     met: set[int] = set()

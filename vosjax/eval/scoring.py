@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 from vosjax.datasets import decode
 from vosjax.errors import InputError
-from vosjax.eval.protocols import FrameCurves, Protocol
+from vosjax.eval.protocols import FrameCurves, Protocol, Scores
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
 
 Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or what reads one
-Result = dict[str, Any]  # ready for JSON
 
 
 class _Job(NamedTuple):
@@ -38,7 +37,7 @@ def score(
     sequences: Iterable[str] | None = None,
     processes: int = 1,
     progress: Callable[[str], Any] | None = None,
-) -> Result:
+) -> Scores:
     """The scores of all sequences and their global table.
 
         result = score("DAVIS/Annotations/480p", "runs/davis/masks", protocol=protocols.davis())
@@ -126,7 +125,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[tuple[str, Result]]:
+def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[tuple[str, Scores]]:
     if processes == 1:
         yield from ((job.name, _score_sequence(protocol, job)) for job in jobs)
         return
@@ -153,11 +152,11 @@ def _keep(protocol: Protocol) -> None:
     _kept[:] = [protocol]
 
 
-def _score_kept(job: _Job) -> Result:
+def _score_kept(job: _Job) -> Scores:
     return _score_sequence(_kept[0], job)
 
 
-def _score_sequence(protocol: Protocol, job: _Job) -> Result:
+def _score_sequence(protocol: Protocol, job: _Job) -> Scores:
     frames = [
         FrameCurves(
             name,
@@ -188,7 +187,7 @@ def _read_prediction(job: _Job, frame: str) -> decode.Labels:
 
 
 def write_csv(
-    result: Result, folder: str | os.PathLike[str], *, subset: str
+    result: Scores, folder: str | os.PathLike[str], *, subset: str
 ) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes the two tables of the official DAVIS tool from a result of `score`, atomically.
 

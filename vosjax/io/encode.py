@@ -3,7 +3,9 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +31,7 @@ class H264Encoder:
       OSError: the file cannot be written.
     """
 
-    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]):
+    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
         try:
             import av
             from av.video.reformatter import VideoReformatter
@@ -55,8 +57,8 @@ class H264Encoder:
             reason = getattr(error, "strerror", None) or error
             raise Refused(f"{name} takes no {size[1]}x{size[0]} at {fps:g}: {reason}") from error
 
-    def _add(self, name: str, fps: float, size: tuple[int, int]):
-        stream = self._container.add_stream(
+    def _add(self, name: str, fps: float, size: tuple[int, int]) -> Any:
+        stream: Any = self._container.add_stream(
             name, rate=Fraction(fps).limit_denominator(TICKS) or Fraction(1, TICKS)
         )
         if name == "libx264":
@@ -64,7 +66,7 @@ class H264Encoder:
             stream.options = {"preset": "veryfast", "crf": "20", "bf": "0", "rc-lookahead": "10"}
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
-        codec = stream.codec_context
+        codec: Any = stream.codec_context
         codec.time_base = stream.time_base = Fraction(1, self._ticks)
         codec.color_range = LIMITED
         codec.colorspace = codec.color_primaries = codec.color_trc = SMPTE_170M
@@ -86,7 +88,7 @@ class H264Encoder:
         frame.duration = self._usual
         self._encode(frame)
 
-    def _encode(self, frame) -> None:
+    def _encode(self, frame: Any) -> None:
         with self._as_os_errors():
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
@@ -100,7 +102,7 @@ class H264Encoder:
                 self._container.close()
 
     @contextlib.contextmanager
-    def _as_os_errors(self):
+    def _as_os_errors(self) -> Iterator[None]:
         try:
             yield
         except self._av.FFmpegError as error:
@@ -126,12 +128,11 @@ class Mpeg4Encoder:
       Refused: OpenCV opens no such video.
     """
 
-    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]):
+    def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
         rate = held_rate(fps)
         with hushed():
-            self._video = cv2.VideoWriter(
-                os.path.abspath(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, size[::-1]
-            )
+            codec = cv2.VideoWriter_fourcc(*"mp4v")  # type: ignore[attr-defined]  # not in its stubs
+            self._video = cv2.VideoWriter(os.path.abspath(path), codec, rate, size[::-1])
         if not self._video.isOpened():
             raise Refused(
                 f"OpenCV {cv2.__version__}: its mp4v encoder does not open for "

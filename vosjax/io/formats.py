@@ -5,6 +5,7 @@ The format is told by the content, never by the ending.
 
 import struct
 import zlib
+from typing import Any
 
 from PIL import Image
 
@@ -114,7 +115,8 @@ def check_tiff_page(image: Image.Image, name: str) -> None:
     compression = image.info.get("compression", "raw")
     if compression not in EXACT_TIFF:
         raise inexact(name, f"TIFF with {printable(compression)} inside")
-    bits = image.tag_v2.get(258, (1,))
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]  # of TIFFs alone
+    bits = tags.get(258, (1,))
     if len(bits) > 1 and max(bits) > 8:
         raise InputError(f"{name} has {max(bits)} bits a colour channel: save it with 8, as PNG")
 

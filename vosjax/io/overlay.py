@@ -6,7 +6,9 @@ import numpy as np
 from vosjax.io.palette import DAVIS
 
 
-def overlay(frame, labels, *, alpha: float = 0.5, palette=DAVIS) -> np.ndarray:
+def overlay(
+    frame: np.ndarray, labels: np.ndarray, *, alpha: float = 0.5, palette: np.ndarray = DAVIS
+) -> np.ndarray:
     """The frame with its objects tinted and outlined.
 
         picture = overlay(frame, labels)

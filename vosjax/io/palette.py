@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -27,7 +28,9 @@ DAVIS = _davis()
 DAVIS.setflags(write=False)
 
 
-def write_label_png(path, labels, palette=DAVIS):
+def write_label_png(
+    path: str | os.PathLike[str], labels: np.ndarray, palette: np.ndarray = DAVIS
+) -> None:
     """Writes uint8 [H, W] object ids as a palette PNG, atomically.
 
     Args:
@@ -50,7 +53,7 @@ def write_label_png(path, labels, palette=DAVIS):
         image.save(temp, format="PNG")
 
 
-def read_label_png(source) -> np.ndarray:
+def read_label_png(source: Any) -> np.ndarray:
     """The ids that `write_label_png` wrote, exactly (also without any object).
 
     Args:
@@ -68,7 +71,7 @@ def read_label_png(source) -> np.ndarray:
     return decode_labels(source)
 
 
-def decode_labels(source, *, void: int | None = None, name: str | None = None) -> np.ndarray:
+def decode_labels(source: Any, *, void: int | None = None, name: str | None = None) -> np.ndarray:
     """The ids of a dataset's label map, as stored: what its colours are does not matter.
 
     Unlike a user's mask (`vosjax.io.masks`), a dataset's file follows the dataset's rules, so
@@ -119,7 +122,7 @@ def _plain(picture: Picture) -> np.ndarray | None:
     return red if is_grey else None
 
 
-def masks_done(folder) -> int:
+def masks_done(folder: str | os.PathLike[str]) -> int:
     """The frames 0..n-1 that have a mask file `%05d.png` in `folder`: returns n."""
     folder, n = pathlib.Path(folder), 0
     while (folder / f"{n:05d}.png").exists():

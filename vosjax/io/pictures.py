@@ -15,7 +15,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from vosjax.io import formats
 from vosjax.io.content import damaged
 
 MOST_PIXELS = 2**30  # of all pages together
-ORIENTATION = 274  # the EXIF tag
+ORIENTATION, UPRIGHT = 274, 1  # the EXIF tag, and its value where nothing is to be turned
 REDUCED, TRANSPARENCY = 1, 4  # kinds of TIFF pages that are no pictures of their own
 
 Form = Literal["flags", "greys", "levels", "floats", "indices", "colours"]
@@ -106,7 +106,7 @@ def read_pictures(
     """
     formats.check_kind(data, name)
     with _decoding(name):
-        image = Image.open(io.BytesIO(data), formats=formats.FORMATS)
+        image: Any = Image.open(io.BytesIO(data), formats=formats.FORMATS)
         formats.check_whole(image, data, name)
         pages = range(bool(getattr(image, "default_image", False)), getattr(image, "n_frames", 1))
     if most is not None and len(pages) > most:
@@ -130,7 +130,7 @@ def read_pictures(
                 with _silent() if image.format == "TIFF" else contextlib.nullcontext():
                     image.load()
                 turns = upright and image.format != "TIFF"  # which Pillow has turned already
-                turn = image.getexif().get(ORIENTATION) if turns else None
+                turn = image.getexif().get(ORIENTATION, UPRIGHT) if turns else UPRIGHT
                 picture = _picture(image, data, name)
                 values = np.ascontiguousarray(TURNS.get(turn, np.asarray)(picture.values))
                 check_size(values.shape[:2], size, name)
@@ -177,7 +177,7 @@ def from_image(image: Image.Image, *, name: str, size: tuple[int, int] | None = 
 
 
 @contextlib.contextmanager
-def _decoding(name: str):
+def _decoding(name: str) -> Iterator[None]:
     """Puts whatever a decoder raises into one line: it is the file's fault."""
     try:
         yield
@@ -192,7 +192,7 @@ def _decoding(name: str):
 
 
 @contextlib.contextmanager
-def _silent():
+def _silent() -> Iterator[None]:
     """Keeps libtiff from writing to the terminal beside the one line that an error prints."""
     try:
         kept = os.dup(2)
@@ -258,7 +258,7 @@ def _narrow_bmp(data: bytes) -> np.ndarray:
 
 def _wide_colours(data: bytes, name: str) -> np.ndarray:
     """uint8 [H, W, 4] RGBA of a PNG with 16 bits a channel, if no two colours become one."""
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    stored: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     wide = np.full((*stored.shape[:2], 4), 65535, np.uint16)
     wide[..., :3] = stored[..., 2::-1]
     if stored.shape[2] == 4:

@@ -8,7 +8,7 @@ import io
 import os
 import pathlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
 from vosjax.io.files import atomic, disk_full
@@ -43,7 +43,7 @@ class ScoreWriter:
     `palette.masks_done` is where a run resumes.
     """
 
-    def __init__(self, path, *, resume: int = 0):
+    def __init__(self, path: str | os.PathLike[str], *, resume: int = 0) -> None:
         """Starts a new table, or with `resume` = n > 0 keeps the old one's rows of frames below n.
 
         Raises:
@@ -57,7 +57,7 @@ class ScoreWriter:
         self._file = open(self.path, "ab", buffering=0)
         self._frame = resume - 1
 
-    def write(self, frame: int, name: str, scores: Iterable[ObjectScore]):
+    def write(self, frame: int, name: str, scores: Iterable[ObjectScore]) -> None:
         """Appends the rows of one frame (0-based index, its name), in one piece.
 
         Raises:
@@ -87,14 +87,14 @@ class ScoreWriter:
                 raise
         self._frame = frame
 
-    def close(self):
+    def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()
 
 

@@ -35,7 +35,7 @@ class _Values(NamedTuple):
 
     numbers: np.ndarray
     points: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides `tuple.index`
     solid: np.ndarray
 
 
@@ -78,7 +78,7 @@ def check_sharp(
         raise smoothed(name, f"{count} distinct values")
     white = 0xFFFFFF if colours else 0xFF
     doubtful, sure = 0, False
-    for value in np.flatnonzero(~values.solid):
+    for value in np.flatnonzero(~values.solid).tolist():
         is_blend, is_sure = _judge(values, value, white)
         doubtful, sure = doubtful + is_blend, sure or is_sure
     if doubtful >= ENOUGH or sure:

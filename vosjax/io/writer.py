@@ -1,7 +1,10 @@
 """The film of a segmentation: an overlay video that plays however it ends."""
 
 import contextlib
+import os
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -29,15 +32,16 @@ class OverlayWriter:
         DiskFull: the disk is full.
     """
 
-    def __init__(self, path, *, fps: float, size: tuple[int, int]):
+    def __init__(self, path: str | os.PathLike[str], *, fps: float, size: tuple[int, int]) -> None:
         """`size` (H, W) of the frames; `fps` in frames per second, above 0."""
         self.path = pathlib.Path(path)
         self.size = tuple(size)
         self.frames = 0
         self._fps = fps
         self._odd = (size[0] % 2, size[1] % 2)
-        self._atomic = atomic(self.path)
-        self._temp = self._atomic.__enter__()
+        temporary = atomic(self.path)
+        self._atomic: contextlib.AbstractContextManager[pathlib.Path] | None = temporary
+        self._temp = temporary.__enter__()
         try:
             with self._words():
                 open(self._temp, "wb").close()  # so that what hinders this is not laid to a codec
@@ -47,7 +51,7 @@ class OverlayWriter:
             self._temp.unlink(missing_ok=True)
             raise
 
-    def _opened(self, size: tuple[int, int]):
+    def _opened(self, size: tuple[int, int]) -> Any:
         reasons = []
         for encoder in (H264Encoder, Mpeg4Encoder):
             try:
@@ -60,7 +64,7 @@ class OverlayWriter:
         )
 
     @contextlib.contextmanager
-    def _words(self):
+    def _words(self) -> Iterator[None]:
         """Puts what goes wrong with the file into words."""
         try:
             with disk_full(self.path):
@@ -73,7 +77,7 @@ class OverlayWriter:
                 "that can, or do without the overlay"
             ) from error
 
-    def write(self, frame, time: float | None = None):
+    def write(self, frame: np.ndarray, time: float | None = None) -> None:
         """Appends uint8 [H, W, 3] RGB, shown from `time` on (seconds since the first frame).
 
         Without a time it follows at the rate of the video.
@@ -91,7 +95,7 @@ class OverlayWriter:
             self._video.write(frame, self.frames / self._fps if time is None else time)
         self.frames += 1
 
-    def close(self):
+    def close(self) -> None:
         """Finishes the file and gives it its name. Closing again does nothing."""
         if self._atomic is None:
             return
@@ -103,15 +107,15 @@ class OverlayWriter:
         finally:
             self._temp.unlink(missing_ok=True)
 
-    def discard(self):
+    def discard(self) -> None:
         """Removes what was written; an older file of the same name stays."""
         if self._atomic is not None:
             self._video.abandon()
             self._atomic = None
             self._temp.unlink(missing_ok=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()

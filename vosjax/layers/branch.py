@@ -7,7 +7,9 @@ import jax
 import numpy as np
 
 
-def branch(predicate, true: Callable[..., Any], false: Callable[..., Any], *operands: Any) -> Any:
+def branch(
+    predicate: Any, true: Callable[..., Any], false: Callable[..., Any], *operands: Any
+) -> Any:
     """`lax.cond` that traces only one side where the predicate is a plain (or NumPy) bool.
 
         entry = branch(when.annotated, reference, propagated, kept)

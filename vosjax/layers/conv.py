@@ -1,6 +1,7 @@
 """Convolutions padded as the references'; depthwise ones in the form that each platform likes."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -49,7 +50,7 @@ def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int
     """
     pad = dilation * (kernel.shape[0] - 1) // 2
 
-    def grouped(x, kernel):
+    def grouped(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -60,20 +61,20 @@ def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int
             feature_group_count=x.shape[-1],
         )
 
-    def shifted(x, kernel):
+    def shifted(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return _shifted(x, kernel, stride, dilation)
 
     return jax.lax.platform_dependent(x, kernel, cpu=shifted, default=grouped)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _shifted(x, kernel, stride, dilation):
+def _shifted(x: jax.Array, kernel: jax.Array, stride: int, dilation: int) -> jax.Array:
     size = kernel.shape[0]
     pad = dilation * (size - 1) // 2
     rows, cols = ((n - 1) // stride + 1 for n in x.shape[1:3])
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     kernel = kernel.astype(jnp.float32)
-    total = None
+    total: Any = None
     for i in range(size):
         for j in range(size):
             top, left = i * dilation, j * dilation
@@ -89,11 +90,11 @@ def _shifted(x, kernel, stride, dilation):
     return total.astype(x.dtype)
 
 
-def _shifted_forward(x, kernel, stride, dilation):
+def _shifted_forward(x: jax.Array, kernel: jax.Array, stride: int, dilation: int) -> Any:
     return _shifted(x, kernel, stride, dilation), (x, kernel)
 
 
-def _shifted_backward(stride, dilation, saved, change):
+def _shifted_backward(stride: int, dilation: int, saved: Any, change: jax.Array) -> Any:
     """The transposed sum for x; for the kernel, products that are summed row by row, in cache."""
     x, kernel = saved
     size = kernel.shape[0]
@@ -104,8 +105,8 @@ def _shifted_backward(stride, dilation, saved, change):
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     zero = jnp.zeros((), jnp.float32)
 
-    def row(totals, y):
-        out = jax.lax.dynamic_index_in_dim(change, y, 1, keepdims=False)
+    def row(totals: list[jax.Array], y: jax.Array) -> tuple[list[jax.Array], None]:
+        changed = jax.lax.dynamic_index_in_dim(change, y, 1, keepdims=False)
         sums = []
         for i in range(size):
             line = jax.lax.dynamic_index_in_dim(
@@ -113,7 +114,8 @@ def _shifted_backward(stride, dilation, saved, change):
             )
             products = [
                 (
-                    line[:, j * dilation : j * dilation + (cols - 1) * stride + 1 : stride] * out
+                    line[:, j * dilation : j * dilation + (cols - 1) * stride + 1 : stride]
+                    * changed
                 ).astype(jnp.float32)
                 for j in range(size)
             ]

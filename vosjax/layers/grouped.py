@@ -20,7 +20,7 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
     """
     pad = (kernel.shape[0] - 1) // 2
 
-    def convolve(x, kernel, groups=1):
+    def convolve(x: jax.Array, kernel: jax.Array, groups: int = 1) -> jax.Array:
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -30,12 +30,12 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
             feature_group_count=groups,
         )
 
-    def bundled(x, kernel):
-        rows, cols, inside, out = kernel.shape
+    def bundled(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        rows, cols, inside, made = kernel.shape
         size = math.gcd(groups, BUNDLE) if groups > BUNDLE else 1
-        blocks = kernel.reshape(rows, cols, inside, groups // size, size, out // groups)
+        blocks = kernel.reshape(rows, cols, inside, groups // size, size, made // groups)
         diagonal = jnp.einsum("klisgo,fg->sklfigo", blocks, jnp.eye(size, dtype=kernel.dtype))
-        dense = diagonal.reshape(groups // size, rows, cols, size * inside, size * out // groups)
+        dense = diagonal.reshape(groups // size, rows, cols, size * inside, size * made // groups)
         parts = jnp.split(x, groups // size, axis=-1)
         return jnp.concatenate([convolve(p, k) for p, k in zip(parts, dense)], axis=-1)
 

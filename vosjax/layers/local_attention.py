@@ -71,10 +71,10 @@ def local_attention(
     row_of = np.arange(height)[:, None] + np.arange(side) - radius
     row_inside = (row_of >= 0) & (row_of < height)  # [H, K]
 
-    def bands(x):  # [heads, H + 2R, W, C]
+    def bands(x: jax.Array) -> jax.Array:  # [heads, H + 2R, W, C]
         return jnp.pad(x, ((radius, radius), (0, 0), (0, 0), (0, 0))).transpose(2, 0, 1, 3)
 
-    def attend(key, value, row):
+    def attend(key: jax.Array, value: jax.Array, row: jax.Array) -> jax.Array:
         query, bias, inside, y = row  # [heads, W, C], [heads, K, W, K], [K]
         key, value = (
             jax.lax.dynamic_slice_in_dim(x, y, side, 1).reshape(heads, side * width, x.shape[-1])
@@ -99,10 +99,10 @@ def local_attention(
     )
     key, value = bands(key), bands(value)
 
-    def one_by_one(key, value, rows):
+    def one_by_one(key: jax.Array, value: jax.Array, rows: jax.Array) -> jax.Array:
         return jax.lax.map(jax.checkpoint(lambda row: attend(key, value, row)), rows)
 
-    def at_once(key, value, rows):
+    def at_once(key: jax.Array, value: jax.Array, rows: jax.Array) -> jax.Array:
         return jax.vmap(lambda row: attend(key, value, row))(rows)
 
     mixed = jax.lax.platform_dependent(key, value, rows, cpu=one_by_one, default=at_once)

@@ -77,7 +77,7 @@ def map_objects(
         )
     shapes = jax.eval_shape(function, *(array[0] for array in arrays))
 
-    def one(item):
+    def one(item: jax.Array) -> jax.Array:
         alive, own = item
         return jax.lax.cond(
             alive,

@@ -19,7 +19,7 @@ def sine_position(height: int, width: int, *, channels: int = 256) -> jax.Array:
     half = channels // 2
     frequency = TEMPERATURE ** (2 * (np.arange(half) // 2) / half)
 
-    def axis(n):
+    def axis(n: int) -> np.ndarray:
         angle = np.arange(n)[:, None] / (n - 1 + 1e-6) * 2 * np.pi / frequency
         return np.where(np.arange(half) % 2 == 0, np.sin(angle), np.cos(angle)).astype(np.float32)
 

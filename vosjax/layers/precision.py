@@ -30,7 +30,7 @@ def cast(params: Any, dtype: str) -> Any:
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} was asked for; there are {' and '.join(DTYPES)}")
 
-    def walk(node):
+    def walk(node: Any) -> Any:
         own = jnp.float32 if "var" in node else dtype
         return {
             name: walk(child) if isinstance(child, dict) else _as(child, own)

@@ -6,6 +6,8 @@ concatenated input, but meets the shared part once: `share` first, then one call
 
 import math
 import re
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -17,7 +19,7 @@ BRANCH = 0.2  # scale of the last norm of a fresh residual block
 QUIET = 0.2  # of the picture in fresh values: features of no meaning would drown the masks' part
 
 
-def _uniform(fan_in: int):
+def _uniform(fan_in: int) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
     """Uniform in +-1/sqrt(fan-in): PyTorch's default of kernels and biases alike."""
     bound = 1 / math.sqrt(fan_in)
     return lambda rng, shape: jax.random.uniform(rng, shape, jnp.float32, -bound, bound)
@@ -70,7 +72,7 @@ class JointConv(nn.Module):
     features: int
     dilation: int = 1
 
-    def setup(self):
+    def setup(self) -> None:
         shape = (3, 3, self.own + self.shared, self.features)
         start = _uniform(math.prod(shape[:3]))
         self.kernel = self.param("kernel", start, shape)
@@ -108,7 +110,7 @@ class JointBlock(nn.Module):
     shared: int
     features: int
 
-    def setup(self):
+    def setup(self) -> None:
         self.conv1 = JointConv(self.own, self.shared, self.features)
         self.downsample = JointConv(self.own, self.shared, self.features)
         self.conv2 = Conv(self.features)
@@ -153,7 +155,7 @@ def random_encoder(rng: jax.Array, shapes: dict) -> dict:
     return jax.tree.unflatten(tree, weights)
 
 
-def _closes(path, shapes) -> bool:
+def _closes(path: Any, shapes: Any) -> bool:
     """Whether a norm's weight at [block, norm, 'scale'] is the last of a residual block."""
     if len(path) != 3:
         return False

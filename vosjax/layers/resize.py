@@ -16,21 +16,21 @@ from vosjax.types import Array, Size
 @functools.lru_cache(maxsize=64)
 def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
     """Indices and weights [taps, new] of one axis; borders are repeated, nothing is low-passed."""
-    out = np.arange(new, dtype=np.float64)
+    position = np.arange(new, dtype=np.float64)
     if align_corners:
-        at = out * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
+        at = position * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
     else:
-        at = (out + 0.5) * old / new - 0.5
+        at = (position + 0.5) * old / new - 0.5
     if kind == "bilinear":
         at = np.clip(at, 0, old - 1)
         taps = {0: lambda d: 1 - d, 1: lambda d: d}
     else:  # the cubic kernel with a = -0.75
         a = -0.75
 
-        def near(d):
+        def near(d: np.ndarray) -> np.ndarray:
             return ((a + 2) * d - (a + 3)) * d * d + 1
 
-        def far(d):
+        def far(d: np.ndarray) -> np.ndarray:
             return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
         taps = {
@@ -54,7 +54,7 @@ def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
-def _resize(x, height, width, kind, align_corners):
+def _resize(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
     for axis, new in ((-3, height), (-2, width)):
         old = x.shape[axis]
         if old == new:
@@ -68,11 +68,20 @@ def _resize(x, height, width, kind, align_corners):
     return x
 
 
-def _forward(x, height, width, kind, align_corners):
+def _forward(
+    x: jax.Array, height: int, width: int, kind: str, align_corners: bool
+) -> tuple[jax.Array, Size]:
     return _resize(x, height, width, kind, align_corners), Size(*x.shape[-3:-1])
 
 
-def _backward(height, width, kind, align_corners, size, cotangent):
+def _backward(
+    height: int,
+    width: int,
+    kind: str,
+    align_corners: bool,
+    size: tuple[int, int],
+    cotangent: jax.Array,
+) -> tuple[jax.Array]:
     rows = jnp.asarray(_matrix(size[0], height, kind, align_corners), cotangent.dtype)
     cols = jnp.asarray(_matrix(size[1], width, kind, align_corners), cotangent.dtype)
     cotangent = jnp.einsum("...hwc,hy->...ywc", cotangent, rows)
@@ -109,7 +118,7 @@ def resize_nearest(labels: Array, height: int, width: int) -> Array:
     """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch."""
     old_height, old_width = labels.shape[-2:]
 
-    def index(old, new):
+    def index(old: int, new: int) -> np.ndarray:
         step = np.float32(old / new)
         return np.minimum(np.floor(np.arange(new, dtype=np.float32) * step), old - 1).astype(int)
 

@@ -30,7 +30,7 @@ class WeightsConfig(Checked):
     )
     dtype: str = setting("float32", "what the network computes in", choices=DTYPES)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "model", modern_model(self.model))
 
@@ -44,7 +44,7 @@ class WeightsConfig(Checked):
 class MemberConfig(WeightsConfig):
     """One network of an ensemble."""
 
-    dtype: str | None = setting(
+    dtype: str | None = setting(  # type: ignore[assignment]  # a member may leave it open
         None, "what the member computes in; None: as the ensemble", choices=DTYPES
     )
     tta: ViewsConfig | None = setting(None, "its views; None: those of the ensemble")

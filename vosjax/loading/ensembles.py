@@ -5,7 +5,7 @@ without members it is one network, with the config's own `tta`.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.compose import combinators, views
@@ -64,7 +64,7 @@ def of_config(config: NetworkConfig) -> Loaded:
     else:
         network = combinators.ensemble(viewed, feedback=config.feedback, fusion=fused)
         params = tuple(loaded.params for loaded, _ in members)
-    model = Model(network, None, None, None)
+    model = Model(network, None, None, None)  # type: ignore[arg-type]  # it cannot be trained
     return Loaded(model, params, _card(members), _described(members, config))
 
 
@@ -107,7 +107,7 @@ def chosen(config: NetworkConfig) -> dict[str, MemberConfig]:
     return {name: member for name, member in config.members.items() if config.only in ("", name)}
 
 
-def _members(config) -> list[tuple[Loaded, ViewsConfig]]:
+def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
     """Every model with its augmentations."""
     memory = dict(mem_every=config.mem_every, max_mem_frames=config.max_mem_frames)
     if not config.members:
@@ -147,7 +147,7 @@ def fusion_of(config: NetworkConfig) -> combinators.Fusion:
     return fusion(config.fuse, method=config.keypoints)
 
 
-def _card(members) -> dict:
+def _card(members: Sequence[tuple[Loaded, ViewsConfig]]) -> dict:
     cards = [loaded.card for loaded, _ in members]
     if len(cards) == 1:
         return cards[0]
@@ -155,7 +155,7 @@ def _card(members) -> dict:
     return {"family": "ensemble", "sha256": total.hexdigest(), "members": cards}
 
 
-def _described(members, config) -> dict:
+def _described(members: Sequence[tuple[Loaded, ViewsConfig]], config: NetworkConfig) -> dict:
     """What `Loaded.config` says of several networks, or of one with views."""
     (first, tta), *others = members
     if not others:

@@ -3,6 +3,7 @@
 import importlib.resources
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +39,7 @@ class Loaded(NamedTuple):
     config: dict
 
 
-def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
+def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:
     """Loads a network with its weights.
 
         model = load("weights/aot_r50", mem_every=3)
@@ -68,7 +69,7 @@ def load(source: str | os.PathLike | None = None, **overrides) -> Loaded:
     return assemble(changed, params, card, as_saved=changed["model"] == config["model"])
 
 
-def configure(model: Loaded, **overrides) -> Loaded:
+def configure(model: Loaded, **overrides: Any) -> Loaded:
     """The same weights with other settings, as the `overrides` of `load`."""
     config = _changed(model.config, overrides)
     if all(config[name] == model.config[name] for name in ("model", "dtype")):
@@ -76,10 +77,10 @@ def configure(model: Loaded, **overrides) -> Loaded:
     return assemble(config, model.params, model.card)
 
 
-def _changed(config, overrides):
+def _changed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     outside = {name: value for name, value in overrides.items() if name in OUTSIDE}
     inside = {name: value for name, value in overrides.items() if name not in OUTSIDE}
-    return config | outside | {"model": config["model"] | inside}
+    return {**config, **outside, "model": config["model"] | inside}
 
 
 def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -> Loaded:
@@ -109,7 +110,7 @@ def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -
     return Loaded(_within(model, card), _on_device(params, config["dtype"]), card, config)
 
 
-def _form(leaf) -> tuple:
+def _form(leaf: Any) -> tuple:
     return leaf.shape, leaf.dtype
 
 
@@ -138,7 +139,7 @@ def _within(model: Model, card: dict) -> Model:
     return model._replace(vos=model.vos._replace(slots=min(trained, slots or trained)))
 
 
-def of_config(config: WeightsConfig, **changes) -> Loaded:
+def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
     """The network of a config with the weights that its field `weights` names.
 
     Args:
@@ -182,7 +183,7 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
     return Loaded(model, cast(params, config["dtype"]), card, config)
 
 
-def _folder(source) -> pathlib.Path:
+def _folder(source: str | os.PathLike[str] | None) -> pathlib.Path:
     embedded = pathlib.Path(str(importlib.resources.files("vosjax"))) / "weights"
     name = DEFAULT if source is None else str(source)
     path = pathlib.Path(name).expanduser()
@@ -209,7 +210,7 @@ def compile_cache() -> None:
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
-    if folder == "off" or jax.config.jax_compilation_cache_dir:
+    if folder == "off" or jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         return
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)

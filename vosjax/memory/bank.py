@@ -78,7 +78,7 @@ def write(bank: Bank, entry: Any, *, time: ArrayLike, when: ArrayLike, pin: Arra
     )
 
 
-def unpin(bank: Bank, annotated: jax.Array) -> Bank:
+def unpin(bank: Bank, annotated: jax.Array | np.ndarray[Any, Any]) -> Bank:
     """Lets go of annotated frames that no longer count: they give way like any other frame.
 
         bank = memory.unpin(bank, jnp.array([0, 40]))      # only frames 0 and 40 stay pinned

@@ -17,7 +17,7 @@ def families() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
-def build(family: str, **settings) -> Model:
+def build(family: str, **settings: Any) -> Model:
     """Builds a family's model.
 
         build("aot", encoder="resnet:50", layers=3)

@@ -26,7 +26,7 @@ from vosjax.models.aot.decoder import Decoder
 from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, one_hot
 from vosjax.models.aot.size import network_size
 from vosjax.names import Names
-from vosjax.types import UNUSED_LOGIT, Model, Release, Size, Spec, Vos
+from vosjax.types import UNUSED_LOGIT, Model, Release, Size, Spec, Vos, When
 
 FEATURES = 256
 SLOTS = CHANNELS - 1
@@ -106,7 +106,8 @@ def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
     grid_of((97, 129), aligned=True)      # (7, 9)
     """
     extra = 1 if aligned else 0
-    return tuple((side - extra) // STRIDE + extra for side in size)
+    height, width = ((side - extra) // STRIDE + extra for side in size)
+    return height, width
 
 
 def linear(params: Any, x: jax.Array) -> jax.Array:
@@ -146,7 +147,7 @@ def build(
     aligned, stack, root = backbone.aligned, family.stack, family.root
     bank = IdentityBank(aligned, id_norm)
 
-    def init(params, spec: Spec) -> IdentificationState:
+    def init(params: Any, spec: Spec) -> IdentificationState:
         if not 1 <= spec.objects <= SLOTS:
             raise InputError(
                 f"{family.title} holds 1 to {SLOTS} objects, not {spec.objects}; "
@@ -163,14 +164,21 @@ def build(
             memory.init(short, spec.capacity), short, jnp.zeros(spec.objects, bool)
         )
 
-    def encode(params, frame, rng=None) -> IdentificationFeatures:
+    def encode(
+        params: Any, frame: jax.Array, rng: jax.Array | None = None
+    ) -> IdentificationFeatures:
         images = imagenet_normalise(frame).astype(compute_dtype(params))[None]
-        maps = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
+        maps: Any = backbone.module.apply({"params": params["encoder"]}, images, rng=rng)
         maps = FeatureMaps(*(x[0] for x in maps))
         tokens = linear(params["projector"], maps.deep).reshape(-1, FEATURES)
         return IdentificationFeatures(maps, tokens, Size(*frame.shape[:2]))
 
-    def predict(params, state: IdentificationState, features: IdentificationFeatures, rng=None):
+    def predict(
+        params: Any,
+        state: IdentificationState,
+        features: IdentificationFeatures,
+        rng: jax.Array | None = None,
+    ) -> Any:
         outputs, kept = stack.apply(
             {"params": params[root]},
             features.tokens,
@@ -184,11 +192,11 @@ def build(
         logits4, logits = decode(params, outputs, features, live)
         return logits, IdentificationAux(kept, outputs, logits4, live, features)
 
-    def decoder(outputs):
+    def decoder(outputs: Any) -> Any:
         """The decoder of that many blocks' outputs."""
         return Decoder(aligned, family.entrances[outputs - 1 if family.scalable else 0])
 
-    def decode(params, outputs, features, live):
+    def decode(params: Any, outputs: Any, features: Any, live: jax.Array) -> Any:
         """Logits at stride 4 [N+1, h4, w4], and those of the whole frame [N+1, H, W]."""
         grid = grid_of(features.size, aligned)
         tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
@@ -198,25 +206,31 @@ def build(
         logits = resize_maps(raw, *features.size, align_corners=aligned)
         return fill_unused(raw, live), fill_unused(logits, live)
 
-    def depths(params, aux: IdentificationAux, rng=None):
+    def depths(params: Any, aux: IdentificationAux, rng: jax.Array | None = None) -> Any:
         return tuple(
             decode(params, aux.outputs[:count], aux.features, aux.live)[1]
             for count in range(1, len(aux.outputs) + 1)
         )
 
     def commit(
-        params, state: IdentificationState, aux: IdentificationAux, probs, given, when, rng=None
+        params: Any,
+        state: IdentificationState,
+        aux: IdentificationAux,
+        probs: jax.Array,
+        given: jax.Array,
+        when: When,
+        rng: jax.Array | None = None,
     ) -> IdentificationState:
         identities = one_hot(probs).astype(compute_dtype(params))
         identity = bank.apply({"params": params["identity"]}, identities)
 
-        def reference(kept):
+        def reference(kept: Any) -> Any:
             grid = grid_of(aux.features.size, aligned)
             return stack.apply(
                 {"params": params[root]}, aux.features.tokens, grid, identity=identity, rng=rng
             )[1]
 
-        def propagated(kept):
+        def propagated(kept: Any) -> Any:
             return stack.apply({"params": params[root]}, kept, identity, method="fuse")
 
         entry = branch(when.annotated, reference, propagated, aux.kept)
@@ -253,10 +267,10 @@ def build(
         anything = jnp.any(live)
         long = memory.drop(long, jnp.broadcast_to(~anything, long.valid.shape))
         short = jax.tree.map(lambda leaf: jnp.where(anything, leaf, 0), state.short)
-        free = ~release.followed & (~held | ~anything)
+        free = ~jnp.asarray(release.followed) & (~held | ~anything)
         return IdentificationState(long, short, live), free
 
-    def size(height, width, scale=1.0):
+    def size(height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
         return network_size(
             height,
             width,
@@ -266,20 +280,20 @@ def build(
             max_long_side=max_long_side,
         )
 
-    def fresh(rng) -> dict:
+    def fresh(rng: jax.Array) -> dict:
         first, second = jax.random.split(rng)
         shapes = jax.eval_shape(_shapes)
         rest = initial.fill(second, {name: shapes[name] for name in shapes if name != "encoder"})
         return rest | {"encoder": initial.encoder(first, shapes["encoder"])}
 
-    def _shapes():
+    def _shapes() -> Any:
         side = 2 * STRIDE + (1 if aligned else 0)
         grid = grid_of((side, side), aligned)
         key = jax.random.PRNGKey(0)
         maps, encoded = backbone.module.init_with_output(key, jnp.zeros((1, side, side, 3)))
         tokens = jnp.zeros((grid[0] * grid[1], FEATURES))
         (outputs, _), stacked = stack.init_with_output(key, tokens, grid, identity=tokens)
-        decoders = {}
+        decoders: dict[str, Any] = {}
         for count in range(1, len(outputs) + 1) if family.scalable else (len(outputs),):
             taken = family.decoded(tokens, outputs[:count]).reshape(1, *grid, -1)
             decoders |= decoder(count).init(key, taken, maps)["params"]

@@ -20,7 +20,7 @@ from vosjax.layers.objects import STRIDE, aggregate, crop, paste
 from vosjax.layers.precision import compute_dtype
 from vosjax.memory.affinity import Kernel
 from vosjax.memory.read import read
-from vosjax.types import Release, Size, Spec, Vos
+from vosjax.types import Release, Size, Spec, Vos, When
 
 
 class MatchingFeatures(NamedTuple):
@@ -116,7 +116,7 @@ def build(
       max_short_side: most pixels of a frame's short side before scaling; None for no limit.
     """
 
-    def init(params, spec: Spec) -> MatchingState:
+    def init(params: Any, spec: Spec) -> MatchingState:
         if spec.objects < 1 or spec.capacity < 1:
             raise InputError(
                 f"{spec.objects} objects and {spec.capacity} memory frames were asked "
@@ -134,10 +134,12 @@ def build(
             memory.init(entry, spec.capacity + last_frame), jnp.zeros(spec.objects, bool)
         )
 
-    def encode(params, frame, rng=None) -> MatchingFeatures:
+    def encode(params: Any, frame: jax.Array, rng: jax.Array | None = None) -> MatchingFeatures:
         return family.encode(params, frame)
 
-    def predict(params, state: MatchingState, features: MatchingFeatures, rng=None):
+    def predict(
+        params: Any, state: MatchingState, features: MatchingFeatures, rng: jax.Array | None = None
+    ) -> Any:
         bank, live = state.bank, state.live
         # A slot that nobody has given agrees with all the others, so that one softmax serves them.
         valid = bank.valid[:, None] & (bank.data.live | ~live)
@@ -156,14 +158,20 @@ def build(
         return crop(logits, *features.size), aux
 
     def commit(
-        params, state: MatchingState, aux: MatchingAux, probs, given, when, rng=None
+        params: Any,
+        state: MatchingState,
+        aux: MatchingAux,
+        probs: jax.Array,
+        given: jax.Array,
+        when: When,
+        rng: jax.Array | None = None,
     ) -> MatchingState:
         live = state.live | given
         shown = live[:, None, None]
         keep = when.annotated | when.remember
         stores = keep | last_frame
 
-        def memorise():
+        def memorise() -> Any:
             border = aux.probs if family.soft_given else jnp.zeros_like(aux.probs)
             masks = jnp.where(shown, paste(border, probs[1:]), 0)
             if family.soft_given:
@@ -189,14 +197,14 @@ def build(
         bank = memory.drop(bank, jnp.broadcast_to(~jnp.any(live), bank.valid.shape))
         return MatchingState(bank, live), jnp.logical_not(release.followed)
 
-    def size(height, width, scale=1.0):
+    def size(height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
         short = min(height, width)
         target = int(min(short, max_short_side or short) * scale)
-        sides = (
+        high, wide = (
             max(target if side == short else int(target * side / short), 1)
             for side in (height, width)
         )
-        return tuple(sides)
+        return high, wide
 
     return Vos(init, encode, predict, commit, size, None, forget)
 

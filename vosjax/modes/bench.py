@@ -12,7 +12,7 @@ import itertools
 import pathlib
 import statistics
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -84,7 +84,7 @@ def run(config: Config, options: Options) -> int:
                 wished.sizes, wished.objects, wished.memory, variants
             )
         ]
-    times = [[] for _ in rows]
+    times: list[list[tuple[float, float]]] = [[] for _ in rows]
     for _ in range(wished.repeats):
         for row, milliseconds in zip(rows, times):
             milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
@@ -146,7 +146,14 @@ def network(name: str, dtype: str) -> pretrained.Loaded:
     return pretrained.fresh({"family": config.family, "model": config.settings, "dtype": dtype})
 
 
-def _row(name, model, size, objects, memory, frames) -> Row:
+def _row(
+    name: str,
+    model: pretrained.Loaded,
+    size: tuple[int, int],
+    objects: int,
+    memory: int,
+    frames: int,
+) -> Row:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
     tracker = Tracker(model, objects=objects, mem_every=1, capacity=memory, max_mem_frames=memory)
@@ -156,7 +163,7 @@ def _row(name, model, size, objects, memory, frames) -> Row:
     tracker.step(images[0], _columns(size, objects))
     for _ in range(memory):
         tracker.step(images[0])
-    memory_use = program.memory_analysis()
+    memory_use: Any = program.memory_analysis()
     held = (
         memory_use.argument_size_in_bytes
         + memory_use.output_size_in_bytes
@@ -176,7 +183,7 @@ def _row(name, model, size, objects, memory, frames) -> Row:
     )
 
 
-def _columns(size, objects):
+def _columns(size: tuple[int, int], objects: int) -> np.ndarray:
     """Labels in which each object is a column of the frame."""
     columns = np.arange(size[1]) * (objects + 1) // size[1]
     return np.broadcast_to(columns, size).astype(np.uint8)
@@ -185,18 +192,19 @@ def _columns(size, objects):
 def _timed(row: Row, mem_every: int) -> float:
     """Milliseconds a frame, fetching each result while the next frame is under way."""
     row.tracker.mem_every = mem_every
-    start, waiting = time.perf_counter(), None
-    for frame in row.frames:
+    start = time.perf_counter()
+    fetch = row.tracker.submit(row.frames[0])
+    for frame in row.frames[1:]:
         following = row.tracker.submit(frame)
-        if waiting is not None:
-            waiting()
-        waiting = following
-    waiting()
+        fetch()
+        fetch = following
+    fetch()
     return 1000 * (time.perf_counter() - start) / len(row.frames)
 
 
 def _facts(row: Row, milliseconds: list[tuple[float, float]]) -> dict:
-    spec, (plain, remembered) = row.tracker.spec, (list(times) for times in zip(*milliseconds))
+    plain, remembered = (list(times) for times in zip(*milliseconds))
+    spec: Any = row.tracker.spec
     median = statistics.median(plain)
     return {
         "model": row.name,

@@ -34,7 +34,7 @@ def run(config: Config, options: Options) -> int:
             "this config names no network: take the one that the checkpoint is of, "
             "for example configs/aot.py:r50"
         )
-    source = pathlib.Path(options.input)
+    source = pathlib.Path(options.inputs[0])
     state = state_dict(read_pth(source))
     model = models.build(config.family, **config.settings)
     shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))

@@ -58,6 +58,7 @@ def run(config: Config, options: Options) -> int:
     for name in ("data", "output"):
         if getattr(options, name) is None:
             raise InputError(f"--{name} is missing; evaluating takes --data and --output")
+    assert options.data is not None and options.output is not None
     folder = pathlib.Path(options.output)
     sequences = source.discover(options.data, config.eval)
     how = results.scoring_rules(options.data, config.eval)
@@ -179,7 +180,7 @@ def make_engines(config: Config, network) -> list[Engine]:
     packing = (
         Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
     )
-    common = dict(chunk=chunk, max_short_side=config.max_short_side, packing=packing)
+    common: dict = dict(chunk=chunk, max_short_side=config.max_short_side, packing=packing)
     if evaluation.spread:
         apart = ensembles.parts(config)
         return [Engine(apart.parts, fuse=apart.fuse, devices=devices, **common)]

@@ -6,6 +6,7 @@ The runs may come from several machines; one frame of each is in memory at a tim
 import concurrent.futures
 import pathlib
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,6 +15,7 @@ from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
 from vosjax.eval import fusion, results, source
 from vosjax.eval.config import EvalConfig
+from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
@@ -64,7 +66,7 @@ def run(config: Config, options: Options) -> int:
     record.write(folder, settings, status="running", frames=0, facts={})
     todo = [video for video in sequences if files.done(folder, video) is None]
 
-    def one(sequence):
+    def one(sequence: EvalVideo) -> None:
         try:
             fusion.fuse_sequence(runs, sequence, folder, way, year=evaluation.year)
         except DiskFull:
@@ -94,7 +96,7 @@ def run(config: Config, options: Options) -> int:
     return evaluating.tell(written, folder)
 
 
-def _record(run) -> dict:
+def _record(run: Any) -> dict:
     kept = record.read(run)
     if kept is None:
         raise InputError(f"{run} holds no run.json: name the folder of a run of --mode eval")
@@ -103,7 +105,7 @@ def _record(run) -> dict:
     return kept
 
 
-def _evaluation(runs, before) -> EvalConfig:
+def _evaluation(runs: Any, before: Any) -> EvalConfig:
     """The runs' `eval`, which must agree in what selects and scores the videos."""
     first = before[0]["settings"]
     for run, there in zip(runs, before):

@@ -2,12 +2,14 @@
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
 from vosjax.config import Config
 from vosjax.data import pipeline, sheet
+from vosjax.data.config import ClipsConfig
 from vosjax.errors import InputError
 from vosjax.io.files import atomic
 from vosjax.io.terminal import say
@@ -43,7 +45,9 @@ def run(config: Config, options: Options) -> int:
     return 0
 
 
-def sheets(config, folder, *, seed, start=0, clips=CLIPS):
+def sheets(
+    config: ClipsConfig, folder: pathlib.Path, *, seed: int, start: int = 0, clips: int = CLIPS
+) -> Iterator[pathlib.Path]:
     """Writes the clips of a `ClipsConfig` from step `start` on and yields the files' paths."""
     stream = pipeline.clips(config, seed=seed, batch=ROWS, start_step=start)
     with contextlib.closing(stream):

@@ -44,7 +44,7 @@ def run(config: Config, options: Options) -> int:
         if options.data is not None:
             raise
         warnings.warn(f"no pictures in the report: {error}", stacklevel=2)
-        sequences = ()
+        sequences = []
     page = report.page(runs, sequences).encode()
     write_bytes(output, page)
     say(f"{output}: {len(runs)} run(s), {len(page) / 2**20:.1f} MiB")

@@ -123,6 +123,7 @@ def prepare_job(config: Config, options: Options) -> Job:
             "--masks is missing: a mask of the first frame, a folder of masks, or "
             "FRAME=FILE, possibly several times"
         )
+    assert options.output is not None  # was looked at above
     folder = pathlib.Path(options.output)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
@@ -256,7 +257,7 @@ class _Files:
         self.palette = DAVIS if job.masks.palette is None else job.masks.palette
         self._job, self._scores, self._film = job, scores, film
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
-        self._waiting = collections.deque()
+        self._waiting: collections.deque = collections.deque()
 
     def put(self, index: int, frame: Frame, tracked: FrameOutput):
         """Has a frame's files written; raises what went wrong with an earlier one."""

@@ -47,7 +47,7 @@ def run(config: Config, options: Options) -> int:
     Raises:
       InputError: a setting that cannot be, or no network and no weights.
     """
-    members = ensembles.chosen(config) or {"": config}
+    members: dict[str, WeightsConfig] = {**ensembles.chosen(config)} or {"": config}
     facts = {}
     for name, member in members.items():
         views = getattr(member, "tta", None) or config.tta
@@ -108,7 +108,7 @@ def totals(facts: dict[str, dict]) -> list[str]:
 def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
     """What goes into the functions of a network."""
 
-    def fresh(rng):
+    def fresh(rng: jax.Array) -> Any:
         return cast(model.init_params(rng), dtype)
 
     vos = model.vos
@@ -141,7 +141,8 @@ def published(params: Any) -> int:
 
 def parameters(model: Model, params: Any) -> dict:
     """Weights by module and by how they train, {name: number}."""
-    modules, training = {}, {}
+    modules: dict[str, int] = {}
+    training: dict[str, int] = {}
     for path, shape in flat(params).items():
         size = int(np.prod(shape))
         root, *rest = path.split("/")
@@ -164,7 +165,7 @@ def costs(model: Model, traced: Shapes, groups: int) -> dict:
     """{function: {'flops', 'activations', 'unbounded'}}; all but the encoding once a group."""
     vos, objects = model.vos, traced.probs.shape[0] - 1
 
-    def commit(annotated):
+    def commit(annotated: Any) -> Any:
         when = When(np.bool_(annotated), np.True_, np.int32(1))
         later = functools.partial(vos.commit, given=np.full(objects, annotated), when=when)
         return cost.count(later, traced.params, traced.state, traced.aux, traced.probs)
@@ -200,7 +201,7 @@ def maps(features: Any) -> list:
 def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
     """Bytes of weights, features, state, and of one more memory frame."""
 
-    def size(tree):
+    def size(tree: Any) -> int:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
     larger = jax.eval_shape(

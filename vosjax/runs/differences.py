@@ -23,7 +23,7 @@ def differences(old: Any, new: Any, *, path: str = "") -> list[str]:
     ]
 
 
-def _changed(old, new, path) -> Iterator[tuple[str, Any, Any]]:
+def _changed(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
             inner = f"{path}.{name}" if path else name
@@ -32,6 +32,6 @@ def _changed(old, new, path) -> Iterator[tuple[str, Any, Any]]:
         yield path, old, new
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]}..."

@@ -49,7 +49,7 @@ class Stopwatch:
 
     def facts(self) -> dict:
         """seconds_to_first_frame, milliseconds_per_frame and frames_per_second without that one."""
-        if self.frames < 2:
+        if self._first is None or self._last is None or self.frames < 2:
             return {
                 "seconds_to_first_frame": self._first and round(self._first - self._begin, 3),
                 "milliseconds_per_frame": None,

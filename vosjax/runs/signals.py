@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from vosjax.io.terminal import say
 
@@ -31,7 +32,7 @@ def stop_signals(note: str = "") -> Iterator[list[int]]:
         yield stop
         return
 
-    def handle(number, frame):
+    def handle(number: int, frame: Any) -> None:
         if stop:
             raise KeyboardInterrupt
         stop.append(number)

@@ -7,7 +7,7 @@ import operator
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
@@ -18,8 +18,9 @@ NEVER = 2**30  # of an interval in frames: longer than any video, and still an i
 class Checked:
     """Base of frozen dataclasses of `setting`s: values are checked and brought to their types."""
 
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
+    def __post_init__(self) -> None:
+        kind: Any = type(self)  # a dataclass
+        for field in dataclasses.fields(kind):
             value = _at(field.name, _checked, type(self), field.name, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
 
@@ -90,7 +91,7 @@ def replaced(config: Any, changes: Mapping) -> Any:
         present = getattr(config, name)
         nested = isinstance(value, Mapping) and class_of(type(present))
         values[name] = replaced(present, value) if nested else value
-    if dataclasses.is_dataclass(config):
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return dataclasses.replace(config, **values)
     return config._replace(**values)
 
@@ -108,7 +109,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _at(name, function, *arguments):
+def _at(name: str | int, function: Callable[..., Any], *arguments: Any) -> Any:
     """function(*arguments), whose errors are those of the field `name`."""
     try:
         return function(*arguments)
@@ -165,7 +166,7 @@ def typed(value: Any, hint: Any) -> Any:
     return _scalar(value, hint)
 
 
-def _any_of(value, hint, members):
+def _any_of(value: Any, hint: Any, members: tuple[Any, ...]) -> Any:
     if value is None and type(None) in members:
         return None
     inner = class_of(hint)
@@ -180,7 +181,7 @@ def _any_of(value, hint, members):
     raise _wrong(value, hint)
 
 
-def _scalar(value, hint):
+def _scalar(value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise FieldError((), f"is {value}; a finite number is expected")
@@ -192,7 +193,7 @@ def _scalar(value, hint):
     raise _wrong(value, hint)
 
 
-def _wrong(value, hint) -> FieldError:
+def _wrong(value: Any, hint: Any) -> FieldError:
     return FieldError((), f"is {value!r}; {named(hint)} is expected")
 
 
@@ -209,7 +210,7 @@ def _within(value: Any, rule: Mapping) -> None:
             raise FieldError((), f"is {value!r}; {problem}{_told(rule)}")
 
 
-def _problem(value, rule) -> str | None:
+def _problem(value: Any, rule: Mapping[str, Any]) -> str | None:
     choices = rule.get("choices")
     if choices is not None:
         words = list(map(str, choices))
@@ -230,7 +231,7 @@ def _problem(value, rule) -> str | None:
     return f"{' and '.join(f'{words} {bound}' for words, bound, _ in known)} is expected"
 
 
-def _pattern_problem(value) -> str | None:
+def _pattern_problem(value: Any) -> str | None:
     try:
         re.compile(value)
     except re.error as error:
@@ -238,5 +239,5 @@ def _pattern_problem(value) -> str | None:
     return None
 
 
-def _told(rule) -> str:
+def _told(rule: Mapping[str, Any]) -> str:
     return f" ({rule['doc']})" if rule.get("doc") else ""

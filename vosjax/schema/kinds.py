@@ -5,7 +5,7 @@ import difflib
 import functools
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
@@ -20,11 +20,11 @@ class FieldError(InputError):
     problem  what is wrong and what is expected
     """
 
-    def __init__(self, path: tuple, problem: str):
+    def __init__(self, path: tuple, problem: str) -> None:
         super().__init__(f"{dotted(path)} {problem}" if path else problem)
         self.path, self.problem = path, problem
 
-    def inside(self, *path) -> "FieldError":
+    def inside(self, *path: str | int) -> "FieldError":
         """The same error of a field that lies in the field at `path`."""
         return type(self)((*path, *self.path), self.problem)
 
@@ -78,7 +78,7 @@ def hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def near(word: str, known) -> str:
+def near(word: str, known: Iterable[str]) -> str:
     """' (did you mean ...?)' with the names that resemble a word, '' where none does."""
     close = difflib.get_close_matches(word, list(known), 3, cutoff=0.75)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""

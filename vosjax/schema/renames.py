@@ -9,7 +9,9 @@ from vosjax.schema.fields import NEVER
 from vosjax.schema.kinds import ChangesOf, class_of, dotted, hints
 
 
-def modern(values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tuple = ()) -> Any:
+def modern(
+    values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tuple[Any, ...] = ()
+) -> Any:
     """Values for a class with the names that its fields bear today, at any depth.
 
     Args:
@@ -21,8 +23,9 @@ def modern(values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tup
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated and isinstance(members[1], ChangesOf):
         hint = members[1].kind()
-    if class_of(hint) and isinstance(values, Mapping):
-        return _modern_fields(values, class_of(hint), note, path)
+    kind = class_of(hint)
+    if kind and isinstance(values, Mapping):
+        return _modern_fields(values, kind, note, path)
     if origin is tuple and members and isinstance(values, tuple | list):
         return [
             modern(item, members[0], note=note, path=(*path, i)) for i, item in enumerate(values)
@@ -44,8 +47,10 @@ def before(kind: type) -> dict[str, tuple[str, int | None]]:
     }
 
 
-def _modern_fields(values, kind, note, path) -> dict:
-    renamed = {}
+def _modern_fields(
+    values: Mapping[str, Any], kind: type, note: Callable[[str, str], Any], path: tuple[Any, ...]
+) -> dict[str, Any]:
+    renamed: dict[str, Any] = {}
     for old, value in values.items():
         if old in hints(kind) or old not in before(kind):
             inner = modern(value, hints(kind).get(old, Any), note=note, path=(*path, old))

@@ -165,22 +165,22 @@ class MemoryCounters:
     last: int = 0
     annotated: dict[int, list[int]] = dataclasses.field(default_factory=dict)
 
-    def needed(self, limit: int) -> int:
+    def needed(self, max_mem_frames: int) -> int:
         """The capacity for one frame more: doubled where the memory is full and may still grow.
 
         Annotated frames are always kept, so a memory full of them grows beyond the limit.
         """
         pinned = len(self.annotated) == self.capacity
-        if self.filled == self.capacity and (self.capacity < limit or pinned):
-            return 2 * self.capacity if pinned else min(2 * self.capacity, limit)
+        if self.filled == self.capacity and (self.capacity < max_mem_frames or pinned):
+            return 2 * self.capacity if pinned else min(2 * self.capacity, max_mem_frames)
         return self.capacity
 
-    def remember(self, time: int, given: list[int]) -> None:
+    def remember(self, time: int, slots: list[int]) -> None:
         """Counts a frame that goes into the memory, and the slots that are given in it."""
         self.filled = min(self.filled + 1, self.capacity)
         self.last = time
-        if given:
-            self.annotated[time] = given
+        if slots:
+            self.annotated[time] = slots
 
     def forget(self, slot: int) -> None:
         """Annotated frames in which no followed object was given count no more."""

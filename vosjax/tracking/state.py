@@ -114,22 +114,22 @@ class NetworkState:
             self.objects = ObjectSlots.empty(self.objects.group, self.objects.groups)
             self.memory, self.arrays = MemoryCounters(self.memory.capacity), None
 
-    def remember(self, time: int, given: list[int], limit: int) -> None:
+    def remember(self, time: int, slots: list[int], max_mem_frames: int) -> None:
         """Counts a frame in; a full memory that may still grow is doubled for it first.
 
-        state.remember(time=5, given=[], limit=32)
+        state.remember(time=5, slots=[], max_mem_frames=32)
         """
-        before, needed = self.memory.capacity, self.memory.needed(limit)
+        before, needed = self.memory.capacity, self.memory.needed(max_mem_frames)
         if needed > before:
-            if needed > limit:
+            if needed > max_mem_frames:
                 warnings.warn(
-                    f"all {before} memory frames are annotated and the limit is {limit}: the "
-                    f"memory grows to {needed} frames, as annotated frames are always kept",
+                    f"all {before} memory frames are annotated and the limit is {max_mem_frames}: "
+                    f"the memory grows to {needed} frames, as annotated frames are always kept",
                     stacklevel=4,
                 )
             self.memory.capacity = needed
             self._enlarge(self.objects.groups)
-        self.memory.remember(time, given)
+        self.memory.remember(time, slots)
 
     def _free_slot(self) -> int:
         """A slot that was never used; else one that can be cleared; else one of a new group."""

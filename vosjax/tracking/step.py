@@ -18,16 +18,16 @@ from vosjax.types import UNUSED_LOGIT, Array, Prompt, Scalar, Vos, When
 
 
 class MemoryClock(NamedTuple):
-    """When frames are remembered. int32 scalars, traced: no gap needs a compilation of its own.
+    """When frames are remembered. int32 scalars, traced, so that no interval is compiled anew.
 
-    time  index of the frame to come
-    last  index of the frame that was last remembered
-    gap   frames from one remembered frame to the next
+    time       index of the frame to come
+    last       index of the frame that was last remembered
+    mem_every  frames from one remembered frame to the next
     """
 
     time: Scalar
     last: Scalar
-    gap: Scalar
+    mem_every: Scalar
 
 
 class StepOutput(NamedTuple):
@@ -45,10 +45,10 @@ class StepOutput(NamedTuple):
     predicted: jax.Array
 
 
-def remembers(annotated: Any, time: Any, last: Any, gap: Any) -> Any:
+def remembers(annotated: Any, time: Any, last: Any, mem_every: Any) -> Any:
     """Whether a frame goes into the memory.
 
-        remembers(False, time=10, last=5, gap=5)      # True
+        remembers(False, time=10, last=5, mem_every=5)      # True
 
     Every annotated frame does, and restarts the count (the rule of aot-benchmark).
 
@@ -56,23 +56,25 @@ def remembers(annotated: Any, time: Any, last: Any, gap: Any) -> Any:
       annotated: whether an object is given in the frame; a bool, plain or traced.
       time: index of the frame.
       last: index of the frame that was last remembered.
-      gap: frames from one remembered frame to the next.
+      mem_every: frames from one remembered frame to the next.
     """
-    return annotated | (time - last >= gap)
+    return annotated | (time - last >= mem_every)
 
 
-def remembered_frames(length: int, annotated: Iterable[int], gap: int) -> int:
+def remembered_frames(length: int, annotated: Iterable[int], mem_every: int) -> int:
     """How many frames of a video go into the memory, that is for how many `remembers` holds.
 
-        remembered_frames(10, [0, 6], gap=4)      # 3: frames 0, 4 and 6
+        remembered_frames(10, [0, 6], mem_every=4)      # 3: frames 0, 4 and 6
 
     Args:
       length: the frames that are committed; frames before the first annotated one do not count.
       annotated: indices of the frames in which objects are given.
-      gap: frames from one remembered frame to the next.
+      mem_every: frames from one remembered frame to the next.
     """
     starts = sorted({start for start in annotated if start < length})
-    return sum(1 + (end - 1 - start) // gap for start, end in itertools.pairwise([*starts, length]))
+    return sum(
+        1 + (end - 1 - start) // mem_every for start, end in itertools.pairwise([*starts, length])
+    )
 
 
 def step(
@@ -89,7 +91,7 @@ def step(
     """Takes a frame through a network.
 
         state = vos.init(params, spec)
-        clock = MemoryClock(time=jnp.int32(0), last=jnp.int32(0), gap=jnp.int32(5))
+        clock = MemoryClock(time=jnp.int32(0), last=jnp.int32(0), mem_every=jnp.int32(5))
         output = jax.jit(step, static_argnums=0)(vos, params, state, frame, prompt, clock)
         labels = output.probs.argmax(0)      # and on with output.state, output.clock
 
@@ -146,9 +148,9 @@ def advance(
     predicted = jax.nn.softmax(logits, 0)
     probs = apply_prompt(predicted, prompt)
     marked = jnp.any(prompt.given) if annotated is None else annotated
-    remember = remembers(marked, clock.time, clock.last, clock.gap)
+    remember = remembers(marked, clock.time, clock.last, clock.mem_every)
     when = When(marked, remember, clock.time)
     state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])
     last = jnp.where(remember, clock.time, clock.last)
-    after = MemoryClock(jnp.asarray(clock.time + 1), last, clock.gap)
+    after = MemoryClock(jnp.asarray(clock.time + 1), last, clock.mem_every)
     return StepOutput(state, after, probs, predicted)

@@ -132,9 +132,9 @@ class Tracker:
         prompt = nothing_marked(size, state.objects.count)
         if labels is not None:
             prompt = Prompt(*to_slots(labels, state.objects.ids))
-        given = (np.flatnonzero(prompt.given) + 1).tolist()
-        if remembers(bool(given), time, last, self.mem_every):
-            state.remember(time, given, self.max_mem_frames)
+        slots = (np.flatnonzero(prompt.given) + 1).tolist()
+        if remembers(bool(slots), time, last, self.mem_every):
+            state.remember(time, slots, self.max_mem_frames)
         clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.mem_every))
         shown, object_stats = state.run(frame, prompt, clock)
         return lambda: FrameOutput(np.asarray(shown), to_scores(np.asarray(object_stats), followed))

@@ -218,7 +218,9 @@ def run_tracker(
         waiting = following
 
 
-def _submit(tracker: Tracker, frame: Frame, masks, before) -> Callable[[], FrameOutput]:
+def _submit(
+    tracker: Tracker, frame: Frame, masks: Any, before: Callable[[], FrameOutput] | None
+) -> Callable[[], FrameOutput]:
     """The frame's output to come; of a lost one that of the frame before, where it is at hand."""
     index = tracker.time
     if not frame.missing:

@@ -1,6 +1,7 @@
 """What a training config asks for, built: the model, its optimizer and the settings of a step."""
 
 import re
+from typing import Any
 
 import jax
 import optax
@@ -12,7 +13,7 @@ from vosjax.train.config import TrainConfig
 from vosjax.types import Model
 
 
-def configured(config) -> Model:
+def configured(config: Any) -> Model:
     """The model of a training's `Config`, with the weights frozen that it wants frozen.
 
     Raises:
@@ -26,13 +27,13 @@ def configured(config) -> Model:
 def with_frozen(model: Model, pattern: str) -> Model:
     """The model with the weights in whose path the regular expression is found frozen as well."""
 
-    def group(path):
+    def group(path: str) -> str:
         return "frozen" if re.search(pattern, path) else model.param_group(path)
 
     return model._replace(param_group=group) if pattern else model
 
 
-def fits(model: Model, config):
+def fits(model: Model, config: Any) -> None:
     """Raises InputError where a config's numbers cannot work together with its network."""
     data, train = config.data, config.train
     height, width = model.vos.size(data.height, data.width)

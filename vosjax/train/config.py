@@ -89,7 +89,7 @@ class TrainConfig(Checked):
     licence: str = setting("", "under which licence: likewise")
     log: LogConfig = setting(LogConfig(), "how often it tells, validates and saves")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.hard_end < self.hard_begin:
             raise FieldError(

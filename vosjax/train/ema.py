@@ -3,9 +3,10 @@
 from typing import Any
 
 import jax
+import numpy as np
 
 
-def update(average: Any, params: Any, decay: jax.Array) -> Any:
+def update(average: Any, params: Any, decay: jax.Array | np.float32) -> Any:
     """average - (1 - decay) * (average - params), leaf by leaf.
 
         average = update(average, trainable, scalars.ema_decay)

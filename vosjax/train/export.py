@@ -1,6 +1,8 @@
 """From a training state to weights to be shipped: averaged, in half precision, with a card."""
 
+import os
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +14,13 @@ from vosjax.schema import plain
 from vosjax.train import build, checkpoint, loop, optimizer, state
 
 
-def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> dict:
+def export(
+    config: Any,
+    trained: state.TrainState,
+    folder: str | os.PathLike[str],
+    *,
+    dtype: Any = np.float16,
+) -> dict:
     """Writes the averaged weights of `trained` to `folder`; returns the card.
 
     Args:
@@ -41,7 +49,7 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
     return weights.save_weights(folder, params, card=card)
 
 
-def _without_folders(config):
+def _without_folders(config: dict[str, Any]) -> Any:
     """The config with file names in place of the paths of one machine."""
     if isinstance(config, list):
         return [_without_folders(part) for part in config]
@@ -55,7 +63,13 @@ def _without_folders(config):
     }
 
 
-def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
+def from_checkpoint(
+    config: Any,
+    run: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+) -> dict:
     """Exports a checkpoint of a run (the newest one of its last stage begun); returns the card.
 
     Args:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -33,7 +34,7 @@ class Log:
     checkpoint, are dropped.
     """
 
-    def __init__(self, folder, *, start: int):
+    def __init__(self, folder: str | os.PathLike[str], *, start: int) -> None:
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.csv"
@@ -46,7 +47,7 @@ class Log:
             str(folder / "tensorboard"), purge_step=start + 1, filename_suffix=f".{start}"
         )
 
-    def scalars(self, step: int, values: dict[str, float]):
+    def scalars(self, step: int, values: dict[str, float]) -> None:
         """One row, the same to TensorBoard, and a line on stdout."""
         self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
         self._file.flush()
@@ -54,7 +55,9 @@ class Log:
             self._board.add_scalar(f"train/{name}" if name != "validation_j" else name, value, step)
         say(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()))
 
-    def pictures(self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray):
+    def pictures(
+        self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray
+    ) -> None:
         """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""
         rows = [np.concatenate(list(frames), axis=1)]
         for maps in (labels, prediction):
@@ -63,12 +66,12 @@ class Log:
         self._board.add_image("clip", np.concatenate(rows), step, dataformats="HWC")
         self._board.flush()
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
         self._board.close()
 
 
-def _keep_rows(path: pathlib.Path, last: int):
+def _keep_rows(path: pathlib.Path, last: int) -> None:
     """Leaves a table with its header and the rows up to step `last`."""
     lines = path.read_text().splitlines() if path.exists() else []
     kept = [line for line in lines[1:] if int(line.split(",")[0]) <= last]
@@ -81,7 +84,7 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(labels[..., None] > 0, mixed, frames).astype(np.uint8)
 
 
-def check_finite(first: int, losses: list[float], gradients: list[float]):
+def check_finite(first: int, losses: list[float], gradients: list[float]) -> None:
     """Raises NotFinite with the step range if any of the figures of steps first.. is not finite."""
     bad = [
         i

@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax.data import pipeline
@@ -33,7 +35,7 @@ class TrainResult(NamedTuple):
     folder: pathlib.Path
 
 
-def train(config, *, output) -> TrainResult:
+def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     """Runs (or resumes) all stages of a config.
 
     Args:
@@ -45,16 +47,16 @@ def train(config, *, output) -> TrainResult:
       NotFinite: the loss stopped being a number.
     """
     output = pathlib.Path(output)
-    outcome, params = None, None
+    params = None
     for name, part in stages(config):
-        outcome = run_stage(part, output / name, params=params)
-        if not outcome.complete:
+        result = run_stage(part, output / name, params=params)
+        if not result.complete:
             break
-        params = state.averaged(outcome.state)
-    return outcome
+        params = state.averaged(result.state)
+    return result
 
 
-def stages(config) -> list:
+def stages(config: Any) -> list:
     """(folder name, `Config`) of every stage: the config with the stage's changes laid over it."""
     if not config.stages:
         return [("", config)]
@@ -72,7 +74,7 @@ def stages(config) -> list:
     ]
 
 
-def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
+def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
     """Runs or resumes one stage; `params` are those of the stage before."""
     train = config.train
     model = build.configured(config)
@@ -100,9 +102,10 @@ def run_stage(config, folder: pathlib.Path, *, params: dict | None = None) -> Tr
     )
     figures = log.Log(folder, start=at)
     validated = validation(model, config)
-    pending, since = [], time.monotonic()
+    pending: list[step.Metrics] = []
+    since = time.monotonic()
 
-    def save(*, wait=False):
+    def save(*, wait: bool = False) -> None:
         to_host(pending, at)
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
@@ -157,11 +160,16 @@ class StepResult(NamedTuple):
     state: state.TrainState
     clips: step.Clips
     metrics: step.Metrics
-    rate: float
+    rate: np.float32
 
 
 def steps(
-    train: TrainConfig, model: Model, chain, now: state.TrainState, batches, stop: Sequence
+    train: TrainConfig,
+    model: Model,
+    chain: optax.GradientTransformation,
+    now: state.TrainState,
+    batches: Any,
+    stop: Sequence,
 ) -> Iterator[StepResult]:
     """Takes the steps that are left, one batch each, until `stop` holds something.
 
@@ -204,18 +212,20 @@ def due(at: int, every: int, last: int) -> bool:
     return bool(every) and (at % every == 0 or at == last)
 
 
-def compile_step(model: Model, chain, settings: step.StepConfig):
+def compile_step(
+    model: Model, chain: optax.GradientTransformation, settings: step.StepConfig
+) -> Any:
     """The jitted step (state, clips, knobs, key) -> (state, metrics); the state is donated."""
     return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
 
 
-def validation(model: Model, config):
+def validation(model: Model, config: Any) -> Callable[[Any], float]:
     """A function of params: mean J over a few fixed rendered clips of the training size."""
     settings, data = config.train.log, config.data
-    run = validate.compiled(model, gap=config.train.mem_every)
-    made = []
+    run = validate.compiled(model, mem_every=config.train.mem_every)
+    made: list[Any] = []
 
-    def mean_j(params):
+    def mean_j(params: Any) -> float:
         if not made:
             made.extend(
                 rendered.validation_clips(

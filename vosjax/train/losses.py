@@ -5,10 +5,11 @@ live, are ignored. The losses are those of the AOT reference (half and half) and
 cross-entropy alone).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vosjax.types import UNUSED_LOGIT
 
@@ -38,7 +39,7 @@ def _log_probabilities(logits: jax.Array, live: jax.Array) -> jax.Array:
     return jax.nn.log_softmax(jnp.where(classes, logits, UNUSED_LOGIT), axis=0)
 
 
-def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
+def mean_of_largest(values: jax.Array, count: jax.Array | np.int32) -> jax.Array:
     """The mean of the `count` largest of `values`.
 
         loss = mean_of_largest(pixels, count)
@@ -53,7 +54,7 @@ def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
     fixed = jax.lax.stop_gradient(values)
     bits = jax.lax.bitcast_convert_type(jnp.abs(fixed), jnp.int32)
 
-    def narrow(bit, bound):
+    def narrow(bit: Any, bound: Any) -> Any:
         trial = bound | jnp.left_shift(jnp.int32(1), 30 - bit)
         return jnp.where(jnp.sum(bits >= trial) >= count, trial, bound)
 
@@ -66,7 +67,7 @@ def mean_of_largest(values: jax.Array, count: jax.Array) -> jax.Array:
 
 
 def bootstrapped_cross_entropy(
-    logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array
+    logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array | np.int32
 ) -> jax.Array:
     """Mean cross-entropy of the `count` hardest pixels; ignored ones count as pixels of loss 0.
 
@@ -104,7 +105,7 @@ def frame_loss(
     logits: jax.Array,
     labels: jax.Array,
     live: jax.Array,
-    count: jax.Array,
+    count: jax.Array | np.int32,
     *,
     jaccard_weight: float = 0.5,
 ) -> FrameLoss:

@@ -1,14 +1,21 @@
 """The optimizer as an optax chain over a flat {path: weight} dict of the trainable weights."""
 
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
 def build(
-    paths, *, kind: str = "adamw", weight_decay: float = 0.0, clip: float = 5.0, no_decay: str = ""
+    paths: dict[str, Any],
+    *,
+    kind: str = "adamw",
+    weight_decay: float = 0.0,
+    clip: float = 5.0,
+    no_decay: str = "",
 ) -> optax.GradientTransformation:
     """Clipping by the global norm, Adam and weight decay; `apply` brings in the learning rates.
 
@@ -44,8 +51,8 @@ def apply(
     updates: dict,
     groups: dict,
     *,
-    rate: jax.Array,
-    encoder_rate: jax.Array,
+    rate: jax.Array | np.float32,
+    encoder_rate: jax.Array | np.float32,
     held: dict,
 ) -> dict:
     """params - rate * updates; the encoder has a rate of its own, and `held` weights stay.
@@ -61,7 +68,7 @@ def apply(
       held: {path: bool scalar}, paths that may be missing; True keeps the weight as it is.
     """
 
-    def moved(path):
+    def moved(path: str) -> bool:
         lr = encoder_rate if groups[path] == "encoder" else rate
         if path in held:
             lr = jnp.where(held[path], 0.0, lr)

@@ -22,12 +22,12 @@ class StepScalars(NamedTuple):
     ema_decay     float32   share of the old average that is kept
     """
 
-    rate: np.ndarray
-    encoder_rate: np.ndarray
-    count: np.ndarray
-    aux_weight: np.ndarray
-    own: np.ndarray
-    ema_decay: np.ndarray
+    rate: np.float32
+    encoder_rate: np.float32
+    count: np.int32  # type: ignore[assignment]  # hides `tuple.count`
+    aux_weight: np.float32
+    own: np.bool_
+    ema_decay: np.float32
 
 
 def polynomial(

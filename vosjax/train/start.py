@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,7 +17,7 @@ from vosjax.types import Model
 IMAGE = 3  # channels
 
 
-def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
+def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, float]] = ()) -> dict:
     """Nested params to start from.
 
     Args:
@@ -39,7 +41,7 @@ def params(model: Model, *, seed: int, init: str, scale=()) -> dict:
       InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
     """
     fresh = jax.tree.map(np.asarray, jax.jit(model.init_params)(jax.random.key(seed)))
-    started, folded = dict(fresh), {}
+    started, folded = dict(fresh), dict[str, Any]()
     for item in filter(None, init.split(",")):
         encoder, path = _addressed(item.strip(), [name for name, _ in model.pretrained_encoders])
         if path.is_dir():

@@ -14,11 +14,13 @@ inside of a branch or a scan on one thread, derivatives included.
 import functools
 import math
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from vosjax.schema import NEVER
 from vosjax.tracking.step import remembered_frames, remembers
@@ -49,7 +51,7 @@ class Metrics(NamedTuple):
     aux            mean loss of the reference frames
     j              mean J of the live slots in the later frames
     gradient       global norm of the gradient
-    prediction     [B, T, H, W] uint8; frame 0 shows the truth
+    prediction     [B, T, H, W] uint8; frame 0 shows the truth; None once it is of no use
     """
 
     loss: jax.Array
@@ -58,7 +60,7 @@ class Metrics(NamedTuple):
     aux: jax.Array
     j: jax.Array
     gradient: jax.Array
-    prediction: jax.Array
+    prediction: Any
 
 
 class StepConfig(NamedTuple):
@@ -128,10 +130,10 @@ def clip_loss(
     spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.mem_every))
     keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
 
-    def key(t, use):
+    def key(t: int, use: int) -> jax.Array | None:
         return None if keys is None else keys[:, t, use]
 
-    def over_samples(fun, *args, rng=None):
+    def over_samples(fun: Callable[..., Any], *args: Any, rng: jax.Array | None = None) -> Any:
         if rng is None:
             return jax.vmap(fun)(*args)
         return jax.vmap(lambda k, *a: fun(*a, rng=k))(rng, *args)
@@ -142,26 +144,30 @@ def clip_loss(
     features = jax.tree.map(lambda x: x.reshape(batch, length, *x.shape[1:]), features)
     features = [jax.tree.map(lambda x, t=t: x[:, t], features) for t in range(length)]
 
-    def predict(t, memory):
+    def predict(t: int, memory: Any) -> Any:
         return over_samples(
             functools.partial(vos.predict, params), memory, features[t], rng=key(t, 1)
         )
 
-    def commit(t, memory, aux, probs, *, annotated, remember):
+    def commit(
+        t: int, memory: Any, aux: Any, probs: jax.Array, *, annotated: bool, remember: bool
+    ) -> Any:
         when = When(np.bool_(annotated), np.bool_(remember), np.int32(t))
 
-        def one(memory, aux, probs, given, rng=None):
+        def one(
+            memory: Any, aux: Any, probs: jax.Array, given: jax.Array, rng: jax.Array | None = None
+        ) -> Any:
             return vos.commit(params, memory, aux, probs, given, when, rng)
 
         given = clips.live if annotated else jnp.zeros_like(clips.live)
         return over_samples(one, memory, aux, probs, given, rng=key(t, 2))
 
-    def depths_of(t, logits, aux):
+    def depths_of(t: int, logits: jax.Array, aux: Any) -> Any:
         if model.deep_logits is None:
             return (logits,)
         return over_samples(functools.partial(model.deep_logits, params), aux, rng=key(t, 1))
 
-    def loss_of(t, memory):
+    def loss_of(t: int, memory: Any) -> Any:
         logits, aux = predict(t, memory)
         supervised = depths_of(t, logits, aux)
         labels = clips.labels[:, t, ::stride, ::stride]
@@ -219,7 +225,7 @@ def clip_loss(
 def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
     """Mean J over live slots and later frames of all clips."""
 
-    def frame(prediction, labels, live):
+    def frame(prediction: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
         return losses.object_jaccard(
             prediction[::stride, ::stride], labels[::stride, ::stride], live
         )
@@ -231,7 +237,7 @@ def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
     return jnp.sum(per_frame * weight) / jnp.maximum(jnp.sum(weight), 1)
 
 
-def held_paths(paths, pattern: str) -> tuple[str, ...]:
+def held_paths(paths: Iterable[str], pattern: str) -> tuple[str, ...]:
     """The weights that stand still while own predictions are fed back: AOT's identity bank.
 
     held_paths(trainable, "identity/bank")
@@ -241,7 +247,7 @@ def held_paths(paths, pattern: str) -> tuple[str, ...]:
 
 def train_step(
     model: Model,
-    chain,
+    chain: optax.GradientTransformation,
     settings: StepConfig,
     before: state.TrainState,
     clips: Clips,
@@ -265,7 +271,7 @@ def train_step(
     held = {path: scalars.own for path in held_paths(before.trainable, settings.held)}
     key = jax.random.fold_in(rng, before.step)
 
-    def loss(trainable):
+    def loss(trainable: Any) -> Any:
         params = state.join_params(trainable, before.frozen)
         return clip_loss(model, params, clips, scalars, settings, key)
 

@@ -19,7 +19,7 @@ def clip_jaccard(
     labels: jax.Array,
     live: jax.Array,
     *,
-    gap: int,
+    mem_every: int,
     memory: int,
 ) -> jax.Array:
     """J of every slot, averaged over the frames after the first.
@@ -30,7 +30,7 @@ def clip_jaccard(
       frames: [T, H, W, 3] uint8.
       labels: [T, H, W] uint8 of slots; only frame 0's are shown to the network.
       live: [N] bool, the slots that hold an object of frame 0.
-      gap: every gap-th frame enters the long-term memory.
+      mem_every: every `mem_every`-th frame enters the long-term memory.
       memory: its capacity in frames.
 
     Returns:
@@ -45,14 +45,14 @@ def clip_jaccard(
     later = jax.tree.map(lambda leaf: leaf[1:], features)
 
     state = vos.init(params, Spec(height, width, live.shape[0], memory))
-    clock = MemoryClock(np.int32(0), np.int32(0), np.int32(gap))
+    clock = MemoryClock(np.int32(0), np.int32(0), np.int32(mem_every))
     marks = Prompt(labels[0].astype(jnp.int32), live)
     first = advance(
         vos, params, state, reference, marks, clock, allowed=live, annotated=np.bool_(True)
     )
     nothing = Prompt(jnp.zeros_like(marks.labels), jnp.zeros_like(live))
 
-    def frame(carry: tuple[Any, MemoryClock], item: tuple[Any, jax.Array]):
+    def frame(carry: tuple[Any, MemoryClock], item: tuple[Any, jax.Array]) -> Any:
         features, truth = item
         output = advance(
             vos, params, carry[0], features, nothing, carry[1], annotated=np.bool_(False)
@@ -64,20 +64,20 @@ def clip_jaccard(
     return jnp.mean(scores, axis=0) * live
 
 
-def compiled(model: Model, *, gap: int) -> Callable[..., jax.Array]:
+def compiled(model: Model, *, mem_every: int) -> Callable[..., jax.Array]:
     """A jitted (params, frames, labels, live) -> [N] scores, see `clip_jaccard`.
 
-        run = compiled(model, gap=5)
+        run = compiled(model, mem_every=5)
         scores = run(params, clip["frames"], clip["labels"], clip["live"])
 
-    The memory holds every gap-th frame of the clip.
+    The memory holds every `mem_every`-th frame of the clip.
     """
 
     @jax.jit
-    def run(params, frames, labels, live):
+    def run(params: Any, frames: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
         committed = max(len(frames) - 1, 1)  # before the last one's prediction
-        memory = remembered_frames(committed, (0,), gap)
-        return clip_jaccard(model, params, frames, labels, live, gap=gap, memory=memory)
+        memory = remembered_frames(committed, (0,), mem_every)
+        return clip_jaccard(model, params, frames, labels, live, mem_every=mem_every, memory=memory)
 
     return run
 
@@ -85,7 +85,7 @@ def compiled(model: Model, *, gap: int) -> Callable[..., jax.Array]:
 def mean_j(run: Callable[..., jax.Array], params: dict, clips: Sequence[dict]) -> float:
     """Mean J over all objects of some clips.
 
-        mean_j(compiled(model, gap=5), params, clips)
+        mean_j(compiled(model, mem_every=5), params, clips)
 
     Args:
       run: of `compiled`.

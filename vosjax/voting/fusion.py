@@ -7,7 +7,7 @@ then all networks weigh the same (arXiv 2206.09585 names the idea and gives no f
 
 import functools
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 
 from vosjax import memory
 from vosjax.compose.combinators import Fusion
+from vosjax.types import Release, Spec, When
 from vosjax.voting import keypoints
 from vosjax.voting.keypoints import MOST, Points
 
@@ -40,7 +41,7 @@ class VotingState(NamedTuple):
     recent: jax.Array
 
 
-def spare_threads():
+def spare_threads() -> None:
     """Sees to it that XLA's CPU pool, which starts with the first array, has threads to spare.
 
         spare_threads()      # before anything is computed
@@ -67,11 +68,11 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     """
     spare_threads()
     width = keypoints.METHODS[method].width
-    forms = Points(
-        jax.ShapeDtypeStruct((MOST, 2), np.float32), jax.ShapeDtypeStruct((MOST, width), np.uint8)
-    )
+    places: Any = jax.ShapeDtypeStruct((MOST, 2), np.float32)
+    descriptors: Any = jax.ShapeDtypeStruct((MOST, width), np.uint8)
+    forms = Points(places, descriptors)
 
-    def init(spec, members):
+    def init(spec: Spec, members: int) -> VotingState:
         entry = forms, jax.ShapeDtypeStruct((MOST,), np.int32)
         weights = jnp.full((SMOOTH - 1, members, spec.objects), 1 / members, jnp.float32)
         return VotingState(
@@ -80,11 +81,11 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
             weights,
         )
 
-    def encode(frame):
+    def encode(frame: jax.Array) -> jax.Array:
         grey = (frame * jnp.array(GREY)).sum(-1)
         return jnp.round(255 * grey).clip(0, 255).astype(jnp.uint8)
 
-    def fuse(state, grey, probs):
+    def fuse(state: VotingState, grey: jax.Array, probs: jax.Array) -> Any:
         objects = probs.shape[1] - 1
         references, labels = state.bank.data
         answer = (
@@ -108,7 +109,9 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         smooth = jnp.concatenate([state.recent, weights[None]]).mean(0)
         return weighted(probs, smooth), (points, weights)
 
-    def commit(state, aux, probs, given, when):
+    def commit(
+        state: VotingState, aux: Any, probs: jax.Array, given: jax.Array, when: When
+    ) -> VotingState:
         points, weights = aux
         labels = probs.argmax(0).astype(jnp.int32)
         holds = state.bank.valid.any() | given.any()
@@ -122,7 +125,7 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         recent = jnp.concatenate([state.recent[1:], weights[None]])
         return VotingState(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
 
-    def forget(state, release):
+    def forget(state: VotingState, release: Release) -> VotingState:
         """Points of objects that are followed no more carry no label."""
         bank = memory.unpin(state.bank, release.annotated)
         points, labels = bank.data
@@ -138,7 +141,15 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     return Fusion(init, encode, fuse, commit, forget)
 
 
-def _ask(method, objects, grey, hints, references, labels, trust):
+def _ask(
+    method: str,
+    objects: int,
+    grey: jax.Array,
+    hints: jax.Array,
+    references: Points,
+    labels: jax.Array,
+    trust: jax.Array,
+) -> tuple[Points, np.ndarray, np.ndarray]:
     """The host's part: points of the present frame, their votes, and matches for each label."""
     references = Points(*(np.asarray(part) for part in references))
     points = keypoints.detect(np.asarray(grey), np.asarray(hints), method=method)
@@ -157,7 +168,7 @@ def trusts(bank: memory.Bank) -> jax.Array:
     return jnp.where(bank.valid, jnp.where(bank.pinned, 1.0, fading), 0.0)
 
 
-def _pixels(places, size):
+def _pixels(places: jax.Array, size: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     x, y = jnp.round(places).astype(jnp.int32).T
     return x.clip(0, size[1] - 1), y.clip(0, size[0] - 1)
 

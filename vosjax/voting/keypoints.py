@@ -4,8 +4,8 @@ Everything has a fixed size, so that it can come from and go into a compiled ste
 frame has MOST points, of which spare ones stand at (-1, -1).
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,12 +19,15 @@ NEAR = 8  # matches whose motion one is compared with
 class Method(NamedTuple):
     """A kind of points: make(count) -> detector; bytes of a descriptor; whether they are bits."""
 
-    make: object
+    make: Callable[..., Any]
     width: int
     bits: bool
 
 
-METHODS = {"sift": Method(cv2.SIFT_create, 128, False), "orb": Method(cv2.ORB_create, 32, True)}
+METHODS = {
+    "sift": Method(cv2.SIFT_create, 128, False),  # type: ignore[attr-defined]  # not in its stubs
+    "orb": Method(cv2.ORB_create, 32, True),  # type: ignore[attr-defined]
+}
 
 
 class Points(NamedTuple):
@@ -58,7 +61,7 @@ def detect(grey: np.ndarray, boxes: np.ndarray, *, method: str = "sift") -> Poin
     return Points(np.pad(places, spare, constant_values=-1), np.pad(descriptors, spare))
 
 
-def _detect(grey, method, count):
+def _detect(grey: np.ndarray, method: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """At most `count` points; SIFT's descriptors are whole numbers up to 255 in any case."""
     make, width, _ = METHODS[method]
     points, descriptors = make(count).detectAndCompute(grey, None)
@@ -68,7 +71,7 @@ def _detect(grey, method, count):
     return places[:count], descriptors[:count].astype(np.uint8)
 
 
-def _crops(boxes, size) -> Iterator[tuple[int, int, int, int]]:
+def _crops(boxes: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
     """(x, y, w, h) of small objects, enlarged by half."""
     for x, y, w, h in np.asarray(boxes).tolist():
         if 0 < w and max(w, h) < SMALL:
@@ -125,7 +128,7 @@ def match(
     return votes, counts
 
 
-def _mutual(there, here, method):
+def _mutual(there: Any, here: Any, method: str) -> Any:
     """Indices into both of pairs that are each other's nearest by far, and distances' ratios."""
     apart = _distances(there, here, METHODS[method].bits)
     rows = np.arange(len(there))
@@ -138,7 +141,7 @@ def _mutual(there, here, method):
     return rows[good], best[good], ratios[good]
 
 
-def _distances(a, b, bits):
+def _distances(a: np.ndarray, b: np.ndarray, bits: bool) -> np.ndarray:
     """float32 [A, B], of bits by Hamming; products of whole numbers, so exact before the root."""
     a, b = (np.unpackbits(side, axis=1) if bits else side for side in (a, b))
     a, b = a.astype(np.float32), b.astype(np.float32)
@@ -146,7 +149,7 @@ def _distances(a, b, bits):
     return squares if bits else np.sqrt(squares)
 
 
-def _steady(before, after):
+def _steady(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Which matches move about (within 3 median absolute deviations) as their neighbours do."""
     if len(before) <= NEAR:
         return np.ones(len(before), bool)

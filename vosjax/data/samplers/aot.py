@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class VideoSettings:
     """Probabilities and ranges of clips from videos; the values are those of AOT's main stage."""
 
-    gap: int = 3  # largest distance of two frames, in annotated frames
+    max_frame_gap: int = 3  # largest distance of two frames, in annotated frames
     reverse: float = 0.5
     attempts: int = 5
     least_reference: int = 200  # object pixels of a frame that may be the reference
@@ -97,7 +97,7 @@ class VideoClips:
         chosen = choose.by_gaps(
             candidates.areas,
             spec.frames,
-            gap=settings.gap,
+            max_gap=settings.max_frame_gap,
             rng=rng,
             reverse=settings.reverse,
             attempts=settings.attempts,
@@ -213,7 +213,7 @@ class StaticClips:
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=dataset.max_frame_gap,
+        max_frame_gap=dataset.max_frame_gap,
         merge=config.merge,
         colour=jitter.V2 if config.colour else jitter.NONE,
     )

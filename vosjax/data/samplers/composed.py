@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only."""
     settings = VideoSettings(
-        gap=dataset.max_frame_gap,
+        max_frame_gap=dataset.max_frame_gap,
         merge=config.merge,
         merges=config.merges,
         guests=config.guests,

@@ -88,7 +88,7 @@ def alter(
     sigma = rng.uniform(0.3, 1.2) if rng.random() < colour.blur else 0.0
     noise = _noise(rng, frames.shape[1:]) if rng.random() < colour.noise else None
     quality = int(rng.integers(30, 91)) if rng.random() < colour.jpeg else None
-    out = np.empty_like(frames)
+    changed = np.empty_like(frames)
     for t, frame in enumerate(frames):
         single = mix(rng, colour, colour.frame_jitter) * light[t]
         joint = np.column_stack(
@@ -102,8 +102,8 @@ def alter(
             frame = cv2.add(
                 frame, noise[y : y + frame.shape[0], x : x + frame.shape[1]], dtype=cv2.CV_8U
             )
-        out[t] = frame if quality is None else _compress(frame, quality)
-    return out
+        changed[t] = frame if quality is None else _compress(frame, quality)
+    return changed
 
 
 def tint(rng: np.random.Generator, when: Floats, strength: float) -> npt.NDArray[np.uint8]:

@@ -92,10 +92,10 @@ def shift(x: npt.ArrayLike, y: npt.ArrayLike) -> Transform:
         y: downwards, likewise.
     """
     right, down = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
-    out = np.zeros(right.shape + (3, 3))
-    out[..., [0, 1, 2], [0, 1, 2]] = 1
-    out[..., 0, 2], out[..., 1, 2] = right, down
-    return out
+    matrix = np.zeros(right.shape + (3, 3))
+    matrix[..., [0, 1, 2], [0, 1, 2]] = 1
+    matrix[..., 0, 2], matrix[..., 1, 2] = right, down
+    return matrix
 
 
 def linear(
@@ -119,11 +119,11 @@ def linear(
     )
     cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
     along, across = size * np.exp(log_aspect), size * np.exp(-log_aspect)
-    out = np.zeros(turn.shape + (3, 3))
-    out[..., 0, 0], out[..., 0, 1] = cos * along, (cos * slant - sin) * across
-    out[..., 1, 0], out[..., 1, 1] = sin * along, (sin * slant + cos) * across
-    out[..., 2, 2] = 1
-    return out
+    matrix = np.zeros(turn.shape + (3, 3))
+    matrix[..., 0, 0], matrix[..., 0, 1] = cos * along, (cos * slant - sin) * across
+    matrix[..., 1, 0], matrix[..., 1, 1] = sin * along, (sin * slant + cos) * across
+    matrix[..., 2, 2] = 1
+    return matrix
 
 
 def about(centre: tuple[float, float], transform: Transform) -> Transform:

@@ -137,15 +137,15 @@ def add_copies(
 ) -> list[Actor]:
     """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0."""
     labelled = sorted({actor.group for actor in actors if actor.label})
-    out = list(actors)
+    cast = list(actors)
     for label, probability in ((0, scene.lookalike), (1, scene.twin)):
         if labelled and rng.random() < probability:
-            fresh = 1 + max(actor.group for actor in out)
-            top = 1 + max(actor.label for actor in out)
-            out += copies(
-                rng, out, rng.choice(labelled), label=top * label, size=size, new_group=fresh
+            fresh = 1 + max(actor.group for actor in cast)
+            top = 1 + max(actor.label for actor in cast)
+            cast += copies(
+                rng, cast, rng.choice(labelled), label=top * label, size=size, new_group=fresh
             )
-    return out
+    return cast
 
 
 def animate(

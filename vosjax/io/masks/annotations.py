@@ -14,12 +14,12 @@ from vosjax.errors import InputError
 from vosjax.io.content import damaged
 from vosjax.io.masks.coco import read_coco
 from vosjax.io.masks.labelme import read_labelme
-from vosjax.io.masks.raw import Page, Video
+from vosjax.io.masks.raw import Page, TargetVideo
 
 _READERS = {"annotations": read_coco, "shapes": read_labelme}
 
 
-def read_annotations(data: bytes, name: str, video: Video) -> list[Page]:
+def read_annotations(data: bytes, name: str, video: TargetVideo) -> list[Page]:
     """The masks of a JSON file.
 
     Raises:

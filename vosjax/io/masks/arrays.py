@@ -15,14 +15,14 @@ import math
 import re
 import zipfile
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.content import LARGEST_FILE, damaged
 from vosjax.io.masks.images import pack, raw_numbers
-from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
@@ -37,7 +37,7 @@ _HEADERS: dict[tuple[int, int], Callable] = {
 }
 
 
-def read_array(source: Any, name: str, video: Video) -> list[Page]:
+def read_array(source: Any, name: str, video: TargetVideo) -> list[Page]:
     """What NumPy makes an array of, copied.
 
     Raises:
@@ -53,7 +53,7 @@ def read_array(source: Any, name: str, video: Video) -> list[Page]:
     return _pages(array, name, video)
 
 
-def read_npy(data: bytes, name: str, video: Video) -> list[Page]:
+def read_npy(data: bytes, name: str, video: TargetVideo) -> list[Page]:
     """The content of a .npy file.
 
     Raises:
@@ -62,7 +62,7 @@ def read_npy(data: bytes, name: str, video: Video) -> list[Page]:
     return _pages(_array(io.BytesIO(data), len(data), name, video), name, video)
 
 
-def read_npz(data: bytes, name: str, video: Video) -> list[Page]:
+def read_npz(data: bytes, name: str, video: TargetVideo) -> list[Page]:
     """The content of a .npz file.
 
     Raises:
@@ -99,7 +99,7 @@ def read_npz(data: bytes, name: str, video: Video) -> list[Page]:
     return [Page(page.raw, re.sub(r"(?i)^frame[_ -]?(?=\d+$)", "", key)) for key, (page,) in pages]
 
 
-def _array(stream: BinaryIO, available: int, name: str, video: Video) -> np.ndarray:
+def _array(stream: IO[bytes], available: int, name: str, video: TargetVideo) -> np.ndarray:
     """The array of a .npy stream, whose claims are checked before memory is taken."""
     try:
         version = np.lib.format.read_magic(stream)
@@ -121,7 +121,7 @@ def _array(stream: BinaryIO, available: int, name: str, video: Video) -> np.ndar
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: Video) -> str:
+def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: TargetVideo) -> str:
     """'numbers' [H, W], 'colours' [H, W, C], or either with ' stack' for [T, ...]."""
     bad = InputError(f"{name} is {dtype} {list(shape)}: {EXPECTED}")
     if dtype.kind == "f":
@@ -136,11 +136,11 @@ def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: Video) -> s
     deep = len(shape) - (3 if is_colours else 2)
     if deep not in (0, 1) or (deep == 1 and video.size is not None and frame != video.size):
         raise bad
-    check_size(frame, video.size, name)
+    check_size((frame[0], frame[1]), video.size, name)
     return ("colours" if is_colours else "numbers") + (" stack" if deep else "")
 
 
-def _pages(array: np.ndarray, name: str, video: Video) -> list[Page]:
+def _pages(array: np.ndarray, name: str, video: TargetVideo) -> list[Page]:
     form, what = _form(array.shape, array.dtype, name, video), f"an array of {array.dtype}"
     convert = _raw_colours if form.startswith("colours") else raw_numbers
     if not form.endswith("stack"):
@@ -172,7 +172,7 @@ def _is_one_each(raws: list[Raw]) -> bool:
     return every in SINGLE or apart
 
 
-def _checked(first: Page, count: int, name: str, video: Video) -> Page:
+def _checked(first: Page, count: int, name: str, video: TargetVideo) -> Page:
     """The first page of a stack of single objects, with a doubt, if it fits the video's length."""
     if count == video.count:
         doubt = f"{name} is read as a mask of each of the {count} frames, not of {count} objects"

@@ -12,13 +12,13 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.io.masks import shapes
 from vosjax.io.masks.painting import Marked, field, image_size, paint, records
-from vosjax.io.masks.raw import Page, Video
+from vosjax.io.masks.raw import Page, TargetVideo
 from vosjax.io.names import printable
 
 TRACKS = ("track_id", "instance_id", "object_id")
 
 
-def read_coco(content: dict, name: str, video: Video) -> list[Page]:
+def read_coco(content: dict, name: str, video: TargetVideo) -> list[Page]:
     """The masks of the images that have annotations.
 
     Args:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import number, printable
 
 
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 class Frames:
     """The frames of a video, found by name or number."""
 
-    def __init__(self, video: Video):
+    def __init__(self, video: TargetVideo) -> None:
         self.video = video
         self.count = len(video.names) if video.names is not None else video.count
         self._names = {_normal(name): index for index, name in enumerate(video.names or ())}
@@ -54,7 +54,8 @@ class Frames:
     def named(self, name: str) -> int | None:
         """The frame of a name, or whose name is the same number; None if there is none."""
         exact = self._names.get(_normal(name))
-        alike = self._numbers.get(number(name), [])
+        value = number(name)
+        alike = [] if value is None else self._numbers.get(value, [])
         return exact if exact is not None or len(alike) != 1 else alike[0]
 
     def find(self, frame: Any, wording: str, doubts: list[str]) -> int:
@@ -71,7 +72,8 @@ class Frames:
         if isinstance(frame, str):
             index, value = self.named(frame), number(frame)
             if index is not None:
-                if value not in (None, index) and value < self.count and frame == str(value):
+                is_other = value is not None and value != index and frame == str(value)
+                if value is not None and is_other and value < len(self.video.names or ()):
                     doubts.append(
                         f"{frame} means the frame named {self.label(index)}, counted from 0 it is "
                         f"frame {index}; the one of index {frame} is {self.label(value)}"
@@ -99,13 +101,15 @@ class Frames:
         if index is None:
             raise InputError(
                 f"{name} matches no frame: its stem must be the name of a frame, they run from "
-                f"{self.label(0)} to {self.label(self.count - 1)}"
+                f"{self.label(0)} to {self.label(len(self.video.names) - 1)}"
             )
         return index
 
-    def label(self, index: int) -> str:
+    def label(self, index: int | None) -> str:
         """The name of a frame, its index where it has none."""
-        return printable(self.video.names[index]) if self.video.names is not None else str(index)
+        if index is None or self.video.names is None:
+            return str(index)
+        return printable(self.video.names[index])
 
     def _checked(self, index: int | None, frame: Any, wording: str) -> int:
         last = "" if self.count is None else f", 0 to {self.count - 1}"
@@ -204,7 +208,7 @@ def _doubt_first(entry: Entry, frames: Frames, doubts: list[str]) -> None:
         )
 
 
-def _stem(file_name: str) -> str:
+def _stem(file_name: Any) -> str:
     """The name of an image without its folders and ending, whichever system wrote it."""
     return re.sub(r"\.[A-Za-z]\w{0,4}$", "", re.split(r"[/\\]", file_name)[-1])
 

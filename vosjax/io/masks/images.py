@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.palette import DAVIS
 from vosjax.io.pictures import Picture, from_image, read_pictures
 from vosjax.io.smoothing import smoothed
@@ -13,7 +13,7 @@ WHITE = 0xFFFFFF
 DEGREES = 2  # of partial transparency; more are the edge of a smoothed drawing
 
 
-def read_image_file(data: bytes, name: str, video: Video) -> list[Page]:
+def read_image_file(data: bytes, name: str, video: TargetVideo) -> list[Page]:
     """The pages of a picture file.
 
     Raises:
@@ -28,7 +28,7 @@ def read_image_file(data: bytes, name: str, video: Video) -> list[Page]:
     ]
 
 
-def read_image(image: Image.Image, name: str, video: Video) -> list[Page]:
+def read_image(image: Image.Image, name: str, video: TargetVideo) -> list[Page]:
     """A Pillow image as it is in memory."""
     return [Page(raw_picture(from_image(image, name=name, size=video.size), name), None)]
 
@@ -46,7 +46,7 @@ def raw_picture(picture: Picture, name: str) -> Raw:
     if picture.form == "colours":
         values, doubts = pack(picture.values, name)
         return Raw(name, picture.what, "colours", values, doubts=doubts)
-    if picture.form == "indices":
+    if picture.palette is not None:
         palette = np.full((256, 4), 255, np.uint8)
         palette[:, :3] = DAVIS
         palette[: len(picture.palette)] = picture.palette

@@ -11,11 +11,11 @@ import numpy as np
 
 from vosjax.io.masks import shapes
 from vosjax.io.masks.painting import Marked, field, image_size, paint, records
-from vosjax.io.masks.raw import Page, Video
+from vosjax.io.masks.raw import Page, TargetVideo
 from vosjax.io.pictures import read_pictures
 
 
-def read_labelme(content: dict, name: str, video: Video) -> list[Page]:
+def read_labelme(content: dict, name: str, video: TargetVideo) -> list[Page]:
     """The mask of the one image of a file; `imagePath` tells its frame.
 
     Args:

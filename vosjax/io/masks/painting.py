@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.masks.raw import Raw, Video
+from vosjax.io.masks.raw import Raw, TargetVideo
 from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
@@ -56,7 +56,9 @@ def records(content: dict, key: str, name: str) -> list[dict]:
     return values
 
 
-def image_size(header: dict, height: str, width: str, name: str, video: Video) -> tuple[int, int]:
+def image_size(
+    header: dict, height: str, width: str, name: str, video: TargetVideo
+) -> tuple[int, int]:
     """(H, W) of an annotated image as its file says, else the video's.
 
     Raises:
@@ -98,7 +100,7 @@ def paint(marked: list[Marked], size: tuple[int, int], *, name: str, what: str) 
         value = places.setdefault((mark.label, mark.group, number), len(places) + 1)
         if value > MOST_OBJECTS:
             raise InputError(f"{name} holds more than {MOST_OBJECTS} objects")
-        covered += np.count_nonzero((values[area] > 0) & (values[area] != value))
+        covered += int(np.count_nonzero((values[area] > 0) & (values[area] != value)))
         values[area] = value
     if covered:
         doubts.append(f"{name}: {covered} pixels lie in two objects, the later one has them")

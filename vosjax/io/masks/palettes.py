@@ -42,19 +42,19 @@ def settle(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
 
 def as_colours(raw: Raw) -> Raw:
     """A palette image as the RGBA image that it shows."""
-    values, doubts = pack(raw.palette[raw.values], raw.name)
+    values, doubts = pack(raw.entries[raw.values], raw.name)
     return raw._replace(kind="colours", values=values, palette=None, doubts=raw.doubts + doubts)
 
 
 def is_davis(raw: Raw) -> bool:
     """Whether a palette image has the palette of PASCAL VOC and DAVIS, in which 255 is void."""
     used = [*np.unique(raw.values), 255]
-    return bool((raw.palette[used, :3] == DAVIS[used]).all())
+    return bool((raw.entries[used, :3] == DAVIS[used]).all())
 
 
 def shown(raw: Raw) -> np.ndarray:
     """int [H, W]: the packed colours of a palette image, whatever its transparency."""
-    return packed(raw.palette)[raw.values]
+    return packed(raw.entries)[raw.values]
 
 
 def packed(palette: np.ndarray) -> np.ndarray:
@@ -83,18 +83,18 @@ def _by_index(raw: Raw) -> bool:
 
 
 def _black(raw: Raw) -> np.ndarray:
-    return (raw.palette[:, :3] == 0).all(1)
+    return (raw.entries[:, :3] == 0).all(1)
 
 
 def _clear(raw: Raw) -> np.ndarray:
-    return raw.palette[:, 3] == 0
+    return raw.entries[:, 3] == 0
 
 
 def _cleared(raw: Raw) -> Raw:
     """The image with its transparent pixels at index 0; says so where index 0 has a colour."""
     values = np.where(_clear(raw)[raw.values], 0, raw.values).astype(np.uint8)
-    ground, doubts = raw.palette[0, :3], raw.doubts
-    if ground.any() and raw.palette[0, 3] and (raw.values == 0).any():
+    ground, doubts = raw.entries[0, :3], raw.doubts
+    if ground.any() and raw.entries[0, 3] and (raw.values == 0).any():
         colour = ", ".join(map(str, ground.tolist()))
         doubts += (f"{raw.name}: index 0 of its palette, ({colour}), is the background",)
     return raw._replace(values=values, doubts=doubts)
@@ -103,7 +103,7 @@ def _cleared(raw: Raw) -> Raw:
 def _covered(painted: list[Raw], indexed: list[Raw]) -> bool:
     """Whether the first palette has all colours of the masks that are read by colour."""
     colours = set().union(*(np.unique(raw.values).tolist() for raw in painted)) - {0}
-    return colours <= set(packed(indexed[0].palette).tolist())
+    return colours <= set(packed(indexed[0].entries).tolist())
 
 
 def _agree(raws: list[Raw]) -> bool:
@@ -113,13 +113,13 @@ def _agree(raws: list[Raw]) -> bool:
     for raw in raws:
         for index in np.unique(raw.values[~_clear(raw)[raw.values]]).tolist():
             if index:
-                colour = tuple(raw.palette[index, :3].tolist())
+                colour = tuple(raw.entries[index, :3].tolist())
                 colours.setdefault(index, set()).add(colour)
                 indices.setdefault(colour, set()).add(index)
     return all(len(several) == 1 for several in colours.values()) and all(
         len(several) == 1
         or any(
-            all(tuple(raw.palette[index, :3].tolist()) == colour for index in several)
+            all(tuple(raw.entries[index, :3].tolist()) == colour for index in several)
             for raw in raws
         )
         for colour, several in indices.items()

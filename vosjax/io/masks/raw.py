@@ -34,6 +34,12 @@ class Raw(NamedTuple):
     objects: tuple[tuple[str, str | None, int], ...] = ()
     doubts: tuple[str, ...] = ()
 
+    @property
+    def entries(self) -> np.ndarray:
+        """The palette of a mask of 'indices'."""
+        assert self.palette is not None
+        return self.palette
+
 
 class Page(NamedTuple):
     """One mask of a file; frame is its index (stacks), name (annotations) or None (one mask)."""
@@ -42,7 +48,7 @@ class Page(NamedTuple):
     frame: int | str | None
 
 
-class Video(NamedTuple):
+class TargetVideo(NamedTuple):
     """What is known of the video that masks are for.
 
     size   (H, W), None where it is not known
@@ -51,5 +57,5 @@ class Video(NamedTuple):
     """
 
     size: tuple[int, int] | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # hides `tuple.count`
     names: tuple[str, ...] | None = None

@@ -14,7 +14,7 @@ from vosjax.io.masks.annotations import read_annotations
 from vosjax.io.masks.arrays import read_array, read_npy, read_npz
 from vosjax.io.masks.frames import Frames, assign
 from vosjax.io.masks.images import read_image, read_image_file
-from vosjax.io.masks.raw import Page, Raw, Video
+from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
@@ -73,7 +73,7 @@ def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
     is_path = isinstance(source, (str, os.PathLike))
     name = f"mask {printable(source)}" if is_path else "the mask"
     with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
-        pages = _pages(os.path.expanduser(source) if is_path else source, name, Video(size))
+        pages = _pages(os.path.expanduser(source) if is_path else source, name, TargetVideo(size))
         if len(pages) > 1 or isinstance(pages[0].frame, int):
             raise InputError(f"{name} holds several masks, {len(pages)}: one [H, W] is expected")
         ids = meaning.to_ids([pages[0].raw])
@@ -118,7 +118,7 @@ def read_masks(
         masks = read_masks(["0=first.png", "120=later.png"], size=(480, 854))
         print(*masks.notes, sep="\\n")
     """
-    frames = Frames(Video(size, len(names) if names is not None else count, names))
+    frames = Frames(TargetVideo(size, len(names) if names is not None else count, names))
     doubts: list[str] = []
     with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
         raws = _raws(spec, frames, doubts)
@@ -159,7 +159,7 @@ def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
     return dict(sorted(raws.items()))
 
 
-def _pages(source: Any, name: str, video: Video) -> list[Page]:
+def _pages(source: Any, name: str, video: TargetVideo) -> list[Page]:
     """The masks of one source."""
     if isinstance(source, Image.Image):
         return read_image(source, name, video)

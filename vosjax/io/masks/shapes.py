@@ -6,6 +6,7 @@ no such package, and gives the same mask with and without it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def fill_circle(centre: np.ndarray, radius: float, size: tuple[int, int]) -> np.
     return (xs + 0.5 - centre[0]) ** 2 + (ys + 0.5 - centre[1]) ** 2 <= radius**2
 
 
-def expand_runs(counts: Sequence[int] | str, size: tuple[int, int]) -> np.ndarray:
+def expand_runs(counts: Any, size: tuple[int, int]) -> np.ndarray:
     """The mask behind run lengths in column order, off first.
 
     Args:

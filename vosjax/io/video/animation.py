@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def open_animation(path: pathlib.Path) -> Video:
         scale = find_scale(_sample(image, path, count), name)
     findings = Findings(scale_notes(scale, count, name))
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         with opened(path, printable(path)) as image:
             for index in range(start, count):
                 picture, above = _picture(image, index, path, scale)
@@ -48,7 +49,7 @@ def open_animation(path: pathlib.Path) -> Video:
     return Video(name, size, count, count / seconds, None, stream, findings=findings)
 
 
-def _picture(image, index: int, path: pathlib.Path, scale: Scale) -> tuple[np.ndarray, bool]:
+def _picture(image: Any, index: int, path: pathlib.Path, scale: Scale) -> tuple[np.ndarray, bool]:
     try:
         image.seek(index)
         return read_page(image, path, scale)
@@ -58,7 +59,7 @@ def _picture(image, index: int, path: pathlib.Path, scale: Scale) -> tuple[np.nd
         ) from error
 
 
-def _times(image, count: int) -> tuple[list[float], float]:
+def _times(image: Any, count: int) -> tuple[list[float], float]:
     """When each picture is shown, and how long all of them take, in seconds."""
     times, now = [], 0.0
     for index in range(count):
@@ -73,7 +74,7 @@ def _times(image, count: int) -> tuple[list[float], float]:
     return times, now
 
 
-def _sample(image, path: pathlib.Path, count: int) -> Iterator[np.ndarray]:
+def _sample(image: Any, path: pathlib.Path, count: int) -> Iterator[np.ndarray]:
     for index in spread(count):
         image.seek(index)
         if is_deep(image):

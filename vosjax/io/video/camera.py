@@ -2,6 +2,8 @@
 
 import contextlib
 import time
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import cv2
 
@@ -14,7 +16,7 @@ INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crash
 
 
 @contextlib.contextmanager
-def hushed():
+def hushed() -> Iterator[None]:
     """Keeps back what OpenCV itself would print, beside the one line that an error of ours is."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -25,7 +27,7 @@ def hushed():
 
 
 @contextlib.contextmanager
-def capture(source):
+def capture(source: int | str) -> Iterator[cv2.VideoCapture]:
     """An open cv2.VideoCapture; OpenCV's own messages are kept back while it opens."""
     with hushed():
         device = cv2.VideoCapture(source)
@@ -48,7 +50,7 @@ def open_camera(index: int) -> Video:
         )
     name = f"camera {index}"
 
-    def read():
+    def read() -> Generator[Any, None, None]:
         with capture(index) as device:
             if not device.isOpened():
                 raise InputError(

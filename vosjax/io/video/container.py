@@ -2,7 +2,7 @@
 
 import pathlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 
@@ -17,7 +17,10 @@ FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
 
 
 # PyAV up to 18 refuses files whose titles are no UTF-8 unless it is told not to.
-TEXTS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+# Keyword arguments of `av.open`.
+TEXTS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 
 
 class Facts(NamedTuple):
@@ -36,7 +39,7 @@ class Facts(NamedTuple):
 
     fps: float
     time_base: float
-    count: int | None
+    count: int | None  # type: ignore[assignment]  # hides `tuple.count`
     announced: int | None
     estimate: int | None
     until: float | None
@@ -70,13 +73,13 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
     return stream
 
 
-def _films(container) -> list[av.VideoStream]:
+def _films(container: Any) -> list[av.VideoStream]:
     """Its video streams but for covers and thumbnails."""
     still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     return [stream for stream in container.streams.video if not stream.disposition & still]
 
 
-def facts_of(container, stream: av.VideoStream, frame: av.VideoFrame, name: str) -> Facts:
+def facts_of(container: Any, stream: av.VideoStream, frame: av.VideoFrame, name: str) -> Facts:
     """The facts, given the first frame."""
     rates = (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate)
     fps = next((float(rate) for rate in rates if rate and 0 < rate < FASTEST), FPS)
@@ -104,7 +107,7 @@ def facts_of(container, stream: av.VideoStream, frame: av.VideoFrame, name: str)
     )
 
 
-def _counts(container, stream) -> tuple[int | None, int | None]:
+def _counts(container: Any, stream: Any) -> tuple[int | None, int | None]:
     """`count` and `announced`: MP4 and AVI store them, other containers guess at most."""
     entries, frames = stream.index_entries, stream.frames
     kind = container.format.name.split(",")[0]
@@ -117,7 +120,7 @@ def _counts(container, stream) -> tuple[int | None, int | None]:
     return None, frames if kind == "avi" else None
 
 
-def _estimate(container, stream, fps: float) -> int | None:
+def _estimate(container: Any, stream: Any, fps: float) -> int | None:
     seconds = None
     if stream.duration and stream.time_base:
         seconds = float(stream.duration * stream.time_base)
@@ -126,7 +129,7 @@ def _estimate(container, stream, fps: float) -> int | None:
     return None if seconds is None or seconds <= 0 else max(round(seconds * fps), 1)
 
 
-def _until(stream) -> float | None:
+def _until(stream: Any) -> float | None:
     """What Matroska files tell by the tag DURATION, such as 00:00:03.160000000."""
     match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if match is None:

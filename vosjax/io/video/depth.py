@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,11 +29,11 @@ def is_deep(image: Image.Image) -> bool:
     if image.mode.startswith("I") or image.mode == "F":
         return True
     if image.format in ("PNG", "TIFF"):
-        return any("16" in str(tile[3]) for tile in image.tile)
+        return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     return image.format in ("PPM", "JPEG2000") and _declared_bits(image) > 8
 
 
-def _declared_bits(image: Image.Image) -> int:
+def _declared_bits(image: Any) -> int:
     """What the header of a PPM or JPEG 2000 file says; Pillow would cut it to eight bits."""
     here = image.fp.tell()
     image.fp.seek(0)
@@ -47,7 +47,7 @@ def _declared_bits(image: Image.Image) -> int:
     return (head[at + 42] & 127) + 1 if 0 <= at < len(head) - 42 else 8
 
 
-def read_levels(image: Image.Image, path) -> np.ndarray:
+def read_levels(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
     """The levels of a deep image as they are stored.
 
     Args:
@@ -71,7 +71,7 @@ def read_levels(image: Image.Image, path) -> np.ndarray:
     return upright(colours, orientation)
 
 
-def _through_opencv(image: Image.Image, path) -> np.ndarray:
+def _through_opencv(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
     """Colours of 16 bits, of which Pillow drops the low byte without a word."""
     if isinstance(path, (str, os.PathLike)):
         data = pathlib.Path(path).read_bytes()
@@ -125,7 +125,7 @@ def find_scale(sample: Iterable[np.ndarray], name: str) -> Scale:
     Raises:
       InputError: negative levels, or floats that are no numbers or infinite.
     """
-    highest = {}
+    highest: dict[Any, Any] = {}
     for levels in sample:
         low, high = levels.min(), levels.max()
         if not np.isfinite([low, high]).all() or low < 0:

@@ -9,9 +9,9 @@ import errno
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -42,7 +42,7 @@ def open_file(path: pathlib.Path) -> Video:
     ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
 
     @contextlib.contextmanager
-    def container():
+    def container() -> Iterator[Any]:
         # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
         # The empty list of protocols keeps playlists and the like from opening anything else.
         with (
@@ -50,6 +50,7 @@ def open_file(path: pathlib.Path) -> Video:
             open(path, "rb") as file,
             av.open(
                 _Named(file, f"video{ending}"),
+                "r",
                 options={"protocol_whitelist": ""},
                 buffer_size=BUFFER,
                 **TEXTS,
@@ -61,7 +62,7 @@ def open_file(path: pathlib.Path) -> Video:
 
 
 @contextlib.contextmanager
-def _words(name: str):
+def _words(name: str) -> Iterator[None]:
     """Puts what goes wrong with a file into words."""
     try:
         yield
@@ -84,7 +85,7 @@ def _words(name: str):
 class _Named:
     """An open file for FFmpeg, under a name that is not its own."""
 
-    def __init__(self, file: BinaryIO, name: str):
+    def __init__(self, file: BinaryIO, name: str) -> None:
         self.name, self._file = name, file
         self.read, self.tell = file.read, file.tell
 
@@ -107,11 +108,12 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     Raises:
       InputError: no video in it, or no frame that can be decoded.
     """
-    findings, doubted = Findings(), []
+    findings = Findings()
+    doubted: list[bool] = []
 
-    def read(start: int, scale: Scale) -> Iterator[Facts | Frame]:
+    def read(start: int, scale: Scale) -> Generator[Any, None, None]:
         """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
-        told, index = False, start
+        has_facts, index = False, start
         while True:
             reading = _reading(
                 opener, name, findings, scale, start=index, certain=bool(doubted), cut=cut
@@ -120,9 +122,9 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
                 try:
                     for item in reading:
                         if isinstance(item, Facts):
-                            if not told:
+                            if not has_facts:
                                 yield item
-                            told = True
+                            has_facts = True
                         else:
                             yield item
                             index += 1
@@ -135,7 +137,7 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     findings.opening.extend(facts.remarks)
     scale = _sampled_scale(opener, facts, findings, name) if facts.deep else Scale()
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         reading = read(start, scale)
         with contextlib.closing(reading):
             next(reading, None)  # the facts, which are known
@@ -175,8 +177,8 @@ def _reading(
     certain: bool,
     patience: int = PATIENCE,
     cut: Callable[[], bool] | None = None,
-) -> Iterator[Facts | Frame]:
-    """One way through a container: its facts, then the frames from `start` on.
+) -> Generator[Any, None, None]:
+    """One way through a container: its `Facts`, then a `Frame` for each from `start` on.
 
     Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
 
@@ -188,6 +190,7 @@ def _reading(
         stream = video_stream(container, name)
         for frame, pts in decoded(container, stream, account, certain=certain, patience=patience):
             if facts is None:  # the first one is there, or there would be none
+                assert frame is not None
                 facts = facts_of(container, stream, frame, name)
                 yield facts
                 convert, clock = Converter(turn_of(frame), scale), _Clock(facts)
@@ -219,7 +222,9 @@ def _beginning(account: Account, name: str) -> str:
     )
 
 
-def _ending(account: Account, clock: "_Clock", index: int, name: str, cut) -> str:
+def _ending(
+    account: Account, clock: "_Clock", index: int, name: str, cut: Callable[[], bool] | None
+) -> str:
     facts = clock.facts
     if facts.announced is not None and account.packets < facts.announced:
         return (
@@ -254,10 +259,13 @@ class _Clock:
       first_gap: index of the frame in front of the first of those.
     """
 
-    def __init__(self, facts: Facts):
-        self.facts, self.last, self.gaps, self.first_gap = facts, None, 0, None
+    def __init__(self, facts: Facts) -> None:
+        self.facts, self.gaps = facts, 0
+        self.last: float | None = None
+        self.first_gap: int | None = None
         self._usual, self._longest = 1 / facts.fps, 1 / facts.fps
-        self._first, self._shift, self._index = None, 0.0, -1
+        self._shift, self._index = 0.0, -1
+        self._first: int | None = None
 
     def __call__(self, pts: int | None) -> float:
         self._index += 1
@@ -280,7 +288,7 @@ class _Clock:
 
     def lost_at_the_end(self) -> bool:
         """Whether far less was read than the container says by a tag."""
-        if self.facts.until is None or self._first is None or self._shift:
+        if self.facts.until is None or self._first is None or self.last is None or self._shift:
             return False
         end = self._first * self.facts.time_base + self.last
         return self.facts.until - end > 2.5 * self._longest
@@ -294,7 +302,7 @@ def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) 
     return scale
 
 
-def _sample(container, stream, facts: Facts) -> Iterator[np.ndarray]:
+def _sample(container: Any, stream: Any, facts: Facts) -> Iterator[np.ndarray]:
     """Levels of a few frames at each of some places that lie evenly over the video.
 
     A place is where decoding can begin, so there may be fewer; a short video is taken whole.

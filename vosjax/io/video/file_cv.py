@@ -42,29 +42,29 @@ def open_file(path: pathlib.Path) -> Video:
             f"{name}: OpenCV takes no such name; rename it, or install PyAV"
         ) from error
     # An absolute path, for FFmpeg takes what stands before a colon as a protocol.
-    place = os.path.abspath(path)
-    with capture(place) as device:
+    absolute = os.path.abspath(path)
+    with capture(absolute) as device:
         if not device.isOpened():
             raise InputError(
                 f"{name} cannot be opened: it is damaged, or of a kind that OpenCV does not read; "
                 "convert it to mp4 or to a folder of images"
             )
-        fps, number = device.get(cv2.CAP_PROP_FPS), device.get(cv2.CAP_PROP_FRAME_COUNT)
+        fps, frames = device.get(cv2.CAP_PROP_FPS), device.get(cv2.CAP_PROP_FRAME_COUNT)
         first = next(_images(device), None)
     if first is None:
         raise InputError(
             f"{name} has no frame that can be decoded: convert it to mp4 or to a folder of images"
         )
     fps = fps if 0 < fps < FASTEST else FPS
-    number = int(number) if 0 < number < 1 << 40 else None
+    number = int(frames) if 0 < frames < 1 << 40 else None
     # Of other containers OpenCV multiplies a duration by a rate.
     counted = head[:4] == b"RIFF" or head[4:8] in (b"ftyp", b"moov", b"wide", b"mdat")
     count = number if counted else None
     size, findings = first.shape[:2], Findings()
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         index, latest = 0, None
-        with capture(place) as device:
+        with capture(absolute) as device:
             for image in _images(device):
                 if image is None:
                     findings.missing.add(index)

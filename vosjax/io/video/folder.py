@@ -2,7 +2,10 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.names import in_order, printable
@@ -44,7 +47,7 @@ def open_folder(path: pathlib.Path) -> Video:
     findings = Findings(_left_out(listing, name) + numbering_notes(stems, name))
     scale = _scale(files, findings, name)
 
-    def read(index):
+    def read(index: int) -> np.ndarray:
         file = files[index]
         try:
             with opened(file, printable(file)) as image:
@@ -58,7 +61,7 @@ def open_folder(path: pathlib.Path) -> Video:
     first = read(0)
     size = first.shape[:2]
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         for index in range(start, len(files)):
             image = first.copy() if index == 0 else read(index)
             yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
@@ -94,7 +97,7 @@ def _listed(path: pathlib.Path, name: str) -> _Listing:
     return listing
 
 
-def _sort_in(entry: os.DirEntry, listing: _Listing, name: str):
+def _sort_in(entry: os.DirEntry, listing: _Listing, name: str) -> None:
     file = pathlib.Path(entry.path)
     ending = file.suffix.lower()
     if entry.name.lower() in LITTER:
@@ -137,7 +140,7 @@ def _stem(file: pathlib.Path) -> str:
     return file.stem if file.suffix.lower() in READABLE else file.name
 
 
-def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
+def _check_readable(files: list[pathlib.Path], stems: set[str], name: str) -> None:
     """Images that are not read may be left out only beside readable ones (raw beside JPEG)."""
     alone = [file for file in files if file.stem not in stems]
     if alone:
@@ -148,8 +151,8 @@ def _check_readable(files: list[pathlib.Path], stems: set[str], name: str):
         )
 
 
-def _check_unique(files: list[pathlib.Path], name: str):
-    seen = {}
+def _check_unique(files: list[pathlib.Path], name: str) -> None:
+    seen: dict[str, str] = {}
     for file in files:
         stem = _stem(file)
         if stem in seen:
@@ -202,7 +205,7 @@ def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
     return scale
 
 
-def _levels(file: pathlib.Path):
+def _levels(file: pathlib.Path) -> np.ndarray | None:
     """The levels of a deep image; None where it is damaged, which is told of when it is read."""
     try:
         with opened(file, printable(file)) as image:
@@ -211,5 +214,5 @@ def _levels(file: pathlib.Path):
         return None
 
 
-def _has_pages(image) -> bool:
+def _has_pages(image: Any) -> bool:
     return bool(getattr(image, "is_animated", False))

@@ -9,6 +9,9 @@ What becomes of an image is the same wherever it stands:
 """
 
 import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -18,7 +21,7 @@ from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, to_eight_bits
 
 
-def read_image(path, *, name=None) -> np.ndarray:
+def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
     """One image file as uint8 [H, W, 3] RGB, upright.
 
         image = read_image("00000.jpg")
@@ -43,7 +46,9 @@ def read_image(path, *, name=None) -> np.ndarray:
     return to_eight_bits(levels, scale.white(levels))
 
 
-def read_page(image: Image.Image, path, scale: Scale) -> tuple[np.ndarray, bool]:
+def read_page(
+    image: Image.Image, path: str | os.PathLike[str], scale: Scale
+) -> tuple[np.ndarray, bool]:
     """The page at which an open image stands, scaled as its video is.
 
     Args:
@@ -63,7 +68,7 @@ def read_page(image: Image.Image, path, scale: Scale) -> tuple[np.ndarray, bool]
 
 
 @contextlib.contextmanager
-def opened(path, name: str):
+def opened(path: Any, name: str) -> Iterator[Image.Image]:
     """The image file, open in Pillow; what goes wrong inside the block is put into words."""
     try:
         with Image.open(path) as image:

@@ -1,6 +1,7 @@
 """Arrays, lists and generators of frames as videos."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -25,16 +26,17 @@ def open_iterable(source: Iterable) -> Video:
             "the iterable",
             fps=FPS,
         )
-    if not len(source):
+    frames: Any = source
+    if not len(frames):
         raise InputError("the video has no frames: at least one uint8 [H, W, 3] frame is expected")
-    size = checked(source[0], None, 0, "the video").shape[:2]
+    size = checked(frames[0], None, 0, "the video").shape[:2]
 
-    def stream(start=0):
-        for index in range(start, len(source)):
-            image = checked(np.array(source[index]), size, index, "the video")
+    def stream(start: int = 0) -> Iterator[Frame]:
+        for index in range(start, len(frames)):
+            image = checked(np.array(frames[index]), size, index, "the video")
             yield Frame(image, index / FPS)
 
-    return Video("the video", size, len(source), FPS, None, stream)
+    return Video("the video", size, len(frames), FPS, None, stream)
 
 
 def _images(source: Iterable) -> Iterator[np.ndarray]:
@@ -63,17 +65,16 @@ def open_once(
     if first is None:
         raise InputError(f"{name} gave no frame: at least one uint8 [H, W, 3] frame is expected")
     size = checked(first.image, None, 0, name).shape[:2]
-    rest = [first, frames]
+    rest = [(first, frames)]  # nothing once it is read
 
-    def stream(start=0):
+    def stream(start: int = 0) -> Iterator[Frame]:
         if not rest:
             raise InputError(
                 f"{name} has been read already and cannot be rewound: open it again, "
                 "or give a list, a file or a folder"
             )
-        frame, frames = rest
-        rest.clear()
-        index = 0
+        frame: Frame | None
+        (frame, frames), index = rest.pop(), 0
         try:
             while frame is not None:
                 checked(frame.image, size, index, name)

@@ -12,7 +12,7 @@ With several threads errors come late and cannot be told apart, so a first, fast
 import heapq
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 
@@ -46,7 +46,7 @@ class Account:
       skipped: how many could not be decoded before the first frame.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.packets = self.skipped = 0
 
 
@@ -90,7 +90,7 @@ def decoded(
     yield from tracks.end()
 
 
-def _packets(container, stream, patience: int) -> Iterator[av.Packet | None]:
+def _packets(container: Any, stream: Any, patience: int) -> Iterator[av.Packet | None]:
     """The packets, across damage in the container as far as it goes; then None, to flush."""
     failures, packets = 0, container.demux(stream)
     while failures <= patience:
@@ -109,7 +109,7 @@ def _packets(container, stream, patience: int) -> Iterator[av.Packet | None]:
     yield None
 
 
-def _decode(stream, packet: av.Packet | None) -> tuple[list[av.VideoFrame], bool]:
+def _decode(stream: Any, packet: av.Packet | None) -> tuple[list[av.VideoFrame], bool]:
     """The frames that a packet (None: the end) brings out, and whether it failed."""
     try:
         return stream.codec_context.decode(packet), False
@@ -122,18 +122,18 @@ def _decode(stream, packet: av.Packet | None) -> tuple[list[av.VideoFrame], bool
 class _Quick:
     """Several threads: whatever does not come out in order is a reason for doubt."""
 
-    def __init__(self):
-        self._inside = []
+    def __init__(self) -> None:
+        self._inside: list[float] = []
 
-    def enter(self, packet, gap: int):
+    def enter(self, packet: Any, gap: int) -> None:
         if packet.pts is None or gap:
             raise Doubt
         heapq.heappush(self._inside, packet.pts)
 
-    def fail(self, packet):
+    def fail(self, packet: Any) -> None:
         raise Doubt
 
-    def leave(self, frame) -> Iterator[Decoded]:
+    def leave(self, frame: Any) -> Iterator[Decoded]:
         if not self._inside or heapq.heappop(self._inside) != frame.pts:
             raise Doubt
         yield Decoded(frame, frame.pts)
@@ -150,19 +150,20 @@ class _Certain:
     A lost frame comes before the first frame of a later time; without a time, before the next.
     """
 
-    def __init__(self, account: Account, whole: bool):
+    def __init__(self, account: Account, whole: bool) -> None:
         self._account, self._whole = account, whole
-        self._inside, self._lost = [], []  # heaps of time stamps
+        self._inside: list[float] = []  # heaps of time stamps
+        self._lost: list[float] = []
         self._begun = self._failed = False
 
-    def enter(self, packet, gap: int):
+    def enter(self, packet: Any, gap: int) -> None:
         # Chunks that were passed over have no time; they lie before the packet behind them.
         for _ in range(gap):
             heapq.heappush(self._lost, -math.inf if packet.pts is None else packet.pts - 0.5)
         if self._whole and packet.pts is not None:
             heapq.heappush(self._inside, packet.pts)
 
-    def fail(self, packet):
+    def fail(self, packet: Any) -> None:
         if packet is None or packet.is_discard:
             return
         self._failed = True
@@ -171,7 +172,7 @@ class _Certain:
         if not self._begun and len(self._lost) + len(self._inside) > GIVE_UP:
             raise av.InvalidDataError(0, "no packet can be decoded")
 
-    def leave(self, frame) -> Iterator[Decoded]:
+    def leave(self, frame: Any) -> Iterator[Decoded]:
         now = math.inf if frame.pts is None else frame.pts
         yield from self._before(now)
         for heap in (self._inside, self._lost):
@@ -203,7 +204,7 @@ class _Certain:
 class _Chunks:
     """An AVI file's own list of its chunks: tells of those that the reading had to pass over."""
 
-    def __init__(self, container, stream):
+    def __init__(self, container: Any, stream: Any) -> None:
         self._numbers, self._sizes, self._next = {}, [], 0
         entries = stream.index_entries
         if container.format.name == "avi" and len(entries) == stream.frames:
@@ -212,11 +213,11 @@ class _Chunks:
 
     def passed_over(self, packet: av.Packet) -> int:
         """How many chunks with content lie between the packet and the one before it."""
-        place = packet.pos
-        if place is None:
+        offset = packet.pos
+        if offset is None:
             return 0
         # The list says where a chunk begins; a packet, mostly, where its content does.
-        number = self._numbers.get(place - HEADER, self._numbers.get(place))
+        number = self._numbers.get(offset - HEADER, self._numbers.get(offset))
         if number is None or number < self._next:
             return 0
         passed = sum(size > 0 for size in self._sizes[self._next : number])

@@ -3,6 +3,8 @@
 import contextlib
 import re
 import urllib.parse
+from collections.abc import Iterator
+from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.io.video.prefetch import interruptibly
@@ -25,7 +27,7 @@ OPENING, SILENCE = 15.0, 30.0  # seconds without anything after which a stream i
 _ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)})://.+", re.IGNORECASE)
 
 
-def is_address(source) -> bool:
+def is_address(source: Any) -> bool:
     """Whether a video is given by an address, such as 'rtsp://camera/stream'."""
     return isinstance(source, str) and _ADDRESS.fullmatch(source) is not None
 
@@ -64,11 +66,11 @@ def open_stream(address: str) -> Video:
         options["rtsp_transport"] = "tcp"  # nothing is lost, and firewalls let it through
 
     @contextlib.contextmanager
-    def container():
+    def container() -> Iterator[Any]:
         waited = OPENING
         try:
             timeout = OPENING, SILENCE
-            with av.open(address, options=options, timeout=timeout, **TEXTS) as opened:
+            with av.open(address, "r", options=options, timeout=timeout, **TEXTS) as opened:
                 waited = SILENCE
                 yield opened
         except av.ExitError as error:

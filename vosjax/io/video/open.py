@@ -4,6 +4,7 @@ import importlib.util
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from vosjax.io.video.types import Video
 KINDS = "name a video file, a folder of images or a camera index"
 
 
-def open_video(source) -> Video:
+def open_video(source: Any) -> Video:
     """Opens `source` and reads its first frame to know the size.
 
         video = open_video("dog.mp4")
@@ -52,7 +53,7 @@ def open_video(source) -> Video:
     )
 
 
-def _called(source) -> str:
+def _called(source: Any) -> str:
     return repr(source) if isinstance(source, bool) else type(source).__name__
 
 
@@ -77,10 +78,11 @@ def _open_named(source: str | os.PathLike) -> Video:
         if isinstance(error, InputError):
             raise
         # a name that no file can have: too long, of a user who does not exist, with a NUL
-    if is_address(source):
-        return open_stream(source)
-    if str(source).isdecimal():
-        return open_camera(int(source[:9]))
+    text = os.fspath(source)
+    if is_address(text):
+        return open_stream(text)
+    if text.isdecimal():
+        return open_camera(int(text[:9]))
     raise InputError(f"there is no video at {printable(source)}: {KINDS}")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import av
 import numpy as np
@@ -27,10 +28,10 @@ class Converter:
     One context of FFmpeg's scaler serves all frames, as setting one up takes longer than its work.
     """
 
-    def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale):
+    def __init__(self, turn: Callable[[np.ndarray], np.ndarray], scale: Scale) -> None:
         self._turn, self._scale = turn, scale
         self._scaler = VideoReformatter()
-        self._layout, self._deep, self._alpha = None, False, False
+        self._layout, self._deep, self._alpha = "", False, False
         # Until one large block was freed, glibc hands the memory of every image back to the system,
         # and having it zeroed anew takes four times as long as the conversion.
         np.empty(LARGE, np.uint8)
@@ -55,7 +56,7 @@ class Converter:
         grey = frame.format.name.startswith(("gray", "ya"))
         return self._as(frame, "gray16le" if grey else "rgb48le")
 
-    def _as(self, frame, layout: str) -> np.ndarray:
+    def _as(self, frame: Any, layout: str) -> np.ndarray:
         converted = self._scaler.reformat(frame, format=layout, threads=0)
         array = converted.to_ndarray()
         # A frame that is as wanted is the decoder's own, which it may yet draw the next one from.
@@ -67,7 +68,7 @@ def turn_of(frame: av.VideoFrame) -> Callable[[np.ndarray], np.ndarray]:
 
     Quarter turns and mirrorings; a matrix that asks for anything else is left aside.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return lambda image: image
     # A point (x, y) is shown at (a x + c y, b x + d y).

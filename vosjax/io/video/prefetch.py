@@ -3,16 +3,18 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 PATIENCE = 0.5  # seconds that a thread which is told to stop is waited for
 LOOK = 0.1  # seconds from one look at `stop` to the next
 
 
 def prefetch(
-    iterable: Iterable, depth: int = 4, *, stop: Callable[[], bool] | None = None
-) -> Iterator:
+    iterable: Iterable[T], depth: int = 4, *, stop: Callable[[], bool] | None = None
+) -> Generator[T, None, None]:
     """Iterates `iterable` in a background thread, up to `depth` items ahead.
 
         for frame in prefetch(video.frames()):
@@ -33,15 +35,17 @@ def prefetch(
     """
     if depth < 1:
         raise ValueError(f"prefetch: depth must be at least 1, got {depth}")
-    items, closing = queue.Queue(maxsize=depth), threading.Event()
+    items: queue.Queue[Any] = queue.Queue(maxsize=depth)
+    closing = threading.Event()
 
-    def put(item):
+    def put(item: Any) -> None:
         # Once it is closing nobody reads, so a full queue is no reason to wait.
         with contextlib.suppress(queue.Full):
             items.put(item, block=not closing.is_set())
 
-    def work():
-        end, iterator = None, None
+    def work() -> None:
+        end: BaseException | None = None
+        iterator: Any = None
         try:
             iterator = iter(iterable)
             for item in iterator:
@@ -70,7 +74,7 @@ def prefetch(
         thread.join(PATIENCE)
 
 
-def _next(items: queue.Queue, stop: Callable[[], bool] | None):
+def _next(items: queue.Queue[Any], stop: Callable[[], bool] | None) -> Any:
     """The next item; None when it is to stop before there is one."""
     if stop is None:
         return items.get()
@@ -81,7 +85,7 @@ def _next(items: queue.Queue, stop: Callable[[], bool] | None):
             return None
 
 
-def interruptibly(call: Callable[[], Any]) -> Any:
+def interruptibly(call: Callable[[], T]) -> T:
     """`call()` in a thread of its own, so that Ctrl-C ends the waiting for it at once.
 
     For calls into libraries that wait for a device or the network and do not look at signals.

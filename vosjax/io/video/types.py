@@ -2,8 +2,8 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,12 +122,12 @@ class Video:
             warnings.warn(line, stacklevel=2)
 
 
-def numbered(frames, most: int = 6) -> str:
+def numbered(frames: Iterable[int], most: int = 6) -> str:
     """'frame 5', or '9 frames (5, 7-9, ...)'."""
     frames = sorted(frames)
     if len(frames) == 1:
         return f"frame {frames[0]}"
-    runs = []
+    runs: list[list[int]] = []
     for frame in frames:
         if runs and frame == runs[-1][1] + 1:
             runs[-1][1] = frame
@@ -137,7 +137,7 @@ def numbered(frames, most: int = 6) -> str:
     return f"{len(frames)} frames ({some(texts, most)})"
 
 
-def some(words, most: int = 3) -> str:
+def some(words: Iterable[Any], most: int = 3) -> str:
     """'a, b, c and 4 more'."""
     words = [printable(word) for word in words]
     if len(words) <= most:
@@ -145,7 +145,7 @@ def some(words, most: int = 3) -> str:
     return f"{', '.join(words[:most])} and {len(words) - most} more"
 
 
-def checked(image, size, index: int, name) -> np.ndarray:
+def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> np.ndarray:
     """`image` as an array, if it is uint8 [H, W, 3] of the expected size (H, W; None takes any).
 
     Raises:

@@ -1,5 +1,7 @@
 """The feature-pyramid decoder of AOT: from tokens at stride 16 to identity logits at stride 4."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,7 @@ class ConvNorm(nn.Module):
     kernel: int
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> Any:
         x = linear_or_conv(self.features, self.kernel)(x)
         return group_norm(NORM_GROUPS, name="norm")(x)
 
@@ -44,7 +46,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, tokens: jax.Array, maps: FeatureMaps) -> jax.Array:
-        def up(x, like):
+        def up(x: jax.Array, like: jax.Array) -> jax.Array:
             return resize(x, *like.shape[1:3], align_corners=self.align_corners)
 
         x = nn.relu(ConvNorm(256, 1, name=self.entrance)(tokens))

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def _uniform(rng, shape, bound):
+def _uniform(rng: jax.Array, shape: tuple[int, ...], bound: float) -> jax.Array:
     return jax.random.uniform(rng, shape, jnp.float32, -bound, bound)
 
 
-def _fans(path, shape):
+def _fans(path: str, shape: tuple[int, ...]) -> tuple[int, int]:
     """Fan-in and fan-out as PyTorch counts them on its own layout of the same weight."""
     if path.endswith("relative_key"):  # [heads, C, K^2], there a grouped 1x1 convolution
         return shape[1], shape[0] * shape[2]
@@ -22,7 +22,7 @@ def _fans(path, shape):
     return field * shape[-2], field * shape[-1]
 
 
-def _bank(rng, shape):
+def _bank(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Orthogonal rows over [C, 11 k k], divided by the k*k places of a patch."""
     size, _, channels, features = shape
     flat = jax.nn.initializers.orthogonal(scale=size**-2)(
@@ -48,7 +48,7 @@ def fill(rng: Any, shapes: Any) -> dict:
     keys = jax.random.split(rng, len(leaves))
     kernel_of = {"bias": "kernel", "relative_bias": "relative_key"}
 
-    def weight(path, shape, key):
+    def weight(path: str, shape: tuple[int, ...], key: jax.Array) -> jax.Array:
         parent, _, leaf = path.rpartition("/")
         if leaf == "scale":
             return jnp.ones(shape)
@@ -75,7 +75,7 @@ def encoder(rng: Any, shapes: Any) -> dict:
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     keys = jax.random.split(rng, len(leaves))
 
-    def weight(path, shape, key):
+    def weight(path: Any, shape: tuple[int, ...], key: jax.Array) -> jax.Array:
         leaf = path[-1].key
         if leaf in ("scale", "var"):
             return jnp.ones(shape)

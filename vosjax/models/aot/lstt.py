@@ -28,7 +28,7 @@ class FeedForward(nn.Module):
     hidden: int
     features: int
 
-    def setup(self):
+    def setup(self) -> None:
         self.expand, self.contract = nn.Dense(self.hidden), nn.Dense(self.features)
         self.norm, self.depthwise = group_norm(NORM_GROUPS), Depthwise(5)
 
@@ -59,7 +59,7 @@ class Block(nn.Module):
     top_k: int | None
     drop_path: float
 
-    def setup(self):
+    def setup(self) -> None:
         self.norm1, self.norm2, self.norm3 = layer_norm(), layer_norm(), layer_norm()
         self.self_attention = SelfAttention(self.heads, self.features)
         if self.version == "v2":
@@ -93,7 +93,7 @@ class Block(nn.Module):
         valid: Any = None,
         short: Any = None,
         rng: Any = None,
-    ):
+    ) -> Any:
         """Runs the block over tokens x [P, C] of a grid (h, w).
 
         Args:
@@ -129,7 +129,7 @@ class Block(nn.Module):
             valid,
             top_k=self.top_k,
         )
-        near = self.short(query, *short, grid)
+        near = self.short(query, short[0], short[1], grid)
         x = x + self.long_projection(join_heads(far)) + self.short_projection(near)
         fed = self.feed_forward(self.norm3(x), grid)
         return x + drop_path(fed[None], self.drop_path, second)[0], pair
@@ -152,7 +152,7 @@ class LSTT(nn.Module):
     drop_path: float = 0.1
     depth: int | None = None
 
-    def setup(self):
+    def setup(self) -> None:
         self.blocks = [
             Block(
                 self.version,
@@ -177,7 +177,7 @@ class LSTT(nn.Module):
         valid: Any = None,
         short: Any = None,
         rng: Any = None,
-    ):
+    ) -> Any:
         """Runs the first L blocks, the depth, over tokens x [P, C].
 
         Args:

@@ -4,6 +4,9 @@ its settings. The rest is `models/identification.py`.
 An entry in the memory is {'k', 'v'}: [L, P, 256].
 """
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 
 from vosjax import backbones
@@ -74,11 +77,11 @@ def build(
     id_norm = block == "v2" if id_norm is None else id_norm
     entrances = tuple(f"conv_in_{i}" for i in range(layers)) if scalable else ("conv_in",)
 
-    def entry(places, dtype):
+    def entry(places: int, dtype: Any) -> Any:
         shape = (depth or layers, places, FEATURES)
         return {"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
 
-    def decoded(tokens, outputs):
+    def decoded(tokens: jax.Array, outputs: Any) -> jax.Array:
         return jnp.concatenate([tokens, *outputs], -1)
 
     stack = LSTT(

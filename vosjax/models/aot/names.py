@@ -1,10 +1,12 @@
 """Where AOT's weights stand in the checkpoints of aot-benchmark."""
 
+import numpy as np
+
 from vosjax.backbones import Backbone
 from vosjax.names import Name, Names, conv, linear, norm, same
 
 
-def _relative(array, heads):
+def _relative(array: np.ndarray, heads: int) -> np.ndarray:
     """[heads * K^2, C, 1, 1] -> [heads, C, K^2]."""
     return array.reshape(heads, -1, array.shape[1]).transpose(0, 2, 1)
 

@@ -38,7 +38,7 @@ def network_size(
         high, wide = ratio * high, ratio * wide
     extra = 1 if aligned else 0
 
-    def snap(side):
+    def snap(side: float) -> int:
         side = int(side * scale)
         return max(round((side - extra) / 16), 1) * 16 + extra  # round() takes halves to even
 

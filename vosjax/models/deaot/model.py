@@ -6,6 +6,9 @@ Frames are propagated in two streams. A layer's entry in the memory is {'k' [P, 
 has only the first half and, from the second layer on, 'b' [P, 256], of which the second is made.
 """
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 
 from vosjax import backbones
@@ -50,14 +53,14 @@ def build(
         raise InputError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
     backbone = backbones.build(encoder)
 
-    def entry(places, dtype):
+    def entry(places: int, dtype: Any) -> Any:
         empty = {
             "k": jnp.zeros((places, KEY_SIZE), dtype),
             "v": jnp.zeros((places, 4 * FEATURES), dtype),
         }
         return (empty,) * layers
 
-    def decoded(tokens, outputs):
+    def decoded(tokens: jax.Array, outputs: Any) -> jax.Array:
         return outputs[-1]
 
     family = IdentificationFamily(

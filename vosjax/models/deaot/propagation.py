@@ -92,7 +92,7 @@ class Block(nn.Module):
     drop_path: float
     dropout: float
 
-    def setup(self):
+    def setup(self) -> None:
         wide = STREAMS * self.features
         self.norm1, self.norm2, self.identity_norm2 = layer_norm(), layer_norm(), layer_norm()
         self.query_value = nn.Dense(self.key_size + wide)
@@ -124,7 +124,7 @@ class Block(nn.Module):
         valid: Any = None,
         short: Any = None,
         rng: Any = None,
-    ):
+    ) -> Any:
         """Runs the layer over both streams [P, C] of a grid (h, w).
 
         Args:
@@ -182,7 +182,7 @@ class Propagation(nn.Module):
     drop_path: float = 0.1
     dropout: float = 0.1
 
-    def setup(self):
+    def setup(self) -> None:
         self.blocks = [
             Block(i == 0, self.features, self.key_size, self.top_k, self.drop_path, self.dropout)
             for i in range(self.layers)
@@ -199,7 +199,7 @@ class Propagation(nn.Module):
         valid: Any = None,
         short: Any = None,
         rng: Any = None,
-    ):
+    ) -> Any:
         """Runs the stack over tokens x [P, C].
 
         Args:

@@ -1,5 +1,7 @@
 """STM's decoder and FAMNet's additions to it; objects are called one by one."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -75,15 +77,15 @@ class Aspp(nn.Module):
     1x1 convolution that starts at zero, where this is the identity.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         self.branches = [JointConv(VALUE, VALUE, HIDDEN, rate) for rate in RATES]
         self.join = nn.Dense(VALUE, kernel_init=nn.initializers.zeros)
 
-    def share(self, value: jax.Array):
+    def share(self, value: jax.Array) -> tuple[jax.Array, ...]:
         """The frame's part, the same for all objects."""
         return tuple(branch.share(value) for branch in self.branches)
 
-    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+    def __call__(self, readout: jax.Array, shared: Any) -> jax.Array:
         dilated = [nn.relu(branch(readout, part)) for branch, part in zip(self.branches, shared)]
         return readout + self.join(jnp.concatenate(dilated, -1))
 
@@ -97,7 +99,7 @@ class Decoder(nn.Module):
     align: bool
     aspp: bool
 
-    def setup(self):
+    def setup(self) -> None:
         self.conv16, self.block16 = JointConv(VALUE, VALUE, HIDDEN), ResBlock(HIDDEN)
         self.skip8, self.skip_block8, self.block8 = Conv(HIDDEN), ResBlock(HIDDEN), ResBlock(HIDDEN)
         self.skip4, self.skip_block4, self.block4 = Conv(HIDDEN), ResBlock(HIDDEN), ResBlock(HIDDEN)
@@ -107,7 +109,7 @@ class Decoder(nn.Module):
         if self.aspp:
             self.context = Aspp()
 
-    def share(self, value: jax.Array, f8: jax.Array, f4: jax.Array):
+    def share(self, value: jax.Array, f8: jax.Array, f4: jax.Array) -> tuple[Any, ...]:
         """The frame's part, the same for all objects."""
         context = self.context.share(value) if self.aspp else ()
         return (
@@ -117,7 +119,7 @@ class Decoder(nn.Module):
             self.skip_block4(self.skip4(f4)),
         )
 
-    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+    def __call__(self, readout: jax.Array, shared: Any) -> jax.Array:
         context, value, skip8, skip4 = shared
         if self.aspp:
             readout = self.context(readout, context)

@@ -5,8 +5,9 @@ and the time suggest: STM (Oh et al., ICCV 2019, after the implementation seoung
 additions that start as the identity and can each be left out. Without any it is STM exactly.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -66,42 +67,45 @@ def build(
     key, value = Conv(KEY), Conv(VALUE)
     decoder = Decoder(align, aspp)
 
-    def encode(params, frame) -> MatchingFeatures:
+    def encode(params: Any, frame: jax.Array) -> MatchingFeatures:
         image = imagenet_normalise(pad(frame)).astype(compute_dtype(params))[None]
-        maps = query_encoder.apply({"params": params["query_encoder"]}, image)
-        query = key.apply({"params": params["query_key"]}, maps.f16)
-        query_value = value.apply({"params": params["query_value"]}, maps.f16)
+        maps: Any = query_encoder.apply({"params": params["query_encoder"]}, image)
+        query: Any = key.apply({"params": params["query_key"]}, maps.f16)
+        query_value: Any = value.apply({"params": params["query_value"]}, maps.f16)
         padded = FamnetMaps(image, query_value, maps.f8, maps.f4)
         return MatchingFeatures(query.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
-    def decode(params, features, readout, live, together):
+    def decode(
+        params: Any, features: Any, readout: jax.Array, live: jax.Array, together: bool
+    ) -> Any:
         maps, weights = features.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.value, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.value.shape[1:])
 
-        def probs(x):
+        def probs(x: jax.Array) -> jax.Array:
             return jax.nn.softmax(decoder.apply(weights, x[None], shared)[0], -1)[..., 1]
 
         return map_objects(probs, live, readout, together=together)
 
-    def memorise(params, features, masks, live, together):
-        def pair(*masks):
+    def memorise(
+        params: Any, features: Any, masks: jax.Array, live: jax.Array, together: bool
+    ) -> Any:
+        def pair(*masks: jax.Array) -> tuple[jax.Array, jax.Array]:
             image = features.maps.image
             extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
             encoder = {"params": params["memory_encoder"]}
-            f16 = memory_encoder.apply(encoder, image, extras=extras).f16
-            return (
-                key.apply({"params": params["memory_key"]}, f16)[0],
-                value.apply({"params": params["memory_value"]}, f16)[0],
-            )
+            maps: Any = memory_encoder.apply(encoder, image, extras=extras)
+            keys: Any = key.apply({"params": params["memory_key"]}, maps.f16)
+            values: Any = value.apply({"params": params["memory_value"]}, maps.f16)
+            return keys[0], values[0]
 
         pairs = map_objects(pair, live, masks, jnp.clip(others(masks), 0, 1), together=together)
         return tuple(x.reshape(len(masks), -1, x.shape[-1]).swapaxes(0, 1) for x in pairs)
 
-    def shapes(encoder, *args, **kwargs):
+    def shapes(encoder: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), *args, **kwargs)["params"]
 
-    def fresh(rng) -> dict:
+    def fresh(rng: jax.Array) -> dict:
         keys = jax.random.split(rng, 6)
         image, f16, readout = (jnp.zeros((1, n, n, c)) for n, c in ((32, 3), (2, 1024), (2, VALUE)))
         f8, f4 = jnp.zeros((1, 4, 4, 512)), jnp.zeros((1, 8, 8, 256))
@@ -113,8 +117,8 @@ def build(
         stems = random_encoder(keys[1], shapes(memory_encoder, image, extras=extras))
         projection = key.init(keys[2], f16)["params"]
         plain = jnp.ones((2, 96, 96, 3)) * jnp.array([-1.0, 1.0]).reshape(2, 1, 1, 1)
-        maps = query_encoder.apply({"params": encoder}, plain)
-        keys_of_plain = key.apply({"params": projection}, maps.f16)
+        maps: Any = query_encoder.apply({"params": encoder}, plain)
+        keys_of_plain: Any = key.apply({"params": projection}, maps.f16)
         projection = projection | {"bias": projection["bias"] - keys_of_plain.mean((0, 1, 2))}
         return {
             "query_encoder": encoder,

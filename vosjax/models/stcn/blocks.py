@@ -1,5 +1,7 @@
 """STCN's fusion of a mask's and a frame's features, and its decoder; objects come one by one."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,7 @@ class Cbam(nn.Module):
         squeeze = nn.Dense(x.shape[-1] // REDUCTION, name="squeeze")
         excite = nn.Dense(x.shape[-1], name="excite")
 
-        def gate(pooled):
+        def gate(pooled: jax.Array) -> jax.Array:
             return excite(nn.relu(squeeze(pooled)))
 
         x = x * nn.sigmoid(gate(x.mean((1, 2))) + gate(x.max((1, 2))))[:, None, None]
@@ -31,17 +33,17 @@ class Fuser(nn.Module):
 
     cbam: bool
 
-    def setup(self):
+    def setup(self) -> None:
         self.block1 = JointBlock(256, 1024, VALUE)
         self.block2 = ResBlock(VALUE)
         if self.cbam:
             self.attention = Cbam()
 
-    def share(self, f16: jax.Array):
+    def share(self, f16: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The frame's part, the same for all objects."""
         return self.block1.share(f16)
 
-    def __call__(self, x: jax.Array, shared) -> jax.Array:
+    def __call__(self, x: jax.Array, shared: Any) -> jax.Array:
         x = self.block1(x, shared)
         return self.block2(x + self.attention(x) if self.cbam else x)
 
@@ -53,17 +55,17 @@ class Fuser(nn.Module):
 class Decoder(nn.Module):
     """A read-out [B, h, w, 512] and the frame's features -> logits [B, H, W] of the object."""
 
-    def setup(self):
+    def setup(self) -> None:
         self.compress = JointBlock(VALUE, VALUE, 512)
         self.skip8, self.block8 = Conv(512), ResBlock(256)
         self.skip4, self.block4 = Conv(256), ResBlock(256)
         self.pred = Conv(1)
 
-    def share(self, thin: jax.Array, f8: jax.Array, f4: jax.Array):
+    def share(self, thin: jax.Array, f8: jax.Array, f4: jax.Array) -> tuple[Any, ...]:
         """The frame's part, the same for all objects."""
         return self.compress.share(thin), self.skip8(f8), self.skip4(f4)
 
-    def __call__(self, readout: jax.Array, shared) -> jax.Array:
+    def __call__(self, readout: jax.Array, shared: Any) -> jax.Array:
         thin, skip8, skip4 = shared
         x = self.compress(readout, thin)
         x = self.block8(skip8 + upsample(x, 2))

@@ -4,8 +4,9 @@ One key a frame, computed from the image alone and shared by all objects, matche
 squared distance; values come from an encoder that sees the image and the object's mask.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -70,15 +71,17 @@ def build(
     key_proj, key_comp = Conv(KEY), Conv(VALUE)
     fuser, decoder = Fuser(cbam), Decoder()
 
-    def encode(params, frame) -> MatchingFeatures:
+    def encode(params: Any, frame: jax.Array) -> MatchingFeatures:
         image = pad(imagenet_normalise(frame)).astype(compute_dtype(params))[None]
-        maps = key_encoder.apply({"params": params["key_encoder"]}, image)
-        key = key_proj.apply({"params": params["key_proj"]}, maps.f16)
-        thin = key_comp.apply({"params": params["key_comp"]}, maps.f16)
+        maps: Any = key_encoder.apply({"params": params["key_encoder"]}, image)
+        key: Any = key_proj.apply({"params": params["key_proj"]}, maps.f16)
+        thin: Any = key_comp.apply({"params": params["key_comp"]}, maps.f16)
         padded = StcnMaps(image, key, thin, maps.f16, maps.f8, maps.f4)
         return MatchingFeatures(key.reshape(-1, 1, KEY), padded, Size(*frame.shape[:2]))
 
-    def decode(params, features, readout, live, together):
+    def decode(
+        params: Any, features: Any, readout: jax.Array, live: jax.Array, together: bool
+    ) -> Any:
         maps, weights = features.maps, {"params": params["decoder"]}
         shared = decoder.apply(weights, maps.thin, maps.f8, maps.f4, method="share")
         readout = readout.swapaxes(0, 1).reshape(-1, *maps.thin.shape[1:])
@@ -87,24 +90,27 @@ def build(
         )
         return jax.nn.sigmoid(logits)
 
-    def memorise(params, features, masks, live, together):
+    def memorise(
+        params: Any, features: Any, masks: jax.Array, live: jax.Array, together: bool
+    ) -> Any:
         maps, weights = features.maps, {"params": params["fuser"]}
         shared = fuser.apply(weights, maps.f16, method="share")
 
-        def value(*masks):
+        def value(*masks: jax.Array) -> jax.Array:
             planes = jnp.stack(masks, -1).astype(maps.image.dtype)
             images = jnp.concatenate([maps.image, planes[None]], -1)
-            encoded = value_encoder.apply({"params": params["value_encoder"]}, images)
-            return fuser.apply(weights, encoded.f16, shared)[0]
+            encoded: Any = value_encoder.apply({"params": params["value_encoder"]}, images)
+            values: Any = fuser.apply(weights, encoded.f16, shared)
+            return values[0]
 
         seen = (masks, others(masks)) if use_others else (masks,)
         values = map_objects(value, live, *seen, together=together)
         return features.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
 
-    def shapes(encoder, images):
+    def shapes(encoder: nn.Module, images: jax.Array) -> Any:
         return jax.eval_shape(encoder.init, jax.random.PRNGKey(0), images)["params"]
 
-    def fresh(rng) -> dict:
+    def fresh(rng: jax.Array) -> dict:
         keys = jax.random.split(rng, 7)
         side = jnp.zeros((1, 32, 32, 3))
         f16, f8, f4 = (jnp.zeros((1, n, n, c)) for n, c in ((2, 1024), (4, 512), (8, 256)))
