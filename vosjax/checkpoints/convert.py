@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from vosjax.checkpoints.weights import complain
+from vosjax.checkpoints.checks import complain
 from vosjax.names import Names
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from vosjax import models
 from vosjax.checkpoints import weights
+from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
 from vosjax.train import build, checkpoint, loop, optimizer, state
@@ -22,13 +23,11 @@ def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> di
       dtype: of the stored weights.
 
     Raises:
-      InputError: a weight does not fit `dtype`.
+      InputError: a weight is NaN or infinite, or beyond what `dtype` can hold.
     """
-    with np.errstate(over="ignore"):  # named below
-        params = jax.tree.map(lambda w: np.asarray(w, dtype), state.averaged(trained))
-    bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
-    if bad:
-        raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
+    flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
+    check_finite(flat, f"the training's state after step {int(trained.step)}")
+    params = weights.nest(narrowed(flat, dtype))
     settings = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
     card = dict(
         family=config.family,
