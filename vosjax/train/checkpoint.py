@@ -1,7 +1,7 @@
 """Checkpoints by Orbax: saved in the background, whole or absent, and of one config only.
 
-Beside the state stands a digest of each of its arrays, as what is stored can be damaged in ways that
-its reader does not notice. A damaged checkpoint is passed over for the one before it.
+Beside the state stands a digest of each of its arrays, as what is stored can be damaged in ways
+that its reader does not notice. A damaged checkpoint is passed over for the one before it.
 """
 
 import contextlib

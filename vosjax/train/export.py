@@ -11,6 +11,7 @@ from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
 from vosjax.train import build, checkpoint, loop, optimizer, state
+from vosjax.train.disk import CHECKPOINTS
 
 
 def export(config, trained: state.TrainState, folder, *, dtype=np.float16) -> dict:
@@ -68,7 +69,7 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     """
     run = pathlib.Path(run)
     begun = [
-        (name, part) for name, part in loop.stages(config) if (run / name / "checkpoints").is_dir()
+        (name, part) for name, part in loop.stages(config) if (run / name / CHECKPOINTS).is_dir()
     ]
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
@@ -78,7 +79,7 @@ def from_checkpoint(config, run, folder, *, step: int | None = None) -> dict:
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
-    with checkpoint.manager(run / name / "checkpoints") as saved:
+    with checkpoint.manager(run / name / CHECKPOINTS) as saved:
         trained = checkpoint.restore(saved, like, checkpoint.described(part), step=step)
     if trained is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")
