@@ -10,6 +10,7 @@ from vosjax.checkpoints.paths import flatten
 from vosjax.errors import InputError
 
 MOST = 10  # arrays that an error lists of each sort
+LONGEST = 200  # characters of what is said of each
 
 
 def is_floating(dtype: Any) -> bool:
@@ -19,7 +20,7 @@ def is_floating(dtype: Any) -> bool:
 
 def listed(names: Iterable[str]) -> str:
     """The first names of a list, and how many more there are."""
-    names = list(names)
+    names = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in names]
     rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(names[:MOST]) + rest
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from vosjax import backbones
-from vosjax.checkpoints import pth, weights
+from vosjax.checkpoints import pth, weights, wrappers
 from vosjax.checkpoints.checks import check_finite, check_params, narrowed
 from vosjax.checkpoints.convert import convert
 from vosjax.checkpoints.npz import read_npz
@@ -126,7 +126,7 @@ def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, prese
     for kernel in start.wider:
         (*sides, _, outputs), dtype = expected[kernel]
         expected[kernel] = (*sides, IMAGE, outputs), dtype
-    arrays = convert(pth.state_dict(pth.read_pth(path)), start.names, expected=expected)
+    arrays = convert(wrappers.state_dict(pth.read_pth(path)), start.names, expected=expected)
     for kernel in start.wider:
         arrays[kernel] = np.concatenate([arrays[kernel], flat[kernel][:, :, IMAGE:]], 2)
     return weights.nest(flat | arrays)
