@@ -54,9 +54,9 @@ def state_dict(obj: Any) -> dict[str, np.ndarray]:
         state = state_dict(read_pth("aot_r50.pth"))
 
     They stand under one of CONTAINERS (the first that holds arrays, and so on inside of it), or are
-    the object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile), and
-    the PREFIXES that all keys bear are taken off. A warning says what was taken where there was a
-    choice, and what was taken off.
+    the object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile),
+    and the PREFIXES that all keys bear are taken off. A warning says what was taken where there was
+    a choice, and what was taken off.
 
     Raises:
         InputError: no dict of arrays is found; two names become one without their prefix.
