@@ -151,7 +151,7 @@ def test_the_names_and_shapes_are_those_of_the_public_files(variant):
 def test_maps_are_those_of_the_public_definition(variant):
     state = state_of(variant)
     backbone, params = converted(variant, state)
-    rgb = np.random.default_rng(1).integers(0, 256, (65, 81, 3))
+    rgb = np.random.default_rng(1).integers(0, 256, (65, 97, 3))  # 32 k + 1
     images = ((rgb / 255 - MEAN) / STD).astype(np.float32)[None]
     module = backbone.module.clone(dilate=False)  # the classifier's own strides: `deep` is at 32
     maps = jax.jit(lambda params: module.apply({"params": params}, images))(params)

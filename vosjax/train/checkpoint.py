@@ -11,8 +11,9 @@ import logging
 import os
 import pathlib
 import shutil
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -47,12 +48,28 @@ def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
       folder: is made when missing.
       keep: the newest ones that stay; None: to read only, also while a run writes them.
     """
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file and setting
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every file and setting
+    if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
+        sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
     if keep is None:
         options = ocp.CheckpointManagerOptions(read_only=True)
     else:
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
     return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
+
+
+class _WithoutLateCallbacks:
+    """An unraisable hook that drops what TensorStore's threads still tell an event loop of Orbax.
+
+    The loop is closed when one of many files cannot be read or written; that one was raised.
+    """
+
+    def __init__(self, hook: Callable[[Any], None]):
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            self._hook(unraisable)
 
 
 @contextlib.contextmanager
