@@ -120,7 +120,6 @@ DAMAGES = (
     torn_config,
     other_config,
     torn_digests,
-    no_tree,
     zeros,
 )
 
@@ -144,6 +143,13 @@ def test_the_one_before_is_used_and_the_damaged_one_named(folder, trained, damag
         checkpoint.save(checkpoints, again, CONFIG, wait=True)
         same(checkpoint.restore(checkpoints, trained, CONFIG), again)
     assert checkpoint.steps(folder) == [1, 2] and (folder / "damaged-2").is_dir()
+
+
+def test_a_file_that_nobody_needs_may_be_lost(folder, trained):
+    no_tree(folder / "2")
+    with checkpoint.manager(folder) as checkpoints:
+        found = checkpoint.restore(checkpoints, trained, CONFIG)
+    same(found, trained._replace(step=np.int32(2)))
 
 
 def test_reading_alone_changes_nothing(folder, trained):

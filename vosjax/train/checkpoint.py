@@ -159,7 +159,8 @@ def restore(
         try:
             state = _restored(checkpoints, like, config, at)
         except Damaged as error:
-            damaged[at] = str(error)
+            if (folder / str(at)).is_dir():  # else a run that goes on has removed it
+                damaged[at] = str(error)
             continue
         for bad, reason in damaged.items():
             warnings.warn(
