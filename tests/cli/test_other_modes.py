@@ -129,6 +129,27 @@ def test_a_checkpoint_that_lacks_a_tensor_is_refused_by_name(place, checkpoint, 
     assert "net.gain" in line and "other" in line and not place.out.exists()
 
 
+def test_a_checkpoint_that_is_no_number_is_refused_by_name(place, checkpoint, capsys):
+    params, state, file = checkpoint
+    key = np.array(params["key"])
+    key[0, :3] = np.nan
+    state["module.net.key.weight"] = torch_files.tensor(key, "8")
+    torch_files.write_zip(file, state)
+    assert convert(place, file) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert f"array 'key' holds 3 NaN of {key.size:,} values" in lines[-1]
+    assert not place.out.exists()
+
+
+def test_wrappers_of_a_checkpoint_are_said_in_a_note(place, checkpoint, capsys):
+    _, state, file = checkpoint
+    torch_files.write_zip(file, {"ema": {"a": state["module.net.gain"]}, "model": state})
+    assert convert(place, file) == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    assert "note: the checkpoint: weights stand under 'model' and under 'ema'" in note
+    assert "'module.' of DataParallel is taken off" in note
+
+
 def test_what_is_no_checkpoint_is_refused(place, capsys):
     assert convert(place, place.mask) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -25,7 +25,8 @@ from support.torch_files import (
     write_zip,
 )
 
-from vosjax.checkpoints.pth import read_pth, state_dict
+from vosjax.checkpoints.pth import read_pth
+from vosjax.checkpoints.wrappers import state_dict
 from vosjax.errors import InputError
 
 WRITERS = pytest.mark.parametrize("write", [write_zip, write_stream])

@@ -9,14 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vosjax.checkpoints import weights
+from vosjax.checkpoints.checks import check_params
 from vosjax.checkpoints.convert import convert
-from vosjax.checkpoints.weights import (
-    check_params,
-    flatten,
-    load_weights,
-    nest,
-    save_weights,
-)
+from vosjax.checkpoints.paths import flatten, nest
+from vosjax.checkpoints.weights import load_weights, save_weights
 from vosjax.errors import InputError
 from vosjax.names import Name, Names, conv, conv_kernel, linear_kernel, same
 

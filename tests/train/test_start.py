@@ -148,6 +148,51 @@ def test_an_encoder_without_a_reader_of_its_file_is_refused(tmp_path):
         start.params(EYES, seed=0, init=f"plain={tmp_path / 'encoder.npz'}")
 
 
+FOLDED = EYES._replace(
+    pretrained_encoders=(
+        ("plain", backbones.PretrainedEncoder(STEM, (), lambda arrays: {"stem": arrays["x"][0]})),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "data, told",
+    [
+        (b"", "0 bytes"),
+        (b"PK\x03\x04 torn", "no .npz file of arrays, or damaged"),
+        (b"hello", "no .npz file of arrays, or damaged"),
+        ({"x": np.array(5)}, "another form than expected"),
+        ({"x": np.array(["text"])}, "plain"),
+        ({"x": np.array([None], object)}, "holds objects"),
+    ],
+)
+def test_a_torn_or_foreign_npz_is_one_line_that_names_it(tmp_path, data, told):
+    path = tmp_path / "encoder.npz"
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        np.savez(path, **data)
+    with pytest.raises(InputError, match=told) as error:
+        start.params(FOLDED, seed=0, init=str(path))
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_encoder_that_is_no_number_is_refused_by_name(tmp_path):
+    kernel = KERNEL.copy()
+    kernel[0, 0, 0, :2] = np.nan
+    file = checkpoint(tmp_path / "nan.pth", conv1_weight=kernel)
+    with pytest.raises(InputError, match="array 'stem/kernel' holds 2 NaN of 108 values"):
+        start.params(EYES, seed=0, init=f"plain={file}")
+
+
+def test_weights_that_are_no_numbers_are_not_exported(tmp_path, fresh):
+    chain = optimizer.build({path: 1 for path in ("key", "gain", "bank")})
+    broken = state.fresh(fresh | {"gain": np.float32(np.nan)}, MODEL.param_group, chain)
+    with pytest.raises(InputError, match="after step 0: array 'gain' holds 1 NaN of 1 values"):
+        export.export(small.config(), broken, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
 @pytest.mark.parametrize(
     "family, settings, rest",
     [

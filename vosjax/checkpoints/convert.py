@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from vosjax.checkpoints.weights import complain
+from vosjax.checkpoints.checks import check_finite, complain
 from vosjax.names import Names
 
 
@@ -12,25 +12,26 @@ def convert(state: dict[str, np.ndarray], names: Names, *, expected: dict | None
     """Renames every tensor of a checkpoint and lays it out as ours.
 
     Args:
-        state: {reference's key: array}, see `pth.state_dict`.
+        state: {reference's key: array}, see `wrappers.state_dict`.
         names: where each weight of ours stands, and which other keys may be there.
         expected: {path: (shape, dtype)} of the network's weights, to be checked as well.
 
     Returns:
-        {path: contiguous array}, flat; `weights.nest` makes params of it.
+        {path: contiguous array}, flat; `paths.nest` makes params of it.
 
     Raises:
         InputError: names every key that is missing, not expected or of a wrong rank, and with
-            `expected` every weight of another shape, all in one error.
+            `expected` every weight of another shape, all in one error; or every weight that is
+            NaN or infinite.
     """
     ignored = [re.compile(pattern) for pattern in names.ignored]
     used = {entry.key for entry in names.entries}
-    flat, misshapen = {}, []
+    laid, misshapen = {}, []
     for path, key, layout in names.entries:
         if key not in state:
             continue
         try:
-            flat[path] = np.asarray(layout(state[key]), order="C")
+            laid[path] = layout(state[key])  # a view: nothing is copied before shapes are compared
         except (ValueError, IndexError) as error:
             misshapen.append(f"{key} {list(state[key].shape)} ({error})")
     missing = sorted(used - state.keys())
@@ -39,12 +40,14 @@ def convert(state: dict[str, np.ndarray], names: Names, *, expected: dict | None
     )
     keys = {entry.path: entry.key for entry in names.entries}
     notes = [("missing", missing), ("not expected", extra), ("of a wrong rank", misshapen)]
-    found, wanted = {}, {}
+    actual, fitting = {}, {}
     if expected is not None:
         if unnamed := sorted(expected.keys() - keys.keys()):
             notes.append(("without a name in the checkpoint", unnamed))
         # Those that are missing above have been named; what is left differs by shape or is unknown.
-        found = {f"{keys[p]} as {p}": (a.shape, a.dtype) for p, a in flat.items()}
-        wanted = {f"{keys[p]} as {p}": expected[p] for p in flat if p in expected}
-    complain("the checkpoint does not fit the network", found, wanted, notes=notes)
+        actual = {f"{keys[p]} as {p}": (a.shape, a.dtype) for p, a in laid.items()}
+        fitting = {f"{keys[p]} as {p}": expected[p] for p in laid if p in expected}
+    complain("the checkpoint does not fit the network", actual, fitting, notes=notes)
+    flat = {path: np.asarray(array, order="C") for path, array in laid.items()}
+    check_finite(flat, "the checkpoint")
     return flat

@@ -19,6 +19,7 @@ import numpy as np
 from vosjax.checkpoints.unpickle import Global, plain_key, unpickle
 from vosjax.errors import InputError
 
+SHARING = 16  # tensors that share storages may hold so many times the file's bytes
 _MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
     "FloatStorage": np.float32,
@@ -62,43 +63,19 @@ def read_pth(path) -> Any:
         ) from error
 
 
-def state_dict(obj) -> dict[str, np.ndarray]:
-    """The weights inside of what `read_pth` returned.
-
-    They stand under 'state_dict', else 'model', else 'network', else they are the object itself;
-    a leading 'module.' (of DataParallel) is taken off the names. EMA files look the same.
-
-    Raises:
-        InputError: no dict of arrays is found; two names become one without 'module.'.
-    """
-    for key in ("state_dict", "model", "network"):
-        if isinstance(obj, dict) and isinstance(obj.get(key), dict):
-            obj = obj[key]
-            break
-    if not isinstance(obj, dict) or not obj:
-        raise InputError(
-            f"the checkpoint holds {type(obj).__name__}, a state dict is expected: "
-            "under 'state_dict', 'model' or 'network', or alone"
-        )
-    state = {}
-    for key, value in obj.items():
-        if not isinstance(key, str) or not isinstance(value, np.ndarray):
-            raise InputError(
-                f"the checkpoint is no state dict: {key!r} is "
-                f"{type(value).__name__}, a tensor is expected"
-            )
-        name = key.removeprefix("module.")
-        if name in state:
-            raise InputError(f"the checkpoint holds {name} both with and without 'module.'")
-        state[name] = value
-    return state
-
-
 def _tokens(limit: int) -> dict[str, Global]:
     """The globals that may occur. `limit`: bytes of the file, which bound every size in it."""
+    claimed = [0]
 
     def tensor(storage, offset, size, stride, *_):
-        return _view(storage, offset, size, stride, limit)
+        view = _view(storage, offset, size, stride, limit)
+        claimed[0] += view.nbytes  # views of one storage cost nothing until somebody copies them
+        if claimed[0] > SHARING * limit:
+            raise InputError(
+                f"its tensors claim more than {SHARING} times the {limit:,} bytes that it has: "
+                "it is damaged or made to fill the memory"
+            )
+        return view
 
     def parameter(data, *_):
         if not isinstance(data, np.ndarray):
@@ -180,15 +157,20 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = {info.filename: info for info in archive.infolist()}
-            found = [name for name in entries if name.endswith("/data.pkl")]
-            if len(found) != 1:
-                raise InputError("it is a zip file, but no PyTorch checkpoint: it has no data.pkl")
-            root = found[0].removesuffix("data.pkl")
+            pickles = [name for name in entries if name.endswith("/data.pkl")]
+            if len(pickles) != 1:
+                count = f"{len(pickles)} files" if pickles else "no"
+                raise InputError(
+                    f"it is a zip file, but no PyTorch checkpoint: it has {count} data.pkl"
+                )
+            root = pickles[0].removesuffix("data.pkl")
+            if sum(info.compress_size for info in archive.infolist()) > limit:
+                raise InputError("its entries overlap: it is damaged or made to fill the memory")
 
             def entry(name, size=None):
                 info = entries.get(name)
                 if info is None:
-                    raise InputError(f"{name} is missing in it: it is truncated or damaged")
+                    raise InputError(f"{name[:100]} is missing in it: it is truncated or damaged")
                 if info.compress_type != zipfile.ZIP_STORED:
                     raise InputError(
                         f"{name} is compressed in it, which PyTorch never does: save "
@@ -214,7 +196,7 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
                     raise InputError(f"storage {key} has two types in it: it is damaged")
                 return storages[key]
 
-            return unpickle(io.BytesIO(entry(found[0])), known=_tokens(limit), load=load)
+            return unpickle(io.BytesIO(entry(pickles[0])), known=_tokens(limit), load=load)
     except InputError:
         raise
     except (
@@ -235,13 +217,14 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     every key an int64 number of elements and the values. The tensors come before their data, so
     they are made as views of storages that are filled at the end.
     """
-    known = _tokens(limit)
+    known, total = _tokens(limit), [0]
     storages: dict[str, Any] = {}
 
     def load(pid):
         dtype, key, count = _storage_id(pid, limit)
         if key not in storages:
-            if sum(s.nbytes for s in storages.values()) + count * dtype.itemsize > limit:
+            total[0] += count * dtype.itemsize
+            if total[0] > limit:
                 raise InputError("its storages are larger than the file: it is truncated")
             storages[key] = np.zeros(count, dtype)
         storage = storages[key]

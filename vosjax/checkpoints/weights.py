@@ -1,22 +1,35 @@
-"""The one format for weights: `weights.safetensors` with a `card.json` that says what they are."""
+"""The one format for weights: `weights.safetensors` with a `card.json` that says what they are.
 
+The two are replaced as one, though no file system renames two files at once. New weights are
+written under a name with their own digest, `weights-SHA.safetensors`; the new card's atomic rename
+is the switch, as a reader takes the file whose sha256 the card names; a third rename gives the
+weights the name that other tools expect. Killed anywhere in between, the folder holds the old
+weights or the new ones, and the next save tidies it up.
+"""
+
+import contextlib
+import fcntl
 import hashlib
-import json
+import os
 import pathlib
-from typing import Any
+import re
+from collections.abc import Iterator
 
 import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
 
+from vosjax.checkpoints.card import ARRAYS, CARD_KEYS, FORMAT, read_card
+from vosjax.checkpoints.checks import check_finite, listed
+from vosjax.checkpoints.paths import flatten, nest
 from vosjax.errors import InputError
-from vosjax.io.files import disk_full, write_bytes, write_json
+from vosjax.io.files import disk_full, is_temporary, write_bytes, write_json
 
-FORMAT = 1  # of the folder; raised when older readers could misunderstand it
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-CARD_KEYS = ("family", "config", "source", "licence")
-MOST = 10  # tensors that an error lists of each sort
+DIGITS = 16  # of an array's sha256 that the card keeps
+
+_WAITING = re.compile(r"weights-[0-9a-f]{64}\.safetensors")  # for their card to name them
 
 _DTYPES = {
     "BOOL": np.bool_,
@@ -35,66 +48,25 @@ _DTYPES = {
 }
 
 
-def flatten(params) -> dict:
-    """Nested dicts -> {'a/b/c': array}, in the order of the dicts.
-
-    Raises:
-        ValueError: a name that is no string or holds a '/', or an empty dict.
-    """
-    flat = {}
-
-    def walk(tree, path):
-        if path and not tree:
-            raise ValueError(
-                f"params: {'/'.join(path)} is an empty dict; it has no place in a "
-                "weights file, leave it out"
-            )
-        for name, value in tree.items():
-            if not isinstance(name, str) or "/" in name or not name:
-                raise ValueError(f"params: names must be strings without '/', got {name!r}")
-            if isinstance(value, dict):
-                walk(value, (*path, name))
-            else:
-                flat["/".join((*path, name))] = value
-
-    walk(params, ())
-    return flat
-
-
-def nest(flat: dict) -> dict:
-    """{'a/b/c': array} -> nested dicts, the inverse of `flatten`.
-
-    Raises:
-        ValueError: a path that is both an array and a folder of arrays.
-    """
-    params: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, name = path.split("/")
-        tree = params
-        for folder in folders:
-            tree = tree.setdefault(folder, {})
-            if not isinstance(tree, dict):
-                raise ValueError(f"params: {path} lies under an array")
-        if name in tree:
-            raise ValueError(f"params: {path} is both an array and a folder")
-        tree[name] = value
-    return params
-
-
 def save_weights(folder, params, *, card: dict) -> dict:
-    """Writes the weights and their card, each atomically, the card last.
+    """Writes the weights and their card, which take the place of older ones together.
+
+        card = dict(family="aot", config={}, source="my photos", licence="Apache-2.0")
+        card = save_weights("weights/mine", params, card=card)
 
     Args:
         folder: is made when it is missing.
         params: nested dicts of arrays; dtypes are kept (float16 and bfloat16 too).
-        card: family, config (any JSON), source, licence and whatever else is worth knowing.
+        card: family, config (a dict), source, licence and whatever else is worth knowing.
 
     Returns:
-        The card as written: with `format` and `sha256` (of the weights file) added.
+        The card, with `format` and `sha256` (of the weights file) added. In the file stands a
+        digest of every array as well.
 
     Raises:
         ValueError: a card without one of its keys; params that are no arrays.
-        DiskFull: the disk is full.
+        InputError: weights that are NaN or infinite; a folder that cannot be written.
+        DiskFull: the disk is full; older weights stay as they were.
     """
     absent = [key for key in CARD_KEYS if key not in card]
     if absent:
@@ -105,108 +77,152 @@ def save_weights(folder, params, *, card: dict) -> dict:
         arrays[path] = np.asarray(value, order="C")
         if arrays[path].dtype not in _DTYPES.values():
             raise ValueError(f"params: {path} is {arrays[path].dtype}, which cannot be stored")
+    check_finite(arrays, f"weights for {folder}")
     data = safetensors.numpy.save(arrays)
     card = {**card, "format": FORMAT, "sha256": hashlib.sha256(data).hexdigest()}
+    digests = {path: _digest(array) for path, array in arrays.items()}
     folder = pathlib.Path(folder)
-    with disk_full(folder):
-        write_bytes(folder / WEIGHTS, data)
-        write_json(folder / CARD, card)
+    with disk_full(folder), _alone(folder):
+        _replace(folder, data, card | {ARRAYS: digests})
     return card
 
 
 def load_weights(folder) -> tuple[dict, dict]:
     """Reads what `save_weights` wrote.
 
+        params, card = load_weights("weights/aot_r50")
+
     Returns:
         (params, card): nested dicts of numpy arrays, and the card.
 
     Raises:
-        InputError: a missing or damaged file, a card of another format or without its keys, or
-            weights that are not the card's (sha256).
+        InputError: a missing or damaged file, a card of another format or with fields that cannot
+            be, or weights that are not the card's (sha256), or that are NaN or infinite.
     """
     folder = pathlib.Path(folder)
-    card = _read_card(folder / CARD)
-    data = _read(folder / WEIGHTS)
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != card["sha256"]:
-        raise InputError(
-            f"{folder / WEIGHTS} has sha256 {digest[:12]}..., its card says "
-            f"{str(card['sha256'])[:12]}...: it is damaged or belongs to another "
-            "card; copy both files again"
-        )
+    path = folder / WEIGHTS
+    card = read_card(folder / CARD, _read(folder / CARD))
+    data = _weights_of(folder, card)
+    if data is None:  # perhaps they were replaced after the card was read
+        card = read_card(folder / CARD, _read(folder / CARD))
+        data = _weights_of(folder, card)
+    digests = card.pop(ARRAYS, None) or {}
+    if data is None:
+        raise InputError(_stranger(path, card, digests))
+    flat = _arrays(path, data)
+    check_finite(flat, str(path))
     try:
-        tensors = safetensors.deserialize(data)
-        flat = {
-            path: np.frombuffer(t["data"], _DTYPES[t["dtype"]]).reshape(t["shape"])
-            for path, t in tensors
-        }
         return nest(flat), card
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error}): it is no file of ours") from error
+
+
+def _replace(folder: pathlib.Path, data: bytes, card: dict) -> None:
+    """The three renames, and what killed writers left."""
+    waiting = _waiting(folder, card)
+    try:
+        write_bytes(waiting, data)
+        write_json(folder / CARD, card)
+        os.replace(waiting, folder / WEIGHTS)
+    except BaseException:
+        if not _is_of(folder, card):  # the older pair stands: nobody wants the new weights
+            waiting.unlink(missing_ok=True)
+        raise
+    for path in folder.iterdir():
+        torn = is_temporary(path) and path.name.startswith((".weights", ".card."))
+        if torn or _WAITING.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _waiting(folder: pathlib.Path, card: dict) -> pathlib.Path:
+    """Where a card's weights wait until they bear the name that is theirs."""
+    return folder / f"weights-{card['sha256']}.safetensors"
+
+
+def _is_of(folder: pathlib.Path, card: dict) -> bool:
+    """Whether the card in a folder is this one."""
+    try:
+        present = read_card(folder / CARD, (folder / CARD).read_bytes())
+    except (OSError, InputError):
+        return False
+    return present["sha256"] == card["sha256"]
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Waits until no other process writes weights to the folder, which is made when missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise InputError(
-            f"{folder / WEIGHTS} cannot be read ({error}): it is no safetensors file "
-            "of ours; convert or save the weights again"
+            f"weights cannot be written to {folder} ({error.strerror}): name a folder that can"
+        ) from error
+    try:
+        with contextlib.suppress(OSError):  # of file systems without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _weights_of(folder: pathlib.Path, card: dict) -> bytes | None:
+    """The content of the file that a card is of, None where there is none."""
+    waiting = _waiting(folder, card)
+    if waiting.is_file() and not (folder / WEIGHTS).is_file():
+        data = _read(waiting)
+    else:
+        data = _read(folder / WEIGHTS)
+    if hashlib.sha256(data).hexdigest() == card["sha256"]:
+        return data
+    if waiting.is_file():
+        data = _read(waiting)
+        if hashlib.sha256(data).hexdigest() == card["sha256"]:
+            return data
+    return None
+
+
+def _arrays(path: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
+    """{path: array} of a weights file's content."""
+    try:
+        return {
+            name: np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+            for name, tensor in safetensors.deserialize(data)
+        }
+    except (
+        safetensors.SafetensorError,
+        LookupError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}): it is no safetensors file of ours; convert or save "
+            "the weights again"
         ) from error
 
 
-def check_params(params, expected: dict):
-    """Raises one InputError that names every missing, extra or misshapen tensor.
-
-    Args:
-        params: nested dicts of arrays, or flat ones with '/'-joined paths.
-        expected: {path: (shape, dtype)}. Any floating dtype will do for another, as half-precision
-            files are widened by their reader; integers and booleans have to agree.
-    """
-    flat = params if any("/" in name for name in params) else flatten(params)
-    complain(
-        "the weights do not fit the network",
-        {p: (np.shape(a), a.dtype) for p, a in flat.items()},
-        expected,
+def _stranger(path: pathlib.Path, card: dict, digests: dict[str, str]) -> str:
+    """What is told of weights that are not those of their card."""
+    data = _read(path)
+    try:
+        digested = {name: _digest(array) for name, array in _arrays(path, data).items()}
+    except InputError:
+        digested = {}
+    changed = [name for name, digest in digested.items() if digests.get(name, digest) != digest]
+    where = f" (what differs: {listed(changed)})" if changed else ""
+    return (
+        f"{path} has sha256 {hashlib.sha256(data).hexdigest()[:12]}..., its card says "
+        f"{card['sha256'][:12]}...{where}: it is damaged or belongs to another card; copy both "
+        "files again"
     )
 
 
-def complain(what: str, found: dict, expected: dict, *, notes=()):
-    """Raises InputError with all differences of two {path: (shape, dtype)}; nothing if none.
-
-    `notes` are further complaints, as (sort, [names]).
-    """
-    wrong = [
-        f"{path} ({_form(*found[path])} instead of {_form(*expected[path])})"
-        for path in sorted(found.keys() & expected.keys())
-        if not _fits(found[path], expected[path])
-    ]
-    sorts = [
-        ("missing", sorted(expected.keys() - found.keys())),
-        ("not expected", sorted(found.keys() - expected.keys())),
-        ("of another shape or type", wrong),
-        *notes,
-    ]
-    parts = [
-        f"{len(names)} {sort}: {', '.join(names[:MOST])}"
-        + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
-        for sort, names in sorts
-        if names
-    ]
-    if parts:
-        raise InputError(
-            f"{what}: {'; '.join(parts)}. Use the config that the weights were made with"
-        )
-
-
-def _fits(found, expected) -> bool:
-    (shape, dtype), (wanted, wanted_dtype) = found, expected
-    if tuple(shape) != tuple(wanted):
-        return False
-    return np.dtype(dtype) == np.dtype(wanted_dtype) or (
-        _floating(dtype) and _floating(wanted_dtype)
-    )
-
-
-def _floating(dtype) -> bool:
-    return np.dtype(dtype).kind == "f" or np.dtype(dtype) == ml_dtypes.bfloat16
-
-
-def _form(shape, dtype) -> str:
-    return f"{np.dtype(dtype)} {list(shape)}"
+def _digest(array: np.ndarray) -> str:
+    """The first digits of the sha256 of an array's form and values."""
+    total = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    total.update(array.tobytes())
+    return total.hexdigest()[:DIGITS]
 
 
 def _read(path: pathlib.Path) -> bytes:
@@ -217,19 +233,3 @@ def _read(path: pathlib.Path) -> bytes:
             f"{path} cannot be read ({error.strerror}): a folder with {WEIGHTS} and "
             f"{CARD} is expected"
         ) from error
-
-
-def _read_card(path: pathlib.Path) -> dict:
-    try:
-        card = json.loads(_read(path))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}): copy it again") from error
-    keys = (*CARD_KEYS, "format", "sha256")
-    if not isinstance(card, dict) or any(key not in card for key in keys):
-        raise InputError(f"{path} is no card of weights: {', '.join(keys)} are expected in it")
-    if card["format"] != FORMAT:
-        raise InputError(
-            f"{path} has format {card['format']}, this version reads format {FORMAT}: "
-            "update vosjax or convert the weights again"
-        )
-    return card

@@ -15,6 +15,7 @@ from vosjax.datasets import decode
 from vosjax.datasets.decode import Labels, Picture
 from vosjax.errors import InputError
 
+_LONGEST = 2**15 - 2  # pixels of a side that OpenCV can warp
 _MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
 
 File = str | bytes  # a path, or the file's bytes
@@ -114,7 +115,7 @@ def read(
         enlarge: False leaves smaller pictures as they are.
 
     Raises:
-        InputError: the files cannot be read, or differ in size.
+        InputError: the files cannot be read, differ in size, or are too narrow to be enlarged.
     """
     image_name = "a photo" if isinstance(image, bytes) else image
     mask_name = "its mask" if isinstance(mask, bytes) else mask
@@ -131,6 +132,12 @@ def read(
         )
     factor = short_side / min(ids.shape)
     height, width = (max(short_side, round(side * factor)) for side in ids.shape)
+    if enlarge and max(height, width) > _LONGEST:
+        raise InputError(
+            f"{image_name} is {ids.shape[1]}x{ids.shape[0]} pixels, of which training would make "
+            f"{width}x{height}, and no side above {_LONGEST:,} can be warped: crop it, or leave "
+            "it out"
+        )
     smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return (
         cv2.resize(picture, (width, height), interpolation=smooth),

@@ -130,8 +130,12 @@ class Stills:
         raw = warps.warped((photo.image, photo.ids), rng, spec, self.settings.warp)
         if rng.random() < self.settings.merge or not raw[1][0].any():
             other = self._photo(int(rng.integers(len(self))), spec)
-            above = warps.warped((other.image, other.ids), rng, spec, self.settings.warp)
-            raw = types.merge(raw, above)
+            frames, labels = warps.warped((other.image, other.ids), rng, spec, self.settings.warp)
+            ids = types.visible_ids(labels, 0)
+            room = types.IGNORE - 1 - len(types.visible_ids(raw[1], 0))
+            if len(ids) > room:  # more objects than a clip has ids for
+                labels = types.keep(labels, ids[:room])
+            raw = types.merge(raw, (frames, labels))
         return raw
 
     def _coherent(
@@ -213,9 +217,13 @@ class Stills:
 
 def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:
     """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth)."""
-    factor = longest / max(patch.shape[:2])
+    height, width = patch.shape[:2]
+    factor = longest / max(height, width)
     if factor > 0.7:
         return patch
+    if factor * min(height, width) < 1:  # a thread: OpenCV would leave nothing of it
+        size = max(1, round(factor * width)), max(1, round(factor * height))
+        return cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
     return cv2.resize(patch, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 

@@ -10,11 +10,13 @@ import jax
 import numpy as np
 
 from vosjax import models
-from vosjax.checkpoints.weights import CARD, check_params, flatten, load_weights
+from vosjax.checkpoints.card import card_config
+from vosjax.checkpoints.checks import check_params, narrowed
+from vosjax.checkpoints.paths import flatten, nest
+from vosjax.checkpoints.weights import CARD, load_weights
 from vosjax.errors import InputError
 from vosjax.layers.precision import cast
-from vosjax.loading.config import NetworkConfig, WeightsConfig, modern_model
-from vosjax.schema import modern
+from vosjax.loading.config import DTYPES, WeightsConfig, modern_model
 from vosjax.types import Model
 
 DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
@@ -56,15 +58,9 @@ def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:
         that asks for other weights.
     """
     compile_cache()
-    params, card = load_weights(_folder(source))
-    said = modern(card["config"], NetworkConfig, note=lambda old, new: None)
-    said = said if isinstance(said, dict) else {}
-    config = {
-        "family": card["family"],
-        "model": modern_model(said.get("model") or {}),
-        **OUTSIDE,
-        **{name: said[name] for name in ("mem_every", "max_mem_frames") if said.get(name)},
-    }
+    folder = _folder(source)
+    params, card = load_weights(folder)
+    config = _of_card(folder, card)
     changed = _changed(config, overrides)
     return assemble(changed, params, card, as_saved=changed["model"] == config["model"])
 
@@ -75,6 +71,23 @@ def configure(model: Loaded, **overrides: Any) -> Loaded:
     if all(config[name] == model.config[name] for name in ("model", "dtype")):
         return model._replace(config=config)
     return assemble(config, model.params, model.card)
+
+
+def _of_card(folder: pathlib.Path, card: dict[str, Any]) -> dict[str, Any]:
+    """The config of `Loaded` that a card gives, of a network that can be built."""
+    said = card_config(card)
+    config = {"family": card["family"], "model": modern_model(said.model or {}), **OUTSIDE}
+    for name in ("mem_every", "max_mem_frames"):
+        if getattr(said, name) is not None:
+            config[name] = getattr(said, name)
+    try:
+        models.build(config["family"], **config["model"])
+    except InputError as error:
+        raise InputError(
+            f"{folder / CARD} describes no network of this version: {error}; correct its fields "
+            "family and config.model, or convert the weights again"
+        ) from error
+    return config
 
 
 def _changed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +110,7 @@ def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -
       InputError: an unknown family or setting, or weights of another network; the message names
         what differs.
     """
-    model = models.build(config["family"], **config["model"])
+    model = _built(config)
     flat = flatten(params)
     if as_saved:
         known = {name.path for name in model.checkpoint_names.entries}
@@ -110,16 +123,24 @@ def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -
     return Loaded(_within(model, card), _on_device(params, config["dtype"]), card, config)
 
 
+def _built(config: dict[str, Any]) -> Model:
+    if config["dtype"] not in DTYPES:
+        raise InputError(f"dtype is {config['dtype']!r}; there are {', '.join(DTYPES)}")
+    return models.build(config["family"], **config["model"])
+
+
 def _form(leaf: Any) -> tuple:
     return leaf.shape, leaf.dtype
 
 
 def _on_device(params: Any, dtype: str) -> Any:
     """The weights in a dtype, cast by NumPy: on the device every shape would be compiled for."""
-    kinds = jax.eval_shape(lambda: cast(params, dtype))
-    return jax.device_put(
-        jax.tree.map(lambda leaf, kind: np.asarray(leaf).astype(kind.dtype), params, kinds)
-    )
+    kinds = flatten(jax.eval_shape(lambda: cast(params, dtype)))
+    flat: dict[str, Any] = {}
+    for path, leaf in flatten(params).items():
+        flat |= narrowed({path: np.asarray(leaf)}, kinds[path].dtype)
+        flat[path] = flat[path].astype(kinds[path].dtype, copy=False)  # of integers
+    return jax.device_put(nest(flat))
 
 
 def _within(model: Model, card: dict) -> Model:
@@ -159,14 +180,15 @@ def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
     if not config.family:
         return load(config.weights, **changes, **config.settings)
     compile_cache()
-    params, card = load_weights(_folder(config.weights))
     settings = {"family": config.family, "model": dict(config.settings), **OUTSIDE, **changes}
+    _built(settings)  # what is wrong with the config is no fault of the weights
+    params, card = load_weights(_folder(config.weights))
     try:
         return assemble(settings, params, card)
     except InputError as error:
         raise InputError(
             f"the weights {config.weights} ({card['family']}, {card['config']}) are not those "
-            f"of this config: {error}"
+            f"of this config ({config.family}, {dict(config.settings)}): {error}"
         ) from error
 
 

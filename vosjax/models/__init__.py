@@ -5,11 +5,23 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from vosjax.errors import InputError
-from vosjax.schema import FieldError, typed
+from vosjax.schema import NEVER, FieldError, Rule, typed
 from vosjax.types import Model
+
+_SIDE = Rule("pixels", least=1, most=NEVER)
+# What settings of families may be, as they also come from the cards of strangers.
+RANGES = {
+    "layers": Rule("blocks; published networks have 1 to 3", least=1, most=64),
+    "top_k": Rule("memory places that a query reads", least=1, most=NEVER),
+    "kernel": Rule("a deviation in cells", above=0),
+    "max_long_side": _SIDE,
+    "max_short_side": _SIDE,
+    "drop_path": Rule("a share", least=0, most=1),
+    "dropout": Rule("a share", least=0, most=1),
+}
 
 
 def families() -> list[str]:
@@ -37,7 +49,8 @@ def build(family: str, **settings: Any) -> Model:
                 f"family {family!r} has no setting {name!r}; it has: {', '.join(known)}"
             )
         try:
-            settings[name] = typed(value, kinds.get(name, Any))
+            kind = kinds.get(name, Any)
+            settings[name] = typed(value, Annotated[kind, RANGES.get(name, Rule(""))])
         except FieldError as error:
             raise InputError(f"the setting {error.inside(name)} (family {family!r})") from None
     return make(**settings)

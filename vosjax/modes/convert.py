@@ -6,10 +6,13 @@ import jax
 
 from vosjax import models
 from vosjax.checkpoints.convert import convert
-from vosjax.checkpoints.pth import read_pth, state_dict
-from vosjax.checkpoints.weights import flatten, nest, save_weights
+from vosjax.checkpoints.paths import flatten, nest
+from vosjax.checkpoints.pth import read_pth
+from vosjax.checkpoints.weights import save_weights
+from vosjax.checkpoints.wrappers import state_dict
 from vosjax.config import Config
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 from vosjax.io.terminal import say
 from vosjax.modes import Options
 
@@ -50,7 +53,7 @@ def run(config: Config, options: Options) -> int:
         card={
             "family": config.family,
             "config": settings,
-            "source": f"converted from {source.name}",
+            "source": f"converted from {printable(source.name)}",
             "licence": "that of the checkpoint",
         },
     )

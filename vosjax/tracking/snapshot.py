@@ -6,42 +6,21 @@ import io
 import json
 import os
 import pathlib
-import zipfile
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.checkpoints.checks import is_floating
+from vosjax.checkpoints.npz import read_npz
 from vosjax.errors import InputError
 from vosjax.io.files import write_bytes
-from vosjax.tracking.slots import IDS, HostArray, MemoryCounters, ObjectSlots
+from vosjax.tracking.books import Books, read_books
+from vosjax.tracking.slots import HostArray
 
 FORMAT = 2  # 1 did not say which annotated frame stands for which object
-
-
-@dataclasses.dataclass
-class Books:
-    """What a tracker knows besides arrays; as JSON it is `dataclasses.asdict` of this.
-
-    weights         sha256 of the network's
-    mem_every       frames from one remembered frame to the next
-    max_mem_frames  most memory frames
-    max_short_side  most pixels of the short side that the network sees, or None
-    size            (H, W) of the user's frames; None before the first one
-    time            index of the next frame
-    objects         which object is in which slot
-    memory          what the memory holds
-    """
-
-    weights: str
-    mem_every: int
-    max_mem_frames: int
-    max_short_side: int | None
-    size: tuple[int, int] | None
-    time: int
-    objects: ObjectSlots
-    memory: MemoryCounters
+ANEW = "the same command starts the video anew"
 
 
 class Snapshot(NamedTuple):
@@ -98,59 +77,47 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         tracker = Tracker.restore(load("tracker.npz"), model)
 
     Raises:
-      InputError: no such file, not one of ours, or one of another version.
+      InputError: no such file, not one of ours, a damaged one, or one of another version; the
+        message says what to remove.
     """
     path = pathlib.Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            head = json.loads(file["head"].tobytes())
-            if head["format"] != FORMAT:
-                raise InputError(
-                    f"{path} was saved by another version (format {head['format']}, this one "
-                    f"reads {FORMAT}): remove it and start the video anew"
-                )
-            arrays = [
-                np.frombuffer(file[f"leaf{i}"].tobytes(), jnp.dtype(name)).reshape(shape)
-                for i, (name, shape) in enumerate(head["forms"])
-            ]
+        parts = read_npz(path)
+        head = json.loads(parts["head"].tobytes())
+        if head["format"] != FORMAT:
+            raise _Other(str(head["format"])[:20])
+        arrays = [
+            np.frombuffer(parts[f"leaf{i}"].tobytes(), jnp.dtype(name)).reshape(shape)
+            for i, (name, shape) in enumerate(head["forms"])
+        ]
+        books = read_books(head["books"])
         queued = arrays.pop() if head["queued"] else None
-        return Snapshot(arrays, queued, _books(head["books"]))
-    except InputError:
-        raise
-    except (OSError, LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        _check_queued(queued, books)
+        return Snapshot(arrays, queued, books)
+    except _Other as other:
         raise InputError(
-            f"{path} is no saved tracker ({error}): it is missing or damaged; remove it and start "
-            "the video anew"
+            f"{path} was saved by another version (format {other}, this one reads {FORMAT}): "
+            f"remove it, and {ANEW}"
+        ) from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} is no saved tracker ({reason}): it is missing or damaged; remove it, and "
+            + ANEW
         ) from error
 
 
-def _books(fields: dict[str, Any]) -> Books:
-    """Books from JSON.
+class _Other(Exception):
+    """A file of another version."""
 
-    Raises:
-      ValueError, TypeError, LookupError: they cannot be a tracker's.
-    """
-    objects, memory = ObjectSlots(**fields["objects"]), MemoryCounters(**fields["memory"])
-    memory.annotated = {int(time): slots for time, slots in memory.annotated.items()}
-    size = None if fields["size"] is None else tuple(fields["size"])
-    books = Books(**fields | {"objects": objects, "memory": memory, "size": size})
-    followed, slots = [id for id in objects.ids if id], range(1, objects.count + 1)
-    sound = (
-        objects.group >= 1
-        and objects.count % objects.group == 0
-        and len(objects.ids) == len(objects.first) == len(objects.last)
-        and len(set(followed)) == len(followed)
-        and all(0 <= id < IDS for id in objects.ids)
-        and 0 <= objects.used <= objects.count
-        and set(objects.freed) <= set(slots)
-        and min(books.mem_every, books.max_mem_frames, memory.capacity) >= 1
-        and min(books.time, memory.filled) >= 0
-        and len(memory.annotated) <= memory.capacity
-        and (size is not None or not followed)
-    )
-    if not sound:
-        raise ValueError("its numbers contradict each other")
-    return books
+
+def _check_queued(queued: HostArray | None, books: Books) -> None:
+    """Raises ValueError unless labels that wait for a frame can be given with one."""
+    if queued is None:
+        return
+    size = books.size or queued.shape
+    if queued.dtype.kind not in "iub" or queued.ndim != 2 or queued.shape != tuple(size):
+        raise ValueError(f"labels that wait are {queued.dtype} {list(queued.shape)}")
 
 
 def check_weights(saved: str, present: str) -> None:
@@ -183,11 +150,17 @@ def fit(network: Any, shapes: Any) -> Any:
       shapes: pytree of shapes and dtypes.
 
     Raises:
-      InputError: they are of another network or size.
+      InputError: they are of another network or size, or no numbers.
     """
     expected, structure = jax.tree.flatten(shapes)
     leaves = jax.tree.leaves(network)
     forms = [[(leaf.shape, np.dtype(leaf.dtype)) for leaf in side] for side in (leaves, expected)]
     if forms[0] != forms[1]:
         raise misfit()
+    for leaf in leaves:
+        if is_floating(leaf.dtype) and np.isnan(leaf).any():
+            raise InputError(
+                f"the saved state holds {int(np.isnan(leaf).sum()):,} NaN of {leaf.size:,} values: "
+                f"it is damaged; remove it, and {ANEW}"
+            )
     return jax.tree.unflatten(structure, [jnp.array(leaf) for leaf in leaves])

@@ -14,6 +14,7 @@ import numpy as np
 from vosjax.loading.pretrained import Loaded, load
 from vosjax.schema import NEVER
 from vosjax.tracking import snapshot
+from vosjax.tracking.books import Books
 from vosjax.tracking.frame import FrameOutput, checked_frame, nothing_marked, to_scores
 from vosjax.tracking.slots import (
     HostArray,
@@ -197,7 +198,7 @@ class Tracker:
     @property
     def state(self) -> snapshot.Snapshot:
         """Everything but the weights, on the host; `restore` goes on from it bit by bit."""
-        books = snapshot.Books(
+        books = Books(
             weights=self.model.card.get("sha256", ""),
             mem_every=self.mem_every,
             max_mem_frames=self.max_mem_frames,

@@ -1,15 +1,29 @@
-"""Checkpoints by Orbax: saved in the background, whole or absent, and of one config only."""
+"""Checkpoints by Orbax: saved in the background, whole or absent, and of one config only.
 
+Beside the state stands a digest of each of its arrays, as what is stored can be damaged in ways
+that its reader does not notice. A damaged checkpoint is passed over for the one before it.
+"""
+
+import contextlib
+import hashlib
+import json
 import logging
+import os
 import pathlib
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from vosjax.checkpoints.checks import check_finite
 from vosjax.data.config import ClipsConfig
-from vosjax.errors import InputError
+from vosjax.errors import InputError, NotFinite
+from vosjax.io.files import disk_full
 from vosjax.loading.config import modern_model
 from vosjax.runs.differences import differences
 from vosjax.schema import modern, parse, plain
@@ -19,6 +33,12 @@ from vosjax.train.state import TrainState
 
 # parts of `train` that may change between a run and its resumption
 FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
+ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that was set aside
+LONGEST = 160  # characters of what a library says
+
+
+class Damaged(Exception):
+    """A checkpoint that cannot be used, with the reason."""
 
 
 def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
@@ -28,12 +48,50 @@ def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
       folder: is made when missing.
       keep: the newest ones that stay; None: to read only, also while a run writes them.
     """
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file and setting
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every file and setting
+    if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
+        sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
     if keep is None:
         options = ocp.CheckpointManagerOptions(read_only=True)
     else:
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
     return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
+
+
+class _WithoutLateCallbacks:
+    """An unraisable hook that drops what TensorStore's threads still tell an event loop of Orbax.
+
+    The loop is closed when one of many files cannot be read or written; that one was raised.
+    """
+
+    def __init__(self, hook: Callable[[Any], None]):
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            self._hook(unraisable)
+
+
+@contextlib.contextmanager
+def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
+    """`manager`, closed at the end; what goes wrong with the disk is one line.
+
+        with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
+            save(checkpoints, state, described(config))
+
+    Raises:
+      InputError, DiskFull: the folder cannot be made or written.
+    """
+    with _saving(folder):
+        checkpoints = manager(folder, keep=keep)
+    try:
+        yield checkpoints
+    except BaseException:
+        with contextlib.suppress(Exception):  # the first error is the one to be told
+            checkpoints.close()
+        raise
+    with _saving(folder):
+        checkpoints.close()
 
 
 def save(
@@ -43,54 +101,222 @@ def save(
 
     Returns when the arrays are copied out, so that the state may be donated right after; with
     `wait`, when the checkpoint is complete. A step that is already there is left as it is.
+
+    Raises:
+      NotFinite: the state holds NaN or infinite numbers, with which no training can go on.
+      InputError, DiskFull: this checkpoint, or the one that was begun before it, cannot be written.
     """
     step = int(state.step)
-    if step not in checkpoints.all_steps():
-        checkpoints.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(jax.tree.map(np.asarray, _plain(state))),
-                config=ocp.args.JsonSave(config),
-            ),
-        )
-    if wait:
-        checkpoints.wait_until_finished()
+    with _saving(checkpoints.directory):
+        if step not in checkpoints.all_steps():
+            state = jax.tree.map(np.asarray, state)
+            _refuse_nan(state, step)
+            checkpoints.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(_plain(state)),
+                    config=ocp.args.JsonSave(config),
+                    digests=ocp.args.JsonSave(digests(state, config)),
+                ),
+            )
+        if wait:
+            checkpoints.wait_until_finished()
 
 
 def restore(
-    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, *, step: int | None = None
+    checkpoints: ocp.CheckpointManager,
+    like: TrainState,
+    config: dict,
+    *,
+    step: int | None = None,
+    repair: bool = False,
 ) -> TrainState | None:
-    """The newest checkpoint's state (or that of `step`), None when there is none.
+    """The state of the newest checkpoint that is sound (or that of `step`), None without any.
+
+    A warning names every damaged one that was passed over, and what is wrong with it.
 
     Args:
       checkpoints: of `manager`.
       like: a state of the same structure and shapes.
       config: the present config, of `described`; what is FREE in it may differ.
       step: a step that was saved.
+      repair: sets damaged ones aside, under names of their own, so that a run which goes on before
+        them can save their steps anew.
 
     Raises:
-      InputError: the checkpoint was made with another config, or there is none of this step.
+      InputError: the checkpoint was made with another config, there is none of this step, or none
+        is sound.
     """
-    step = checkpoints.latest_step() if step is None else step
-    if step is None:
-        return None
-    if step not in checkpoints.all_steps():
+    folder = pathlib.Path(checkpoints.directory)
+    if step is not None and step not in steps(folder):
         raise InputError(
-            f"no checkpoint of step {step} in {checkpoints.directory}; there are: "
-            f"{', '.join(map(str, sorted(checkpoints.all_steps()))) or 'none'}"
+            f"no checkpoint of step {step} in {folder}; there are: "
+            f"{', '.join(map(str, steps(folder))) or 'none'}"
         )
-    made = checkpoints.restore(step, args=ocp.args.Composite(config=ocp.args.JsonRestore()))
-    changed = differences(decisive(made["config"]), decisive(config))
+    damaged: dict[int, str] = {}
+    while left := [at for at in steps(folder) if at not in damaged and step in (None, at)]:
+        at = left[-1]
+        try:
+            state = _restored(checkpoints, like, config, at)
+        except Damaged as error:
+            if (folder / str(at)).is_dir():  # else a run that goes on has removed it
+                damaged[at] = str(error)
+            continue
+        for bad, reason in damaged.items():
+            warnings.warn(
+                f"the checkpoint of step {bad} in {folder} is damaged ({reason}): that of step "
+                f"{at} is used",
+                stacklevel=2,
+            )
+        if repair:
+            set_aside(checkpoints, list(damaged))
+        return state
+    if damaged:
+        said = "; ".join(f"step {at}: {reason}" for at, reason in damaged.items())
+        raise InputError(
+            f"no checkpoint in {folder} can be used ({said}): bring back a copy of it, or remove "
+            "the folder to start anew"
+        )
+    return None
+
+
+def steps(folder: pathlib.Path) -> list[int]:
+    """The steps of the checkpoints in a folder, damaged ones as well, in order."""
+    if not folder.is_dir():
+        return []
+    names = [path.name for path in folder.iterdir() if path.is_dir()]
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
+    """Renames damaged checkpoints, so that their steps are free again.
+
+    set_aside(checkpoints, [1500])      # 'damaged-1500' now, if someone wants to look into it
+    """
+    folder = pathlib.Path(checkpoints.directory)
+    with _saving(folder):
+        for step in damaged:
+            target = folder / f"{ASIDE}{step}"
+            shutil.rmtree(target, ignore_errors=True)
+            (folder / str(step)).rename(target)
+        if damaged:
+            checkpoints.reload()
+
+
+def digests(state: TrainState, config: dict) -> dict[str, Any]:
+    """sha256 of every array of a state, by its number in `_plain`, and of the config's JSON."""
+    return {
+        "state": {number: _array_digest(leaf) for number, leaf in _plain(state).items()},
+        "config": _json_digest(config),
+    }
+
+
+def _restored(
+    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, step: int
+) -> TrainState:
+    """The state of one checkpoint.
+
+    Raises:
+      Damaged: it is not as it was saved.
+      InputError: it was made with another config, or may not be read.
+    """
+    path = pathlib.Path(checkpoints.directory) / str(step)
+    _check_readable(path)
+    said = _read(checkpoints, step, config=ocp.args.JsonRestore())["config"]
+    kept = None
+    if (path / "digests").is_dir():  # earlier versions kept none
+        kept = _read(checkpoints, step, digests=ocp.args.JsonRestore())["digests"]
+        if not isinstance(kept, dict) or kept.get("config") != _json_digest(said):
+            raise Damaged("its config is not the one that was saved")
+    if not isinstance(said, dict):
+        raise Damaged("its config is none")
+    changed = differences(decisive(said), decisive(config))
     if changed:
         raise InputError(
-            f"{checkpoints.directory}/{step} was made with another config "
-            f"({'; '.join(changed)}): use its config, or another output folder"
+            f"{path} was made with another config ({'; '.join(changed)}): use its config, or "
+            "another output folder"
         )
     blank = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), _plain(like))
-    restored = checkpoints.restore(
-        step, args=ocp.args.Composite(state=ocp.args.StandardRestore(blank))
-    )["state"]
-    return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(restored))
+    arrays = _read(checkpoints, step, state=ocp.args.StandardRestore(blank))["state"]
+    if kept is not None:
+        found = {number: _array_digest(leaf) for number, leaf in arrays.items()}
+        names = _names(like)
+        changed = [names[number] for number in names if kept["state"].get(number) != found[number]]
+        if changed:
+            more = f" and {len(changed) - 1} more arrays" if changed[1:] else ""
+            raise Damaged(f"array {changed[0]!r}{more} changed since it was saved")
+    return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(arrays))
+
+
+def _read(checkpoints: ocp.CheckpointManager, step: int, **items) -> Any:
+    """Items of a checkpoint; whatever Orbax and TensorStore raise is `Damaged`."""
+    try:
+        return checkpoints.restore(step, args=ocp.args.Composite(**items))
+    except Exception as error:
+        (name,) = items
+        raise Damaged(f"its {name} cannot be read: {_short(error)}") from error
+
+
+def _check_readable(path: pathlib.Path) -> None:
+    """Files that may not be read are no damage: raises InputError that names one."""
+    for folder, _, files in os.walk(path):
+        for name in ("", *files):
+            if not os.access(os.path.join(folder, name), os.R_OK):
+                raise InputError(
+                    f"{os.path.join(folder, name)} may not be read: give this user the permission"
+                )
+
+
+@contextlib.contextmanager
+def _saving(folder) -> Iterator[None]:
+    """One line for whatever Orbax raises while it writes below a folder."""
+    try:
+        with disk_full(folder):
+            yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"checkpoints cannot be written to {folder} ({_short(error)}): free some space or name "
+            "another --output; the same command goes on from the last checkpoint"
+        ) from error
+
+
+def _refuse_nan(state: TrainState, step: int) -> None:
+    names = _names(state)
+    flat = {names[number]: leaf for number, leaf in _plain(state).items()}
+    try:
+        check_finite(flat, f"the state after step {step} is not stored")
+    except InputError as error:
+        raise NotFinite(
+            f"{error}; lower train.lr or lengthen train.warmup: the last checkpoint is from before"
+        ) from error
+
+
+def _names(state: TrainState) -> dict[str, str]:
+    """{number in `_plain`: 'trainable/decoder/kernel'}."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {
+        f"{i:05d}": jax.tree_util.keystr(path, simple=True, separator="/")
+        for i, (path, _) in enumerate(leaves)
+    }
+
+
+def _array_digest(array: Any) -> str:
+    array = np.asarray(array)
+    total = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    total.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return total.hexdigest()
+
+
+def _json_digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _short(error: Exception) -> str:
+    """What a library says, cut to a line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def described(config) -> dict:

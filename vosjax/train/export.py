@@ -9,9 +9,11 @@ import numpy as np
 
 from vosjax import models
 from vosjax.checkpoints import weights
+from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
 from vosjax.train import build, checkpoint, loop, optimizer, state
+from vosjax.train.disk import CHECKPOINTS
 
 
 def export(
@@ -30,13 +32,11 @@ def export(
       dtype: of the stored weights.
 
     Raises:
-      InputError: a weight does not fit `dtype`.
+      InputError: a weight is NaN or infinite, or beyond what `dtype` can hold.
     """
-    with np.errstate(over="ignore"):  # named below
-        params = jax.tree.map(lambda w: np.asarray(w, dtype), state.averaged(trained))
-    bad = [path for path, w in weights.flatten(params).items() if not np.isfinite(w).all()]
-    if bad:
-        raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {', '.join(bad)}")
+    flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
+    check_finite(flat, f"the training's state after step {int(trained.step)}")
+    params = weights.nest(narrowed(flat, dtype))
     settings = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
     card = dict(
         family=config.family,
@@ -83,7 +83,7 @@ def from_checkpoint(
     """
     run = pathlib.Path(run)
     begun = [
-        (name, part) for name, part in loop.stages(config) if (run / name / "checkpoints").is_dir()
+        (name, part) for name, part in loop.stages(config) if (run / name / CHECKPOINTS).is_dir()
     ]
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
@@ -93,7 +93,7 @@ def from_checkpoint(
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
-    with checkpoint.manager(run / name / "checkpoints") as saved:
+    with checkpoint.manager(run / name / CHECKPOINTS) as saved:
         trained = checkpoint.restore(saved, like, checkpoint.described(part), step=step)
     if trained is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")

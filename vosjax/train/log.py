@@ -4,14 +4,18 @@ import csv
 import math
 import os
 import pathlib
+import time
 
 import numpy as np
-import tensorboardX
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from vosjax.errors import NotFinite
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
 from vosjax.io.terminal import say
+from vosjax.train.disk import BOARD, METRICS, writing
 
 COLUMNS = (
     "step",
@@ -32,27 +36,33 @@ class Log:
 
     On resumption rows and events from `start` on, told by a run that went further than its last
     checkpoint, are dropped.
+
+    Raises (all methods):
+      DiskFull, InputError: what is told cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, start: int) -> None:
-        folder = pathlib.Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "metrics.csv"
-        _keep_rows(path, start)
-        self._file = open(path, "a", newline="")
+        self._path = pathlib.Path(folder) / METRICS
+        with writing(self._path):
+            _keep_rows(self._path, start)
+            self._file = open(self._path, "a", newline="")
         self._rows = csv.DictWriter(
             self._file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n"
         )
-        self._board = tensorboardX.SummaryWriter(  # its file names hold no more than a second
-            str(folder / "tensorboard"), purge_step=start + 1, filename_suffix=f".{start}"
-        )
+        self._board = _Board(self._path.with_name(BOARD), start)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """One row, the same to TensorBoard, and a line on stdout."""
-        self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(f"train/{name}" if name != "validation_j" else name, value, step)
+        with writing(self._path):
+            self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
+            self._file.flush()
+        self._board.add(
+            step,
+            [
+                summary.scalar(f"train/{name}" if name != "validation_j" else name, value)
+                for name, value in values.items()
+            ],
+        )
         say(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()))
 
     def pictures(
@@ -63,18 +73,48 @@ class Log:
         for maps in (labels, prediction):
             over = _overlay(frames, maps)
             rows.append(np.concatenate(list(over), axis=1))
-        self._board.add_image("clip", np.concatenate(rows), step, dataformats="HWC")
-        self._board.flush()
+        self._board.add(step, [summary.image("clip", np.concatenate(rows), dataformats="HWC")])
 
     def close(self) -> None:
-        self._file.close()
-        self._board.close()
+        try:
+            with writing(self._path):
+                self._file.close()
+        finally:
+            self._board.close()
+
+
+class _Board:
+    """Events of TensorBoard, written at once: a thread of its own would lose errors of the disk."""
+
+    def __init__(self, folder: pathlib.Path, start: int) -> None:
+        self._folder = folder
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            # The name holds no more than a second, hence the suffix.
+            self._events = EventsWriter(str(folder / "events"), f".{start}")
+            for what in (
+                {"file_version": "brain.Event:2"},
+                {"session_log": SessionLog(status=SessionLog.START)},  # hides what came later
+            ):
+                self._events.write_event(Event(step=start + 1, wall_time=time.time(), **what))
+            self._events.flush()
+
+    def add(self, step: int, summaries: list) -> None:
+        with writing(self._folder):
+            for one in summaries:
+                self._events.write_event(Event(step=step, wall_time=time.time(), summary=one))
+            self._events.flush()
+
+    def close(self) -> None:
+        with writing(self._folder):
+            self._events.close()
 
 
 def _keep_rows(path: pathlib.Path, last: int) -> None:
     """Leaves a table with its header and the rows up to step `last`."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines[1:] if int(line.split(",")[0]) <= last]
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    numbered = [(line.partition(",")[0], line) for line in lines[1:]]
+    kept = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
     write_bytes(path, ("\n".join([",".join(COLUMNS), *kept]) + "\n").encode())
 
 

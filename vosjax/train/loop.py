@@ -17,9 +17,10 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
 from vosjax.io.files import write_json
+from vosjax.runs.lock import hold
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
-from vosjax.train import build, checkpoint, log, schedule, start, state, step, validate
+from vosjax.train import build, checkpoint, disk, log, schedule, start, state, step, validate
 from vosjax.train.config import TrainConfig
 from vosjax.train.device import to_device
 from vosjax.types import Model
@@ -43,16 +44,20 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
       output: the run's folder; a stage writes to a folder of its own in it when there are several.
 
     Raises:
-      InputError: the config does not fit the data, the weights or an earlier run in `output`.
-      NotFinite: the loss stopped being a number.
+      InputError: the config does not fit the data, the weights or an earlier run in `output`; or
+        that folder cannot be written, holds files of someone else, or is written by another
+        process.
+      NotFinite: the loss, or a weight, stopped being a number.
     """
     output = pathlib.Path(output)
+    disk.check_ours(output, [name for name, _ in stages(config)])
     params = None
-    for name, part in stages(config):
-        result = run_stage(part, output / name, params=params)
-        if not result.complete:
-            break
-        params = state.averaged(result.state)
+    with hold(output):
+        for name, part in stages(config):
+            result = run_stage(part, output / name, params=params)
+            if not result.complete:
+                break
+            params = state.averaged(result.state)
     return result
 
 
@@ -82,11 +87,24 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
     plain = checkpoint.described(config)
-    checkpoints = checkpoint.manager(folder / "checkpoints", keep=train.log.keep)
-    now = state.fresh(params, model.param_group, chain)
-    now = checkpoint.restore(checkpoints, now, plain) or now
-    write_json(folder / "config.json", plain)
+    with checkpoint.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
+        now = state.fresh(params, model.param_group, chain)
+        now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
+        with disk.writing(folder):
+            write_json(folder / disk.CONFIG, plain)
+        return _remaining(config, folder, model, chain, checkpoints, now)
 
+
+def _remaining(
+    config: Any,
+    folder: pathlib.Path,
+    model: Model,
+    chain: Any,
+    checkpoints: Any,
+    now: state.TrainState,
+) -> TrainResult:
+    """The steps of a stage that are left after `now`, with all that is told and stored of them."""
+    train, plain = config.train, checkpoint.described(config)
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(
@@ -110,7 +128,6 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
         checkpoint.save(checkpoints, now, plain, wait=wait)
 
     with (
-        contextlib.closing(checkpoints),
         contextlib.closing(batches),
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,

@@ -9,8 +9,10 @@ import jax
 import numpy as np
 
 from vosjax import backbones
-from vosjax.checkpoints import pth, weights
+from vosjax.checkpoints import pth, weights, wrappers
+from vosjax.checkpoints.checks import check_finite, check_params, narrowed
 from vosjax.checkpoints.convert import convert
+from vosjax.checkpoints.npz import read_npz
 from vosjax.errors import InputError
 from vosjax.types import Model
 
@@ -50,15 +52,17 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
         start = dict(model.pretrained_encoders)[encoder]
         try:
             if path.suffix == ".npz":
-                folded[encoder] = folded.get(encoder, {}) | _arrays(path)
-                started = {**started, encoder: _from_folded(folded[encoder], start)}
+                folded[encoder] = folded.get(encoder, {}) | read_npz(path)
+                own = _from_folded(folded[encoder], start)
             else:
-                started = {**started, encoder: _from_imagenet(path, start, started[encoder])}
+                own = _from_imagenet(path, start, started[encoder])
+            check_finite(weights.flatten(own), str(path))
+            started = {**started, encoder: own}
         except ValueError as error:
             raise InputError(f"train.init names {path} for {encoder}: {error}") from error
     flat = weights.flatten(fresh)
-    weights.check_params(started, {path: (w.shape, w.dtype) for path, w in flat.items()})
-    flat = {path: np.asarray(w, np.float32) for path, w in weights.flatten(started).items()}
+    check_params(started, {path: (w.shape, w.dtype) for path, w in flat.items()})
+    flat = narrowed(weights.flatten(started), np.float32)
     for pattern, factor in scale:
         chosen = [path for path in flat if re.search(pattern, path)]
         if not chosen:
@@ -102,17 +106,17 @@ def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
     return encoder, path
 
 
-def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with np.load(path) as arrays:
-        return dict(arrays)
-
-
 def _from_folded(arrays: dict[str, np.ndarray], start: backbones.PretrainedEncoder) -> dict:
     if start.folded is None:
         raise InputError(
             "this encoder is not read from an .npz; give a folder of weights or an ImageNet .pth"
         )
-    return start.folded(arrays)
+    try:
+        return start.folded(arrays)
+    except InputError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:
+        raise InputError(f"an array in it has another form than expected ({error})") from error
 
 
 def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, present: dict) -> dict:
@@ -124,7 +128,7 @@ def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, prese
     for kernel in start.wider:
         (*sides, _, outputs), dtype = expected[kernel]
         expected[kernel] = (*sides, IMAGE, outputs), dtype
-    arrays = convert(pth.state_dict(pth.read_pth(path)), start.names, expected=expected)
+    arrays = convert(wrappers.state_dict(pth.read_pth(path)), start.names, expected=expected)
     for kernel in start.wider:
         arrays[kernel] = np.concatenate([arrays[kernel], flat[kernel][:, :, IMAGE:]], 2)
     return weights.nest(flat | arrays)

@@ -1,0 +1,136 @@
+"""What is checked of weights before they are used: names, shapes, and that they are numbers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from vosjax.checkpoints.paths import flatten
+from vosjax.errors import InputError
+
+MOST = 10  # arrays that an error lists of each sort
+LONGEST = 200  # characters of what is said of each
+
+
+def is_floating(dtype: Any) -> bool:
+    """Whether a dtype is a floating one; bfloat16 is, which NumPy alone does not know."""
+    return np.dtype(dtype).kind == "f" or np.dtype(dtype) == ml_dtypes.bfloat16
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    names = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in names]
+    rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + rest
+
+
+def check_finite(flat: dict[str, np.ndarray], what: str) -> None:
+    """Refuses weights that are no numbers.
+
+        check_finite({"head/bias": np.zeros(3)}, "weights/aot_r50/weights.safetensors")
+
+    Args:
+        flat: {path: array}, of any shapes and dtypes; only floating ones can be wrong.
+        what: where they come from, for the message.
+
+    Raises:
+        InputError: names every array that holds NaN or infinite values, with how many of each.
+    """
+    wrong = []
+    for path, array in flat.items():
+        if not is_floating(array.dtype) or np.isfinite(array).all():
+            continue
+        nan, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+        counts = [f"{count:,} {kind}" for count, kind in ((nan, "NaN"), (infinite, "infinite"))]
+        held = " and ".join(text for text, count in zip(counts, (nan, infinite)) if count)
+        wrong.append(f"array {path!r} holds {held} of {array.size:,} values")
+    if wrong:
+        raise InputError(
+            f"{what}: {listed(wrong)}; weights have to be finite numbers, so take another "
+            "checkpoint or train again"
+        )
+
+
+def narrowed(flat: dict[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
+    """Finite floating weights in another dtype, integers and booleans as they are.
+
+        half = narrowed(flatten(params), np.float16)
+
+    Raises:
+        InputError: names every array with values beyond what the dtype can hold.
+    """
+    cast = {}
+    with np.errstate(over="ignore"):  # named below
+        for path, array in flat.items():
+            cast[path] = np.asarray(array, dtype) if is_floating(array.dtype) else array
+    wrong = []
+    for path, array in cast.items():
+        lost = 0
+        if is_floating(array.dtype) and array.dtype.itemsize < flat[path].dtype.itemsize:
+            lost = int(np.sum(~np.isfinite(array)))
+        if lost:
+            largest = float(np.abs(flat[path].astype(np.float64)).max())
+            wrong.append(f"{path} ({lost:,} of {array.size:,} values, up to {largest:.3g})")
+    if wrong:
+        raise InputError(f"weights that {np.dtype(dtype)} cannot hold: {listed(wrong)}")
+    return cast
+
+
+def check_params(params: dict, expected: dict) -> None:
+    """Raises one InputError that names every missing, extra or misshapen array.
+
+        check_params(params, {"head/bias": ((3,), np.float32)})
+
+    Args:
+        params: nested dicts of arrays, or flat ones with '/'-joined paths.
+        expected: {path: (shape, dtype)}. Any floating dtype will do for another, as half-precision
+            files are widened by their reader; integers and booleans have to agree.
+    """
+    flat = params if any("/" in name for name in params) else flatten(params)
+    complain(
+        "the weights do not fit the network",
+        {path: (np.shape(array), array.dtype) for path, array in flat.items()},
+        expected,
+    )
+
+
+def complain(what: str, actual: dict, expected: dict, *, notes=()) -> None:
+    """Raises InputError with all differences of two {path: (shape, dtype)}; nothing if none.
+
+    Args:
+        what: the message's beginning.
+        actual: of the arrays that there are.
+        expected: of those that there should be.
+        notes: further complaints, as (sort, [names]).
+    """
+    misshapen = [
+        f"{path} ({_form(*actual[path])} instead of {_form(*expected[path])})"
+        for path in sorted(actual.keys() & expected.keys())
+        if not fits(actual[path], expected[path])
+    ]
+    sorts = [
+        ("missing", sorted(expected.keys() - actual.keys())),
+        ("not expected", sorted(actual.keys() - expected.keys())),
+        ("of another shape or type", misshapen),
+        *notes,
+    ]
+    parts = [f"{len(names)} {sort}: {listed(names)}" for sort, names in sorts if names]
+    if parts:
+        raise InputError(
+            f"{what}: {'; '.join(parts)}. Use the config that the weights were made with"
+        )
+
+
+def fits(actual: tuple, expected: tuple) -> bool:
+    """Whether (shape, dtype) will do for another: one shape, and one dtype or two floating ones."""
+    (shape, dtype), (expected_shape, expected_dtype) = actual, expected
+    if tuple(shape) != tuple(expected_shape):
+        return False
+    return np.dtype(dtype) == np.dtype(expected_dtype) or (
+        is_floating(dtype) and is_floating(expected_dtype)
+    )
+
+
+def _form(shape, dtype) -> str:
+    return f"{np.dtype(dtype)} {list(shape)}"

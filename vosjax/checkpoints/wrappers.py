@@ -1,0 +1,170 @@
+"""The weights inside of what training code stores: containers, and the prefixes of wrappers.
+
+A checkpoint is seldom a bare state dict. It stands under a name, and wrappers of the network
+(DataParallel, torch.compile, averaging, Lightning) put theirs before every key. Both are taken off,
+and said.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from vosjax.errors import InputError
+
+# Where weights stand, in the order in which they are looked for; the plain go before the averaged.
+CONTAINERS = (
+    "state_dict",
+    "model",
+    "network",
+    "model_state_dict",
+    "model_state",
+    "net",
+    "module",
+    "weights",
+    "params",
+    "ema",
+    "ema_state_dict",
+    "state_dict_ema",
+    "model_ema",
+    "ema_model",
+    "params_ema",
+    "shadow",
+)
+# What wrappers put before every key, with their names, in the same order.
+PREFIXES = {
+    "model.": "Lightning, or another wrapper",
+    "network.": "a wrapper",
+    "net.": "a wrapper",
+    "online_model.": "an average's plain weights",
+    "ema_model.": "an average",
+    "model_ema.": "an average",
+    "ema.": "an average",
+    "shadow.": "an average",
+}
+PARALLEL, COMPILED = "module.", "_orig_mod."
+COUNTERS = ("n_averaged", "initted", "step", "num_updates", "decay")  # of averages
+DEEPEST = 3  # containers within containers
+
+
+def state_dict(obj: Any) -> dict[str, np.ndarray]:
+    """The weights inside of what `pth.read_pth` returned, by the network's own names.
+
+        state = state_dict(read_pth("aot_r50.pth"))
+
+    They stand under one of CONTAINERS (the first that holds arrays, and so on inside of it), or are
+    the object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile),
+    and the PREFIXES that all keys bear are taken off. A warning says what was taken where there was
+    a choice, and what was taken off.
+
+    Raises:
+        InputError: no dict of arrays is found; two names become one without their prefix.
+    """
+    notes: list[str] = []
+    weights = _found(obj, notes)
+    state = {}
+    for key, value in weights.items():
+        if not isinstance(key, str) or not isinstance(value, np.ndarray):
+            raise InputError(
+                f"the checkpoint is no state dict: {shown(key)} is {type(value).__name__}, a "
+                "tensor is expected"
+            )
+        state[key] = value
+    state = _unwrapped(state, notes)
+    if notes:
+        warnings.warn(f"the checkpoint: {'; '.join(notes)}", stacklevel=2)
+    return state
+
+
+def shown(key: Any) -> str:
+    """A key as messages show it: short, whatever it is."""
+    if isinstance(key, int) and key.bit_length() > 64:
+        return f"a number of {key.bit_length()} bits"
+    text = repr(key[:200] if isinstance(key, str | bytes) else key)
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def _found(obj: Any, notes: list[str]) -> dict:
+    """The dict of arrays in an object, down through its containers."""
+    path: list[str] = []
+    while isinstance(obj, dict) and len(path) < DEEPEST:
+        inside = [name for name in CONTAINERS if _holds_arrays(obj.get(name), DEEPEST)]
+        if not inside:
+            break
+        if inside[1:]:
+            others = " and ".join(repr(name) for name in inside[1:])
+            notes.append(f"weights stand under {inside[0]!r} and under {others}: the first is read")
+        path.append(inside[0])
+        obj = obj[inside[0]]
+    if path[1:]:
+        notes.append(f"its weights stand under {'/'.join(path)!r}")
+    if not isinstance(obj, dict) or not obj:
+        raise InputError(
+            f"the checkpoint holds {type(obj).__name__}, a state dict is expected: alone, or under "
+            f"{', '.join(map(repr, CONTAINERS[:3]))} and the like"
+        )
+    return obj
+
+
+def _holds_arrays(value: Any, depth: int) -> bool:
+    if not isinstance(value, dict) or not depth:
+        return False
+    return any(isinstance(item, np.ndarray) for item in value.values()) or any(
+        _holds_arrays(value.get(name), depth - 1) for name in CONTAINERS
+    )
+
+
+def _unwrapped(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    """The same arrays without the prefixes of wrappers."""
+    while True:
+        before = state
+        state = _without_counters(state, notes)
+        if any(COMPILED in key for key in state):
+            state = _renamed(state, lambda key: key.replace(COMPILED, ""), COMPILED)
+            notes.append(f"{COMPILED!r} of torch.compile is taken off its names")
+        if any(_bears(key, PARALLEL) for key in state):
+            state = _renamed(state, lambda key: key.removeprefix(PARALLEL), PARALLEL)
+            notes.append(f"{PARALLEL!r} of DataParallel is taken off its names")
+        state = _without_prefix(state, notes)
+        if state.keys() == before.keys():
+            return state
+
+
+def _without_counters(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    counters = [key for key in COUNTERS if key in state and state[key].size == 1]
+    if counters:
+        notes.append(f"left out are {', '.join(counters)}, of an average")
+    return {key: value for key, value in state.items() if key not in counters}
+
+
+def _without_prefix(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    """Takes off what all keys bear; of several prefixes the first one's weights are taken."""
+    borne = {key: next((p for p in PREFIXES if _bears(key, p)), "") for key in state}
+    present = [prefix for prefix in PREFIXES if prefix in borne.values()]
+    if not present or "" in borne.values():
+        return state
+    prefix, *others = present
+    notes.append(f"{prefix!r} ({PREFIXES[prefix]}) is taken off its names")
+    if others:
+        left = " and ".join(repr(other) for other in others)
+        notes[-1] += f", and what begins with {left} is left out"
+    chosen = {key: value for key, value in state.items() if borne[key] == prefix}
+    return _renamed(chosen, lambda key: key.removeprefix(prefix), prefix)
+
+
+def _bears(key: str, prefix: str) -> bool:
+    return key.startswith(prefix) and key != prefix
+
+
+def _renamed(
+    state: dict[str, np.ndarray], name: Callable[[str], str], prefix: str
+) -> dict[str, np.ndarray]:
+    renamed: dict[str, np.ndarray] = {}
+    for key, value in state.items():
+        if name(key) in renamed:
+            raise InputError(
+                f"the checkpoint holds {shown(name(key))} both with and without {prefix!r}"
+            )
+        renamed[name(key)] = value
+    return renamed
