@@ -30,7 +30,9 @@ FLAGS = {
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
     "output": "where that which is made goes",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
+    "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
+SWITCHES = ("overwrite",)  # flags without a value
 EXTRAS = {  # what a plain installation lacks, and the extra that brings it
     "grain": "train",
     "optax": "train",
@@ -210,6 +212,9 @@ def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.Arg
         many = dict(action="append") if name == "masks" else {}
         if name == "input":
             many = dict(action="extend", nargs="+")
+        if name in SWITCHES:
+            parser.add_argument(f"--{name}", action="store_true", help=FLAGS[name])
+            continue
         parser.add_argument(f"--{name}", metavar=name.upper(), help=FLAGS[name], **many)
     parser.add_argument(
         "--set", metavar="FIELD=VALUE", help="the same as --config.FIELD=VALUE", action="append"
@@ -231,9 +236,10 @@ def _nothing_left(rest: list[str], flags: Sequence[str]) -> None:
 
 
 def _options(flags: argparse.Namespace) -> modes.Options:
-    values = {name: getattr(flags, name, None) for name in FLAGS}
+    values = {name: getattr(flags, name, None) for name in FLAGS if name not in SWITCHES}
+    switches = {name: getattr(flags, name, False) for name in SWITCHES}
     inputs, masks = values.pop("input") or (), values.pop("masks") or ()
-    return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
+    return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values, **switches)
 
 
 def _overview() -> list[str]:

@@ -1,11 +1,13 @@
 """`--mode eval`: a dataset folder in; masks, scores, tables, speed and the server's zip out.
 
-The same command goes on where it was stopped. `--shard i/n`, or `--shard auto` on a cluster, shares
+The same command goes on where it was stopped; videos whose frames, given masks or results changed
+since are run again (docs/runs.md). `--shard i/n`, or `--shard auto` on a cluster, shares
 the videos out over processes; whichever finds all of them complete scores them.
 """
 
 import pathlib
 import sys
+import warnings
 
 import jax
 from tqdm import tqdm
@@ -13,18 +15,21 @@ from tqdm import tqdm
 from vosjax.compose.combinators import mean
 from vosjax.config import Config
 from vosjax.errors import InputError
-from vosjax.eval import cluster, dataset, plan, results, source
+from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
 from vosjax.eval import folder as files
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.engine import Engine, Packing
+from vosjax.eval.videos import EvalVideo
+from vosjax.io import lock
 from vosjax.io.terminal import say
+from vosjax.io.video.types import some
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
 from vosjax.modes import Options
-from vosjax.runs import record
+from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
 
-FLAGS = ("data", "output", "shard")
+FLAGS = ("data", "output", "shard", "overwrite")
 FIELDS = (
     "weights",
     "mem_every",
@@ -62,6 +67,11 @@ def run(config: Config, options: Options) -> int:
     sequences = source.discover(options.data, config.eval)
     how = results.scoring_rules(options.data, config.eval)
     ensembles.fusion_of(config)  # before the cluster is asked, which starts XLA, as voting wants it
+    if options.overwrite and options.shard is not None:
+        raise InputError(
+            "--overwrite begins the whole folder anew, --shard runs a part of it: remove "
+            f"{folder}, or run once with --overwrite and without --shard"
+        )
     part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     memory = memory_of(config, network)
@@ -77,54 +87,118 @@ def run(config: Config, options: Options) -> int:
         "videos": len(sequences),
         "eval": config.eval.selection(),
     }
-    record.resume(folder, settings)
-    record.write(folder, settings, status="running", frames=0, facts={})
-    mine = plan.share(sequences, part, parts)
-    with (
-        stop_signals() as stop,
-        tqdm(
-            total=sum(len(sequence.frames) for sequence in mine),
-            unit="frame",
-            file=sys.stderr,
-            disable=None,
-        ) as bar,
-    ):
-        engines = make_engines(config, network)
-        dataset.run(
-            mine,
-            engines,
-            dataset.RunConfig(folder, memory, batch_of(config.eval), config.eval.year),
-            slots=network.model.vos.slots,
-            stop=stop,
-            progress=bar.update,
+    names = [sequence.name for sequence in sequences]
+    begin(folder, settings, names, overwrite=options.overwrite)
+    with lock.locked(folder / lock.NAME, what=folder, shared=True):
+        record.resume(folder, settings)
+        record.write(folder, settings, status="running", frames=0, facts={"names": names})
+        mine = plan.share(sequences, part, parts)
+        check(folder, mine, config.eval.year)
+        with (
+            stop_signals() as stop,
+            tqdm(
+                total=sum(len(sequence.frames) for sequence in mine),
+                unit="frame",
+                file=sys.stderr,
+                disable=None,
+            ) as bar,
+        ):
+            busy = dataset.run(
+                mine,
+                make_engines(config, network),
+                dataset.RunConfig(folder, memory, batch_of(config.eval), config.eval.year),
+                slots=network.model.vos.slots,
+                stop=stop,
+                progress=bar.update,
+            )
+        say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
+        others = [sequence for sequence in sequences if sequence not in mine]
+        if not stop and all(files.done(folder, sequence) for sequence in sequences):
+            check(folder, others, config.eval.year)
+        through = [sequence for sequence in sequences if files.done(folder, sequence)]
+        if stop:
+            say(
+                f"stopped with {len(through)} of {len(sequences)} videos complete; the same "
+                "command goes on from there"
+            )
+            return STOPPED
+        failed = set(files.failures(folder)) & set(names) - {video.name for video in through}
+        if len(through) + len(failed) < len(sequences):
+            say(
+                f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos "
+                "are complete, the rest belongs to other shares"
+            )
+            return 0
+        return scored(config, folder, sequences, how, settings, network.card)
+
+
+def begin(
+    folder: pathlib.Path, settings: dict, names: list[str], *, overwrite: bool = False
+) -> None:
+    """Sees to it that a run with these settings can begin in a folder, or go on there.
+
+    Args:
+      folder: of the run.
+      settings: what decides the result.
+      names: of the videos.
+      overwrite: removes what an earlier run made there.
+
+    Raises:
+      InputError: the folder holds something else; or another process works there, where it was to
+        be overwritten.
+    """
+    record.resume(folder, settings, overwrite=overwrite)
+    if not overwrite:
+        return
+    with lock.locked(folder / lock.NAME, what=folder):
+        record.resume(folder, settings, overwrite=True)
+        clear.clear(folder, leftovers.made_by(folder, names))
+        record.write(folder, settings, status="running", frames=0, facts={"names": names})
+
+
+def check(folder: pathlib.Path, sequences: list[EvalVideo], year: int) -> None:
+    """Looks at the videos that are done; says which are not as they were, and will be run again."""
+    tell_audit(audit.audit(folder, sequences, lambda video: audit.inputs(video, year=year)))
+
+
+def tell_audit(findings: audit.Findings) -> None:
+    """Says what an audit found, in one line of each kind."""
+    if findings.again:
+        told = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
+        say(f"made again, as they are not what they were: {told}")
+    if findings.unknown:
+        warnings.warn(
+            f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
+            "version, which kept no digests: they are taken as they are, --overwrite runs them "
+            "again",
+            stacklevel=2,
         )
-    through = [sequence for sequence in sequences if files.done(folder, sequence)]
-    if stop:
-        say(
-            f"stopped with {len(through)} of {len(sequences)} videos complete; the same command "
-            "goes on from there"
-        )
-        return STOPPED
-    failed = files.failures(folder)
-    if len(through) + len(failed) < len(sequences):
-        say(
-            f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos are "
-            "complete, the rest belongs to other shares"
-        )
-        return 0
+
+
+def scored(
+    config: Config,
+    folder: pathlib.Path,
+    sequences: list[EvalVideo],
+    how: results.ScoringRules,
+    settings: dict,
+    card: dict,
+) -> int:
+    """Scores a run whose videos are all complete or failed; returns the exit code."""
     written = results.write(
         folder,
         sequences,
         how,
         settings=settings,
-        facts={"weights": network.card, "options": vars(config.eval)},
+        facts={"weights": card, "options": vars(config.eval)},
     )
     record.write(
         folder,
         settings,
-        status="incomplete" if failed else "complete",
-        frames=sum(len(sequence.frames) for sequence in through),
-        facts={},
+        status="complete" if written["complete"] else "incomplete",
+        frames=sum(
+            len(sequence.frames) for sequence in sequences if sequence.name not in written["failed"]
+        ),
+        facts={"names": [sequence.name for sequence in sequences]},
     )
     return tell(written, folder)
 
