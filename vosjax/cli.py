@@ -18,6 +18,7 @@ from typing import NamedTuple
 import vosjax
 from vosjax import modes
 from vosjax.errors import InputError, NotFinite
+from vosjax.io.files import refusal
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 
@@ -106,6 +107,10 @@ def _said(error: BaseException) -> tuple[int, str]:
         return NOT_FINITE if isinstance(error, NotFinite) else BAD_INPUT, str(error)
     if isinstance(error, ModuleNotFoundError):
         return BAD_INPUT, _missing(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        refused = refusal(error, error.filename, verb="read or written")
+        if refused is not None:
+            return BAD_INPUT, str(refused)
     return UNEXPECTED, (
         f"unexpected error: {type(error).__name__}: {error} "
         "(please report it, with what --traceback shows)"

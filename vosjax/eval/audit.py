@@ -73,11 +73,20 @@ def inputs(video: EvalVideo, *, year: int, seen: FrameDigests | None = None) -> 
     Raises:
         InputError: a frame or a given mask cannot be read.
     """
-    given = {index: read_given(video, index, year=year) for index in video.given}
-    return {
-        "frames": (seen or FrameDigests(video)).total(),
-        "given masks": digests.of_labels(given),
-    }
+    frames = (seen or FrameDigests(video)).total()
+    return {"frames": frames, **given_masks(video, year=year)}
+
+
+def given_masks(video: EvalVideo, *, year: int) -> Digests:
+    """The digest of the label maps that a video's objects are given by, whatever their files.
+
+        given_masks(video, year=2017)    # {'given masks': '6030...'}
+
+    Raises:
+        InputError: a mask cannot be read.
+    """
+    labels = {index: read_given(video, index, year=year) for index in video.given}
+    return {"given masks": digests.of_labels(labels)}
 
 
 class Findings(NamedTuple):

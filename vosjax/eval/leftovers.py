@@ -47,7 +47,4 @@ def _earlier(folder: pathlib.Path) -> Iterator[str]:
                 names.append(json.loads(path.read_bytes())["name"])
             except (OSError, ValueError, LookupError, TypeError, RecursionError):
                 names.append(path.stem)
-    for name in names:
-        if isinstance(name, str) and name not in ("", ".", "..") and "\0" not in name:
-            if pathlib.PurePath(name).name == name:
-                yield name
+    yield from filter(clear.is_name, names)

@@ -84,6 +84,7 @@ def _lock(path: pathlib.Path, what: Any, shared: bool):
 def _flock(path: pathlib.Path, what: Any, shared: bool):
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
+        made_it = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -96,6 +97,8 @@ def _flock(path: pathlib.Path, what: Any, shared: bool):
             raise _held(path, what) from error
         except BaseException:
             os.close(descriptor)
+            if made_it:  # it would stand for a lock where there are none
+                path.unlink(missing_ok=True)
             raise
         os.close(descriptor)
 

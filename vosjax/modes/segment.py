@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.io import lock
 from vosjax.io.files import disk_full, sweep, sync, writing
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
@@ -33,6 +32,7 @@ from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.runs import books, clear, digests, record
+from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
 from vosjax.tracking.frame import FrameOutput
 from vosjax.tracking.tracker import Tracker
@@ -76,11 +76,12 @@ def run(config: Config, options: Options) -> int:
       InputError: something that was given cannot be used.
     """
     job = prepare_job(config, options)
-    record.resume(job.folder, job.settings, overwrite=options.overwrite)  # touches nothing yet
-    with lock.locked(job.folder / lock.NAME, what=job.folder):
-        before = record.resume(job.folder, job.settings, overwrite=options.overwrite)
-        if options.overwrite:
-            clear.clear(job.folder, _files(job.folder))
+    with held(
+        job.folder,
+        job.settings,
+        overwrite=options.overwrite,
+        files=lambda: _files(job.folder),
+    ) as before:
         if before and before["status"] == "complete":
             _drop_state(job.folder)
             faults = books.faults(before.get("made"), job.folder)

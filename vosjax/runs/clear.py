@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from vosjax.io.files import is_temporary, reading, writing
 
@@ -47,6 +48,16 @@ def matching(folder, pattern: str | None) -> list[pathlib.Path]:
         for path in paths
         if (is_temporary(path) if pattern is None else re.fullmatch(pattern, path.name))
     ]
+
+
+def is_name(text: Any) -> bool:
+    """Whether something read from a file can be the name of one file or folder, and no path.
+
+    is_name("dog"), is_name("../dog")       # True, False
+    """
+    if not isinstance(text, str) or text in ("", ".", "..") or "\0" in text:
+        return False
+    return pathlib.PurePath(text).name == text
 
 
 def _removed(path: pathlib.Path) -> pathlib.Path:

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Collection
 from fnmatch import fnmatch
 from typing import Any
 
@@ -41,12 +42,11 @@ KINDS = {
     "runs": "fuse",
     "render": "render",
     "unpack": "unpack",
-    "quickstart": "quickstart",
 }
 # What the runs of all modes leave at the top of their folders.
 FILES = (
-    "failed", "first.png", "frames", "masks", "overlay.mp4", "probabilities", "result",
-    "results.json", "run.json", "scores", "scores.csv", "state", "submission.zip", "videos",
+    "failed", "masks", "overlay.mp4", "probabilities", "results.json", "run.json", "scores",
+    "scores.csv", "state", "submission.zip", "videos",
     "global_results-*.csv", "per-sequence_results-*.csv",
 )  # fmt: skip
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
@@ -173,16 +173,16 @@ def resume(folder, settings: dict, *, overwrite: bool = False) -> dict | None:
         `overwrite`, a run of another mode, or other files.
     """
     folder = pathlib.Path(folder)
-    strange = _strange(folder)
+    others = strange(folder)
     try:
         before = read(folder)  # after looking for other files, for these may be of a run just begun
     except Damaged:
-        if overwrite and all(any(fnmatch(name, kind) for kind in FILES) for name in strange):
+        if overwrite and all(any(fnmatch(name, kind) for kind in FILES) for name in others):
             return None
         raise
-    if before is None and strange:
+    if before is None and others:
         raise InputError(
-            f"{folder} holds other files ({some(strange)}), which no run made; name a new or "
+            f"{folder} holds other files ({some(others)}), which no run made; name a new or "
             "empty folder as --output"
         )
     if not overwrite:
@@ -196,13 +196,19 @@ def resume(folder, settings: dict, *, overwrite: bool = False) -> dict | None:
     return None
 
 
-def _strange(folder: pathlib.Path) -> list[str]:
-    """What lies in a folder besides locks and what killed writers left."""
+def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
+    """What lies in a folder besides `ours`, locks, and what killed writers left.
+
+        strange(pathlib.Path("out"), ["run.json", "masks"])     # ['precious.txt']
+
+    Raises:
+      InputError: it is no folder, or may not be read.
+    """
     with reading(folder):
         if not os.path.lexists(folder):
             return []
         names = sorted(path.name for path in folder.iterdir() if not is_temporary(path))
-    return [name for name in names if name != lock.NAME]
+    return [name for name in names if name != lock.NAME and name not in ours]
 
 
 def kind(settings: dict) -> str:

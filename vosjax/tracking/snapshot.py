@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.files import write_bytes
+from vosjax.io.files import reading, write_bytes
 from vosjax.tracking.slots import IDS, HostArray, MemoryCounters, ObjectSlots
 
 FORMAT = 2  # 1 did not say which annotated frame stands for which object
@@ -102,12 +102,12 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
     """
     path = pathlib.Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with reading(path), np.load(path, allow_pickle=False) as file:
             head = json.loads(file["head"].tobytes())
             if head["format"] != FORMAT:
                 raise InputError(
                     f"{path} was saved by another version (format {head['format']}, this one "
-                    f"reads {FORMAT}): remove it and start the video anew"
+                    f"reads {FORMAT}): step the video's frames through a new tracker"
                 )
             arrays = [
                 np.frombuffer(file[f"leaf{i}"].tobytes(), jnp.dtype(name)).reshape(shape)
@@ -119,8 +119,8 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         raise
     except (OSError, LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is no saved tracker ({error}): it is missing or damaged; remove it and start "
-            "the video anew"
+            f"{path} is no saved tracker ({error}): it is missing or damaged; step the video's "
+            "frames through a new tracker"
         ) from error
 
 
