@@ -119,9 +119,7 @@ def test_rows_of_a_table_are_those_that_were_written(tmp_path):
     assert table_module.rows_by_frame(path) == written
     whole = path.read_bytes()
     path.write_bytes(whole[:-3])
-    assert table_module.rows_by_frame(path)[3] == b"".join(
-        written[3].splitlines(keepends=True)[:2]
-    )
+    assert table_module.rows_by_frame(path)[3] == b"".join(written[3].splitlines(keepends=True)[:2])
 
 
 def test_a_name_that_is_no_utf_8_is_written_escaped(tmp_path):

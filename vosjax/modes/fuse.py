@@ -1,6 +1,7 @@
 """`--mode fuse`: runs of a dataset that kept their probabilities become one, scored like any other.
 
-The runs may come from several machines; one frame of each is in memory at a time.
+The runs may come from several machines; one frame of each is in memory at a time. The same command
+goes on where it was stopped (docs/runs.md).
 """
 
 import concurrent.futures

@@ -96,6 +96,8 @@ def frame_fault(books, masks: Mapping[int, pathlib.Path], scores: pathlib.Path) 
             return wrong
     try:
         rows = rows_by_frame(scores)
+    except FileNotFoundError:
+        return f"{scores} is lost"
     except InputError as error:
         return str(error)
     for frame in masks:

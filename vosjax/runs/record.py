@@ -133,9 +133,12 @@ def read(folder) -> dict | None:
         raise _damaged(path, error) from error
     try:
         record = json.loads(text)
-        settings, status = record["settings"], record["status"]
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
+    try:
+        settings, status = record["settings"], record["status"]
+    except (LookupError, TypeError):
+        return None
     if not isinstance(settings, dict) or not settings or not isinstance(status, str) or not status:
         return None
     return {**record, "settings": renamed(settings)}
