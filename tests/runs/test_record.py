@@ -8,7 +8,7 @@ from vosjax.errors import InputError
 from vosjax.runs import record
 from vosjax.runs.hold import held
 
-SETTINGS = {"video": "clip.mp4", "frames_sha256": "a" * 64, "masks_sha256": "b" * 64, "gap": 5}
+SETTINGS = {"video": "clip.mp4", "frames_sha256": "a" * 64, "masks_sha256": "b" * 64, "mem_every": 5}
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_a_new_or_empty_folder_begins(tmp_path):
 
 
 def test_what_changed_is_named(folder):
-    line = refused(folder, SETTINGS | {"frames_sha256": "c" * 64, "gap": 3})
-    assert "(frames: clip.mp4 has changed since; gap was 5, is now 3)" in line
+    line = refused(folder, SETTINGS | {"frames_sha256": "c" * 64, "mem_every": 3})
+    assert "(frames: clip.mp4 has changed since; mem_every was 5, is now 3)" in line
     line = refused(folder, SETTINGS | {"masks_sha256": "c" * 64})
     assert 'masks changed: masks_sha256 was "bbb' in line
 
@@ -45,7 +45,7 @@ def test_a_record_without_digests_is_of_an_earlier_version(folder):
     old = {name: value for name, value in SETTINGS.items() if name != "frames_sha256"}
     record.write(folder, old, status="complete", frames=3, facts={})
     assert "a run of an earlier version" in refused(folder)
-    assert "gap was 5, is now 3" in refused(folder, SETTINGS | {"gap": 3})
+    assert "mem_every was 5, is now 3" in refused(folder, SETTINGS | {"mem_every": 3})
 
 
 def test_other_files_are_named_and_locks_and_temporary_ones_are_not_counted(tmp_path):
@@ -67,7 +67,7 @@ def test_a_run_json_of_something_else_is_someone_else_s(tmp_path, text):
 
 
 def test_overwrite_takes_a_run_of_any_settings_but_of_one_mode(folder):
-    assert record.resume(folder, SETTINGS | {"gap": 1}, overwrite=True) is None
+    assert record.resume(folder, SETTINGS | {"mem_every": 1}, overwrite=True) is None
     line = refused(folder, {"data": "davis"}, overwrite=True)
     assert "a run of --mode segment, not of --mode eval" in line
 

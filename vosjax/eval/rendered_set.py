@@ -17,7 +17,7 @@ from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
 from vosjax.data.synthetic.scene import Scene
 from vosjax.datasets.decode import Picture
 from vosjax.errors import InputError
-from vosjax.io.files import atomic
+from vosjax.io.files import atomic, sync_all
 from vosjax.io.palette import write_label_png
 from vosjax.runs import clear, record
 from vosjax.runs.hold import held
@@ -70,6 +70,7 @@ def write(
         record.write(root, wanted, status="running", frames=0, facts={})
         for number in range(clips):
             _write_clip(root, number, frames=frames, size=size, objects=1 + number % objects)
+        sync_all()
         record.write(root, wanted, status="complete", frames=clips * frames, facts={})
 
 

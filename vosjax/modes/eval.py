@@ -8,6 +8,7 @@ the videos out over processes; whichever finds all of them complete scores them.
 import pathlib
 import sys
 import warnings
+from typing import NamedTuple
 
 import jax
 from tqdm import tqdm
@@ -25,6 +26,7 @@ from vosjax.io.terminal import say
 from vosjax.io.video.types import some
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
+from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
@@ -51,6 +53,23 @@ NAMED = 3  # objects that are named on the screen; results.json names all
 FAILED, STOPPED = 1, 130  # exit codes: videos failed; Ctrl-C, as a shell tells of it
 
 
+class Job(NamedTuple):
+    """What one command asks for."""
+
+    config: Config
+    folder: pathlib.Path
+    sequences: list[EvalVideo]
+    rules: results.ScoringRules
+    network: Loaded
+    memory: dataset.Memory
+    settings: dict  # everything that decides the results; compared when a run is taken up again
+
+    @property
+    def names(self) -> list[str]:
+        """The videos' names."""
+        return [sequence.name for sequence in self.sequences]
+
+
 def run(config: Config, options: Options) -> int:
     """Runs the videos of `options.data` into the folder `options.output`, and scores them.
 
@@ -72,7 +91,7 @@ def run(config: Config, options: Options) -> int:
             "--overwrite begins the whole folder anew, --shard runs a part of it: remove "
             f"{folder}, or run once with --overwrite and without --shard"
         )
-    part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
+    share = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     memory = memory_of(config, network)
     settings = {
@@ -87,66 +106,68 @@ def run(config: Config, options: Options) -> int:
         "videos": len(sequences),
         "eval": config.eval.selection(),
     }
-    names = [sequence.name for sequence in sequences]
-    begin(folder, settings, names, overwrite=options.overwrite)
+    job = Job(config, folder, sequences, how, network, memory, settings)
+    begin(job, overwrite=options.overwrite)
     with lock.locked(folder / lock.NAME, what=folder, shared=True):
         record.resume(folder, settings)
-        record.write(folder, settings, status="running", frames=0, facts={"names": names})
-        mine = plan.share(sequences, part, parts)
-        check(folder, mine, config.eval.year)
-        with (
-            stop_signals() as stop,
-            tqdm(
-                total=sum(len(sequence.frames) for sequence in mine),
-                unit="frame",
-                file=sys.stderr,
-                disable=None,
-            ) as bar,
-        ):
-            busy = dataset.run(
-                mine,
-                make_engines(config, network),
-                dataset.RunConfig(folder, memory, batch_of(config.eval), config.eval.year),
-                slots=network.model.vos.slots,
-                stop=stop,
-                progress=bar.update,
-            )
-        say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
-        others = [sequence for sequence in sequences if sequence not in mine]
-        if not stop and all(files.done(folder, sequence) for sequence in sequences):
-            check(folder, others, config.eval.year)
-        through = [sequence for sequence in sequences if files.done(folder, sequence)]
-        if stop:
-            say(
-                f"stopped with {len(through)} of {len(sequences)} videos complete; the same "
-                "command goes on from there"
-            )
-            return STOPPED
-        failed = set(files.failures(folder)) & set(names) - {video.name for video in through}
-        if len(through) + len(failed) < len(sequences):
-            say(
-                f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos "
-                "are complete, the rest belongs to other shares"
-            )
-            return 0
-        return scored(config, folder, sequences, how, settings, network.card)
+        return _run(job, *share)
 
 
-def begin(
-    folder: pathlib.Path, settings: dict, names: list[str], *, overwrite: bool = False
-) -> None:
-    """Sees to it that a run with these settings can begin in a folder, or go on there.
+def _run(job: Job, part: int, parts: int) -> int:
+    """Runs a share of the videos, and scores all where they are complete; returns the exit code."""
+    config, folder, sequences, names = job.config, job.folder, job.sequences, job.names
+    record.write(folder, job.settings, status="running", frames=0, facts={"names": names})
+    mine = plan.share(sequences, part, parts)
+    check(job, mine)
+    with (
+        stop_signals() as stop,
+        tqdm(
+            total=sum(len(sequence.frames) for sequence in mine),
+            unit="frame",
+            file=sys.stderr,
+            disable=None,
+        ) as bar,
+    ):
+        busy = dataset.run(
+            mine,
+            make_engines(config, job.network),
+            dataset.RunConfig(folder, job.memory, batch_of(config.eval), config.eval.year),
+            slots=job.network.model.vos.slots,
+            stop=stop,
+            progress=bar.update,
+        )
+    say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
+    if not stop and all(files.done(folder, sequence) for sequence in sequences):
+        check(job, [sequence for sequence in sequences if sequence not in mine])
+    through = [sequence for sequence in sequences if files.done(folder, sequence)]
+    if stop:
+        say(
+            f"stopped with {len(through)} of {len(sequences)} videos complete; the same command "
+            "goes on from there"
+        )
+        return STOPPED
+    failed = set(files.failures(folder)) & set(names) - {sequence.name for sequence in through}
+    if len(through) + len(failed) < len(sequences):
+        say(
+            f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos are "
+            "complete, the rest belongs to other shares"
+        )
+        return 0
+    return scored(job)
+
+
+def begin(job: Job, *, overwrite: bool = False) -> None:
+    """Sees to it that a run can begin in its folder, or go on there.
 
     Args:
-      folder: of the run.
-      settings: what decides the result.
-      names: of the videos.
+      job: what is run.
       overwrite: removes what an earlier run made there.
 
     Raises:
       InputError: the folder holds something else; or another process works there, where it was to
         be overwritten.
     """
+    folder, settings, names = job.folder, job.settings, job.names
     record.resume(folder, settings, overwrite=overwrite)
     if not overwrite:
         return
@@ -156,9 +177,10 @@ def begin(
         record.write(folder, settings, status="running", frames=0, facts={"names": names})
 
 
-def check(folder: pathlib.Path, sequences: list[EvalVideo], year: int) -> None:
+def check(job: Job, sequences: list[EvalVideo]) -> None:
     """Looks at the videos that are done; says which are not as they were, and will be run again."""
-    tell_audit(audit.audit(folder, sequences, lambda video: audit.inputs(video, year=year)))
+    year = job.config.eval.year
+    tell_audit(audit.audit(job.folder, sequences, lambda video: audit.inputs(video, year=year)))
 
 
 def tell_audit(findings: audit.Findings) -> None:
@@ -175,32 +197,24 @@ def tell_audit(findings: audit.Findings) -> None:
         )
 
 
-def scored(
-    config: Config,
-    folder: pathlib.Path,
-    sequences: list[EvalVideo],
-    how: results.ScoringRules,
-    settings: dict,
-    card: dict,
-) -> int:
+def scored(job: Job) -> int:
     """Scores a run whose videos are all complete or failed; returns the exit code."""
     written = results.write(
-        folder,
-        sequences,
-        how,
-        settings=settings,
-        facts={"weights": card, "options": vars(config.eval)},
+        job.folder,
+        job.sequences,
+        job.rules,
+        settings=job.settings,
+        facts={"weights": job.network.card, "options": vars(job.config.eval)},
     )
+    finished = [video for video in job.sequences if video.name not in written["failed"]]
     record.write(
-        folder,
-        settings,
+        job.folder,
+        job.settings,
         status="complete" if written["complete"] else "incomplete",
-        frames=sum(
-            len(sequence.frames) for sequence in sequences if sequence.name not in written["failed"]
-        ),
-        facts={"names": [sequence.name for sequence in sequences]},
+        frames=sum(len(video.frames) for video in finished),
+        facts={"names": job.names},
     )
-    return tell(written, folder)
+    return tell(written, job.folder)
 
 
 def shard(text: str | None) -> tuple[int, int]:

@@ -84,12 +84,12 @@ def run(config: Config, options: Options) -> int:
     ) as before:
         if before and before["status"] == "complete":
             _drop_state(job.folder)
-            faults = books.faults(before.get("made"), job.folder)
-            if not faults:
-                frames = sum(name.startswith("masks/") for name in before["made"])
+            made, frames = before.get("made"), before.get("frames")
+            faults = books.faults(made, job.folder)
+            if not faults and frames == sum(name.startswith("masks/") for name in made):
                 say(f"{job.folder} is complete ({frames} frames); --overwrite runs it again")
                 return 0
-            say(f"{some(faults)}: the run is made again")
+            say(f"{some(faults or ['run.json lists other masks'])}: the run is made again")
         return _run(job, resumed=before is not None)
 
 
@@ -193,7 +193,7 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
                 job.folder / "scores.csv",
             )
         except InputError as error:
-            wrong = str(error)
+            wrong = f"the saved state cannot be taken up ({error})"
         if wrong is None:
             return tracker
         say(f"{wrong}: the run starts anew from frame 0")

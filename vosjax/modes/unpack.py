@@ -9,6 +9,7 @@ from tqdm import tqdm
 from vosjax.config import Config
 from vosjax.datasets import catalog, unpack
 from vosjax.errors import InputError
+from vosjax.io.files import sync_all
 from vosjax.io.terminal import say
 from vosjax.modes import Options
 from vosjax.runs import clear, record
@@ -58,6 +59,7 @@ def run(config: Config, options: Options) -> int:
         unpack.unpack(source, folder, names=names, progress=lambda name: bar.update())
         frames = sum(source.header(source.names.index(name)).length for name in names)
         facts = {"videos": list(names)}
+        sync_all()
         record.write(folder, settings, status="complete", frames=frames, facts=facts)
     say(f"{options.output}: {len(names)} videos, in JPEGImages and Annotations")
     return 0

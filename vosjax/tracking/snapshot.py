@@ -6,7 +6,6 @@ import io
 import json
 import os
 import pathlib
-import zipfile
 from typing import Any, NamedTuple
 
 import jax
@@ -107,7 +106,7 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
             if head["format"] != FORMAT:
                 raise InputError(
                     f"{path} was saved by another version (format {head['format']}, this one "
-                    f"reads {FORMAT}): step the video's frames through a new tracker"
+                    f"reads {FORMAT}): step a new Tracker through the video from its first frame"
                 )
             arrays = [
                 np.frombuffer(file[f"leaf{i}"].tobytes(), jnp.dtype(name)).reshape(shape)
@@ -117,10 +116,10 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         return Snapshot(arrays, queued, _books(head["books"]))
     except InputError:
         raise
-    except (OSError, LookupError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of damaged archives readers raise whatever they stumble over
         raise InputError(
-            f"{path} is no saved tracker ({error}): it is missing or damaged; step the video's "
-            "frames through a new tracker"
+            f"{path} is no saved tracker ({error}), it is missing or damaged: step a new Tracker "
+            "through the video from its first frame"
         ) from error
 
 
