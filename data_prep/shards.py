@@ -8,6 +8,7 @@ TFDS's names and the metadata is written; splits can be prepared one at a time.
 
 import concurrent.futures
 import contextlib
+import errno
 import hashlib
 import importlib
 import json
@@ -15,7 +16,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
@@ -26,6 +27,8 @@ from tqdm import tqdm
 from data_prep import report, schema
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
+from vosjax.io.files import fitted, writing
+from vosjax.io.lock import locked
 
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
@@ -39,6 +42,8 @@ class Progress(Protocol):
     def update(self, n: float | None = 1) -> Any:
         """Tells that n more units are done."""
 
+
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 Run = Callable[[Sequence[Job], int, Progress], None]
 
@@ -139,6 +144,26 @@ def _split(
     run: Run,
 ) -> report.Summary:
     final = folder(builder, output)
+    name = "-".join((*final.relative_to(output).parts, split))
+    path = output / fitted(f".{name}", ".lock")
+    with locked(path, what=f"split {split} of {final}"), writing(output):
+        return _prepared(
+            builder, settings, split, output, final, workers=workers, per_shard=per_shard, run=run
+        )
+
+
+def _prepared(
+    builder: FolderBuilder,
+    settings: Settings,
+    split: str,
+    output: pathlib.Path,
+    final: pathlib.Path,
+    *,
+    workers: int,
+    per_shard: int,
+    run: Run,
+) -> report.Summary:
+    """Prepares a split whose lock is held."""
     if split in _known(final):
         before: report.Summary = json.loads((final / f"report-{split}.json").read_text())
         before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
@@ -210,7 +235,29 @@ def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
 
 
 def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
-    """Writes one shard and, last, the JSON that says it is whole; returns its number of units."""
+    """Writes one shard and, last, the JSON that says it is whole; returns its number of units.
+
+    Raises:
+        DiskFull: the disk is full.
+        InputError: the shard cannot be written, or a unit not be read.
+    """
+    with writing(job["path"]), _refused(job["path"]):
+        return _write_shard(job, tell)
+
+
+@contextlib.contextmanager
+def _refused(path: str) -> Iterator[None]:
+    """Raises what the file system refused as an OSError: array_record tells of it in a text."""
+    try:
+        yield
+    except RuntimeError as error:
+        codes = [code for code in _REFUSALS if os.strerror(code) in str(error)]
+        if not codes:
+            raise
+        raise OSError(codes[0], os.strerror(codes[0]), path) from error
+
+
+def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
     builder = built(job["settings"])
     serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
     path = pathlib.Path(job["path"])

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import vosjax
 from vosjax import modes
 from vosjax.errors import InputError, NotFinite
+from vosjax.io.files import refusal
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 
@@ -30,7 +31,9 @@ FLAGS = {
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
     "output": "where that which is made goes",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
+    "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
+SWITCHES = ("overwrite",)  # flags without a value
 EXTRAS = {  # what a plain installation lacks, and the extra that brings it
     "grain": "train",
     "optax": "train",
@@ -104,6 +107,10 @@ def _said(error: BaseException) -> tuple[int, str]:
         return NOT_FINITE if isinstance(error, NotFinite) else BAD_INPUT, str(error)
     if isinstance(error, ModuleNotFoundError):
         return BAD_INPUT, _missing(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        refused = refusal(error, error.filename, verb="read or written")
+        if refused is not None:
+            return BAD_INPUT, str(refused)
     return UNEXPECTED, (
         f"unexpected error: {type(error).__name__}: {error} "
         "(please report it, with what --traceback shows)"
@@ -210,6 +217,9 @@ def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.Arg
         many: dict[str, Any] = dict(action="append") if name == "masks" else {}
         if name == "input":
             many = dict(action="extend", nargs="+")
+        if name in SWITCHES:
+            parser.add_argument(f"--{name}", action="store_true", help=FLAGS[name])
+            continue
         parser.add_argument(f"--{name}", metavar=name.upper(), help=FLAGS[name], **many)
     parser.add_argument(
         "--set", metavar="FIELD=VALUE", help="the same as --config.FIELD=VALUE", action="append"
@@ -231,7 +241,9 @@ def _nothing_left(rest: list[str], flags: Sequence[str]) -> None:
 
 
 def _options(flags: argparse.Namespace) -> modes.Options:
-    values = {name: getattr(flags, name, None) for name in FLAGS}
+    values: dict[str, Any] = {
+        name: getattr(flags, name, False if name in SWITCHES else None) for name in FLAGS
+    }
     inputs, masks = values.pop("input") or (), values.pop("masks") or ()
     return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
 

@@ -86,3 +86,61 @@ def test_absence_needs_a_complete_run(launch, tmp_path, capsys):
     assert "--input is missing" in capsys.readouterr().err
     assert launch("absence", "--input", tmp_path) == 2
     assert "holds no results.json" in capsys.readouterr().err
+
+
+SMALL = [
+    f"--config.render.{name}={value}"
+    for name, value in (("clips", 1), ("frames", 3), ("height", 32), ("width", 48))
+]
+
+
+def tree(folder):
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_render_leaves_a_folder_of_someone_else_alone(launch, tmp_path, capsys):
+    theirs = dataset(tmp_path / "davis")
+    before = tree(theirs)
+    for more in ((), ("--overwrite",)):
+        assert launch("render", "--output", theirs, *SMALL, *more) == 2
+        assert "holds other files (Annotations, JPEGImages)" in capsys.readouterr().err
+    assert tree(theirs) == before
+
+
+def test_render_of_other_settings_begins_anew_only_if_asked(launch, tmp_path, capsys):
+    folder = tmp_path / "rendered"
+    assert launch("render", "--output", folder, *SMALL, "--config.render.clips=2") == 0
+    assert launch("render", "--output", folder, *SMALL) == 2
+    assert "render.clips was 2, is now 1" in capsys.readouterr().err
+    assert launch("render", "--output", folder, *SMALL, "--overwrite") == 0
+    assert [video.name for video in videos.discover(folder)] == ["rendered000"]
+    before = tree(folder / "JPEGImages")
+    assert launch("render", "--output", folder, *SMALL) == 0
+    assert tree(folder / "JPEGImages") == before
+
+
+def test_unpack_leaves_a_folder_of_someone_else_alone(launch, prepared, tmp_path, capsys):
+    theirs = dataset(tmp_path / "davis")
+    before = tree(theirs)
+    flags = ("--data", prepared[1], "--output", theirs, "--config.eval.split=train")
+    assert launch("unpack", *flags) == 2
+    assert "holds other files (Annotations, JPEGImages)" in capsys.readouterr().err
+    assert tree(theirs) == before
+
+
+def test_unpack_writes_everything_anew(launch, prepared, tmp_path, capsys):
+    out = tmp_path / "back"
+    flags = ("--data", prepared[1], "--output", out, "--config.eval.split=train")
+    assert launch("unpack", *flags) == 0
+    before = tree(out / "JPEGImages")
+    stale = next((out / "JPEGImages").rglob("*.jpg")).with_name("99999.jpg")
+    stale.write_bytes(b"of an earlier version of the dataset")
+    (out / "notes.txt").write_text("mine")
+    assert launch("unpack", *flags) == 0
+    assert tree(out / "JPEGImages") == before and (out / "notes.txt").exists()
+    one = "--config.eval.names=('0b0b0b0b0b',)"
+    assert launch("unpack", *flags, one) == 2
+    assert "names was []" in capsys.readouterr().err
+    assert launch("unpack", *flags, one, "--overwrite") == 0
+    assert [path.name for path in (out / "JPEGImages").iterdir()] == ["0b0b0b0b0b"]

@@ -119,3 +119,54 @@ def test_runs_of_other_data_are_refused(place, runs, tmp_path, capsys):
 def test_weights_that_do_not_fit_are_refused(place, runs, capsys):
     assert fuse(place, *runs[1:], more=("--config.fuse_weights=(1.0,)",)) == 2
     assert "one weight above 0 a run" in capsys.readouterr().err
+
+
+def test_other_probabilities_are_fused_anew_and_no_other_video(place, runs, capsys):
+    assert fuse(place, *runs[1:]) == 0
+    before = (place.out / "masks" / "cow" / "00002.png").stat().st_mtime_ns
+    here = runs[1] / "probabilities" / "dog"
+    (here / "00002.npz").write_bytes((here / "00004.npz").read_bytes())
+    capsys.readouterr()
+    assert fuse(place, *runs[1:]) == 0
+    assert f"dog (the probabilities in {runs[1]} changed since)" in capsys.readouterr().out
+    assert (place.out / "masks" / "cow" / "00002.png").stat().st_mtime_ns == before
+    fresh = place.root / "fresh"
+    assert fuse(place, *runs[1:], more=("--output", fresh)) == 0
+    for path in (fresh / "masks").rglob("*.png"):
+        assert path.read_bytes() == (place.out / path.relative_to(fresh)).read_bytes()
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_bytes(b"")])
+def test_a_fused_mask_that_is_not_what_was_written_is_made_again(place, runs, spoil, capsys):
+    assert fuse(place, *runs[1:]) == 0
+    file = place.out / "masks" / "cow" / "00002.png"
+    whole = file.read_bytes()
+    spoil(file)
+    assert fuse(place, *runs[1:]) == 0
+    assert "cow (" in capsys.readouterr().out and file.read_bytes() == whole
+
+
+def test_a_folder_of_someone_else_is_left_alone(place, runs, capsys):
+    (place.out / "masks").mkdir(parents=True)
+    (place.out / "results.json").write_text("mine")
+    for more in ((), ("--overwrite",)):
+        assert fuse(place, *runs[1:], more=more) == 2
+        assert "holds other files (masks, results.json)" in capsys.readouterr().err
+    assert (place.out / "results.json").read_text() == "mine"
+
+
+def test_overwrite_fuses_another_way(place, runs, capsys):
+    assert fuse(place, *runs[1:]) == 0
+    assert fuse(place, *runs[1:], way="max") == 2
+    assert "fuse.name was" in capsys.readouterr().err
+    assert fuse(place, *runs[1:], way="max", more=("--overwrite",)) == 0
+    assert fuse(place, *runs[1:], way="max") == 0
+
+
+def test_one_flipped_byte_of_a_run_fails_its_video_only(place, runs):
+    file = runs[2] / "probabilities" / "dog" / "00002.npz"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3] ^= 255
+    file.write_bytes(data)
+    assert fuse(place, *runs[1:]) == 1
+    assert list(table(place.out).failed) == ["dog"]

@@ -228,3 +228,44 @@ def test_reading_files_does_not_wait_for_the_networks():
         timeout=120,
     )
     assert done.stdout == "False\n"
+
+
+def test_converting_leaves_a_folder_of_someone_else_alone(place, checkpoint, capsys):
+    torch_files.write_zip(checkpoint[2], checkpoint[1])
+    place.out.mkdir()
+    for name, text in (("weights.safetensors", "theirs"), ("card.json", '{"title": "theirs"}')):
+        (place.out / name).write_text(text)
+    assert convert(place, checkpoint[2]) == 2
+    line = capsys.readouterr().err
+    assert "holds other files (card.json, weights.safetensors)" in line and line.count("\n") == 1
+    assert (place.out / "weights.safetensors").read_text() == "theirs"
+
+
+def test_converting_replaces_weights_of_ours(place, checkpoint):
+    torch_files.write_zip(checkpoint[2], checkpoint[1])
+    assert convert(place, checkpoint[2]) == 0
+    (place.out / "README").write_text("mine")
+    assert convert(place, checkpoint[2]) == 0
+    assert (place.out / "README").read_text() == "mine"
+
+
+def test_a_quickstart_leaves_a_folder_of_someone_else_alone(place, monkeypatch, capsys):
+    whole = quickstart.sample_clip()
+    short = {name: whole[name][:2] for name in ("frames", "labels")}
+    monkeypatch.setattr(quickstart, "sample_clip", lambda: short)
+    command = ("--config", ROOT / "configs" / "quickstart.py", "--output", place.out)
+    command += (f"--config.weights={place.weights}", "--config.overlay=False")
+    frame = place.out / "frames" / "00001.png"
+    frame.parent.mkdir(parents=True)
+    for name, data in (("frames/00001.png", b"theirs"), ("frames/x.png", b"theirs")):
+        (place.out / name).write_bytes(data)
+    assert place.run(*command) == 2
+    line = capsys.readouterr().err
+    assert "that no quickstart wrote (x.png, 00001.png)" in line and line.count("\n") == 1
+    assert frame.read_bytes() == b"theirs"
+    (place.out / "frames" / "x.png").unlink()
+    assert place.run(*command) == 2
+    assert place.run(*command, "--overwrite") == 0
+    stamp = frame.stat().st_mtime_ns
+    assert place.run(*command) == 0 and frame.stat().st_mtime_ns == stamp
+    assert "is complete" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from support import dataset_layouts as layouts
 from data_prep import components, pictures, shards
 from data_prep.__main__ import main
 from vosjax.errors import InputError
+from vosjax.io.lock import Held, locked
 
 
 class Prepared:
@@ -461,3 +462,42 @@ def test_a_split_of_which_nothing_is_left_is_refused(tmp_path):
     with pytest.raises(InputError, match="nothing is left.*1 times damaged picture"):
         shards.prepare("pascal_voc", source=source, output=tmp_path / "out", splits=["train"])
     assert not (tmp_path / "out/pascal_voc").exists()
+
+
+def test_two_processes_are_kept_apart(tmp_path):
+    source = layouts.youtube_vos(tmp_path / "source")
+    out = tmp_path / "out"
+    name = f".{'-'.join(('youtube_vos', '2019', version(source)))}-valid.lock"
+    with locked(out / name, what="it"), pytest.raises(Held, match="split valid of .*is in use by"):
+        shards.prepare("youtube_vos/2019", source=source, output=out, splits=["valid"])
+    shards.prepare("youtube_vos/2019", source=source, output=out, splits=["valid"])
+    assert [path.name for path in out.iterdir()] == ["youtube_vos"]
+
+
+def version(source):
+    settings = dict(name="youtube_vos", config="2019", source=str(source), exclude=[])
+    return str(shards.built(settings).version)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("write() failed: No space left on device; writing x", "disk full while writing"),
+        ("write() failed: File too large; writing x; at byte 9", "larger than the file system"),
+    ],
+)
+def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, text, told):
+    layouts.youtube_vos(tmp_path / "source")
+
+    class Full:
+        def __init__(self, path, options):
+            raise RuntimeError(text)
+
+    monkeypatch.setattr(shards, "ArrayRecordWriter", Full)
+    with pytest.raises(InputError, match=told):
+        shards.prepare(
+            "youtube_vos/2019",
+            source=tmp_path / "source",
+            output=tmp_path / "out",
+            splits=["valid"],
+        )

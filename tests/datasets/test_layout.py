@@ -1,6 +1,8 @@
 """Where things lie in folders in DAVIS and YouTube-VOS layout."""
 
+import os
 import pathlib
+import shutil
 
 import cv2
 import numpy as np
@@ -165,3 +167,45 @@ def test_a_dataset_is_found_by_its_folder_or_its_name(root, monkeypatch):
     assert catalog.find(root) == catalog.find(root.name) == root
     with pytest.raises(InputError, match="there is no dataset nowhere"):
         catalog.find("nowhere")
+
+
+def test_links_that_lead_nowhere_are_named_unless_nobody_asks_for_them(root):
+    images = root / "JPEGImages"
+    (images / "gone").symlink_to(root / "moved away")
+    (images / "ring").symlink_to("ring")
+    whole = next(path for path in images.iterdir() if path.is_dir())
+    (images / "good").symlink_to(whole)
+    assert sorted(layout.broken_links(images)) == ["gone", "ring"]
+    with pytest.raises(InputError, match="gone is a link to .*moved away, which is not there"):
+        len(folders.Folder(str(root)))
+    with pytest.raises(InputError, match="ring is a link to ring, which is not there or leads in"):
+        len(folders.Folder(str(root), ("good", "ring")))
+    assert folders.Folder(str(root), ("good",)).names == ("good",)
+
+
+def test_folders_and_files_that_may_not_be_read_are_told_as_such(root, monkeypatch):
+    source = folders.Folder(str(root))
+    names = source.names
+
+    def refused(path, *arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layout.pathlib.Path, "iterdir", refused)
+        with pytest.raises(InputError, match=f"{names[0]} may not be read: check its permissions"):
+            source.header(0)
+        with pytest.raises(InputError, match="JPEGImages may not be read: check its permissions"):
+            len(folders.Folder(str(root)))
+    with monkeypatch.context() as patch:
+        patch.setattr(layout.pathlib.Path, "read_bytes", refused)
+        with pytest.raises(InputError, match="may not be read: check its permissions"):
+            source.read(0, [0])
+
+
+def test_a_list_may_name_videos_in_bytes_that_are_no_utf_8(root):
+    name = os.fsdecode(b"caf\xe9")
+    whole = next(path for path in (root / "JPEGImages").iterdir() if path.is_dir())
+    shutil.copytree(whole, root / "JPEGImages" / name)
+    (root / "ImageSets" / "2017").mkdir(parents=True, exist_ok=True)
+    (root / "ImageSets" / "2017" / "odd.txt").write_bytes(b"caf\xe9\n")
+    assert folders.Folder(str(root), split="odd").names == (name,)

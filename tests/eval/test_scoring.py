@@ -1,5 +1,6 @@
 """Scoring folders of label maps: files in, a nested result and the official csv files out."""
 
+import csv
 import json
 
 import numpy as np
@@ -140,3 +141,27 @@ def test_the_benchmark_compares_ways_that_agree(folders, tmp_path):
     truth, prediction = bench.delayed_truth(folders[0], tmp_path / "scratch")
     seconds = bench.measure(truth, prediction, processes=(1,), rounds=2)
     assert [len(values) for values in seconds.values()] == [2, 2]
+
+
+NAMES = ("com,ma", 'quo"te', "line\nbreak", "caf\udce9", "naïve")
+
+
+def test_names_of_any_kind_keep_their_column(tmp_path):
+    objects = {"1": {"J-Mean": 0.5, "F-Mean": None}}
+    result = {"global": {}, "sequences": {name: {"objects": objects} for name in NAMES}}
+    _, path = scoring.write_csv(result, tmp_path, subset="all")
+    with open(path, newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert (
+        rows == [[f"{name}_1".replace("\udce9", "\\udce9"), "0.500", ""] for name in NAMES]
+        and len(head) == 3
+    )
+
+
+def test_truth_that_may_not_be_read_is_told_as_such(folders, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(scoring.pathlib.Path, "read_bytes", refused)
+    with pytest.raises(InputError, match="the truth .*00000.png may not be read: check its perm"):
+        scoring.score(*folders, protocol=protocols.davis())

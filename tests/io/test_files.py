@@ -3,13 +3,16 @@
 import errno
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vosjax.errors import DiskFull, InputError
 from vosjax.io import files
-from vosjax.io.files import atomic, disk_full, write_json
+from vosjax.io.files import atomic, disk_full, is_temporary, write_json
 from vosjax.io.palette import write_label_png
 
 
@@ -54,3 +57,117 @@ def test_a_mask_on_a_full_disk_is_absent_not_half(tmp_path, monkeypatch):
     with pytest.raises(DiskFull, match="00003.png"):
         write_label_png(tmp_path / "00003.png", np.zeros((4, 4), np.uint8))
     assert not os.listdir(tmp_path)
+
+
+REFUSALS = {
+    errno.EACCES: "out/a.png may not be written: check its permissions",
+    errno.EPERM: "out/a.png may not be written: check its permissions",
+    errno.EROFS: "the file system is read-only",
+    errno.EFBIG: "larger than the file system or `ulimit -f` allows",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its links lead in a circle",
+    errno.EIO: "the device reports an error",
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_what_the_file_system_refuses_is_one_line_that_says_why(code):
+    with pytest.raises(InputError) as error, files.writing("out/a.png"):
+        raise OSError(code, os.strerror(code))
+    assert REFUSALS[code] in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(code):
+    with pytest.raises(InputError, match="a.png may not be read: check its permissions"):
+        with files.reading("a.png"):
+            raise OSError(code, os.strerror(code))
+
+
+def test_what_is_missing_or_damaged_is_the_reader_s_affair():
+    for error in (FileNotFoundError(errno.ENOENT, "no"), OSError("truncated")):
+        with pytest.raises(OSError) as caught, files.reading("a.png"):
+            raise error
+        assert caught.value is error
+
+
+def test_a_folder_below_a_file_is_told_by_the_file(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(InputError, match=r"notes is a file, not a folder"):
+        write_json(tmp_path / "notes" / "deep" / "a.json", [])
+
+
+def test_a_folder_in_a_file_s_place_is_told(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(InputError, match="a folder of that name is there"):
+        write_json(tmp_path / "a.json", [])
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_file_reaches_the_disk_before_its_name_does(tmp_path, monkeypatch):
+    """A power cut leaves the old content or the new one, never an empty file of that name."""
+    events = []
+
+    def noted(name, function):
+        def note(*arguments):
+            events.append(name)
+            return function(*arguments)
+
+        return note
+
+    monkeypatch.setattr(files.os, "fsync", noted("sync", os.fsync))
+    monkeypatch.setattr(files.os, "replace", noted("name", os.replace))
+    write_json(tmp_path / "a.json", [])
+    assert events == ["sync", "name", "sync"]
+    files.write_bytes(tmp_path / "b", b"", durable=False)
+    assert events[3:] == ["name"]
+    files.sync([tmp_path / "b", tmp_path / "lost"])
+    assert events[4:] == ["sync", "sync"]
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "字", "\udce9"])
+@pytest.mark.parametrize("ending", ["", ".json", ".x" * 40])
+def test_temporary_names_are_no_longer_than_the_final_name_may_be(tmp_path, letter, ending):
+    size = len(os.fsencode(letter))
+    name = letter * ((255 - len(ending)) // size) + ending
+    files.write_bytes(tmp_path / name, b"whole")
+    assert (tmp_path / name).read_bytes() == b"whole"
+    with atomic(tmp_path / name) as temp:
+        temp.write_bytes(b"half")
+        assert is_temporary(temp) and len(os.fsencode(temp.name)) <= 255
+        left = temp.with_name(temp.name)
+    left.write_bytes(b"half")
+    other = tmp_path / ".other.0123abcd.tmp"
+    other.write_bytes(b"half")
+    files.sweep(tmp_path, stem=pathlib.Path(name).stem if ending == ".json" else name)
+    assert not left.exists() or ending.startswith(".x")
+    assert other.exists()
+    files.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_names_that_are_too_long_for_an_ending_are_told_apart():
+    assert files.fitted("dog", ".json") == "dog.json"
+    assert files.fitted("d" * 250, ".json") == "d" * 250 + ".json"
+    one, other = files.fitted("d" * 255 + "a", ".json"), files.fitted("d" * 255 + "b", ".json")
+    assert one != other and max(len(one), len(other)) <= 255 and one.endswith(".json")
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=300))
+def test_any_name_fits(name):
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair: no file bears it
+        return
+    fit = files.fitted(name, ".json")
+    assert len(os.fsencode(fit)) <= 255
+    assert fit == name + ".json" or len(os.fsencode(name)) > 250
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text())
+def test_json_gives_back_any_name(tmp_path_factory, name):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    files.write_json(path, {name: name})
+    assert json.loads(path.read_text(encoding="utf-8")) == {name: name}

@@ -109,3 +109,30 @@ def test_a_full_disk_at_the_first_frame_says_so(tmp_path, disk):
         disk.free = 5
         with pytest.raises(DiskFull, match="no frame is complete"):
             table.write(0, "a", scores(1))
+
+
+def test_rows_of_a_table_are_those_that_were_written(tmp_path):
+    path = tmp_path / "scores.csv"
+    with ScoreWriter(path) as table:
+        written = {frame: table.write(frame, 'b,"c"', scores(*range(frame))) for frame in range(4)}
+    del written[0]  # a frame without objects has no rows
+    assert table_module.rows_by_frame(path) == written
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    assert table_module.rows_by_frame(path)[3] == b"".join(written[3].splitlines(keepends=True)[:2])
+
+
+def test_a_name_that_is_no_utf_8_is_written_escaped(tmp_path):
+    with ScoreWriter(tmp_path / "scores.csv") as table:
+        table.write(0, "caf\udce9", scores(1))
+    assert rows(tmp_path / "scores.csv")[1][1] == "caf\\udce9"
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EFBIG, errno.EACCES])
+def test_a_table_that_cannot_be_written_says_why(tmp_path, monkeypatch, code):
+    def refuse(*args, **kwargs):
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(table_module, "open", refuse, raising=False)
+    with pytest.raises(InputError, match="scores.csv (cannot|may not) be written"):
+        ScoreWriter(tmp_path / "scores.csv")

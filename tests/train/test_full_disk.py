@@ -72,10 +72,11 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_afterwards(tmp_path, unshar
 READ_ONLY = 'mount -t tmpfs -o ro none "$1" && exec "$2" -c "$3" "$1"'
 HOLD = """
 import pathlib, sys
-from vosjax.runs.lock import hold
+from vosjax.io.lock import locked
 
+folder = pathlib.Path(sys.argv[1]) / "run"
 try:
-    with hold(pathlib.Path(sys.argv[1]) / "run"):
+    with locked(folder / ".lock", what=folder):
         pass
 except ValueError as error:
     print(type(error).__name__, error)
@@ -90,5 +91,7 @@ def test_a_read_only_file_system_is_one_line(tmp_path, unshare):
         cwd=TESTS.parent,
         env=os.environ | {"PYTHONPATH": str(TESTS.parent)},
     )
-    line = f"InputError {tmp_path / 'run'} cannot be written (Read-only file system)"
+    line = (
+        f"InputError {tmp_path / 'run' / '.lock'} cannot be written (the file system is read-only)"
+    )
     assert done.stdout.startswith(line) and not done.stderr

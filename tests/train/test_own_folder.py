@@ -1,6 +1,5 @@
 """A training writes to a folder of its own: someone else's, and one in use, are left alone."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -8,12 +7,12 @@ import sys
 import pytest
 from support import small
 
-from vosjax.errors import DiskFull, InputError
+from vosjax.errors import InputError
+from vosjax.io.lock import locked
 from vosjax.modes import Options
 from vosjax.modes import train as train_mode
-from vosjax.runs.lock import hold
 from vosjax.train import loop
-from vosjax.train.disk import check_ours, writing
+from vosjax.train.disk import check_ours
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +77,9 @@ def test_an_output_below_a_file_is_refused(tmp_path, below):
 
 def test_a_folder_that_another_training_writes_to_is_refused(tmp_path):
     code = (
-        "import sys; from vosjax.runs.lock import hold\n"
-        "with hold(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+        "import pathlib, sys; from vosjax.io.lock import locked\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "with locked(folder / '.lock', what=folder): print('held', flush=True); sys.stdin.read()"
     )
     root = os.path.dirname(os.path.dirname(train_mode.__file__))
     with subprocess.Popen(
@@ -90,36 +90,12 @@ def test_a_folder_that_another_training_writes_to_is_refused(tmp_path):
         cwd=os.path.dirname(root),
     ) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="another process is writing to"):
+        with pytest.raises(InputError, match="is in use by process"):
             loop.train(small.config(steps=1), output=tmp_path)
-        assert not list(tmp_path.iterdir())
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
         other.kill()
-    with hold(tmp_path):  # the lock ends with its process
+    with locked(tmp_path / ".lock", what=tmp_path):  # the lock ends with its process
         pass
-
-
-def test_a_lock_leaves_nothing_behind(tmp_path):
-    for _ in range(2):
-        with hold(tmp_path / "run"):
-            with pytest.raises(InputError, match="another process"), hold(tmp_path / "run"):
-                pass
-    assert not list((tmp_path / "run").iterdir())
-
-
-@pytest.mark.parametrize(
-    "code, kind, words",
-    [
-        (errno.ENOSPC, DiskFull, "disk full while writing out/metrics.csv"),
-        (errno.EDQUOT, DiskFull, "disk full"),
-        (errno.EROFS, InputError, "out/metrics.csv cannot be written .Read-only file system"),
-        (errno.EFBIG, InputError, "File too large"),
-        (errno.EACCES, InputError, "Permission denied"),
-    ],
-)
-def test_what_the_disk_refuses_is_one_line(code, kind, words):
-    with pytest.raises(kind, match=words):
-        with writing("out/metrics.csv"):
-            raise OSError(code, os.strerror(code))
 
 
 @pytest.mark.parametrize("name", ["lr", "lr_min", "weight_decay", "clip", "warmup", "encoder_lr"])

@@ -9,6 +9,7 @@ from typing import Any
 from vosjax.datasets import decode, layout
 from vosjax.datasets.protocol import Announced, Encoded, Header, MaskSummary, Origin
 from vosjax.errors import InputError
+from vosjax.io.files import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,16 @@ class Folder:
             InputError: the folder has neither layout or no such list, or a video has no folder.
         """
         there = layout.video_names(self.parts.images)
+        broken = layout.broken_links(self.parts.images)
         names = self.videos
         if names is None and self.split is not None:
             names = layout.split_names(self.parts, self.split, year=self.year)
+        lost = [name for name in broken if names is None or name in names]
+        if lost:
+            raise InputError(
+                f"{self.parts.images / lost[0]} is a link to {broken[lost[0]]}, which is not there "
+                "or leads in a circle: restore it, remove it, or name the videos to take"
+            )
         names = there if names is None else names
         absent = sorted(set(names) - set(there))
         if absent or not names:
@@ -190,7 +198,8 @@ def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
 
 def _bytes(path: pathlib.Path) -> bytes:
     try:
-        return path.read_bytes()
+        with reading(path):
+            return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror}): unpack the dataset again"

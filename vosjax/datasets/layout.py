@@ -14,6 +14,7 @@ import pathlib
 from typing import NamedTuple
 
 from vosjax.errors import InputError
+from vosjax.io.files import reading
 from vosjax.io.names import natural
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -101,9 +102,23 @@ def find(
 
 def video_names(images: pathlib.Path) -> tuple[str, ...]:
     """The names of the videos that have a folder in `images`, sorted."""
-    return tuple(
-        sorted(path.name for path in images.iterdir() if path.is_dir() and path.name[0] != ".")
-    )
+    with reading(images):
+        paths = list(images.iterdir())
+    return tuple(sorted(path.name for path in paths if path.is_dir() and path.name[0] != "."))
+
+
+def broken_links(images: pathlib.Path) -> dict[str, str]:
+    """{name: where it leads} of links in `images` that lead nowhere, or in a circle.
+
+    broken_links(pathlib.Path("DAVIS/JPEGImages/480p"))     # {'bear': '/mnt/gone/bear'}
+    """
+    with reading(images):
+        links = sorted(path for path in images.iterdir() if path.is_symlink())
+    return {
+        path.name: os.readlink(path)
+        for path in links
+        if path.name[0] != "." and not os.path.exists(path)
+    }
 
 
 def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple[str, ...]:
@@ -138,7 +153,9 @@ def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple
             f"{', '.join(there) or 'of none'}): name a split that is there, or none to take every "
             "video"
         )
-    words = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+    with reading(file):  # a name that is no UTF-8 is read as Python reads it from a folder
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    words = [line.split()[0] for line in text.splitlines() if line.strip()]
     return tuple(dict.fromkeys(word.split("/")[-2] if "/" in word else word for word in words))
 
 
@@ -154,14 +171,18 @@ def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]
     if not path.is_file():
         return None
     try:
+        with reading(path):
+            text = path.read_text(encoding="utf-8")
         return {
             name: {
                 int(key): MetaObject(entry.get("category", ""), tuple(entry.get("frames", ())))
                 for key, entry in video["objects"].items()
             }
-            for name, video in json.loads(path.read_text())["videos"].items()
+            for name, video in json.loads(text)["videos"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> name -> objects "
             "-> id -> category and frames; correct it or remove it"
@@ -191,12 +212,10 @@ def listing(folder: pathlib.Path, endings: tuple[str, ...] = PICTURES) -> list[p
     """A folder's files with one of these endings, in natural order; none if there is no folder."""
     if not folder.is_dir():
         return []
+    with reading(folder):
+        paths = list(folder.iterdir())
     return sorted(
-        (
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in endings and path.name[0] != "."
-        ),
+        (path for path in paths if path.suffix.lower() in endings and path.name[0] != "."),
         key=lambda path: natural(path.name),
     )
 

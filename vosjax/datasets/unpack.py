@@ -37,6 +37,8 @@ def unpack(
     Returns:
         The names of the videos that were written.
 
+    It does not wait for the disk, as `files.sync_all` does for all files at once.
+
     Raises:
         DiskFull: the disk is full.
         InputError: a file cannot be read or written.
@@ -63,9 +65,11 @@ def _write_video(source: Source, video: int, root: pathlib.Path) -> list[str]:
         for frame in source.read(video, range(start, min(start + _TOGETHER, length))):
             stems.append(frame.name)
             ending = ".png" if frame.image.startswith(b"\x89PNG") else ".jpg"
-            write_bytes(root / "JPEGImages" / name / f"{frame.name}{ending}", frame.image)
+            picture = root / "JPEGImages" / name / f"{frame.name}{ending}"
+            write_bytes(picture, frame.image, durable=False)
             if frame.mask:
-                write_bytes(root / "Annotations" / name / f"{frame.name}.png", frame.mask)
+                mask = root / "Annotations" / name / f"{frame.name}.png"
+                write_bytes(mask, frame.mask, durable=False)
     return stems
 
 

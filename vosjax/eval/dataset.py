@@ -1,9 +1,10 @@
 """The dataset run: which videos are left, a worker for every device, files as they come.
 
 A video is complete or absent: what was being computed when a run was killed is computed anew, and
-nothing else is.
+nothing else is. Whoever runs a video holds its lock, so that processes can share a folder.
 """
 
+import contextlib
 import functools
 import pathlib
 import queue
@@ -16,10 +17,13 @@ import jax
 
 from vosjax.datasets.decode import Picture
 from vosjax.errors import DiskFull, InputError
+from vosjax.eval import audit
 from vosjax.eval import folder as files
 from vosjax.eval import plan as plans
+from vosjax.eval.audit import FrameDigests
 from vosjax.eval.engine import Engine, VideoInput
-from vosjax.eval.videos import EvalVideo, read_frame, read_given
+from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
+from vosjax.io import lock
 from vosjax.runs import record
 
 Planned = tuple[plans.Plan, EvalVideo]
@@ -66,7 +70,7 @@ def run(
     slots: int | None,
     stop: Sequence[Any],
     progress: Callable[[int], Any] = lambda frames: None,
-) -> None:
+) -> dict[str, str]:
     """Runs the videos that are not complete yet, with one thread for each engine.
 
         memory = Memory(mem_every=5, max_mem_frames=32)
@@ -82,6 +86,9 @@ def run(
         slots: of the network; None for any number.
         stop: once something is in it, the run ends after the frames under way.
         progress: told the number of frames that are done.
+
+    Returns:
+        {video: who is at it} of those that another process runs, which are passed over.
 
     Raises:
         DiskFull: the disk is full.
@@ -99,6 +106,7 @@ def run(
     for batch in plans.batches(planned, config.batch):
         waiting.put(batch)
     errors: list[BaseException] = []
+    busy: dict[str, str] = {}
 
     def work(engine: Engine) -> None:
         while not stop and not errors:
@@ -107,7 +115,10 @@ def run(
             except queue.Empty:
                 return
             try:
-                _try_batch(engine, batch, config, stop, progress)
+                with contextlib.ExitStack() as stack:
+                    batch = _claimed(stack, batch, config.folder, busy, progress)
+                    if batch:
+                        _try_batch(engine, batch, config, stop, progress)
             except BaseException as error:
                 errors.append(error)
 
@@ -122,6 +133,34 @@ def run(
         thread.join()
     if errors:
         raise errors[0]
+    return busy
+
+
+def _claimed(
+    stack: contextlib.ExitStack,
+    batch: list[Planned],
+    folder: pathlib.Path,
+    busy: dict[str, str],
+    progress: Callable[[int], Any],
+) -> list[Planned]:
+    """Those of a batch that no other process runs or has finished meanwhile, locked until the end.
+
+    The others are noted in `busy` or counted as done.
+    """
+    claimed = []
+    for planned in batch:
+        video = planned[1]
+        path = files.lock_file(folder, video)
+        try:
+            stack.enter_context(lock.locked(path, what=video.name))
+        except lock.Held:
+            busy[video.name] = lock.holder(path)
+            continue
+        if files.done(folder, video) is not None:
+            progress(len(video.frames))
+            continue
+        claimed.append(planned)
+    return claimed
 
 
 def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
@@ -171,7 +210,8 @@ def _run_batch(
     progress: Callable[[int], Any],
 ) -> None:
     plan = batch[0][0]
-    inputs = [_input(video, plan, config.year) for _, video in batch]
+    seen = [FrameDigests(video) for _, video in batch]
+    inputs = [_input(one, plan, config.year) for one in seen]
     writers = [
         files.Writer(config.folder, video, source.ids) for (_, video), source in zip(batch, inputs)
     ]
@@ -193,13 +233,15 @@ def _run_batch(
         end = time.perf_counter()
         progress(sum(len(video.frames) for _, video in batch) - sum(counts))
         compiled = engine.compile_seconds - before
-        for writer, (_, video), count in zip(writers, batch, counts):
+        for writer, one, count in zip(writers, seen, counts):
+            given = audit.inputs(one.video, year=config.year, seen=one)
             seconds = {
                 "seconds": round((end - began - compiled) / len(batch), 4),
                 "seconds_after_first": round((end - start) / len(batch), 4),
                 "compile_seconds": round(compiled / len(batch), 3),
             }
-            writer.finish(_facts(video, plan, count, len(batch)) | seconds)
+            facts = _facts(one.video, plan, count, len(batch))
+            writer.finish(facts | seconds | {"inputs": given})
     finally:
         for writer in writers:
             writer.close()
@@ -219,12 +261,13 @@ def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> fil
     }
 
 
-def _input(video: EvalVideo, plan: plans.Plan, year: int) -> VideoInput:
-    """Readers of the frames, and the masks that are given.
+def _input(seen: FrameDigests, plan: plans.Plan, year: int) -> VideoInput:
+    """Readers of the frames, whose digests are taken, and the masks that are given.
 
     Raises:
         InputError: a mask cannot be read, or is not of its frame's size.
     """
+    video = seen.video
     ids = tuple(sorted(video.starts, key=lambda key: (video.starts[key], key)))
     prompts = {index: read_given(video, index, year=year) for index in plan.given}
     for index, labels in prompts.items():
@@ -237,12 +280,13 @@ def _input(video: EvalVideo, plan: plans.Plan, year: int) -> VideoInput:
                     *plan.size[::-1],
                 )
             )
-    frames = [functools.partial(_read, video, i, plan.size) for i in range(len(video.frames))]
+    frames = [functools.partial(_read, seen, i, plan.size) for i in range(len(video.frames))]
     return VideoInput(frames, prompts, ids)
 
 
-def _read(video: EvalVideo, index: int, size: tuple[int, int]) -> Picture:
-    image = read_frame(video, index)
+def _read(seen: FrameDigests, index: int, size: tuple[int, int]) -> Picture:
+    video = seen.video
+    image = decode_frame(video, index, seen.read(index).image)
     if image.shape[:2] != size:
         raise InputError(
             "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all frames of a "

@@ -1,12 +1,17 @@
 """A run's folder: the files of every video, what tells that they are complete, and what failed.
 
 run.json                          settings, versions, status
-videos/NAME.json                  written last: the video is complete; which files it has
+videos/NAME.json                  written last: the video is complete; what it was made of, its
+                                  files and their digests
 failed/NAME.json                  why a video could not be run
 masks/NAME/FRAME.png              palette PNGs
 scores/NAME.csv                   a row for every object in every frame
 probabilities/NAME/FRAME.npz      if they are kept
 results.json                      scores, tables and speed, once all videos are done
+
+Several processes may share the folder: each holds the lock of the videos that it is at
+(videos/.NAME.lock), and shares the one of the folder (.lock). Names of videos that leave no room
+for an ending are shortened (`io.files.fitted`), but for those of folders.
 """
 
 import concurrent.futures
@@ -22,16 +27,22 @@ from vosjax.errors import InputError
 from vosjax.eval import probabilities
 from vosjax.eval.engine import EngineOutput
 from vosjax.eval.videos import EvalVideo
-from vosjax.io.files import is_temporary, sweep, write_json
+from vosjax.io.files import fitted, is_temporary, reading, sweep, sync, write_json, writing
 from vosjax.io.palette import write_label_png
 from vosjax.io.scores import ScoreWriter
+from vosjax.runs import books
 from vosjax.tracking.frame import to_scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them
+KINDS = ("masks", "scores", "probabilities")  # of files, as records name them
 
 Folder = str | os.PathLike[str]
 Record = dict[str, Any]  # the content of a JSON file
+
+
+class Damaged(InputError):
+    """A file of a run that is no JSON any more."""
 
 
 class Writer:
@@ -49,17 +60,22 @@ class Writer:
         """Begins a video; `ids` are its objects in the order of their slots.
 
         A record of an earlier run is removed first: what is killed from here on is not complete.
+        The caller holds the video's lock, so that what is swept here is nobody's.
+
+        Raises:
+            InputError: the files cannot be written.
         """
         self._folder, self._video, self._ids = pathlib.Path(folder), video, ids
         self._indices, self._kinds = frames_to_write(video), ["masks", "scores"]
-        _record(folder, video).unlink(missing_ok=True)
-        for kind in ("masks", "probabilities"):
-            sweep(self._folder / kind / video.name)
-        for kind in ("scores", "videos"):
-            sweep(self._folder / kind, stem=video.name)
+        forget(folder, video)
+        with writing(folder):
+            for kind in ("masks", "probabilities"):
+                sweep(self._folder / kind / video.name)
+            for file in (_scores(folder, video), _record(folder, video)):
+                sweep(file.parent, stem=file.stem)
         self._pool = concurrent.futures.ThreadPoolExecutor(WRITERS, "write")
         self._jobs: list[concurrent.futures.Future[Any]] = []
-        self._scores = ScoreWriter(self._folder / "scores" / f"{video.name}.csv")
+        self._scores = ScoreWriter(_scores(folder, video))
 
     def write(self, output: EngineOutput) -> None:
         """Takes the next frame; raises what went wrong with an earlier one."""
@@ -124,50 +140,109 @@ def probabilities_file(folder: Folder, video: EvalVideo, index: int) -> pathlib.
 
 
 def done(folder: Folder, video: EvalVideo) -> Record | None:
-    """The record of a video whose files are all there, else None."""
-    try:
-        facts: Record = json.loads(_record(folder, video).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """The record of a video whose files are all there, else None.
+
+    It looks at no content: whether the files are those that were written, of the same frames, is
+    found by `audit`. A record that is torn, empty or of another video counts as none.
+    """
+    facts = read_record(folder, video)
+    if facts is None:
         return None
-    files = _files(folder, video, facts.get("files", ("masks",)))
-    return facts if all(path.is_file() for path in files) else None
+    paths = files(folder, video, facts["files"])
+    return facts if all(path.is_file() for path in paths) else None
 
 
-def _files(folder: Folder, video: EvalVideo, kinds: Collection[str]) -> Iterator[pathlib.Path]:
+def read_record(folder: Folder, video: EvalVideo) -> Record | None:
+    """The record of a video, None where there is none, or one that cannot be its.
+
+    Raises:
+        InputError: it may not be read.
+    """
+    path = _record(folder, video)
+    with reading(path):
+        try:
+            facts: Record = {"files": ["masks"], **json.loads(path.read_text(encoding="utf-8"))}
+            fits = facts["name"] == video.name and set(facts["files"]) <= set(KINDS)
+            return facts if fits else None
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
+            return None
+
+
+def files(folder: Folder, video: EvalVideo, kinds: Collection[str]) -> Iterator[pathlib.Path]:
+    """The files of these kinds that a video's run leaves."""
     first = min(video.starts.values())
-    for index in frames_to_write(video):
-        yield mask_file(folder, video, index)
+    for index in sorted(frames_to_write(video)):
+        if "masks" in kinds:
+            yield mask_file(folder, video, index)
         if "probabilities" in kinds and index >= first:
             yield probabilities_file(folder, video, index)
     if "scores" in kinds:
-        yield pathlib.Path(folder) / "scores" / f"{video.name}.csv"
+        yield _scores(folder, video)
+
+
+def _scores(folder: Folder, video: EvalVideo) -> pathlib.Path:
+    return pathlib.Path(folder) / "scores" / fitted(video.name, ".csv")
 
 
 def _record(folder: Folder, video: EvalVideo) -> pathlib.Path:
-    return pathlib.Path(folder) / "videos" / f"{video.name}.json"
+    return pathlib.Path(folder) / "videos" / fitted(video.name, ".json")
+
+
+def _failure(folder: Folder, name: str) -> pathlib.Path:
+    return pathlib.Path(folder) / "failed" / fitted(name, ".json")
+
+
+def lock_file(folder: Folder, video: EvalVideo) -> pathlib.Path:
+    """The lock that whoever runs a video holds."""
+    return pathlib.Path(folder) / "videos" / fitted(f".{video.name}", ".lock")
+
+
+def forget(folder: Folder, video: EvalVideo) -> None:
+    """Removes a video's record, so that it is run again; the caller holds the video's lock."""
+    with writing(folder):
+        _record(folder, video).unlink(missing_ok=True)
 
 
 def finish(
     folder: Folder, video: EvalVideo, facts: Record, *, kinds: Collection[str] = ("masks",)
 ) -> None:
-    """Writes the record of a video whose files, of these kinds, are all written."""
-    write_json(_record(folder, video), facts | {"files": list(kinds)})
-    (pathlib.Path(folder) / "failed" / f"{video.name}.json").unlink(missing_ok=True)
+    """Writes the record of a video whose files, of these kinds, are all written.
+
+    They are on the disk before the record is, and their digests are in it.
+
+    Raises:
+        InputError: a file cannot be read again, or the record not be written.
+    """
+    paths = list(files(folder, video, kinds))
+    with writing(folder):
+        sync(paths)
+    made = books.made(paths, folder)
+    write_json(_record(folder, video), facts | {"files": list(kinds), "made": made})
+    with writing(folder):
+        _failure(folder, video.name).unlink(missing_ok=True)
 
 
 def fail(folder: Folder, name: str, error: Exception) -> None:
     """Records why a video could not be run; the next run tries it again."""
-    write_json(
-        pathlib.Path(folder) / "failed" / f"{name}.json", {"name": name, "error": str(error)}
-    )
+    write_json(_failure(folder, name), {"name": name, "error": str(error)})
 
 
 def failures(folder: Folder) -> dict[str, str]:
-    """{video: why it failed}."""
-    paths = sorted(
-        path for path in (pathlib.Path(folder) / "failed").glob("*.json") if not is_temporary(path)
-    )
-    return {facts["name"]: facts["error"] for facts in map(_json, paths)}
+    """{video: why it failed}; what is no such record is left out, and the next run's affair.
+
+    Raises:
+        InputError: a record may not be read.
+    """
+    failed = {}
+    for path in sorted((pathlib.Path(folder) / "failed").glob("*.json")):
+        if is_temporary(path):
+            continue
+        try:
+            facts = _json(path)
+            failed[str(facts["name"])] = str(facts["error"])
+        except (Damaged, LookupError, TypeError):
+            continue
+    return failed
 
 
 def results(folder: Folder) -> Record:
@@ -186,10 +261,11 @@ def results(folder: Folder) -> Record:
 
 
 def _json(path: pathlib.Path) -> Record:
-    try:
-        content: Record = json.loads(path.read_text(encoding="utf-8"))
-        return content
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): run again, or name another folder"
-        ) from error
+    with reading(path):
+        try:
+            content: Record = json.loads(path.read_text(encoding="utf-8"))
+            return content
+        except (ValueError, RecursionError) as error:
+            raise Damaged(
+                f"{path} is damaged ({error}): run again, or name another folder"
+            ) from error

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from vosjax.compose.combinators import Fusion, stateless
 from vosjax.errors import InputError
+from vosjax.eval import audit, probabilities
 from vosjax.eval import folder as files
-from vosjax.eval import probabilities
 from vosjax.eval.videos import EvalVideo, frame_size, read_frame, read_given
 from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
 from vosjax.prompt import apply_prompt
+from vosjax.runs import digests
 from vosjax.types import Prompt, Spec, When
 
 
@@ -58,6 +59,7 @@ def fuse_sequence(
     Raises:
         InputError: probabilities that are missing or damaged, or of other objects or sizes.
     """
+    files.forget(folder, video)
     fusion = _fusion(config)
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
     first, indices = min(video.starts.values()), sorted(files.frames_to_write(video))
@@ -84,8 +86,33 @@ def fuse_sequence(
         "computed": len(indices),
         "objects": len(video.starts),
     }
-    files.finish(folder, video, facts)
+    given = inputs(runs, video, config, year=year)
+    files.finish(folder, video, facts | {"inputs": given})
     return facts
+
+
+def inputs(
+    runs: Sequence[pathlib.Path], video: EvalVideo, config: FusionConfig, *, year: int
+) -> audit.Digests:
+    """Digests of all that decides a video's fused masks: the runs' probabilities, given masks.
+
+        inputs([run_a, run_b], video, FusionConfig("mean"), year=2017)
+
+    Args:
+        runs: folders with probabilities.
+        video: of the dataset.
+        config: how runs are fused; by key points the frames count too.
+        year: of `videos.read_given`.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    own = audit.inputs(video, year=year) if config.name == "keypoints" else None
+    packed = {
+        f"the probabilities in {run}": digests.of_files(files.files(run, video, ["probabilities"]))
+        for run in runs
+    }
+    return (own or audit.given_masks(video, year=year)) | packed
 
 
 def _read(

@@ -9,6 +9,7 @@ import io
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import cv2
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.errors import InputError
-from vosjax.io.files import write_bytes
+from vosjax.io.files import reading, write_bytes
 
 
 def write(
@@ -25,7 +26,7 @@ def write(
     ids: Sequence[int],
     size: tuple[int, int],
 ) -> None:
-    """Writes one frame, atomically.
+    """Writes one frame, atomically, without waiting for the disk (`folder.finish` does).
 
         write("runs/a/probabilities/cow/00000.npz", packed, ids=(1, 2), size=(480, 854))
 
@@ -42,7 +43,7 @@ def write(
     np.savez_compressed(
         buffer, probs=packed, ids=np.asarray(ids, np.uint8), size=np.asarray(size, np.int32)
     )
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), durable=False)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
@@ -55,12 +56,14 @@ def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[i
     """
     path = pathlib.Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with reading(path), np.load(path, allow_pickle=False) as file:
             packed, ids, (height, width) = file["probs"], file["ids"], file["size"]
         top = np.iinfo(packed.dtype).max
         if packed.ndim != 3 or len(packed) != len(ids):
             raise ValueError(f"{list(packed.shape)} for {len(ids)} objects")
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"probabilities {path} cannot be read ({error}): they are missing or "
             "damaged, run the sequence again with config.eval.probabilities"

@@ -17,8 +17,10 @@ from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
 from vosjax.data.synthetic.scene import Scene
 from vosjax.datasets.decode import Picture
 from vosjax.errors import InputError
-from vosjax.io.files import atomic
+from vosjax.io.files import atomic, sync_all
 from vosjax.io.palette import write_label_png
+from vosjax.runs import clear, record
+from vosjax.runs.hold import held
 
 SEED = 8_000_000  # apart from those of training and validation clips
 TRAVEL = 16  # a clip of any length moves as far as one of so many frames at full speed
@@ -38,6 +40,7 @@ def write(
     frames: int,
     size: tuple[int, int],
     objects: int = 3,
+    overwrite: bool = False,
 ) -> None:
     """Writes rendered clips as a dataset folder, losslessly.
 
@@ -49,35 +52,57 @@ def write(
         frames: of each clip.
         size: (H, W) of the frames.
         objects: most in a clip; clips have 1, 2, ... objects in turns.
+        overwrite: whether to remove clips of other settings that stand in the folder.
 
     Raises:
         DiskFull: the disk is full.
-        InputError: a number is below 1, or the folder cannot be written.
+        InputError: a number is below 1, the folder cannot be written, or it holds other files or
+            clips of other settings.
     """
     if min(clips, frames, *size, objects) < 1:
         raise InputError(
             f"{clips} clips of {frames} frames of {size[0]}x{size[1]} with up to {objects} objects "
             "were asked for; at least 1 is expected of each"
         )
-    for number in range(clips):
-        clip = render_clip(
-            SEED + number,
-            size=size,
-            frames=frames,
-            objects=1 + number % objects,
-            settings=settings(frames),
-            shuffle=False,
-        )
-        name = f"rendered{number:03d}"
-        for index, (frame, labels) in enumerate(zip(clip["frames"], clip["labels"])):
-            _write_png(pathlib.Path(output) / "JPEGImages" / name / f"{index:05d}.png", frame)
-            write_label_png(
-                pathlib.Path(output) / "Annotations" / name / f"{index:05d}.png", labels
-            )
+    root = pathlib.Path(output)
+    wanted = {"render": dict(clips=clips, frames=frames, size=list(size), objects=objects)}
+    with held(root, wanted, overwrite=overwrite, files=lambda: _files(root)):
+        record.write(root, wanted, status="running", frames=0, facts={})
+        for number in range(clips):
+            _write_clip(root, number, frames=frames, size=size, objects=1 + number % objects)
+        sync_all()
+        record.write(root, wanted, status="complete", frames=clips * frames, facts={})
+
+
+def _write_clip(
+    root: pathlib.Path, number: int, *, frames: int, size: tuple[int, int], objects: int
+) -> None:
+    clip = render_clip(
+        SEED + number,
+        size=size,
+        frames=frames,
+        objects=objects,
+        settings=settings(frames),
+        shuffle=False,
+    )
+    name = f"rendered{number:03d}"
+    for index, (frame, labels) in enumerate(zip(clip["frames"], clip["labels"])):
+        _write_png(root / "JPEGImages" / name / f"{index:05d}.png", frame)
+        write_label_png(root / "Annotations" / name / f"{index:05d}.png", labels)
+
+
+def _files(root: pathlib.Path) -> list[pathlib.Path]:
+    """The pictures and masks of clips that were rendered into a folder."""
+    return [
+        path
+        for kind in ("JPEGImages", "Annotations")
+        for clip in clear.matching(root / kind, r"rendered\d{3,}")
+        for path in clear.matching(clip, r"\d{5,}\.png")
+    ]
 
 
 def _write_png(path: pathlib.Path, frame: Picture) -> None:
-    with atomic(path) as temp:
+    with atomic(path, durable=False) as temp:
         if not cv2.imwrite(str(temp), frame[..., ::-1]):
             raise OSError(f"OpenCV could not write {temp}")
 

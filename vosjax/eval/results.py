@@ -110,7 +110,11 @@ def write(
     """
     folder = pathlib.Path(folder)
     names = {video.name for video in videos}
-    failed = {name: why for name, why in files.failures(folder).items() if name in names}
+    failed = {
+        name: why
+        for name, why in files.failures(folder).items()
+        if name in names - {video.name for video in videos if files.done(folder, video)}
+    }
     finished = [video for video in videos if video.name not in failed]
     public = truths(finished)
     scores = table = None

@@ -5,7 +5,9 @@ and YouTube-VOS keep them. Which frames and objects count is the protocol's affa
 """
 
 import concurrent.futures
+import csv
 import functools
+import io
 import multiprocessing
 import os
 import pathlib
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple
 from vosjax.datasets import decode
 from vosjax.errors import InputError
 from vosjax.eval.protocols import FrameCurves, Protocol, Scores
-from vosjax.io.files import write_bytes
+from vosjax.io.files import reading, write_bytes
 from vosjax.io.palette import read_label_png
 
 Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or what reads one
@@ -170,7 +172,8 @@ def _score_sequence(protocol: Protocol, job: _Job) -> Scores:
 
 def _read_truth(file: pathlib.Path) -> decode.Labels:
     try:
-        data = file.read_bytes()
+        with reading(f"the truth {file}"):
+            data = file.read_bytes()
     except OSError as error:
         raise InputError(f"the truth {file} cannot be read ({error.strerror})") from error
     return decode.labels(data, name=str(file))
@@ -195,7 +198,8 @@ def write_csv(
 
     `global_results-SUBSET.csv` holds one row with the columns of the protocol's global table,
     `per-sequence_results-SUBSET.csv` a row SEQUENCE_OBJECT with J-Mean and F-Mean for every object.
-    Values have three digits; an undefined one is empty. Returns the two paths.
+    Values have three digits; an undefined one is empty. Names with commas, quotes or line breaks
+    are quoted, bytes that are no UTF-8 escaped. Returns the two paths.
     """
     folder = pathlib.Path(folder)
     table = result["global"]
@@ -207,7 +211,9 @@ def write_csv(
     ]
     paths = (folder / f"global_results-{subset}.csv", folder / f"per-sequence_results-{subset}.csv")
     for path, lines in zip(paths, (total, rows)):
-        write_bytes(path, "".join(",".join(line) + "\n" for line in lines).encode())
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        write_bytes(path, text.getvalue().encode("utf-8", "backslashreplace"))
     return paths
 
 

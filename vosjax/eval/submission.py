@@ -15,7 +15,7 @@ from PIL import Image
 
 from vosjax.errors import InputError
 from vosjax.eval.videos import EvalVideo, frame_size
-from vosjax.io.files import atomic
+from vosjax.io.files import atomic, reading
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
@@ -56,10 +56,15 @@ def _write(path: Path, predictions: Path, videos: Sequence[EvalVideo], prefix: s
                 frame = video.frames[index]
                 file = pathlib.Path(predictions) / video.name / f"{frame}.png"
                 _check(file, video, index)
-                entry = zipfile.ZipInfo(f"{prefix}{video.name}/{frame}.png", _DATE)
+                # A zip holds UTF-8; no server's dataset has other names.
+                entry = zipfile.ZipInfo(_utf8(f"{prefix}{video.name}/{frame}.png"), _DATE)
                 entry.create_system = 3  # Unix, wherever this runs
                 entry.external_attr = 0o100644 << 16
                 archive.writestr(entry, file.read_bytes())
+
+
+def _utf8(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _check(file: pathlib.Path, video: EvalVideo, index: int) -> None:
@@ -69,8 +74,10 @@ def _check(file: pathlib.Path, video: EvalVideo, index: int) -> None:
             "every frame, run the sequence again"
         )
     try:
-        with Image.open(file) as image:
+        with reading(file), Image.open(file) as image:
             mode, (width, height), labels = image.mode, image.size, np.asarray(image)
+    except InputError:
+        raise
     except (OSError, SyntaxError) as error:
         raise InputError(
             f"{file} cannot be read ({error}): it is damaged, run the sequence again"

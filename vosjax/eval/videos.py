@@ -90,7 +90,16 @@ def read_frame(video: EvalVideo, index: int) -> decode.Picture:
         InputError: it cannot be read.
     """
     (encoded,) = video.source.read(video.number, [index])
-    return decode.frame(encoded.image, name=video.source.locate(video.number, index).image)
+    return decode_frame(video, index, encoded.image)
+
+
+def decode_frame(video: EvalVideo, index: int, data: bytes) -> decode.Picture:
+    """A frame, uint8 [H, W, 3] RGB, of the bytes that are stored of it.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    return decode.frame(data, name=video.source.locate(video.number, index).image)
 
 
 def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:

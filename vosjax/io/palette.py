@@ -33,6 +33,8 @@ def write_label_png(
 ) -> None:
     """Writes uint8 [H, W] object ids as a palette PNG, atomically.
 
+    It does not wait for the disk, see `files.atomic`: `files.sync` does, for many masks at once.
+
     Args:
         path: the file.
         labels: uint8 [H, W], 0 is the background.
@@ -49,7 +51,7 @@ def write_label_png(
         )
     image = Image.fromarray(labels)
     image.putpalette(np.asarray(palette, np.uint8).tobytes())
-    with atomic(path) as temp:
+    with atomic(path, durable=False) as temp:
         image.save(temp, format="PNG")
 
 

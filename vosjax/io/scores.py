@@ -7,11 +7,11 @@ import csv
 import io
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.io.files import atomic, disk_full
+from vosjax.io.files import atomic, disk_full, reading, writing
 
 COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "absent")
 
@@ -39,8 +39,8 @@ class ScoreWriter:
         with ScoreWriter("scores.csv") as table:
             table.write(0, "00000", scores.values())
 
-    Write a frame's scores before its mask file: then every frame that has a mask has its rows, and
-    `palette.masks_done` is where a run resumes.
+    Write a frame's scores before its mask file: then every frame that has a mask has its rows.
+    Names that are no UTF-8 are written with their bytes escaped (`caf\\udce9`).
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: int = 0) -> None:
@@ -51,14 +51,20 @@ class ScoreWriter:
             DiskFull: the disk is full.
         """
         self.path = pathlib.Path(path)
-        kept = _rows_before(self.path, resume) if resume and self.path.exists() else ""
-        with atomic(self.path) as temp:
+        kept = ""
+        if resume and self.path.exists():
+            kept = "".join(text for frame, text in _rows(self.path) if frame < resume)
+        with atomic(self.path, durable=False) as temp:
             temp.write_text(",".join(COLUMNS) + "\n" + kept, encoding="utf-8")
-        self._file = open(self.path, "ab", buffering=0)
+        with writing(self.path):
+            self._file = open(self.path, "ab", buffering=0)
         self._frame = resume - 1
 
-    def write(self, frame: int, name: str, scores: Iterable[ObjectScore]) -> None:
+    def write(self, frame: int, name: str, scores: Iterable[ObjectScore]) -> bytes:
         """Appends the rows of one frame (0-based index, its name), in one piece.
+
+        Returns:
+            The rows as they stand in the file.
 
         Raises:
             DiskFull: names the last frame that is complete; the partly written row is taken back.
@@ -77,8 +83,9 @@ class ScoreWriter:
                     int(score.absent),
                 )
             )
-        data, end = text.getvalue().encode(), self._file.tell()
-        with disk_full(self.path, frame=self._frame):
+        rows_text = data = text.getvalue().encode("utf-8", "backslashreplace")
+        end = self._file.tell()
+        with disk_full(self.path, frame=self._frame), writing(self.path):
             try:
                 while data:
                     data = data[self._file.write(data) :]
@@ -86,6 +93,7 @@ class ScoreWriter:
                 os.ftruncate(self._file.fileno(), end)
                 raise
         self._frame = frame
+        return rows_text
 
     def close(self) -> None:
         """Closes the file."""
@@ -98,19 +106,37 @@ class ScoreWriter:
         self.close()
 
 
-def _rows_before(path: pathlib.Path, frame: int) -> str:
-    """The whole rows of frames below `frame`; a last row without its end is left out."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+def rows_by_frame(path: str | os.PathLike[str]) -> dict[int, bytes]:
+    """{frame: its rows} of a table, each as `ScoreWriter.write` gave them back.
+
+        rows_by_frame("out/scores.csv")[0]  # b'0,00000,1,0.9876,0.9753,2310,0\\n'
+
+    A last row without its end is left out.
+
+    Raises:
+        InputError: the file may not be read, or is not a table of scores.
+    """
+    rows: dict[int, bytes] = {}
+    for frame, text in _rows(pathlib.Path(path)):
+        rows[frame] = rows.get(frame, b"") + text.encode()
+    return rows
+
+
+def _rows(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """(frame, text) of the whole rows of a table; a last row without its end is left out."""
+    with reading(path):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    except csv.Error:  # not even text
+        rows = [[]]
     if rows and tuple(rows[0]) != COLUMNS:
         raise InputError(
             f"{path} is no table of scores (its first line should be "
             f"{','.join(COLUMNS)}): choose another output folder or remove it"
         )
-    kept = io.StringIO()
-    csv.writer(kept, lineterminator="\n").writerows(
-        row
-        for row in rows[1:]
-        if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) < frame
-    )
-    return kept.getvalue()
+    for row in rows[1:]:
+        if len(row) == len(COLUMNS) and row[0].isdecimal():
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\n").writerow(row)
+            yield int(row[0]), line.getvalue()

@@ -15,12 +15,13 @@ from typing import NamedTuple
 class Options:
     """The flags of a command that are no fields of its config; None or () where not given.
 
-    video   a video file, a folder of images or a camera's index
-    masks   masks: a file of frame 0, a folder, or FRAME=FILE
-    data    a folder of data
-    inputs  what is converted, exported, fused or reported
-    output  where that which is made goes
-    shard   'i/n' or 'auto': the share of the videos
+    video      a video file, a folder of images or a camera's index
+    masks      masks: a file of frame 0, a folder, or FRAME=FILE
+    data       a folder of data
+    inputs     what is converted, exported, fused or reported
+    output     where that which is made goes
+    shard      'i/n' or 'auto': the share of the videos
+    overwrite  begin anew where an earlier run left its files
     """
 
     video: str | None = None
@@ -29,6 +30,7 @@ class Options:
     inputs: tuple[str, ...] = ()
     output: str | None = None
     shard: str | None = None
+    overwrite: bool = False
 
     @property
     def input(self) -> str | None:

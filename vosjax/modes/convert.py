@@ -1,5 +1,6 @@
 """`--mode convert`: a published PyTorch checkpoint becomes a folder of weights, without PyTorch."""
 
+import json
 import pathlib
 
 import jax
@@ -8,13 +9,15 @@ from vosjax import models
 from vosjax.checkpoints.convert import convert
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.pth import read_pth
-from vosjax.checkpoints.weights import save_weights
+from vosjax.checkpoints.weights import CARD, save_weights
 from vosjax.checkpoints.wrappers import state_dict
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.terminal import say
+from vosjax.io.video.types import some
 from vosjax.modes import Options
+from vosjax.runs import record
 
 FLAGS = ("input", "output")
 FIELDS = ("family", "model", "mem_every", "max_mem_frames")
@@ -37,6 +40,7 @@ def run(config: Config, options: Options) -> int:
             "this config names no network: take the one that the checkpoint is of, "
             "for example configs/aot.py:r50"
         )
+    _check_folder(pathlib.Path(options.output or ""))
     source = pathlib.Path(options.inputs[0])
     state = state_dict(read_pth(source))
     model = models.build(config.family, **config.settings)
@@ -63,3 +67,22 @@ def run(config: Config, options: Options) -> int:
         f"weights in {options.output}"
     )
     return 0
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    """Raises InputError unless a folder is empty or new, or holds weights of ours."""
+    others = record.strange(folder)
+    if others and not _has_card(folder):
+        raise InputError(
+            f"{folder} holds other files ({some(others)}), and no weights of ours: name a new or "
+            "empty folder as --output"
+        )
+
+
+def _has_card(folder: pathlib.Path) -> bool:
+    """Whether a folder has a card as `save_weights` writes it."""
+    try:
+        card = json.loads((folder / CARD).read_bytes())
+        return {"format", "sha256"} <= card.keys()
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False

@@ -1,11 +1,14 @@
 """`--mode eval`: a dataset folder in; masks, scores, tables, speed and the server's zip out.
 
-The same command goes on where it was stopped. `--shard i/n`, or `--shard auto` on a cluster, shares
+The same command goes on where it was stopped; videos whose frames, given masks or results changed
+since are run again (docs/runs.md). `--shard i/n`, or `--shard auto` on a cluster, shares
 the videos out over processes; whichever finds all of them complete scores them.
 """
 
 import pathlib
 import sys
+import warnings
+from typing import NamedTuple
 
 import jax
 from tqdm import tqdm
@@ -13,18 +16,22 @@ from tqdm import tqdm
 from vosjax.compose.combinators import mean
 from vosjax.config import Config
 from vosjax.errors import InputError
-from vosjax.eval import cluster, dataset, plan, results, source
+from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
 from vosjax.eval import folder as files
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.engine import Engine, Packing
+from vosjax.eval.videos import EvalVideo
+from vosjax.io import lock
 from vosjax.io.terminal import say
+from vosjax.io.video.types import some
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
+from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.runs import record
+from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
 
-FLAGS = ("data", "output", "shard")
+FLAGS = ("data", "output", "shard", "overwrite")
 FIELDS = (
     "weights",
     "mem_every",
@@ -46,6 +53,23 @@ NAMED = 3  # objects that are named on the screen; results.json names all
 FAILED, STOPPED = 1, 130  # exit codes: videos failed; Ctrl-C, as a shell tells of it
 
 
+class Job(NamedTuple):
+    """What one command asks for."""
+
+    config: Config
+    folder: pathlib.Path
+    sequences: list[EvalVideo]
+    rules: results.ScoringRules
+    network: Loaded
+    memory: dataset.Memory
+    settings: dict  # everything that decides the results; compared when a run is taken up again
+
+    @property
+    def names(self) -> list[str]:
+        """The videos' names."""
+        return [sequence.name for sequence in self.sequences]
+
+
 def run(config: Config, options: Options) -> int:
     """Runs the videos of `options.data` into the folder `options.output`, and scores them.
 
@@ -63,7 +87,12 @@ def run(config: Config, options: Options) -> int:
     sequences = source.discover(options.data, config.eval)
     how = results.scoring_rules(options.data, config.eval)
     ensembles.fusion_of(config)  # before the cluster is asked, which starts XLA, as voting wants it
-    part, parts = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
+    if options.overwrite and options.shard is not None:
+        raise InputError(
+            "--overwrite begins the whole folder anew, --shard runs a part of it: remove "
+            f"{folder}, or run once with --overwrite and without --shard"
+        )
+    share = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     memory = memory_of(config, network)
     settings = {
@@ -78,9 +107,19 @@ def run(config: Config, options: Options) -> int:
         "videos": len(sequences),
         "eval": config.eval.selection(),
     }
-    record.resume(folder, settings)
-    record.write(folder, settings, status="running", frames=0, facts={})
+    job = Job(config, folder, sequences, how, network, memory, settings)
+    begin(job, overwrite=options.overwrite)
+    with lock.locked(folder / lock.NAME, what=folder, shared=True):
+        record.resume(folder, settings)
+        return _run(job, *share)
+
+
+def _run(job: Job, part: int, parts: int) -> int:
+    """Runs a share of the videos, and scores all where they are complete; returns the exit code."""
+    config, folder, sequences, names = job.config, job.folder, job.sequences, job.names
+    record.write(folder, job.settings, status="running", frames=0, facts={"names": names})
     mine = plan.share(sequences, part, parts)
+    check(job, mine)
     with (
         stop_signals() as stop,
         tqdm(
@@ -90,15 +129,17 @@ def run(config: Config, options: Options) -> int:
             disable=None,
         ) as bar,
     ):
-        engines = make_engines(config, network)
-        dataset.run(
+        busy = dataset.run(
             mine,
-            engines,
-            dataset.RunConfig(folder, memory, batch_of(config.eval), config.eval.year),
-            slots=network.model.vos.slots,
+            make_engines(config, job.network),
+            dataset.RunConfig(folder, job.memory, batch_of(config.eval), config.eval.year),
+            slots=job.network.model.vos.slots,
             stop=stop,
             progress=bar.update,
         )
+    say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
+    if not stop and all(files.done(folder, sequence) for sequence in sequences):
+        check(job, [sequence for sequence in sequences if sequence not in mine])
     through = [sequence for sequence in sequences if files.done(folder, sequence)]
     if stop:
         say(
@@ -106,28 +147,75 @@ def run(config: Config, options: Options) -> int:
             "goes on from there"
         )
         return STOPPED
-    failed = files.failures(folder)
+    failed = set(files.failures(folder)) & set(names) - {sequence.name for sequence in through}
     if len(through) + len(failed) < len(sequences):
         say(
             f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos are "
             "complete, the rest belongs to other shares"
         )
         return 0
+    return scored(job)
+
+
+def begin(job: Job, *, overwrite: bool = False) -> None:
+    """Sees to it that a run can begin in its folder, or go on there.
+
+    Args:
+      job: what is run.
+      overwrite: removes what an earlier run made there.
+
+    Raises:
+      InputError: the folder holds something else; or another process works there, where it was to
+        be overwritten.
+    """
+    folder, settings, names = job.folder, job.settings, job.names
+    record.resume(folder, settings, overwrite=overwrite)
+    if not overwrite:
+        return
+    with lock.locked(folder / lock.NAME, what=folder):
+        record.resume(folder, settings, overwrite=True)
+        clear.clear(folder, leftovers.made_by(folder, names))
+        record.write(folder, settings, status="running", frames=0, facts={"names": names})
+
+
+def check(job: Job, sequences: list[EvalVideo]) -> None:
+    """Looks at the videos that are done; says which are not as they were, and will be run again."""
+    year = job.config.eval.year
+    tell_audit(audit.audit(job.folder, sequences, lambda video: audit.inputs(video, year=year)))
+
+
+def tell_audit(findings: audit.Findings) -> None:
+    """Says what an audit found, in one line of each kind."""
+    if findings.again:
+        told = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
+        say(f"made again, as they are not what they were: {told}")
+    if findings.unknown:
+        warnings.warn(
+            f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
+            "version, which kept no digests: they are taken as they are, --overwrite runs them "
+            "again",
+            stacklevel=2,
+        )
+
+
+def scored(job: Job) -> int:
+    """Scores a run whose videos are all complete or failed; returns the exit code."""
     written = results.write(
-        folder,
-        sequences,
-        how,
-        settings=settings,
-        facts={"weights": network.card, "options": vars(config.eval)},
+        job.folder,
+        job.sequences,
+        job.rules,
+        settings=job.settings,
+        facts={"weights": job.network.card, "options": vars(job.config.eval)},
     )
+    finished = [video for video in job.sequences if video.name not in written["failed"]]
     record.write(
-        folder,
-        settings,
-        status="incomplete" if failed else "complete",
-        frames=sum(len(sequence.frames) for sequence in through),
-        facts={},
+        job.folder,
+        job.settings,
+        status="complete" if written["complete"] else "incomplete",
+        frames=sum(len(video.frames) for video in finished),
+        facts={"names": job.names},
     )
-    return tell(written, folder)
+    return tell(written, job.folder)
 
 
 def shard(text: str | None) -> tuple[int, int]:

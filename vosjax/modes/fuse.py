@@ -1,6 +1,7 @@
 """`--mode fuse`: runs of a dataset that kept their probabilities become one, scored like any other.
 
-The runs may come from several machines; one frame of each is in memory at a time.
+The runs may come from several machines; one frame of each is in memory at a time. The same command
+goes on where it was stopped (docs/runs.md).
 """
 
 import concurrent.futures
@@ -12,16 +13,17 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
+from vosjax.eval import audit, fusion, leftovers, results, source
 from vosjax.eval import folder as files
-from vosjax.eval import fusion, results, source
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
+from vosjax.runs.hold import held
 from vosjax.schema import parse
 
-FLAGS = ("input", "data", "output")
+FLAGS = ("input", "data", "output", "overwrite")
 FIELDS = ("fuse", "fuse_weights", "keypoints")
 
 
@@ -29,7 +31,7 @@ def run(config: Config, options: Options) -> int:
     """Fuses `options.inputs` into the folder `options.output`, and scores it.
 
     The dataset is `options.data`, or else what the first run names. Videos that are complete are
-    left alone.
+    left alone, unless what they were made of, or they themselves, changed since.
 
     Returns:
       0; 1 where videos failed.
@@ -62,9 +64,47 @@ def run(config: Config, options: Options) -> int:
         ],
         "eval": before[0]["settings"]["eval"],
     }
-    record.check(record.read(folder), settings, folder)
-    record.write(folder, settings, status="running", frames=0, facts={})
-    todo = [video for video in sequences if files.done(folder, video) is None]
+    names = [video.name for video in sequences]
+    with held(
+        folder,
+        settings,
+        overwrite=options.overwrite,
+        files=lambda: leftovers.made_by(folder, names),
+    ):
+        record.write(folder, settings, status="running", frames=0, facts={"names": names})
+        evaluating.tell_audit(
+            audit.audit(
+                folder,
+                sequences,
+                lambda video: fusion.inputs(runs, video, way, year=evaluation.year),
+            )
+        )
+        _fuse(runs, sequences, folder, way, evaluation)
+        written = results.write(
+            folder,
+            sequences,
+            results.scoring_rules(data, evaluation),
+            settings=settings,
+            facts={"options": vars(evaluation)},
+        )
+        record.write(
+            folder,
+            settings,
+            status="complete" if written["complete"] else "incomplete",
+            frames=sum(len(video.frames) for video in sequences),
+            facts={"names": names},
+        )
+    return evaluating.tell(written, folder)
+
+
+def _fuse(
+    runs: list[pathlib.Path],
+    sequences: list[EvalVideo],
+    folder: pathlib.Path,
+    way: fusion.FusionConfig,
+    evaluation: EvalConfig,
+) -> None:
+    """Fuses the videos that are not done; a video that cannot be is recorded as failed."""
 
     def one(sequence: EvalVideo) -> None:
         try:
@@ -74,26 +114,12 @@ def run(config: Config, options: Options) -> int:
         except InputError as error:
             files.fail(folder, sequence.name, error)
 
+    todo = [video for video in sequences if files.done(folder, video) is None]
     with concurrent.futures.ThreadPoolExecutor(evaluation.processes) as pool:
         for _ in tqdm(
             pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr, disable=None
         ):
             pass
-    written = results.write(
-        folder,
-        sequences,
-        results.scoring_rules(data, evaluation),
-        settings=settings,
-        facts={"options": vars(evaluation)},
-    )
-    record.write(
-        folder,
-        settings,
-        status="complete" if written["complete"] else "incomplete",
-        frames=sum(len(video.frames) for video in sequences),
-        facts={},
-    )
-    return evaluating.tell(written, folder)
 
 
 def _record(run: Any) -> dict:

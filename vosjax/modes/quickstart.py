@@ -7,13 +7,17 @@ import numpy as np
 
 from vosjax.config import Config
 from vosjax.data.synthetic.sample import sample_clip
+from vosjax.errors import InputError
 from vosjax.eval.metrics import frame_scores
 from vosjax.io.files import atomic
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.io.terminal import say
+from vosjax.io.video import read_image
+from vosjax.io.video.types import some
 from vosjax.modes import Options, segment
+from vosjax.runs import record
 
-FLAGS = ("output",)
+FLAGS = ("output", "overwrite")
 FIELDS = ("weights", "mem_every", "max_mem_frames", "max_short_side", "dtype", "overlay")
 FOLDER = "output/quickstart"
 
@@ -22,7 +26,7 @@ def run(config: Config, options: Options) -> int:
     """Writes the sample clip below `options.output`, segments it as any other, and scores it."""
     folder = pathlib.Path(options.output or FOLDER)
     clip = sample_clip()
-    write_clip(folder, clip)
+    write_clip(folder, clip, overwrite=options.overwrite)
     say(f"a rendered clip of {len(clip['frames'])} frames lies in {folder / 'frames'}")
     code = segment.run(
         config,
@@ -30,6 +34,7 @@ def run(config: Config, options: Options) -> int:
             video=str(folder / "frames"),
             masks=(str(folder / "first.png"),),
             output=str(folder / "result"),
+            overwrite=options.overwrite,
         ),
     )
     if code:
@@ -38,13 +43,43 @@ def run(config: Config, options: Options) -> int:
     return 0
 
 
-def write_clip(folder: pathlib.Path, clip: dict) -> None:
-    """frames/%05d.png and first.png, the mask of frame 0."""
-    for index, frame in enumerate(clip["frames"]):
-        with atomic(folder / "frames" / f"{index:05d}.png") as temp:
-            if not cv2.imwrite(str(temp), frame[..., ::-1]):
+def write_clip(folder: pathlib.Path, clip: dict, *, overwrite: bool = False) -> None:
+    """Writes frames/%05d.png and first.png, the mask of frame 0; what is there already is left.
+
+        write_clip(pathlib.Path("output/quickstart"), sample_clip())
+
+    Args:
+      folder: the quickstart's own.
+      clip: of `sample_clip`.
+      overwrite: whether frames of the same names may be replaced.
+
+    Raises:
+      InputError: the folder holds files that no quickstart wrote.
+    """
+    frames = {f"{index:05d}.png": frame for index, frame in enumerate(clip["frames"])}
+    strange = record.strange(folder, {"frames", "first.png", "result"})
+    strange += record.strange(folder / "frames", frames)
+    there = [name for name in frames if (folder / "frames" / name).exists()]
+    if not overwrite:
+        strange += [name for name in there if not _shows(folder / "frames" / name, frames[name])]
+    if strange:
+        raise InputError(
+            f"{folder} holds files that no quickstart wrote ({some(strange)}): name a new or "
+            "empty folder as --output"
+        )
+    for name in frames if overwrite else sorted(set(frames) - set(there)):
+        with atomic(folder / "frames" / name, durable=False) as temp:
+            if not cv2.imwrite(str(temp), frames[name][..., ::-1]):
                 raise OSError(f"OpenCV could not write {temp}")
     write_label_png(folder / "first.png", clip["labels"][0])
+
+
+def _shows(path: pathlib.Path, frame: np.ndarray) -> bool:
+    """Whether a file is a picture that shows this frame."""
+    try:
+        return np.array_equal(read_image(path), frame)
+    except InputError:
+        return False
 
 
 def report(result: pathlib.Path, truth: np.ndarray) -> None:

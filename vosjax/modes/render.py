@@ -6,7 +6,7 @@ from vosjax.eval import rendered_set
 from vosjax.io.terminal import say
 from vosjax.modes import Options
 
-FLAGS = ("output",)
+FLAGS = ("output", "overwrite")
 FIELDS = ("render",)
 
 
@@ -25,6 +25,7 @@ def run(config: Config, options: Options) -> int:
         frames=settings.frames,
         size=(settings.height, settings.width),
         objects=settings.objects,
+        overwrite=options.overwrite,
     )
     say(
         f"{options.output}: {settings.clips} clips of {settings.frames} frames; "

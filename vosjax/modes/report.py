@@ -45,7 +45,7 @@ def run(config: Config, options: Options) -> int:
             raise
         warnings.warn(f"no pictures in the report: {error}", stacklevel=2)
         sequences = []
-    page = report.page(runs, sequences).encode()
+    page = report.page(runs, sequences).encode("utf-8", "backslashreplace")
     write_bytes(output, page)
     say(f"{output}: {len(runs)} run(s), {len(page) / 2**20:.1f} MiB")
     return 0

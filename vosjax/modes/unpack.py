@@ -1,16 +1,21 @@
 """`--mode unpack`: a prepared dataset written back as a plain folder, with its files unchanged."""
 
+import pathlib
 import sys
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.datasets import catalog, unpack
 from vosjax.errors import InputError
+from vosjax.io.files import sync_all
 from vosjax.io.terminal import say
 from vosjax.modes import Options
+from vosjax.runs import clear, record
+from vosjax.runs.hold import held
 
-FLAGS = ("data", "output")
+FLAGS = ("data", "output", "overwrite")
 FIELDS = ("eval",)
 
 
@@ -18,7 +23,7 @@ def run(config: Config, options: Options) -> int:
     """Writes the videos of the dataset `options.data` into the folder `options.output`.
 
     `config.eval.split` names the split, where there are several; `config.eval.names` takes some
-    videos only.
+    videos only. The same command writes everything anew.
 
     Raises:
       InputError: a flag is missing, there is no such dataset, split or video, or a file cannot be
@@ -36,7 +41,40 @@ def run(config: Config, options: Options) -> int:
         raise InputError(
             f"{options.data} has no video {', '.join(absent[:3])}: name videos that it has"
         )
-    with tqdm(total=len(names), unit="video", file=sys.stderr, disable=None) as bar:
-        unpack.unpack(source, options.output, names=names, progress=lambda name: bar.update())
+    folder = pathlib.Path(options.output)
+    settings = {
+        "unpack": str(options.data),
+        "split": config.eval.split,
+        "names": list(config.eval.names),
+    }
+    with (
+        held(
+            folder, settings, overwrite=options.overwrite, files=lambda: _files(folder, names)
+        ) as before,
+        tqdm(total=len(names), unit="video", file=sys.stderr, disable=None) as bar,
+    ):
+        if before:  # what the dataset holds may have changed since
+            clear.clear(folder, _files(folder, names))
+        record.write(folder, settings, status="running", frames=0, facts={"videos": list(names)})
+        unpack.unpack(source, folder, names=names, progress=lambda name: bar.update())
+        frames = sum(source.header(source.names.index(name)).length for name in names)
+        facts = {"videos": list(names)}
+        sync_all()
+        record.write(folder, settings, status="complete", frames=frames, facts=facts)
     say(f"{options.output}: {len(names)} videos, in JPEGImages and Annotations")
     return 0
+
+
+def _files(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
+    """The files that were unpacked into a folder: of these videos, and those its record names."""
+    try:
+        earlier = (record.read(folder) or {}).get("videos", [])
+    except InputError:  # damaged
+        earlier = []
+    videos = {name for name in (*names, *earlier) if clear.is_name(name)}
+    return [folder / "meta.json"] + [
+        path
+        for name in sorted(videos)
+        for kind, endings in (("JPEGImages", "jpg|png"), ("Annotations", "png"))
+        for path in clear.matching(folder / kind / name, rf"[^.].*\.({endings})")
+    ]

@@ -1,1 +1,1 @@
-"""What a run keeps about itself: its record, its signals, and what differs between two runs."""
+"""What a run keeps about itself: its record, books and signals, and what differs from another."""

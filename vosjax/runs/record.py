@@ -1,20 +1,24 @@
 """run.json: what a run was asked, with what, and how it went; also what may be resumed."""
 
-import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 import resource
 import sys
 import time
+from collections.abc import Collection
+from fnmatch import fnmatch
 from typing import Any
 
 import jax
 
 import vosjax
 from vosjax.errors import InputError
-from vosjax.io.files import is_temporary, write_json
+from vosjax.io import lock
+from vosjax.io.files import is_temporary, reading, write_json
+from vosjax.io.video.types import some
 from vosjax.runs.differences import differences
 from vosjax.schema import NEVER
 
@@ -30,7 +34,26 @@ RENAMED = {
     "high": "balance_high",
 }
 NEVER_WAS = 9999  # an interval in version 0.1
+# Settings that are digests of what was given, and what they are of.
+DIGESTS = {"frames_sha256": "frames", "masks_sha256": "masks", "weights_sha256": "weights"}
+# A setting that only runs of one mode have.
+KINDS = {
+    "video": "segment",
+    "runs": "fuse",
+    "render": "render",
+    "unpack": "unpack",
+}
+# What the runs of all modes leave at the top of their folders.
+FILES = (
+    "failed", "masks", "overlay.mp4", "probabilities", "results.json", "run.json", "scores",
+    "scores.csv", "state", "submission.zip", "videos",
+    "global_results-*.csv", "per-sequence_results-*.csv",
+)  # fmt: skip
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
+
+
+class Damaged(InputError):
+    """A record that cannot be read."""
 
 
 class Stopwatch:
@@ -90,33 +113,41 @@ def peak_memory() -> dict:
     return peak | ({"device": stats["peak_bytes_in_use"]} if "peak_bytes_in_use" in stats else {})
 
 
-def digest(arrays: dict[int, Any]) -> str:
-    """sha256 over {frame: labels}."""
-    total = hashlib.sha256()
-    for frame in sorted(arrays):
-        total.update(f"{frame} {arrays[frame].shape} {arrays[frame].dtype}".encode())
-        total.update(arrays[frame].tobytes())
-    return total.hexdigest()
-
-
 def read(folder) -> dict | None:
-    """The record in a folder, None where there is none.
+    """The record in a folder, None where there is none, or one of something else.
 
     Raises:
-      InputError: a damaged one.
+      InputError: it is damaged, or may not be read.
     """
     path = pathlib.Path(folder) / NAME
-    if not path.exists():
-        return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not record["settings"] or not record["status"]:
-            return None
-        return {**record, "settings": renamed(record["settings"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): remove it, or name another --output"
-        ) from error
+        with reading(path):
+            text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except InputError:
+        if os.path.lexists(path):
+            raise
+        return None
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    try:
+        settings, status = record["settings"], record["status"]
+    except (LookupError, TypeError):
+        return None
+    if not isinstance(settings, dict) or not settings or not isinstance(status, str) or not status:
+        return None
+    return {**record, "settings": renamed(settings)}
+
+
+def _damaged(path: pathlib.Path, error: Exception) -> Damaged:
+    return Damaged(
+        f"{path} is damaged ({error or type(error).__name__}): remove it, or name another --output"
+    )
 
 
 def renamed(settings: Any) -> Any:
@@ -129,33 +160,92 @@ def renamed(settings: Any) -> Any:
     return {RENAMED.get(name, name): renamed(value) for name, value in (settings | never).items()}
 
 
-def resume(folder, settings: dict) -> dict | None:
+def resume(folder, settings: dict, *, overwrite: bool = False) -> dict | None:
     """The record of the run that goes on in a folder; None where one can begin.
 
     Processes may begin in the same folder at the same time: a run's record is its first file.
 
+    Args:
+      folder: the run's --output.
+      settings: what decides the result.
+      overwrite: whether the run is to begin anew whatever the settings of the earlier one were;
+        the caller then removes what that one made (`runs.clear`).
+
     Raises:
-      InputError: the folder holds a run of other settings, a damaged record, or other files.
+      InputError: the folder holds a run of other settings, a damaged record, or other files; with
+        `overwrite`, a run of another mode, or other files.
     """
     folder = pathlib.Path(folder)
-    strange = folder.is_dir() and any(not is_temporary(path) for path in folder.iterdir())
-    before = read(folder)  # after looking for other files, for these may be of a run just begun
-    check(before, settings, folder)
-    if before is None and strange:
-        raise InputError(f"{folder} holds other files; name a new or empty folder as --output")
-    return before
+    others = strange(folder)
+    try:
+        before = read(folder)  # after looking for other files, for these may be of a run just begun
+    except Damaged:
+        if overwrite and all(any(fnmatch(name, kind) for kind in FILES) for name in others):
+            return None
+        raise
+    if before is None and others:
+        raise InputError(
+            f"{folder} holds other files ({some(others)}), which no run made; name a new or "
+            "empty folder as --output"
+        )
+    if not overwrite:
+        check(before, settings, folder)
+        return before
+    if before is not None and kind(before["settings"]) != kind(settings):
+        raise InputError(
+            f"{folder} holds a run of --mode {kind(before['settings'])}, not of --mode "
+            f"{kind(settings)}: remove it, or name another --output"
+        )
+    return None
+
+
+def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
+    """What lies in a folder besides `ours`, locks, and what killed writers left.
+
+        strange(pathlib.Path("out"), ["run.json", "masks"])     # ['precious.txt']
+
+    Raises:
+      InputError: it is no folder, or may not be read.
+    """
+    with reading(folder):
+        if not os.path.lexists(folder):
+            return []
+        names = sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+    return [name for name in names if name != lock.NAME and name not in ours]
+
+
+def kind(settings: dict) -> str:
+    """The mode that a run's settings are of."""
+    return next((mode for name, mode in KINDS.items() if name in settings), "eval")
 
 
 def check(before: dict | None, settings: dict, folder) -> None:
     """Raises InputError, naming what differs, unless a run with these settings can go on there."""
     if before is None:
         return
-    changes = differences(before["settings"], json.loads(json.dumps(settings)))
+    old, new = before["settings"], json.loads(json.dumps(settings))
+    unknown = [name for name in DIGESTS if name in new and name not in old]
+    changes = differences(old, {name: new[name] for name in new if name not in unknown})
     if changes:
         raise InputError(
-            f"{folder} holds a run with other settings ({'; '.join(changes)}): "
-            "name another --output, or give the settings as they were"
+            f"{folder} holds a run with other settings "
+            f"({'; '.join(_worded(change, new) for change in changes)}): name another --output, "
+            "give the settings as they were, or start anew with --overwrite"
         )
+    if unknown:
+        raise InputError(
+            f"{folder} holds a run of an earlier version, which kept no digest of its frames, so "
+            "that nobody can tell whether they are the same: start anew with --overwrite, or name "
+            "another --output"
+        )
+
+
+def _worded(change: str, settings: dict) -> str:
+    """A change as it is told: of digests, what changed."""
+    name = change.split(" ", 1)[0]
+    if name == "frames_sha256":
+        return f"frames: {settings.get('video')} has changed since"
+    return f"{DIGESTS[name]} changed: {change}" if name in DIGESTS else change
 
 
 def write(folder, settings: dict, *, status: str, frames: int, facts: dict) -> None:

@@ -1,15 +1,11 @@
-"""What a training writes to: a folder of its own, and errors of the disk in one line."""
+"""What a training writes to: a folder of its own."""
 
-import contextlib
-import errno
 import json
-import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from vosjax.checkpoints.weights import CARD
 from vosjax.errors import InputError
-from vosjax.io.files import disk_full
 
 CONFIG, METRICS, CHECKPOINTS, BOARD, WEIGHTS = (
     "config.json",
@@ -20,29 +16,6 @@ CONFIG, METRICS, CHECKPOINTS, BOARD, WEIGHTS = (
 )
 FIELDS = ("family", "train")  # of every config.json that a training wrote
 HEADER = "step,loss,"  # how every metrics.csv of a training begins
-
-
-@contextlib.contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Translates what goes wrong while a file or folder is written.
-
-        with writing("runs/stcn/metrics.csv"):
-            file.flush()
-
-    Raises:
-      DiskFull: the disk, or the user's quota, is full.
-      InputError: it cannot be written for another reason.
-    """
-    with disk_full(path):
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise InputError(
-                f"{path} cannot be written ({error.strerror or error}): mend that, or name another "
-                "--output, and run the same command again"
-            ) from error
 
 
 def check_ours(output: pathlib.Path, stages: Iterable[str]) -> None:

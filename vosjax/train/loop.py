@@ -16,8 +16,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.io.files import write_json
-from vosjax.runs.lock import hold
+from vosjax.io import lock
+from vosjax.io.files import write_json, writing
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
 from vosjax.train import build, checkpoint, disk, log, schedule, start, state, step, validate
@@ -52,7 +52,8 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     output = pathlib.Path(output)
     disk.check_ours(output, [name for name, _ in stages(config)])
     params = None
-    with hold(output):
+    shared = jax.process_count() > 1  # the processes of a cluster write to one folder together
+    with lock.locked(output / lock.NAME, what=output, shared=shared):
         for name, part in stages(config):
             result = run_stage(part, output / name, params=params)
             if not result.complete:
@@ -90,7 +91,7 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     with checkpoint.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
         now = state.fresh(params, model.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
-        with disk.writing(folder):
+        with writing(folder):
             write_json(folder / disk.CONFIG, plain)
         return _remaining(config, folder, model, chain, checkpoints, now)
 

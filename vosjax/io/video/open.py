@@ -1,5 +1,6 @@
 """Finds out what kind of video was given."""
 
+import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -67,7 +68,7 @@ def _open_named(source: str | os.PathLike) -> Video:
         if path.is_dir():
             return open_folder(path)
         if path.is_file():
-            return _open_file(path)
+            return dataclasses.replace(_open_file(path), files=(path,))
         if path.exists():
             raise InputError(f"video {printable(path)} is no file, but a pipe or a device: {KINDS}")
     except PermissionError as error:

@@ -1,6 +1,7 @@
 """What a video is: frames that are read lazily, and what is worth telling about them."""
 
 import dataclasses
+import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -82,6 +83,8 @@ class Video:
         be read and where the size changes.
       estimate: about how many frames there are, where `count` is None and anything is known.
       findings: what is worth telling; filled as the video is read.
+      files: the files that hold the frames, in their order; () for what is no file (cameras,
+        network streams, arrays).
     """
 
     name: str
@@ -92,6 +95,7 @@ class Video:
     stream: Callable[[int], Iterator[Frame]]
     estimate: int | None = None
     findings: Findings = dataclasses.field(default_factory=Findings)
+    files: tuple[pathlib.Path, ...] = ()
 
     @property
     def length(self) -> int | None:

@@ -1,0 +1,50 @@
+"""Which files an earlier run of `eval` or `fuse` left in a folder, for `--overwrite`."""
+
+import json
+import os
+import pathlib
+from collections.abc import Collection, Iterator
+
+from vosjax.errors import InputError
+from vosjax.io.files import fitted
+from vosjax.runs import clear, record
+
+Folder = str | os.PathLike[str]
+
+
+def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
+    """The files that runs of these videos, and earlier ones of others, leave; but for run.json.
+
+        clear.clear("runs/davis", made_by("runs/davis", ["dog"]))
+
+    Args:
+        folder: of the run.
+        names: of videos.
+    """
+    folder = pathlib.Path(folder)
+    paths = [folder / "results.json", folder / "submission.zip"]
+    paths += clear.matching(folder, r"(global|per-sequence)_results-.*\.csv")
+    for name in sorted({*names, *_earlier(folder)}):
+        paths += clear.matching(folder / "masks" / name, r"[^.].*\.png")
+        paths += clear.matching(folder / "probabilities" / name, r"[^.].*\.npz")
+        paths += [
+            folder / kind / fitted(name, ending)
+            for kind, ending in (("scores", ".csv"), ("videos", ".json"), ("failed", ".json"))
+        ]
+    return paths
+
+
+def _earlier(folder: pathlib.Path) -> Iterator[str]:
+    """The names of videos that the records in a folder tell of, as far as they can be names."""
+    try:
+        told = (record.read(folder) or {}).get("names", [])
+    except InputError:  # damaged
+        told = []
+    names = list(told) if isinstance(told, list) else []
+    for kind in ("videos", "failed"):
+        for path in clear.matching(folder / kind, r"[^.].*\.json"):
+            try:
+                names.append(json.loads(path.read_bytes())["name"])
+            except (OSError, ValueError, LookupError, TypeError, RecursionError):
+                names.append(path.stem)
+    yield from filter(clear.is_name, names)

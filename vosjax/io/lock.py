@@ -1,0 +1,193 @@
+"""Locks that keep processes apart in a folder; a lock vanishes with the process that holds it."""
+
+import contextlib
+import datetime
+import errno
+import json
+import os
+import pathlib
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vosjax.errors import InputError
+from vosjax.io.files import writing
+
+try:
+    import fcntl
+except ImportError:  # no Unix
+    fcntl = None  # type: ignore[assignment]
+
+NAME = ".lock"  # of the file in a folder that is locked as a whole
+# File systems that know no locks say one of these.
+_UNKNOWN = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTSUP)
+
+
+class Held(InputError):
+    """Another process holds the lock."""
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike[str], *, what: Any, shared: bool = False) -> Iterator[None]:
+    """Holds a lock while the block runs.
+
+        with locked("out/.lock", what="out"):
+            write_everything()
+
+    It is a lock of the operating system on a file (`flock`), which ends with the process however
+    that ends; the file says who holds it, and is removed at the end. Where there are no such locks,
+    the file itself is the lock, and one that a dead process of this machine left is taken over.
+
+    Args:
+      path: the lock's file; its folder is made if it is missing.
+      what: what messages call that which is locked.
+      shared: whether others may hold it as well, if they share it too. Without locks of the
+        operating system a shared lock keeps nobody out.
+
+    Raises:
+      Held: another process holds it; the message names that process.
+      InputError: the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        release = _lock(path, what, shared)
+    try:
+        yield
+    finally:
+        release()
+
+
+def holder(path: str | os.PathLike[str]) -> str:
+    """Who holds a lock, by what its file says.
+
+    holder("out/.lock")     # process 4711 on host since 2026-01-31 12:00:00
+    """
+    facts = _facts(pathlib.Path(path))
+    if not facts:
+        return "another process"
+    return f"process {facts['process']} on {facts['host']} since {facts['since']}"
+
+
+def _lock(path: pathlib.Path, what: Any, shared: bool) -> Callable[[], None]:
+    """Takes the lock; returns what gives it back."""
+    if fcntl is not None:
+        try:
+            return _flock(path, what, shared)
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise
+    return (lambda: None) if shared else _exclusive_file(path, what)
+
+
+def _flock(path: pathlib.Path, what: Any, shared: bool) -> Callable[[], None]:
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    while True:
+        made_it = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            if _is_file(descriptor, path):  # and not one that its last holder has just removed
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, _own_facts())
+                return lambda: _release(descriptor, path)
+        except (BlockingIOError, PermissionError) as error:
+            os.close(descriptor)
+            raise _held(path, what) from error
+        except BaseException:
+            os.close(descriptor)
+            if made_it:  # it would stand for a lock where there are none
+                path.unlink(missing_ok=True)
+            raise
+        os.close(descriptor)
+
+
+def _release(descriptor: int, path: pathlib.Path) -> None:
+    """Gives a lock back; the last holder removes the file."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_file(descriptor, path):
+            path.unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def _is_file(descriptor: int, path: pathlib.Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _exclusive_file(path: pathlib.Path, what: Any) -> Callable[[], None]:
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError as error:
+            facts = _facts(path)
+            if path.exists() and not (facts and _is_dead(facts)):
+                raise _held(path, what, remedy=True) from error
+            _take_away(path, facts)
+            continue
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_own_facts())
+        return lambda: path.unlink(missing_ok=True)
+
+
+def _take_away(path: pathlib.Path, dead: dict[str, Any] | None) -> None:
+    """Removes the lock of a dead process, unless it was replaced by another's meanwhile."""
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, aside)
+        if _facts(aside) == dead:
+            aside.unlink()
+        else:
+            os.replace(aside, path)
+
+
+def _held(path: pathlib.Path, what: Any, *, remedy: bool = False) -> Held:
+    return Held(
+        f"{what} is in use by {holder(path)}: wait until it is through, or name another --output"
+        + (f"; if there is no such process any more, remove {path}" if remedy else "")
+    )
+
+
+def _own_facts() -> bytes:
+    facts = {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.datetime.now().isoformat(" ", "seconds"),
+        "began": _began(os.getpid()),
+    }
+    return json.dumps(facts).encode()
+
+
+def _facts(path: pathlib.Path) -> dict[str, Any] | None:
+    """What a lock's file says; None where it says nothing."""
+    try:
+        facts: dict[str, Any] = json.loads(path.read_bytes())
+        return {name: facts[name] for name in ("process", "host", "since", "began")}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_dead(facts: dict[str, Any]) -> bool:
+    """Whether a process is known to be gone: only one of this machine can be."""
+    if facts["host"] != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(facts["process"], 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, TypeError, OverflowError):
+        return False
+    return _began(facts["process"]) != facts["began"]  # its number was given to another since
+
+
+def _began(process: int) -> str:
+    """When a process began, in the system's own clock; '' where that cannot be known."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return ""
+    return status.rpartition(")")[2].split()[19]

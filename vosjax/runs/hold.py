@@ -1,0 +1,44 @@
+"""A run's folder, held while the run is at work: nobody else's, locked, and cleared if asked."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+
+from vosjax.io import lock
+from vosjax.runs import clear, record
+
+
+@contextlib.contextmanager
+def held(
+    folder: str | os.PathLike[str],
+    settings: dict,
+    *,
+    overwrite: bool,
+    files: Callable[[], Iterable[pathlib.Path]],
+) -> Iterator[dict | None]:
+    """Holds the folder of a run that one process carries out alone.
+
+        with held("out", settings, overwrite=False, files=lambda: [out / "scores.csv"]) as before:
+            ...
+
+    Args:
+      folder: the run's --output; it is made if it is missing.
+      settings: what decides the result.
+      overwrite: whether to remove what an earlier run made there, and to begin anew.
+      files: gives the files that such a run may have made.
+
+    Yields:
+      The record of the run that goes on; None where one begins.
+
+    Raises:
+      InputError: the folder holds something else, a run of other settings, or a damaged record;
+        or another process holds it.
+    """
+    folder = pathlib.Path(folder)
+    record.resume(folder, settings, overwrite=overwrite)  # so that nothing foreign is touched
+    with lock.locked(folder / lock.NAME, what=folder):
+        before = record.resume(folder, settings, overwrite=overwrite)
+        if overwrite:
+            clear.clear(folder, files())
+        yield before
