@@ -63,7 +63,7 @@ def open_folder(path: pathlib.Path) -> Video:
             image = first.copy() if index == 0 else read(index)
             yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
 
-    return Video(name, size, len(files), FPS, stems, stream, findings=findings)
+    return Video(name, size, len(files), FPS, stems, stream, findings=findings, direct=True)
 
 
 def _expected() -> str:

@@ -34,7 +34,7 @@ def open_iterable(source: Iterable) -> Video:
             image = checked(np.array(source[index]), size, index, "the video")
             yield Frame(image, index / FPS)
 
-    return Video("the video", size, len(source), FPS, None, stream)
+    return Video("the video", size, len(source), FPS, None, stream, direct=True)
 
 
 def _images(source: Iterable) -> Iterator[np.ndarray]:
@@ -84,4 +84,4 @@ def open_once(
             if hasattr(frames, "close"):
                 frames.close()
 
-    return Video(name, size, None, fps, None, stream, findings=findings or Findings())
+    return Video(name, size, None, fps, None, stream, findings=findings or Findings(), once=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +82,11 @@ class Video:
         be read and where the size changes.
       estimate: about how many frames there are, where `count` is None and anything is known.
       findings: what is worth telling; filled as the video is read.
+      once: whether it can be read once only, as cameras, network streams and generators.
+      direct: whether `stream(start)` begins anywhere without going through what lies before.
+      seek: seek(times) -> the frames with these times (ascending, as `Frame.time`), found by the
+        container's own index. Fast, but not certain: containers may lead elsewhere, so that frames
+        are lacking or differ from those of `stream`. None where nothing can be found that way.
     """
 
     name: str
@@ -92,6 +97,9 @@ class Video:
     stream: Callable[[int], Iterator[Frame]]
     estimate: int | None = None
     findings: Findings = dataclasses.field(default_factory=Findings)
+    once: bool = False
+    direct: bool = False
+    seek: Callable[[Sequence[float]], Iterator[Frame]] | None = None
 
     @property
     def length(self) -> int | None:
