@@ -189,6 +189,7 @@ def test_masks_of_several_frames_add_and_correct_objects(place):
         place.video,
         "--output",
         place.out,
+        "--direction=forward",
         f"--masks=0={place.root / 'a.png'}",
         f"--masks=00004={place.root / 'b.png'}",
     )

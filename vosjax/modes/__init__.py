@@ -15,16 +15,18 @@ from typing import NamedTuple
 class Options:
     """The flags of a command that are no fields of its config; None or () where not given.
 
-    video   a video file, a folder of images or a camera's index
-    masks   masks: a file of frame 0, a folder, or FRAME=FILE
-    data    a folder of data
-    inputs  what is converted, exported, fused or reported
-    output  where that which is made goes
-    shard   'i/n' or 'auto': the share of the videos
+    video      a video file, a folder of images or a camera's index
+    masks      masks: a file of frame 0, a folder, or FRAME=FILE
+    direction  where objects are followed from given frames: 'both', 'forward' or 'backward'
+    data       a folder of data
+    inputs     what is converted, exported, fused or reported
+    output     where that which is made goes
+    shard      'i/n' or 'auto': the share of the videos
     """
 
     video: str | None = None
     masks: tuple[str, ...] = ()
+    direction: str | None = None
     data: str | None = None
     inputs: tuple[str, ...] = ()
     output: str | None = None

@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import contextlib
 import pathlib
+import shutil
 import sys
 import warnings
 from typing import NamedTuple
@@ -30,11 +31,20 @@ from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.runs import record
 from vosjax.runs.signals import stop_signals
+from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
-from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
+from vosjax.tracking.video import (
+    check_direction,
+    check_reached,
+    exact_length,
+    make_tracker,
+    name_of,
+)
 
-FLAGS = ("video", "masks", "output")
+FLAGS = ("video", "masks", "direction", "output")
 FIELDS = (
     "weights",
     "mem_every",
@@ -43,11 +53,15 @@ FIELDS = (
     "top_k",
     "dtype",
     "tta",
+    "direction",
     "overlay",
     "save_every",
 )
 AHEAD = 8  # frames whose files may be waiting to be written
 STATE = pathlib.Path("state") / "tracker.npz"
+BACKWARD = STATE.with_name(
+    "backward"
+)  # of the pass backward: its outputs, and beside them its state
 
 
 class Job(NamedTuple):
@@ -57,6 +71,7 @@ class Job(NamedTuple):
     masks: Masks
     model: Loaded
     folder: pathlib.Path
+    passes: Passes
     settings: dict  # everything that decides the result; compared when a run is resumed
     save_every: int  # frames from one saved state to the next
 
@@ -75,8 +90,8 @@ def run(config: Config, options: Options) -> int:
     if before and before["status"] == "complete":
         say(f"{job.folder} is complete ({before['frames']} frames); remove it to run again")
         return 0
-    for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
-        sweep(folder)
+    for part in ("", "masks", STATE.parent, BACKWARD):
+        sweep(job.folder / part)
     print(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts), sep="\n")
     tracker, clock = _tracker(job, resumed=before is not None), record.Stopwatch()
 
@@ -92,7 +107,7 @@ def run(config: Config, options: Options) -> int:
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
 
     note("running")
-    for line in job.video.notes:
+    for line in [*job.video.notes, *filter(None, [job.passes.note])]:
         warnings.warn(line, stacklevel=2)
     with stop_signals() as stop:
         carry_out(job, tracker, clock, stop)
@@ -100,11 +115,11 @@ def run(config: Config, options: Options) -> int:
     for line in job.video.findings.reading(job.video.name):
         warnings.warn(line, stacklevel=2)
     if stop:
-        say(f"stopped after {tracker.time} frames; the same command goes on from there")
+        backward = job.passes.start is not None and not tracker.time
+        where = "on the way back" if backward else f"after {tracker.time} frames"
+        say(f"stopped {where}; the same command goes on from there")
         return 130
-    (job.folder / STATE).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        (job.folder / STATE).parent.rmdir()
+    shutil.rmtree((job.folder / STATE).parent, ignore_errors=True)
     speed = clock.facts()["frames_per_second"]
     say(
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
@@ -126,6 +141,8 @@ def prepare_job(config: Config, options: Options) -> Job:
     folder = pathlib.Path(options.output)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
+    direction = config.direction if options.direction is None else options.direction
+    check_direction(direction, "--direction")
     video = open_video(options.video)
     masks = read_masks(
         options.masks[0] if len(options.masks) == 1 else list(options.masks),
@@ -139,6 +156,7 @@ def prepare_job(config: Config, options: Options) -> Job:
             f"the masks hold object ids up to {highest}; mask files have room for 255: "
             "renumber the objects"
         )
+    passes = plan_passes(direction, masks.labels, name=video.name, once=video.once)
     model = of_config(config)
     settings = {
         "video": printable(without_password(str(options.video))),
@@ -146,6 +164,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "video_frames": video.count,
         "masks": [printable(text) for text in options.masks],
         "masks_sha256": record.digest(masks.labels),
+        "direction": passes.direction,
         "family": model.config["family"],
         "model": model.config["model"],
         "mem_every": model.config["mem_every"],
@@ -156,7 +175,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights": config.weights,
         "weights_sha256": model.card.get("sha256", ""),
     }
-    return Job(video, masks, model, folder, settings, config.save_every)
+    return Job(video, masks, model, folder, passes, settings, config.save_every)
 
 
 def _tracker(job: Job, *, resumed: bool) -> Tracker:
@@ -166,6 +185,10 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         tracker = Tracker.restore(state, job.model)
         if masks_done(job.folder / "masks") >= tracker.time:
             return tracker
+    return _new_tracker(job)
+
+
+def _new_tracker(job: Job, length: int | None = None) -> Tracker:
     settings = job.settings
     return make_tracker(
         job.model,
@@ -174,7 +197,48 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         mem_every=settings["mem_every"],
         max_mem_frames=settings["max_mem_frames"],
         max_short_side=settings["max_short_side"],
+        length=length,
     )
+
+
+def _go_backward(job: Job, stop: list) -> Merger | None:
+    """The pass backward, from where it was; what it said, or None where there is none."""
+    start = job.passes.start
+    if start is None:
+        return None
+    outputs, state = Outputs(job.folder / BACKWARD), (job.folder / BACKWARD).with_suffix(".npz")
+    if not outputs.complete:
+        tracker = (
+            Tracker.restore(state, job.model)
+            if state.exists()
+            else _new_tracker(job, length=start + 1)
+        )
+
+        def pause(index):
+            return bool(stop) or (start - index + 1) % job.save_every == 0
+
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(
+                tqdm(
+                    total=start + 1,
+                    initial=tracker.time,
+                    desc="backward",
+                    unit="frame",
+                    file=sys.stderr,
+                    disable=None,
+                )
+            )
+            frames = run_backward(
+                tracker, job.video, job.masks.labels, start, pause=pause, stop=lambda: bool(stop)
+            )
+            for index, output in stack.enter_context(contextlib.closing(frames)):
+                outputs.write(index, output)
+                bar.update()
+                if tracker.time == start - index + 1 and pause(index):
+                    tracker.save(state)
+                    if stop:
+                        break
+    return Merger(outputs, job.masks.labels, start)
 
 
 def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> None:
@@ -186,7 +250,11 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
       clock: likewise.
       stop: looked at after each frame; when something is in it, the run ends in good order.
     """
+    merged = _go_backward(job, stop)
+    if stop:
+        return
     first = tracker.time
+    followed = {} if job.passes.direction == "backward" else job.masks.labels
 
     def pause(index):
         return bool(stop) or (index + 1) % job.save_every == 0
@@ -216,9 +284,9 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         )
         try:
             for index, frame, tracked in run_tracker(
-                tracker, frames, job.masks.labels, pause=pause, stop=lambda: bool(stop)
+                tracker, frames, followed, pause=pause, stop=lambda: bool(stop)
             ):
-                files.put(index, frame, tracked)
+                files.put(index, frame, merged(index, frame, tracked) if merged else tracked)
                 clock.tick()
                 bar.update()
                 if tracker.time == index + 1 and pause(index):  # no later frame is under way
@@ -232,12 +300,7 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         files.flush()
     if stop:
         return
-    late = [frame for frame in job.masks.labels if frame >= tracker.time]
-    if late:
-        raise InputError(
-            f"{job.masks.names[late[0]]} was given for frame {late[0]}, the video ended after "
-            f"frame {tracker.time - 1}: check the number, frames count from 0"
-        )
+    check_reached(job.masks, tracker.time)
 
 
 def _save(job: Job, tracker: Tracker, files: "_Files"):

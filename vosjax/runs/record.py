@@ -30,6 +30,7 @@ RENAMED = {
     "high": "balance_high",
 }
 NEVER_WAS = 9999  # an interval in version 0.1
+SINCE = {"direction": "forward"}  # what settings were before records named them
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
@@ -150,7 +151,8 @@ def check(before: dict | None, settings: dict, folder) -> None:
     """Raises InputError, naming what differs, unless a run with these settings can go on there."""
     if before is None:
         return
-    changes = differences(before["settings"], json.loads(json.dumps(settings)))
+    unnamed = {name: value for name, value in SINCE.items() if name in settings}
+    changes = differences(unnamed | before["settings"], json.loads(json.dumps(settings)))
     if changes:
         raise InputError(
             f"{folder} holds a run with other settings ({'; '.join(changes)}): "
