@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import toy
 
-from vosjax import Tracker
+from vosjax import Tracker, segment
 from vosjax.layers.resize import resize_nearest
 from vosjax.tracking.frame import lost_objects, prompt_to_network
 from vosjax.types import Prompt, Spec
@@ -64,7 +64,7 @@ def test_a_tracker_tells_of_them_in_a_line_and_gives_them_as_given():
         np.testing.assert_array_equal(tracker.step(FRAME, labels).labels, labels)
     (note,) = notes
     assert str(note.message) == (
-        "frame 0: too small to have a pixel at the network's size, 24x32 (height x width): object "
+        "too small to have a pixel at the network's size, 24x32 (height x width): object "
         "7 (1 pixel), object 9 (2 pixels). What such an object touches is marked in its place, "
         "and it is easily lost: raise max_short_side (--config.max_short_side), or crop the video "
         "around it"
@@ -77,3 +77,11 @@ def test_where_the_network_sees_all_pixels_nothing_is_told():
     with warnings.catch_warnings(action="error"):
         Tracker(toy.model(slots=3)).step(FRAME, dotted((3, 3, 7)))
         Tracker(toy.model(slots=3), max_short_side=24).step(FRAME, LARGE)
+
+
+def test_a_video_that_is_followed_to_both_sides_is_told_of_once(recwarn):
+    labels = dotted((3, 3, 2))
+    results = segment([FRAME] * 3, {1: labels}, model=toy.model(slots=3), max_short_side=24)
+    np.testing.assert_array_equal([result.labels for result in results][1], labels)
+    told = {str(note.message) for note in recwarn}  # a line is shown once by Python's own rule
+    assert len([line for line in told if "object 2 (1 pixel)" in line]) == 1

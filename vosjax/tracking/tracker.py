@@ -283,7 +283,7 @@ class Tracker:
         )
         raised = "raise max_short_side (--config.max_short_side), or " * bool(state.max_short_side)
         warnings.warn(
-            f"frame {self.time}: too small to have a pixel at the network's size, "
+            "too small to have a pixel at the network's size, "
             f"{state.spec.height}x{state.spec.width} (height x width): {sizes}. What such an "
             f"object touches is marked in its place, and it is easily lost: {raised}crop the "
             "video around it",
