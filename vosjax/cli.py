@@ -27,6 +27,7 @@ BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED, UNREAD = 2, 3, 70, 130, 141
 FLAGS = {
     "video": "a video file, a folder of images or a camera's index",
     "masks": "a mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times",
+    "direction": "both, forward or backward: where objects are followed from the given frames",
     "data": "a folder of data",
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
     "output": "where that which is made goes",

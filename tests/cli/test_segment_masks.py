@@ -39,7 +39,7 @@ def test_a_number_that_is_a_name_is_a_name_and_that_is_said(place, capsys):
         (place.root / "later" / f"{index:05d}.png").rename(
             place.root / "later" / f"{index + 1:05d}.png"
         )
-    assert place.segment(video=frames, masks=f"2={place.mask}") == 0
+    assert place.segment("--direction=forward", video=frames, masks=f"2={place.mask}") == 0
     assert "note: 2 means the frame named 00002, counted from 0 it is frame 1" in (
         capsys.readouterr().out
     )

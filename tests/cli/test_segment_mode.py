@@ -16,6 +16,7 @@ from vosjax.io.palette import DAVIS, write_label_png
 from vosjax.io.scores import COLUMNS
 from vosjax.loading import pretrained
 from vosjax.modes import segment
+from vosjax.runs import frame_files
 from vosjax.tracking import tracker
 
 
@@ -131,12 +132,12 @@ def test_a_killed_run_goes_on_from_its_last_saved_state(place, monkeypatch):
             raise MemoryError("as good as killed")
         write(path, labels, palette)
 
-    write = segment.write_label_png
-    monkeypatch.setattr(segment, "write_label_png", killed)
+    write = frame_files.write_label_png
+    monkeypatch.setattr(frame_files, "write_label_png", killed)
     assert place.segment() == 70
     assert record_of(place.out)["status"] == "running" and (place.out / segment.STATE).exists()
 
-    monkeypatch.setattr(segment, "write_label_png", write)
+    monkeypatch.setattr(frame_files, "write_label_png", write)
     begun = []
     submit = tracker.Tracker.submit
     monkeypatch.setattr(
@@ -189,6 +190,7 @@ def test_masks_of_several_frames_add_and_correct_objects(place):
         place.video,
         "--output",
         place.out,
+        "--direction=forward",
         f"--masks=0={place.root / 'a.png'}",
         f"--masks=00004={place.root / 'b.png'}",
     )

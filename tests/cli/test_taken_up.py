@@ -13,13 +13,14 @@ from support.films import write_film
 from vosjax.io import lock
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.modes import segment
+from vosjax.runs import frame_files
 from vosjax.tracking import tracker
 
 
 @pytest.fixture
 def killed(place, monkeypatch):
     """killed(t): the main command dies while it writes the mask of frame t; it saves every 4."""
-    write = segment.write_label_png
+    write = frame_files.write_label_png
 
     def at(index, *more):
         def dies(path, labels, palette):
@@ -28,7 +29,7 @@ def killed(place, monkeypatch):
             write(path, labels, palette)
 
         with monkeypatch.context() as patch:
-            patch.setattr(segment, "write_label_png", dies)
+            patch.setattr(frame_files, "write_label_png", dies)
             assert place.segment(*more) == 70
 
     return at
@@ -327,7 +328,7 @@ def test_two_processes_are_kept_apart(place, killed, capsys):
 
 
 def test_a_lock_is_held_while_the_run_is_at_work(place, monkeypatch):
-    held, write = [], segment.write_label_png
+    held, write = [], frame_files.write_label_png
 
     def look(path, labels, palette):
         with open(place.out / ".lock") as file:
@@ -338,21 +339,21 @@ def test_a_lock_is_held_while_the_run_is_at_work(place, monkeypatch):
                 held.append(True)
         write(path, labels, palette)
 
-    monkeypatch.setattr(segment, "write_label_png", look)
+    monkeypatch.setattr(frame_files, "write_label_png", look)
     assert place.segment(PLAIN) == 0
     assert held == [True] * 10 and not (place.out / ".lock").exists()
 
 
 def test_masks_are_on_the_disk_before_the_state_that_stands_on_them(place, monkeypatch):
     synced, saved = set(), []
-    sync = segment.sync
+    sync = frame_files.sync
 
     def noted(paths):
         synced.update(pathlib.Path(path).name for path in paths)
         sync(paths)
 
     save = tracker.Tracker.save
-    monkeypatch.setattr(segment, "sync", noted)
+    monkeypatch.setattr(frame_files, "sync", noted)
     monkeypatch.setattr(
         tracker.Tracker, "save", lambda self, path: (saved.append(set(synced)), save(self, path))
     )

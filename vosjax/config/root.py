@@ -13,6 +13,7 @@ from vosjax.eval.config import EvalConfig
 from vosjax.loading.config import NetworkConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
+from vosjax.tracking.config import DIRECTIONS
 from vosjax.train.config import TrainConfig
 
 
@@ -32,6 +33,9 @@ class Config(NetworkConfig):
     """What a config of `configs/` says; fields that a mode does not use are left alone."""
 
     mode: str = setting("segment", "what is done where no mode is named")
+    direction: str = setting(
+        "both", "segment: where objects are followed from given frames", choices=DIRECTIONS
+    )
     overlay: bool = setting(True, "segment: write overlay.mp4")
     save_every: int = setting(200, "segment: frames from one saved state to the next", least=1)
     balance: int | None = setting(

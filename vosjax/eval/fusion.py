@@ -110,6 +110,7 @@ def inputs(
     own = audit.inputs(video, year=year) if config.name == "keypoints" else None
     packed = {
         f"the probabilities in {run}": digests.of_files(files.files(run, video, ["probabilities"]))
+        or ""
         for run in runs
     }
     return (own or audit.given_masks(video, year=year)) | packed

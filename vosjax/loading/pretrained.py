@@ -1,10 +1,12 @@
 """Networks with their weights: the embedded default, or any folder of the project's format."""
 
+import copy
 import importlib.resources
 import os
 import pathlib
+import pickle
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import numpy as np
@@ -39,6 +41,19 @@ class Loaded(NamedTuple):
     params: Any
     card: dict
     config: dict
+
+    def __copy__(self) -> "Loaded":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Loaded":
+        """Functions and weights, which nothing changes, are shared."""
+        return self._replace(card=copy.deepcopy(self.card), config=copy.deepcopy(self.config))
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError(
+            "a model holds functions, which pickle cannot store: hand the folder of its weights "
+            "over, and call vosjax.load(folder) there"
+        )
 
 
 def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:

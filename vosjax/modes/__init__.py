@@ -17,6 +17,7 @@ class Options:
 
     video      a video file, a folder of images or a camera's index
     masks      masks: a file of frame 0, a folder, or FRAME=FILE
+    direction  where objects are followed from given frames: 'both', 'forward' or 'backward'
     data       a folder of data
     inputs     what is converted, exported, fused or reported
     output     where that which is made goes
@@ -26,6 +27,7 @@ class Options:
 
     video: str | None = None
     masks: tuple[str, ...] = ()
+    direction: str | None = None
     data: str | None = None
     inputs: tuple[str, ...] = ()
     output: str | None = None

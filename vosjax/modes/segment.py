@@ -4,8 +4,6 @@ A run can be interrupted at any frame: what was done is whole, and the same comm
 is the same work: the same frames, masks, weights and settings (docs/runs.md).
 """
 
-import collections
-import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -17,28 +15,46 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.io.files import disk_full, sweep, sync, writing
+from vosjax.io.files import sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
 from vosjax.io.overlay import overlay
-from vosjax.io.palette import DAVIS, read_label_png, write_label_png
+from vosjax.io.palette import DAVIS, read_label_png
 from vosjax.io.scores import ScoreWriter
 from vosjax.io.terminal import say
-from vosjax.io.video import Frame, Video, open_video
+from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.io.video.types import some
 from vosjax.io.writer import OverlayWriter
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.runs import books, clear, digests, record
+from vosjax.runs import books, digests, record
+from vosjax.runs.frame_files import (
+    BACKWARD,
+    BOOKS,
+    STATE,
+    FrameFiles,
+    drop_state,
+    made,
+    mask_file,
+    run_files,
+)
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
-from vosjax.tracking.frame import FrameOutput
+from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.directions import Passes, plan_passes
+from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
-from vosjax.tracking.video import exact_length, make_tracker, name_of, run_tracker
+from vosjax.tracking.video import (
+    check_direction,
+    check_reached,
+    exact_length,
+    make_tracker,
+    name_of,
+)
 
-FLAGS = ("video", "masks", "output", "overwrite")
+FLAGS = ("video", "masks", "direction", "output", "overwrite")
 FIELDS = (
     "weights",
     "mem_every",
@@ -47,12 +63,10 @@ FIELDS = (
     "top_k",
     "dtype",
     "tta",
+    "direction",
     "overlay",
     "save_every",
 )
-AHEAD = 8  # frames whose files may be waiting to be written
-STATE = pathlib.Path("state") / "tracker.npz"
-BOOKS = pathlib.Path("state") / "books.jsonl"
 
 
 class Job(NamedTuple):
@@ -62,6 +76,7 @@ class Job(NamedTuple):
     masks: Masks
     model: Loaded
     folder: pathlib.Path
+    passes: Passes
     settings: dict  # everything that decides the result; compared when a run is resumed
     save_every: int  # frames from one saved state to the next
 
@@ -80,13 +95,14 @@ def run(config: Config, options: Options) -> int:
         job.folder,
         job.settings,
         overwrite=options.overwrite,
-        files=lambda: _files(job.folder),
+        files=lambda: run_files(job.folder),
     ) as before:
         if before and before["status"] == "complete":
-            _drop_state(job.folder)
-            made, frames = before.get("made"), before.get("frames")
-            faults = books.faults(made, job.folder)
-            if not faults and frames == sum(name.startswith("masks/") for name in made):
+            drop_state(job.folder)
+            files, frames = before.get("made"), before.get("frames")
+            faults = books.faults(files, job.folder)
+            written = sum(name.startswith("masks/") for name in files or ())
+            if not faults and frames == written:
                 say(f"{job.folder} is complete ({frames} frames); --overwrite runs it again")
                 return 0
             say(f"{some(faults or ['run.json lists other masks'])}: the run is made again")
@@ -95,12 +111,12 @@ def run(config: Config, options: Options) -> int:
 
 def _run(job: Job, *, resumed: bool) -> int:
     """Carries out a job whose folder is locked; returns the exit code."""
-    for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
-        sweep(folder)
+    for folder in ("", "masks", STATE.parent, BACKWARD):
+        sweep(job.folder / folder)
     say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
     tracker, clock = _tracker(job, resumed=resumed), record.Stopwatch()
 
-    def note(status, made=None):
+    def note(status, files=None):
         facts = {
             "speed": clock.facts(),
             "state_bytes": tracker.state_bytes,
@@ -108,25 +124,27 @@ def _run(job: Job, *, resumed: bool) -> int:
             "peak_memory_bytes": record.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
-            **({} if made is None else {"made": made}),
+            **({} if files is None else {"made": files}),
         }
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
 
     note("running")
-    for line in job.video.notes:
+    for line in [*job.video.notes, *filter(None, [job.passes.note])]:
         warnings.warn(line, stacklevel=2)
     with stop_signals() as stop:
         masks = carry_out(job, tracker, clock, stop)
     if stop:
         note("interrupted")
     else:
-        note("complete", made=_made(job, masks))
+        note("complete", files=made(job.folder, masks))
     for line in job.video.findings.reading(job.video.name):
         warnings.warn(line, stacklevel=2)
     if stop:
-        say(f"stopped after {tracker.time} frames; the same command goes on from there")
+        backward = job.passes.start is not None and not tracker.time
+        where = "on the way back" if backward else f"after {tracker.time} frames"
+        say(f"stopped {where}; the same command goes on from there")
         return 130
-    _drop_state(job.folder)
+    drop_state(job.folder)
     speed = clock.facts()["frames_per_second"]
     say(
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
@@ -149,6 +167,8 @@ def prepare_job(config: Config, options: Options) -> Job:
     folder = pathlib.Path(options.output)
     if os.path.lexists(folder) and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
+    direction = config.direction if options.direction is None else options.direction
+    check_direction(direction, "--direction")
     video = open_video(options.video)
     masks = read_masks(
         options.masks[0] if len(options.masks) == 1 else list(options.masks),
@@ -162,6 +182,7 @@ def prepare_job(config: Config, options: Options) -> Job:
             f"the masks hold object ids up to {highest}; mask files have room for 255: "
             "renumber the objects"
         )
+    passes = plan_passes(direction, masks.labels, name=video.name, once=video.once)
     model = of_config(config)
     settings = {
         "video": printable(without_password(str(options.video))),
@@ -170,6 +191,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "frames_sha256": digests.of_files(video.files),
         "masks": [printable(text) for text in options.masks],
         "masks_sha256": digests.of_labels(masks.labels),
+        "direction": passes.direction,
         "family": model.config["family"],
         "model": model.config["model"],
         "mem_every": model.config["mem_every"],
@@ -180,7 +202,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights": config.weights,
         "weights_sha256": model.card.get("sha256", ""),
     }
-    return Job(video, masks, model, folder, settings, config.save_every)
+    return Job(video, masks, model, folder, passes, settings, config.save_every)
 
 
 def _tracker(job: Job, *, resumed: bool) -> Tracker:
@@ -190,7 +212,7 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
             tracker = Tracker.restore(job.folder / STATE, job.model)
             wrong = books.frame_fault(
                 job.folder / BOOKS,
-                {index: _mask(job, index) for index in range(tracker.time)},
+                {index: mask_file(job.folder, index) for index in range(tracker.time)},
                 job.folder / "scores.csv",
             )
         except InputError as error:
@@ -198,6 +220,10 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         if wrong is None:
             return tracker
         say(f"{wrong}: the run starts anew from frame 0")
+    return _new_tracker(job)
+
+
+def _new_tracker(job: Job, length: int | None = None) -> Tracker:
     settings = job.settings
     return make_tracker(
         job.model,
@@ -206,25 +232,54 @@ def _tracker(job: Job, *, resumed: bool) -> Tracker:
         mem_every=settings["mem_every"],
         max_mem_frames=settings["max_mem_frames"],
         max_short_side=settings["max_short_side"],
+        length=length,
     )
 
 
-def _files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files that a run made, or may have made, in a folder."""
-    named = [folder / name for name in ("scores.csv", "overlay.mp4", STATE, BOOKS)]
-    return named + clear.matching(folder / "masks", r"\d{5,}\.png")
+def _backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
+    """A new tracker for the pass backward, or that of the run which is taken up again."""
+    if state.exists():
+        try:
+            return Tracker.restore(state, job.model)
+        except InputError as error:
+            say(f"the saved state cannot be taken up ({error}): the pass backward starts anew")
+    return _new_tracker(job, length=start + 1)
 
 
-def _drop_state(folder: pathlib.Path) -> None:
-    """Removes what only a run that goes on needs."""
-    clear.clear(folder, [folder / STATE, folder / BOOKS])
+def _go_backward(job: Job, stop: list) -> Merger | None:
+    """The pass backward, from where it was; what it said, or None where there is none."""
+    start = job.passes.start
+    if start is None:
+        return None
+    outputs, state = Outputs(job.folder / BACKWARD), (job.folder / BACKWARD).with_suffix(".npz")
+    if not outputs.complete:
+        tracker = _backward_tracker(job, state, start)
 
+        def pause(index):
+            return bool(stop) or (start - index + 1) % job.save_every == 0
 
-def _made(job: Job, masks: dict[int, str]) -> dict[str, str]:
-    """{file: digest} of all that the run made; the masks' digests are those of its books."""
-    named = [job.folder / name for name in ("scores.csv", "overlay.mp4")]
-    tables = books.made([path for path in named if path.exists()], job.folder)
-    return tables | {f"masks/{_mask(job, index).name}": masks[index] for index in sorted(masks)}
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(
+                tqdm(
+                    total=start + 1,
+                    initial=tracker.time,
+                    desc="backward",
+                    unit="frame",
+                    file=sys.stderr,
+                    disable=None,
+                )
+            )
+            frames = run_backward(
+                tracker, job.video, job.masks.labels, start, pause=pause, stop=lambda: bool(stop)
+            )
+            for index, output in stack.enter_context(contextlib.closing(frames)):
+                outputs.write(index, output)
+                bar.update()
+                if tracker.time == start - index + 1 and pause(index):
+                    tracker.save(state)
+                    if stop:
+                        break
+    return Merger(outputs, job.masks.labels, start)
 
 
 def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> dict[int, str]:
@@ -239,7 +294,11 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
     Returns:
       {frame: digest of its mask} of all frames that are done.
     """
+    merged = _go_backward(job, stop)
+    if stop:
+        return {}
     first = tracker.time
+    followed = {} if job.passes.direction == "backward" else job.masks.labels
 
     def pause(index):
         return bool(stop) or (index + 1) % job.save_every == 0
@@ -257,21 +316,23 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
             if job.settings["overlay"]
             else None
         )
-        files = _Files(job, scores, film, resume=first)
+        palette = DAVIS if job.masks.palette is None else job.masks.palette
+        files = FrameFiles(job.folder, palette, scores, film, resume=first)
         stack.callback(files.close)
         frames = job.video.stream(0)
         for index, frame in zip(range(first), frames):  # the film is made anew from the masks
             if film is not None:
-                labels = read_label_png(_mask(job, index))
-                film.write(overlay(frame.image, labels, palette=files.palette), frame.time)
+                labels = read_label_png(mask_file(job.folder, index))
+                film.write(overlay(frame.image, labels, palette=palette), frame.time)
         bar = stack.enter_context(
             tqdm(total=job.video.length, initial=first, unit="frame", file=sys.stderr, disable=None)
         )
         try:
             for index, frame, tracked in run_tracker(
-                tracker, frames, job.masks.labels, pause=pause, stop=lambda: bool(stop)
+                tracker, frames, followed, pause=pause, stop=lambda: bool(stop)
             ):
-                files.put(index, frame, tracked)
+                labels, scores_of = merged(index, frame, tracked) if merged else tracked
+                files.put(index, printable(name_of(job.video, index)), frame, labels, scores_of)
                 clock.tick()
                 bar.update()
                 if tracker.time == index + 1 and pause(index):  # no later frame is under way
@@ -285,72 +346,10 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         files.settle()
     if stop:
         return files.masks
-    late = [frame for frame in job.masks.labels if frame >= tracker.time]
-    if late:
-        raise InputError(
-            f"{job.masks.names[late[0]]} was given for frame {late[0]}, the video ended after "
-            f"frame {tracker.time - 1}: check the number, frames count from 0"
-        )
+    check_reached(job.masks, tracker.time)
     return files.masks
 
 
-def _save(job: Job, tracker: Tracker, files: "_Files"):
+def _save(job: Job, tracker: Tracker, files: FrameFiles) -> None:
     files.settle()  # a state on the disk says that all files of the frames before are there too
     tracker.save(job.folder / STATE)
-
-
-def _mask(job: Job, index: int) -> pathlib.Path:
-    return job.folder / "masks" / f"{index:05d}.png"
-
-
-class _Files:
-    """Writes the files of frames in a thread, in order."""
-
-    def __init__(self, job: Job, scores: ScoreWriter, film: OverlayWriter | None, *, resume: int):
-        self.palette = DAVIS if job.masks.palette is None else job.masks.palette
-        self._job, self._scores, self._film = job, scores, film
-        self._books = books.FrameBooks(job.folder / BOOKS, resume=resume)
-        self._unsettled: list[pathlib.Path] = []
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
-        self._waiting: collections.deque = collections.deque()
-
-    def put(self, index: int, frame: Frame, tracked: FrameOutput):
-        """Has a frame's files written; raises what went wrong with an earlier one."""
-        while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
-            self._waiting.popleft().result()
-        self._waiting.append(self._thread.submit(self._write, index, frame, tracked))
-
-    def flush(self):
-        """Waits until everything is written."""
-        while self._waiting:
-            self._waiting.popleft().result()
-
-    def settle(self):
-        """Waits until everything is written, and on the disk."""
-        self.flush()
-        with writing(self._job.folder):
-            sync([*self._unsettled, self._scores.path, self._books.path])
-        self._unsettled.clear()
-
-    @property
-    def masks(self) -> dict[int, str]:
-        """{frame: digest of its mask} of the frames that are written."""
-        return self._books.masks
-
-    def close(self):
-        """Ends the thread; what has not been begun is dropped."""
-        self._thread.shutdown(cancel_futures=True)
-        self._books.close()
-
-    def _write(self, index, frame, tracked):
-        # Scores go first: a frame whose mask stands has all its files.
-        with disk_full(self._job.folder, frame=index - 1):
-            name = printable(name_of(self._job.video, index))
-            rows = self._scores.write(index, name, tracked.scores.values())
-            if self._film is not None:
-                shown = overlay(frame.image, tracked.labels, palette=self.palette)
-                self._film.write(shown, frame.time)
-            mask = _mask(self._job, index)
-            write_label_png(mask, tracked.labels, self.palette)
-            self._books.note(index, mask=mask, rows=rows)
-            self._unsettled.append(mask)

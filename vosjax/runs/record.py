@@ -49,6 +49,7 @@ FILES = (
     "scores.csv", "state", "submission.zip", "videos",
     "global_results-*.csv", "per-sequence_results-*.csv",
 )  # fmt: skip
+SINCE = {"direction": "forward"}  # what settings were before records named them
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
@@ -223,7 +224,8 @@ def check(before: dict | None, settings: dict, folder) -> None:
     """Raises InputError, naming what differs, unless a run with these settings can go on there."""
     if before is None:
         return
-    old, new = before["settings"], json.loads(json.dumps(settings))
+    unnamed = {name: value for name, value in SINCE.items() if name in settings}
+    old, new = unnamed | before["settings"], json.loads(json.dumps(settings))
     unknown = [name for name in DIGESTS if name in new and name not in old]
     changes = differences(old, {name: new[name] for name in new if name not in unknown})
     if changes:

@@ -105,6 +105,55 @@ def to_network(frames: jax.Array, spec: Spec) -> jax.Array:
     return resize(frames.astype(jnp.float32), spec.height, spec.width, kind="cubic") / 255
 
 
+def prompt_to_network(prompt: Prompt, spec: Spec, marked: Scalar) -> Prompt:
+    """A prompt at the user's size as a network sees it.
+
+        small = prompt_to_network(prompt, spec, jnp.any(prompt.given))
+
+    Labels are resized to the nearest. An object that would be left without a pixel is marked
+    wherever it has one at the user's size; of several such objects in one place the first is.
+
+    Args:
+      prompt: labels [H, W] at the user's size.
+      spec: of the network.
+      marked: whether any object is given.
+    """
+    labels = resize_nearest(prompt.labels, spec.height, spec.width)
+    slots = jnp.arange(1, spec.objects + 1, dtype=prompt.labels.dtype)[:, None, None]
+    rows, columns = (
+        ((np.arange(old) + 0.5) * new / old).astype(np.int32)
+        for old, new in zip(prompt.labels.shape, (spec.height, spec.width))
+    )
+
+    def with_lost(lost: jax.Array) -> jax.Array:
+        pixels = (prompt.labels == slots) & lost[:, None, None]
+        touched = jnp.zeros((spec.objects, spec.height, spec.width), bool)
+        touched = touched.at[:, rows[:, None], columns].max(pixels)
+        first = touched.argmax(0).astype(labels.dtype) + 1
+        return jnp.where(touched.any(0), first, labels)
+
+    def complete() -> jax.Array:
+        lost = jnp.asarray(prompt.given) & ~(labels == slots).any((1, 2))
+        kept: jax.Array = jax.lax.cond(lost.any(), lambda: with_lost(lost), lambda: labels)
+        return kept
+
+    return Prompt(jax.lax.cond(marked, complete, lambda: labels), prompt.given)
+
+
+def lost_objects(labels: HostArray, spec: Spec) -> dict[int, int]:
+    """{id: pixels} of the objects that have no pixel left at the network's size.
+
+        lost_objects(mask, spec)      # {7: 3}
+
+    Args:
+      labels: integers [H, W] of ids.
+      spec: of the network.
+    """
+    ids, pixels = np.unique(labels, return_counts=True)
+    kept = np.unique(resize_nearest(labels, spec.height, spec.width))
+    return {int(id): int(count) for id, count in zip(ids, pixels) if id and not np.isin(id, kept)}
+
+
 @functools.lru_cache(maxsize=16)
 def nothing_marked(size: tuple[int, int], slots: int) -> Prompt:
     """The prompt of a frame in which nothing is marked; the labels are on the device.
@@ -151,7 +200,8 @@ def follow_frame(
       allowed: as for `advance`.
       annotated: likewise.
     """
-    small = Prompt(resize_nearest(prompt.labels, spec.height, spec.width), prompt.given)
+    marked = jnp.any(prompt.given) if annotated is None else annotated
+    small = prompt_to_network(prompt, spec, marked)
     output = advance(
         vos, params, state, features, small, clock, allowed=allowed, annotated=annotated
     )

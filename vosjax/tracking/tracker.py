@@ -4,9 +4,13 @@ It owns what is not a network's affair: the user's resolution, the user's object
 the memory and the room in it.
 """
 
+import copy
 import math
 import os
+import pickle
+import warnings
 from collections.abc import Callable
+from typing import NoReturn
 
 import jax
 import numpy as np
@@ -15,7 +19,13 @@ from vosjax.loading.pretrained import Loaded, load
 from vosjax.schema import NEVER
 from vosjax.tracking import snapshot
 from vosjax.tracking.books import Books
-from vosjax.tracking.frame import FrameOutput, checked_frame, nothing_marked, to_scores
+from vosjax.tracking.frame import (
+    FrameOutput,
+    checked_frame,
+    lost_objects,
+    nothing_marked,
+    to_scores,
+)
 from vosjax.tracking.slots import (
     HostArray,
     MemoryCounters,
@@ -126,6 +136,7 @@ class Tracker:
         if labels is not None:
             labels = checked_labels(labels, size)
             state.enrol([id for id in np.unique(labels).tolist() if id], self.time)
+            self._tell_of_lost(labels)
         time, self.time = self.time, self.time + 1
         followed, last = state.objects.followed, state.memory.last
         if not followed:
@@ -248,6 +259,37 @@ class Tracker:
             state.arrays = snapshot.fit(network, state.shapes())
         tracker.time, tracker._queued, tracker._state = books.time, queued, state
         return tracker
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Tracker":
+        """A tracker in the same state that goes its own way; the weights are shared."""
+        return Tracker.restore(self.state, self.model)
+
+    def __copy__(self) -> "Tracker":
+        return copy.deepcopy(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError(
+            "a tracker holds functions, which pickle cannot store: write its state by "
+            "Tracker.save(path), and go on by Tracker.restore(path, vosjax.load(...)) there"
+        )
+
+    def _tell_of_lost(self, labels: HostArray) -> None:
+        """Warns of objects that are too small for the network's size."""
+        state = self._state
+        lost = lost_objects(labels, state.spec)
+        if not lost:
+            return
+        sizes = ", ".join(
+            f"object {id} ({pixels} pixel{'s' * (pixels > 1)})" for id, pixels in lost.items()
+        )
+        raised = "raise max_short_side (--config.max_short_side), or " * bool(state.max_short_side)
+        warnings.warn(
+            "too small to have a pixel at the network's size, "
+            f"{state.spec.height}x{state.spec.width} (height x width): {sizes}. What such an "
+            f"object touches is marked in its place, and it is easily lost: {raised}crop the "
+            "video around it",
+            stacklevel=4,
+        )
 
     def _network_state(
         self, max_short_side: int | None, objects: ObjectSlots, memory: MemoryCounters

@@ -1,18 +1,24 @@
-"""`segment()`: a generator over a video, which is decoded ahead and dispatched one frame ahead."""
+"""`segment()`: a generator over a video, and what the command line shares with it."""
 
+import contextlib
 import os
+import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.masks import read_masks
+from vosjax.io.masks import Masks, read_masks
 from vosjax.io.scores import ObjectScore
-from vosjax.io.video import Frame, Video, open_video, prefetch
+from vosjax.io.video import Video, open_video
 from vosjax.loading.pretrained import Loaded, configure, load
-from vosjax.tracking.frame import FrameOutput
+from vosjax.schema.kinds import near
+from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.config import DIRECTIONS
+from vosjax.tracking.directions import Passes, plan_passes
+from vosjax.tracking.run import run_tracker
 from vosjax.tracking.slots import HostArray
 from vosjax.tracking.step import remembered_frames
 from vosjax.tracking.tracker import Tracker
@@ -46,6 +52,7 @@ def segment(
     max_mem_frames: int | None = None,
     top_k: int | None = None,
     max_short_side: int | None = None,
+    direction: str = "both",
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
@@ -53,8 +60,10 @@ def segment(
             print(result.index, result.labels.shape)
 
     Video and masks are opened by the call; then frames are read lazily and results come as they
-    are made. Memory does not grow with the video. What is worth knowing about the video (frames
-    that it lost, files of a folder that are left out) is warned of.
+    are made, frame after frame. Where the first mask is not that of frame 0, or there are several,
+    objects are followed backward before the first result; what that gives waits in a temporary
+    folder. Memory does not grow with the video. What is worth knowing about the video (frames that
+    it lost, files of a folder that are left out) is warned of.
 
     Args:
       video: whatever `io.video.open_video` takes: a video file, a folder of images, a camera's
@@ -68,13 +77,17 @@ def segment(
       max_mem_frames: most remembered frames; None takes the model's own.
       top_k: reads the k best memory places of each query only; None takes the model's own.
       max_short_side: most pixels of the short side that the network sees.
+      direction: 'both', 'forward' or 'backward' from the given frames; see `tracking.directions`.
+        A source that can be read once only (a camera, a stream, a generator) is followed forward.
 
     Yields:
       a `FrameResult` for every frame of the video.
 
     Raises:
-      InputError: a video or mask that cannot be used; what was read before is yielded first.
+      InputError: a video or mask that cannot be used, a mask for a frame behind the video's end, an
+        unknown direction; what was read before is yielded first.
     """
+    check_direction(direction, "direction")
     if not isinstance(model, Loaded):
         model = load(model)
     if top_k is not None:
@@ -83,25 +96,77 @@ def segment(
     user_masks = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
     for doubt in user_masks.doubts:
         warnings.warn(doubt, stacklevel=2)
-    masks = user_masks.labels
-    tracker = make_tracker(
-        model,
-        video,
-        masks,
-        mem_every=mem_every,
-        max_mem_frames=max_mem_frames,
-        max_short_side=max_short_side,
+    plan = plan_passes(direction, user_masks.labels, name=video.name, once=video.once)
+    if plan.note:
+        warnings.warn(plan.note, stacklevel=2)
+    settings = dict(
+        mem_every=mem_every, max_mem_frames=max_mem_frames, max_short_side=max_short_side
     )
+
+    def tracker(length: int | None = None) -> Tracker:
+        return make_tracker(model, video, user_masks.labels, length=length, **settings)
+
+    forward = tracker()
     for note in video.notes:
         warnings.warn(note, stacklevel=2)
-    return _results(tracker, video, masks)
+    return _results(forward, tracker, video, user_masks, plan)
 
 
-def _results(tracker: Tracker, video: Video, masks: dict[int, np.ndarray]) -> Iterator[FrameResult]:
-    for index, frame, (labels, scores) in run_tracker(tracker, video.stream(0), masks):
-        yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
+def _results(
+    forward: Tracker,
+    tracker: Callable[[int], Tracker],
+    video: Video,
+    masks: Masks,
+    plan: Passes,
+) -> Iterator[FrameResult]:
+    """The results of every frame; `tracker(length)` makes one for the pass backward."""
+    with contextlib.ExitStack() as stack:
+        merged = None
+        if plan.start is not None:
+            kept = Outputs(stack.enter_context(tempfile.TemporaryDirectory(prefix="vosjax-")))
+            backward = run_backward(tracker(plan.start + 1), video, masks.labels, plan.start)
+            for index, output in stack.enter_context(contextlib.closing(backward)):
+                kept.write(index, output)
+            merged = Merger(kept, masks.labels, plan.start)
+        followed = masks.labels if plan.direction != "backward" else {}
+        frames = stack.enter_context(
+            contextlib.closing(run_tracker(forward, video.stream(0), followed))
+        )
+        for index, frame, output in frames:
+            labels, scores = output if merged is None else merged(index, frame, output)
+            yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
+    check_reached(masks, forward.time)
     for note in video.findings.reading(video.name):
         warnings.warn(note, stacklevel=2)
+
+
+def check_direction(direction: str, name: str) -> None:
+    """Raises InputError unless a direction is one of those that there are.
+
+    check_direction("sideways", "--direction")
+    """
+    if direction not in DIRECTIONS:
+        raise InputError(
+            f"{name} is {direction!r}; there are {', '.join(DIRECTIONS)}"
+            f"{near(str(direction), DIRECTIONS)}"
+        )
+
+
+def check_reached(masks: Masks, count: int) -> None:
+    """Raises InputError if a mask was given for a frame behind the end of a video.
+
+        check_reached(masks, count=24)
+
+    Args:
+      masks: of the video.
+      count: the frames that it turned out to have.
+    """
+    late = [frame for frame in masks.labels if frame >= count]
+    if late:
+        raise InputError(
+            f"{masks.names[late[0]]} was given for frame {late[0]}, the video ended after "
+            f"frame {count - 1} (it has {count}): check the number, frames count from 0"
+        )
 
 
 def exact_length(source: Any, video: Video) -> int | None:
@@ -124,11 +189,12 @@ def name_of(video: Video, index: int) -> str:
 def make_tracker(
     model: Loaded,
     video: Video,
-    masks: dict[int, HostArray],
+    masks: Mapping[int, HostArray],
     *,
     mem_every: int | None = None,
     max_mem_frames: int | None = None,
     max_short_side: int | None = None,
+    length: int | None = None,
 ) -> Tracker:
     """A tracker with room for a video's objects and, if its length is known, for its memory.
 
@@ -141,11 +207,15 @@ def make_tracker(
       mem_every: as for `segment`.
       max_mem_frames: likewise.
       max_short_side: likewise.
+      length: frames of a pass backward; None for one forward.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
-    if video.length is not None:
+    if length is not None:
+        annotated = [length - 1 - frame for frame in masks if frame < length]
+        capacity = remembered_frames(length, annotated, mem_every)
+    elif video.length is not None:
         capacity = max(remembered_frames(video.length, masks, mem_every), 1)
         capacity = max(capacity, START) if video.count is None else capacity
     return Tracker(
@@ -156,81 +226,3 @@ def make_tracker(
         max_mem_frames=max_mem_frames,
         max_short_side=max_short_side,
     )
-
-
-def run_tracker(
-    tracker: Tracker,
-    frames: Iterable[Frame],
-    masks: dict[int, HostArray],
-    *,
-    pause: Callable[[int], bool] = lambda index: False,
-    stop: Callable[[], bool] | None = None,
-) -> Iterator[tuple[int, Frame, FrameOutput]]:
-    """Runs a tracker over frames; frame t+1 is under way while the result of t is handed out.
-
-        for index, frame, (labels, scores) in run_tracker(tracker, video.stream(), masks):
-            show(frame.image, labels)
-
-    A frame that the recording lost gets the output of the one before it; the network does not see
-    it.
-
-    Args:
-      tracker: from its `time` on.
-      frames: from that frame on, as `Video.stream` gives them.
-      masks: {frame index: labels}.
-      pause: pause(index) -> True holds the next frame back until this one's result has been
-        used: then the tracker's state is exactly that after frame `index`. Frames that are lost
-        are not held back, for they need the output of the one before.
-      stop: looked at while the source gives nothing; the frames end when it is true.
-
-    Yields:
-      index, frame and `FrameOutput`.
-
-    Raises:
-      InputError, ValueError: what came with a frame, and a mask for a frame that is lost; after
-        the results of the frames before it.
-    """
-    waiting = before = None
-    frames = prefetch(frames, stop=stop)
-    while True:
-        frame = following = failure = None
-        try:
-            frame = next(frames, None)
-        except Exception as error:
-            failure = error
-        lost = frame is not None and frame.missing
-        if waiting is not None and not lost and pause(waiting[0]):
-            yield *waiting[:2], waiting[2]()
-            waiting = None
-        if frame is not None:
-            try:
-                index = tracker.time
-                following = index, frame, _submit(tracker, frame, masks, before)
-                before = following[2]
-            except Exception as error:
-                failure = error
-        if waiting is not None:
-            yield *waiting[:2], waiting[2]()
-        if failure is not None:
-            raise failure
-        if following is None:
-            return
-        waiting = following
-
-
-def _submit(
-    tracker: Tracker, frame: Frame, masks: Any, before: Callable[[], FrameOutput] | None
-) -> Callable[[], FrameOutput]:
-    """The frame's output to come; of a lost one that of the frame before, where it is at hand."""
-    index = tracker.time
-    if not frame.missing:
-        return tracker.submit(frame.image, masks.get(index))
-    if index in masks:
-        raise InputError(
-            f"a mask was given for frame {index}, which cannot be decoded: give one for a frame "
-            "before or after it"
-        )
-    if before is None:
-        return tracker.submit(frame.image)
-    tracker.time += 1
-    return before

@@ -1,7 +1,7 @@
 """An image file that holds several pictures as a video: GIF, WebP, PNG and AVIF, TIFF stacks."""
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def open_animation(path: pathlib.Path) -> Video:
         scale = find_scale(_sample(image, path, count), name)
     findings = Findings(scale_notes(scale, count, name))
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         with opened(path, printable(path)) as image:
             for index in range(start, count):
                 picture, above = _picture(image, index, path, scale)

@@ -9,7 +9,7 @@ import errno
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
@@ -137,15 +137,26 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     findings.opening.extend(facts.remarks)
     scale = _sampled_scale(opener, facts, findings, name) if facts.deep else Scale()
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         reading = read(start, scale)
         with contextlib.closing(reading):
             next(reading, None)  # the facts, which are known
             yield from reading
 
-    size = first.image.shape[:2]
+    def seek(times: Sequence[float]) -> Iterator[Frame]:
+        with opener() as container, contextlib.suppress(*DAMAGE):
+            yield from _sought(container, video_stream(container, name), facts, scale, times)
+
     return Video(
-        name, size, facts.count, facts.fps, None, stream, facts.estimate, findings=findings
+        name,
+        first.image.shape[:2],
+        facts.count,
+        facts.fps,
+        None,
+        stream,
+        facts.estimate,
+        findings=findings,
+        seek=seek if facts.time_base else None,
     )
 
 
@@ -211,6 +222,30 @@ def _reading(
     if facts is not None:
         findings.beginning = _beginning(account, name)
         findings.ending = _ending(account, clock, index, name, cut)
+
+
+def _sought(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    facts: Facts,
+    scale: Scale,
+    times: Sequence[float],
+) -> Iterator[Frame]:
+    """Frames by their times: from the container's own place before the first one, to the last."""
+    stream.thread_type = "AUTO"
+    first = next(container.decode(stream))
+    if first.pts is None:
+        return
+    convert, wished = Converter(turn_of(first), scale), set(times)
+    container.seek(first.pts + round(times[0] / facts.time_base), stream=stream)
+    for frame in container.decode(stream):
+        if frame.pts is None:
+            return
+        time = (frame.pts - first.pts) * facts.time_base  # as `_Clock` has it
+        if time in wished:
+            yield Frame(convert(frame)[0], time)
+        if time >= times[-1]:
+            return
 
 
 def _beginning(account: Account, name: str) -> str:

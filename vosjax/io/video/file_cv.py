@@ -6,7 +6,7 @@ as far as OpenCV lets on.
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import cv2
 import numpy as np
@@ -62,7 +62,7 @@ def open_file(path: pathlib.Path) -> Video:
     count = number if counted else None
     size, findings = first.shape[:2], Findings()
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         index, latest = 0, None
         with capture(absolute) as device:
             for image in _images(device):

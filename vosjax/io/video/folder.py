@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,12 +61,22 @@ def open_folder(path: pathlib.Path) -> Video:
     first = read(0)
     size = first.shape[:2]
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         for index in range(start, len(files)):
             image = first.copy() if index == 0 else read(index)
             yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
 
-    return Video(name, size, len(files), FPS, stems, stream, findings=findings, files=tuple(files))
+    return Video(
+        name,
+        size,
+        len(files),
+        FPS,
+        stems,
+        stream,
+        findings=findings,
+        files=tuple(files),
+        direct=True,
+    )
 
 
 def _expected() -> str:

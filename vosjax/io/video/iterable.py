@@ -1,6 +1,6 @@
 """Arrays, lists and generators of frames as videos."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,12 @@ def open_iterable(source: Iterable) -> Video:
         raise InputError("the video has no frames: at least one uint8 [H, W, 3] frame is expected")
     size = checked(frames[0], None, 0, "the video").shape[:2]
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         for index in range(start, len(frames)):
             image = checked(np.array(frames[index]), size, index, "the video")
             yield Frame(image, index / FPS)
 
-    return Video("the video", size, len(frames), FPS, None, stream)
+    return Video("the video", size, len(frames), FPS, None, stream, direct=True)
 
 
 def _images(source: Iterable) -> Iterator[np.ndarray]:
@@ -67,7 +67,7 @@ def open_once(
     size = checked(first.image, None, 0, name).shape[:2]
     rest = [(first, frames)]  # nothing once it is read
 
-    def stream(start: int = 0) -> Iterator[Frame]:
+    def stream(start: int = 0) -> Generator[Frame]:
         if not rest:
             raise InputError(
                 f"{name} has been read already and cannot be rewound: open it again, "
@@ -85,4 +85,4 @@ def open_once(
             if hasattr(frames, "close"):
                 frames.close()
 
-    return Video(name, size, None, fps, None, stream, findings=findings or Findings())
+    return Video(name, size, None, fps, None, stream, findings=findings or Findings(), once=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +85,11 @@ class Video:
       findings: what is worth telling; filled as the video is read.
       files: the files that hold the frames, in their order; () for what is no file (cameras,
         network streams, arrays).
+      once: whether it can be read once only, as cameras, network streams and generators.
+      direct: whether `stream(start)` begins anywhere without going through what lies before.
+      seek: seek(times) -> the frames with these times (ascending, as `Frame.time`), found by the
+        container's own index. Fast, but not certain: containers may lead elsewhere, so that frames
+        are lacking or differ from those of `stream`. None where nothing can be found that way.
     """
 
     name: str
@@ -92,10 +97,13 @@ class Video:
     count: int | None
     fps: float
     names: tuple[str, ...] | None
-    stream: Callable[[int], Iterator[Frame]]
+    stream: Callable[[int], Generator[Frame]]
     estimate: int | None = None
     findings: Findings = dataclasses.field(default_factory=Findings)
     files: tuple[pathlib.Path, ...] = ()
+    once: bool = False
+    direct: bool = False
+    seek: Callable[[Sequence[float]], Iterator[Frame]] | None = None
 
     @property
     def length(self) -> int | None:

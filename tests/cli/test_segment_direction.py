@@ -1,0 +1,179 @@
+"""`--mode segment` with masks inside of a video: followed to both sides, stopped and taken up."""
+
+import csv
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from support.command import FRAMES, LABELS, masks_of
+from support.films import overwrite, places, write_film
+from support.processes import made, workplace
+
+import vosjax
+from vosjax.io.palette import write_label_png
+from vosjax.tracking import tracker
+
+
+def record_of(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+@pytest.fixture
+def given(place):
+    """The flags for masks of frames 3 (object 1) and 7 (both)."""
+    write_label_png(place.root / "3.png", np.where(LABELS[3] == 1, 1, 0).astype(np.uint8))
+    write_label_png(place.root / "7.png", LABELS[7])
+    return [f"--masks={index}={place.root / f'{index}.png'}" for index in (3, 7)]
+
+
+@pytest.fixture
+def segment(place, given):
+    def run(*more, out=place.out, video=place.video):
+        words = ["--config", place.config, "--video", video, "--output", out]
+        return place.run(*words, *given, *more)
+
+    return run
+
+
+def test_a_video_is_followed_to_both_sides(place, segment, capsys):
+    assert segment() == 0
+    masks = masks_of(place.out)
+    assert (masks == LABELS).mean() > 0.8 and (masks[0] > 0).any()
+    np.testing.assert_array_equal(masks[7], LABELS[7])
+    np.testing.assert_array_equal(masks[3] == 1, LABELS[3] == 1)
+    assert sorted(path.name for path in place.out.iterdir()) == [
+        "masks",
+        "overlay.mp4",
+        "run.json",
+        "scores.csv",
+    ]
+    rows = list(csv.reader((place.out / "scores.csv").open()))[1:]
+    assert [(row[0], row[2]) for row in rows] == [
+        (str(t), str(n)) for t in range(10) for n in (1, 2)
+    ]
+    assert [int(row[5]) for row in rows[::2]] == [(mask == 1).sum() for mask in masks]
+    record = record_of(place.out)
+    assert record["settings"]["direction"] == "both" and record["frames"] == 10
+    capsys.readouterr()
+    assert segment() == 0 and "is complete (10 frames)" in capsys.readouterr().out
+
+
+def test_python_gives_what_the_command_gives(place, segment):
+    assert segment() == 0
+    model = vosjax.load(place.weights, mem_every=2)
+    masks = {3: np.where(LABELS[3] == 1, 1, 0), 7: LABELS[7]}
+    results = list(vosjax.segment(FRAMES, masks, model=model))
+    np.testing.assert_array_equal([result.labels for result in results], masks_of(place.out))
+    rows = list(csv.DictReader((place.out / "scores.csv").open()))
+    probabilities = [s.mean_probability for r in results for s in r.scores.values()]
+    np.testing.assert_allclose(
+        [float(row["mean_probability"]) for row in rows], probabilities, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("direction, empty", [("forward", [0, 1, 2]), ("backward", [8, 9])])
+def test_one_direction_alone(place, segment, direction, empty):
+    assert segment("--direction", direction) == 0
+    masks = masks_of(place.out)
+    assert [t for t in range(10) if not masks[t].any()] == empty
+    assert record_of(place.out)["settings"]["direction"] == direction
+
+
+def test_the_config_has_the_direction_too_and_the_flag_goes_first(place, segment):
+    assert segment("--config.direction=backward") == 0
+    assert not masks_of(place.out)[9].any()
+    other = place.root / "other"
+    assert segment("--config.direction=backward", "--direction=forward", out=other) == 0
+    assert not masks_of(other)[0].any() and masks_of(other)[9].any()
+
+
+@pytest.mark.parametrize("flag", ["--direction=forwards", "--config.direction=forwards"])
+def test_an_unknown_direction_is_one_line(segment, capsys, flag):
+    assert segment(flag) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'forwards'" in line and "both, forward, backward" in line
+
+
+def test_another_direction_is_another_run(segment, capsys):
+    assert segment() == 0
+    assert segment("--direction=forward") == 2
+    assert 'direction was "both", is now "forward"' in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_name_its_direction_was_forward(place, capsys):
+    assert place.segment() == 0
+    record = record_of(place.out)
+    assert record["settings"].pop("direction") == "forward"
+    (place.out / "run.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    assert place.segment() == 0
+    assert "is complete (10 frames)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at", range(0, 18, 3))
+def test_a_run_that_is_stopped_anywhere_ends_the_same(place, segment, monkeypatch, capsys, at):
+    """Of its 18 steps the first eight go backward."""
+    whole = place.root / "whole"
+    assert segment(out=whole) == 0
+    submit, steps = tracker.Tracker.submit, []
+
+    def with_signal(self, frame, labels=None):
+        steps.append(self.time)
+        if len(steps) == at + 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return submit(self, frame, labels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker.Tracker, "submit", with_signal)
+        capsys.readouterr()
+        assert segment() == 130
+    told = "on the way back" if at < 8 else f"after {at - 7} frames"
+    assert f"stopped {told}; the same command goes on" in capsys.readouterr().out
+    assert record_of(place.out)["status"] == "interrupted"
+    before = len(steps)
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker.Tracker, "submit", with_signal)
+        assert segment() == 0
+    assert len(steps) - before == 18 - before, "nothing is done twice"
+    assert made(place.out, "masks", "scores.csv", "overlay.mp4") == made(
+        whole, "masks", "scores.csv", "overlay.mp4"
+    )
+    assert not (place.out / "state").exists()
+
+
+def test_lost_frames_are_passed_over_in_both_directions(place, segment):
+    path = write_film(
+        place.root / "v.avi",
+        list(FRAMES),
+        codec="mjpeg",
+        layout="yuvj420p",
+        options={"qmin": "2", "qmax": "2"},
+    )
+    spans = places(path)
+    overwrite(path, [spans[1], spans[5], spans[9]])
+    assert segment(video=path) == 0
+    masks = masks_of(place.out)
+    assert len(masks) == 10 and record_of(place.out)["missing_frames"] == [1, 5, 9]
+    np.testing.assert_array_equal(masks[[1, 5, 9]], masks[[0, 4, 8]])
+    assert (np.delete(masks, (1, 5, 9), 0) == np.delete(LABELS, (1, 5, 9), 0)).mean() > 0.8
+
+
+def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
+    place = workplace(tmp_path)
+    masks = [f"--masks={t}={place.data / 'Annotations' / 'cow' / f'{t:05d}.png'}" for t in (3, 6)]
+
+    def segment(out, **variables):
+        video = place.data / "JPEGImages" / "cow"
+        return place.run("--video", video, "--output", out, *masks, **variables)
+
+    whole, out = place.root / "film", place.root / "torn"
+    assert segment(whole) == 0
+    for moment in "00005.npz", "state/backward.npz", "00000.npz", "masks/00005.png", "overlay.mp4":
+        assert segment(out, DIES_AT=moment) == -9
+        assert not (out / "overlay.mp4").exists()
+    assert segment(out) == 0
+    files = [path.name for path in whole.iterdir() if path.name != "run.json"]
+    assert made(out, ".").keys() == made(whole, ".").keys()
+    assert made(out, *files) == made(whole, *files)

@@ -1,0 +1,124 @@
+"""A video from one of its frames back to the first, exactly and in bounded memory.
+
+Folders and arrays are read frame by frame. A video file is decoded forward only, so it is read in
+blocks, the last one first. Where its container can seek, a first reading notes the time and a
+checksum of every frame; then each block is sought, and is taken only if all of its frames have the
+same checksums as in the first reading. Where it cannot, or a block turns out different (damaged
+files, streams that cannot be entered in their middle), the file is decoded from its beginning up to
+that block, which takes longer and is right in any case.
+"""
+
+import array
+import collections
+import contextlib
+import itertools
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from vosjax.errors import InputError
+from vosjax.io.video.types import Frame, Video
+
+BLOCK = 256 << 20  # bytes of the frames that are held at a time
+LEAST = 8  # frames of a block, however large they are
+
+
+def read_backward(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
+    """The frames from `start` back to 0, each exactly as `video.stream` gives it.
+
+        for index, frame in read_backward(open_video("dog.mp4"), 120):
+            show(frame.image)                 # frames 120, 119, ..., 0
+
+    Args:
+      video: one that can be read more than once (`Video.once` is False).
+      start: index of the frame to begin with; where the video ends before it, its last frame.
+
+    Yields:
+      index and `Frame`.
+
+    Raises:
+      InputError: an image that cannot be read.
+    """
+    if video.direct:
+        return _one_by_one(video, start)
+    return _in_blocks(video, start)
+
+
+def _one_by_one(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
+    for index in range(start, -1, -1):
+        for frame in _decoded(video, index, index + 1):
+            yield index, frame
+
+
+def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
+    height, width = video.size
+    length = max(BLOCK // (height * width * 3), LEAST)
+    signs = _Signs()
+    block: collections.deque[Frame] = collections.deque(maxlen=length)
+    with contextlib.closing(video.stream(0)) as frames:
+        for frame in itertools.islice(frames, start + 1):
+            block.append(frame)
+            signs.add(frame)
+    end = len(signs)
+    while True:
+        while block:
+            end -= 1
+            yield end, block.pop()
+        if not end:
+            return
+        first = max(end - length, 0)
+        block.extend(_sought(video, signs, first, end) or _decoded(video, first, end))
+        if len(block) < end - first:
+            raise InputError(f"{video.name} has become shorter while it was read: start anew")
+
+
+def _decoded(video: Video, first: int, end: int) -> list[Frame]:
+    with contextlib.closing(video.stream(first)) as frames:
+        return list(itertools.islice(frames, end - first))
+
+
+def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] | None:
+    """The frames first..end-1 by seeking, if they can be had that way, else None."""
+    if video.seek is None:
+        return None
+    # A frame that the recording lost shows the one before it.
+    shown = [signs.shown(index) for index in range(first, end)]
+    by_time = {signs.times[index]: index for index in shown}
+    images = {}
+    for frame in video.seek(sorted(by_time)):
+        index = by_time[frame.time]
+        if _checksum(frame) != signs.sums[index]:
+            return None
+        images[index] = frame.image
+    if not set(shown) <= images.keys():
+        return None
+    return [
+        Frame(images[source], signs.times[index], bool(signs.missing[index]))
+        for index, source in zip(range(first, end), shown)
+    ]
+
+
+def _checksum(frame: Frame) -> int:
+    return zlib.crc32(np.ascontiguousarray(frame.image).data)
+
+
+class _Signs:
+    """What frames are known again by: their times and checksums, and whether they are lost."""
+
+    def __init__(self) -> None:
+        self.times, self.sums, self.missing = array.array("d"), array.array("Q"), bytearray()
+
+    def add(self, frame: Frame) -> None:
+        self.times.append(frame.time)
+        self.sums.append(_checksum(frame))
+        self.missing.append(frame.missing)
+
+    def shown(self, index: int) -> int:
+        """The frame whose image stands for that of `index`."""
+        while index and self.missing[index]:
+            index -= 1
+        return index
+
+    def __len__(self) -> int:
+        return len(self.times)
