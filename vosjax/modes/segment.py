@@ -101,8 +101,7 @@ def run(config: Config, options: Options) -> int:
             drop_state(job.folder)
             files, frames = before.get("made"), before.get("frames")
             faults = books.faults(files, job.folder)
-            written = sum(name.startswith("masks/") for name in files or ())
-            if not faults and frames == written:
+            if not faults and frames == sum(name.startswith("masks/") for name in files or {}):
                 say(f"{job.folder} is complete ({frames} frames); --overwrite runs it again")
                 return 0
             say(f"{some(faults or ['run.json lists other masks'])}: the run is made again")
