@@ -64,6 +64,11 @@ def test_prefixes_that_only_some_names_bear_belong_to_the_network():
     assert read(own) == (own, "")
 
 
+def test_a_prefix_that_the_network_itself_bears_is_its_own():
+    own = under("net.")
+    assert state_dict(under("model.", own), own=own.keys()) == own
+
+
 def test_plain_weights_go_before_averaged_ones_and_that_is_said():
     state, said = read({"ema": under("", {"a": B}), "model": PLAIN})
     assert state == PLAIN and "under 'model' and under 'ema': the first is read" in said

@@ -6,7 +6,7 @@ and said.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ COUNTERS = ("n_averaged", "initted", "step", "num_updates", "decay")  # of avera
 DEEPEST = 3  # containers within containers
 
 
-def state_dict(obj: Any) -> dict[str, np.ndarray]:
+def state_dict(obj: Any, *, own: Collection[str] = ()) -> dict[str, np.ndarray]:
     """The weights inside of what `pth.read_pth` returned, by the network's own names.
 
         state = state_dict(read_pth("aot_r50.pth"))
@@ -57,6 +57,10 @@ def state_dict(obj: Any) -> dict[str, np.ndarray]:
     the object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile),
     and the PREFIXES that all keys bear are taken off. A warning says what was taken where there was
     a choice, and what was taken off.
+
+    Args:
+        obj: what was read.
+        own: the network's own names, as far as they are known: a prefix that these bear is theirs.
 
     Raises:
         InputError: no dict of arrays is found; two names become one without their prefix.
@@ -71,7 +75,8 @@ def state_dict(obj: Any) -> dict[str, np.ndarray]:
                 "tensor is expected"
             )
         state[key] = value
-    state = _unwrapped(state, notes)
+    prefixes = [p for p in PREFIXES if not any(name.startswith(p) for name in own)]
+    state = _unwrapped(state, prefixes, notes)
     if notes:
         warnings.warn(f"the checkpoint: {'; '.join(notes)}", stacklevel=2)
     return state
@@ -115,7 +120,9 @@ def _holds_arrays(value: Any, depth: int) -> bool:
     )
 
 
-def _unwrapped(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+def _unwrapped(
+    state: dict[str, np.ndarray], prefixes: list[str], notes: list[str]
+) -> dict[str, np.ndarray]:
     """The same arrays without the prefixes of wrappers."""
     while True:
         before = state
@@ -126,7 +133,7 @@ def _unwrapped(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.n
         if any(_bears(key, PARALLEL) for key in state):
             state = _renamed(state, lambda key: key.removeprefix(PARALLEL), PARALLEL)
             notes.append(f"{PARALLEL!r} of DataParallel is taken off its names")
-        state = _without_prefix(state, notes)
+        state = _without_prefix(state, prefixes, notes)
         if state.keys() == before.keys():
             return state
 
@@ -138,10 +145,12 @@ def _without_counters(state: dict[str, np.ndarray], notes: list[str]) -> dict[st
     return {key: value for key, value in state.items() if key not in counters}
 
 
-def _without_prefix(state: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+def _without_prefix(
+    state: dict[str, np.ndarray], prefixes: list[str], notes: list[str]
+) -> dict[str, np.ndarray]:
     """Takes off what all keys bear; of several prefixes the first one's weights are taken."""
-    borne = {key: next((p for p in PREFIXES if _bears(key, p)), "") for key in state}
-    present = [prefix for prefix in PREFIXES if prefix in borne.values()]
+    borne = {key: next((p for p in prefixes if _bears(key, p)), "") for key in state}
+    present = [prefix for prefix in prefixes if prefix in borne.values()]
     if not present or "" in borne.values():
         return state
     prefix, *others = present

@@ -42,8 +42,9 @@ def run(config: Config, options: Options) -> int:
         )
     _check_folder(pathlib.Path(options.output or ""))
     source = pathlib.Path(options.inputs[0])
-    state = state_dict(read_pth(source))
     model = models.build(config.family, **config.settings)
+    own = {name.key for name in model.checkpoint_names.entries}
+    state = state_dict(read_pth(source), own=own)
     shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
     flat = convert(state, model.checkpoint_names, expected=expected)

@@ -128,7 +128,9 @@ def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, prese
     for kernel in start.wider:
         (*sides, _, outputs), dtype = expected[kernel]
         expected[kernel] = (*sides, IMAGE, outputs), dtype
-    arrays = convert(wrappers.state_dict(pth.read_pth(path)), start.names, expected=expected)
+    own = {name.key for name in start.names.entries}
+    state = wrappers.state_dict(pth.read_pth(path), own=own)
+    arrays = convert(state, start.names, expected=expected)
     for kernel in start.wider:
         arrays[kernel] = np.concatenate([arrays[kernel], flat[kernel][:, :, IMAGE:]], 2)
     return weights.nest(flat | arrays)
