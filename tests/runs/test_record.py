@@ -8,7 +8,12 @@ from vosjax.errors import InputError
 from vosjax.runs import record
 from vosjax.runs.hold import held
 
-SETTINGS = {"video": "clip.mp4", "frames_sha256": "a" * 64, "masks_sha256": "b" * 64, "mem_every": 5}
+SETTINGS = {
+    "video": "clip.mp4",
+    "frames_sha256": "a" * 64,
+    "masks_sha256": "b" * 64,
+    "mem_every": 5,
+}
 
 
 @pytest.fixture

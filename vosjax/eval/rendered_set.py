@@ -22,6 +22,7 @@ from vosjax.io.palette import write_label_png
 from vosjax.runs import clear, record
 from vosjax.runs.hold import held
 
+_NAMES = ("clips", "frames", "height", "width", "objects")  # of the settings, as records keep them
 SEED = 8_000_000  # apart from those of training and validation clips
 TRAVEL = 16  # a clip of any length moves as far as one of so many frames at full speed
 LEAVE = 0.4  # probability that an object leaves the frame and comes back
@@ -65,7 +66,7 @@ def write(
             "were asked for; at least 1 is expected of each"
         )
     root = pathlib.Path(output)
-    wanted = {"render": dict(clips=clips, frames=frames, size=list(size), objects=objects)}
+    wanted = {"render": dict(zip(_NAMES, (clips, frames, *size, objects)))}
     with held(root, wanted, overwrite=overwrite, files=lambda: _files(root)):
         record.write(root, wanted, status="running", frames=0, facts={})
         for number in range(clips):
