@@ -213,3 +213,34 @@ def test_help_is_no_mistake(place, capsys):
     assert place.run("--help") == 0
     text = capsys.readouterr().out
     assert "--video" in text and "segment" in text
+
+
+@pytest.mark.parametrize(
+    "code, told",
+    [
+        (errno.EROFS, "cannot be read or written (the file system is read-only)"),
+        (errno.EACCES, "may not be read or written: check its permissions"),
+        (errno.ENAMETOOLONG, "the name is too long for the file system"),
+        (errno.EFBIG, "larger than the file system or `ulimit -f` allows"),
+        (errno.ENOSPC, "disk full while writing"),
+    ],
+)
+def test_what_the_file_system_refuses_anywhere(place, refused, monkeypatch, code, told):
+    """Also where no writer or reader has put it into words."""
+
+    def refuse(config, options):
+        raise OSError(code, os.strerror(code), "some/file")
+
+    monkeypatch.setattr("vosjax.modes.report.run", refuse)
+    line = refused(place.run("--config", place.config, "--mode", "report"))
+    assert told in line and "some/file" in line
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EFBIG, errno.EACCES])
+def test_masks_that_cannot_be_written(place, refused, monkeypatch, code):
+    def refuse(image, path, **options):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(palette.Image.Image, "save", refuse)
+    line = refused(place.segment("--config.overlay=False"))
+    assert "masks/00000.png" in line and "be written" in line

@@ -101,7 +101,7 @@ class Findings(NamedTuple):
 
 
 def audit(
-    folder: files.Folder, videos: Sequence[EvalVideo], given: Callable[[EvalVideo], Digests]
+    folder: files.Folder, videos: Sequence[EvalVideo], inputs_of: Callable[[EvalVideo], Digests]
 ) -> Findings:
     """Looks at the videos that are done and removes the record of each that is not as it was.
 
@@ -114,35 +114,37 @@ def audit(
     Args:
         folder: of the run.
         videos: to be looked at; those that are not done are passed over.
-        given: given(video) -> digests of what the video is made of.
+        inputs_of: inputs_of(video) -> digests of what the video is made of.
 
     Raises:
         InputError: a record may not be read or removed.
     """
-    found = Findings({}, [])
+    findings = Findings({}, [])
     for video in videos:
         facts = files.read_record(folder, video)
         if facts is None:
             continue
         if "made" not in facts or "inputs" not in facts:
-            found.unknown.append(video.name)
+            findings.unknown.append(video.name)
             continue
-        why = _changed(video, facts["inputs"], given) or _fault(folder, video, facts)
+        why = _changed(video, facts["inputs"], inputs_of) or _fault(folder, video, facts)
         if why is None:
             continue
         try:
             with lock.locked(files.lock_file(folder, video), what=video.name):
                 files.forget(folder, video)
-            found.again[video.name] = why
+            findings.again[video.name] = why
         except lock.Held:
             continue
-    return found
+    return findings
 
 
-def _changed(video: EvalVideo, before: Any, given: Callable[[EvalVideo], Digests]) -> str | None:
+def _changed(
+    video: EvalVideo, before: Any, inputs_of: Callable[[EvalVideo], Digests]
+) -> str | None:
     """What was given anew since a video was made, in a few words."""
     try:
-        now = given(video)
+        now = inputs_of(video)
     except InputError as error:  # which the run will tell
         return str(error)
     if not isinstance(before, Mapping):

@@ -234,14 +234,14 @@ def _run_batch(
         progress(sum(len(video.frames) for _, video in batch) - sum(counts))
         compiled = engine.compile_seconds - before
         for writer, one, count in zip(writers, seen, counts):
-            given = audit.inputs(one.video, year=config.year, seen=one)
+            made_of = audit.inputs(one.video, year=config.year, seen=one)
             seconds = {
                 "seconds": round((end - began - compiled) / len(batch), 4),
                 "seconds_after_first": round((end - start) / len(batch), 4),
                 "compile_seconds": round(compiled / len(batch), 3),
             }
             facts = _facts(one.video, plan, count, len(batch))
-            writer.finish(facts | seconds | {"inputs": given})
+            writer.finish(facts | seconds | {"inputs": made_of})
     finally:
         for writer in writers:
             writer.close()

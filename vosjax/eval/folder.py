@@ -71,11 +71,11 @@ class Writer:
         with writing(folder):
             for kind in ("masks", "probabilities"):
                 sweep(self._folder / kind / video.name)
-            for file in (_scores(folder, video), _record(folder, video)):
+            for file in (scores_file(folder, video), _record(folder, video)):
                 sweep(file.parent, stem=file.stem)
         self._pool = concurrent.futures.ThreadPoolExecutor(WRITERS, "write")
         self._jobs: list[concurrent.futures.Future[Any]] = []
-        self._scores = ScoreWriter(_scores(folder, video))
+        self._scores = ScoreWriter(scores_file(folder, video))
 
     def write(self, output: EngineOutput) -> None:
         """Takes the next frame; raises what went wrong with an earlier one."""
@@ -177,10 +177,11 @@ def files(folder: Folder, video: EvalVideo, kinds: Collection[str]) -> Iterator[
         if "probabilities" in kinds and index >= first:
             yield probabilities_file(folder, video, index)
     if "scores" in kinds:
-        yield _scores(folder, video)
+        yield scores_file(folder, video)
 
 
-def _scores(folder: Folder, video: EvalVideo) -> pathlib.Path:
+def scores_file(folder: Folder, video: EvalVideo) -> pathlib.Path:
+    """Where the table of a video's scores lies in a run's folder."""
     return pathlib.Path(folder) / "scores" / fitted(video.name, ".csv")
 
 

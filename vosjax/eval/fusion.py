@@ -86,8 +86,8 @@ def fuse_sequence(
         "computed": len(indices),
         "objects": len(video.starts),
     }
-    given = inputs(runs, video, config, year=year)
-    files.finish(folder, video, facts | {"inputs": given})
+    made_of = inputs(runs, video, config, year=year)
+    files.finish(folder, video, facts | {"inputs": made_of})
     return facts
 
 

@@ -37,10 +37,10 @@ def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
 def _earlier(folder: pathlib.Path) -> Iterator[str]:
     """The names of videos that the records in a folder tell of, as far as they can be names."""
     try:
-        told = (record.read(folder) or {}).get("names", [])
+        listed = (record.read(folder) or {}).get("names", [])
     except InputError:  # damaged
-        told = []
-    names = list(told) if isinstance(told, list) else []
+        listed = []
+    names = list(listed) if isinstance(listed, list) else []
     for kind in ("videos", "failed"):
         for path in clear.matching(folder / kind, r"[^.].*\.json"):
             try:

@@ -22,6 +22,8 @@ from vosjax.io.palette import write_label_png
 from vosjax.runs import clear, record
 from vosjax.runs.hold import held
 
+# The settings of a rendered folder, as its record names them.
+_NAMES = ("clips", "frames", "height", "width", "objects")
 SEED = 8_000_000  # apart from those of training and validation clips
 TRAVEL = 16  # a clip of any length moves as far as one of so many frames at full speed
 LEAVE = 0.4  # probability that an object leaves the frame and comes back
@@ -65,13 +67,13 @@ def write(
             "were asked for; at least 1 is expected of each"
         )
     root = pathlib.Path(output)
-    wanted = {"render": dict(clips=clips, frames=frames, size=list(size), objects=objects)}
-    with held(root, wanted, overwrite=overwrite, files=lambda: _files(root)):
-        record.write(root, wanted, status="running", frames=0, facts={})
+    record_settings = {"render": dict(zip(_NAMES, (clips, frames, *size, objects)))}
+    with held(root, record_settings, overwrite=overwrite, files=lambda: _files(root)):
+        record.write(root, record_settings, status="running", frames=0, facts={})
         for number in range(clips):
             _write_clip(root, number, frames=frames, size=size, objects=1 + number % objects)
         sync_all()
-        record.write(root, wanted, status="complete", frames=clips * frames, facts={})
+        record.write(root, record_settings, status="complete", frames=clips * frames, facts={})
 
 
 def _write_clip(

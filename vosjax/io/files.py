@@ -179,10 +179,10 @@ def atomic(path, *, durable: bool = True):
     error the temporary file is removed, and an older `path` stays as it was.
 
     A durable file also survives a power cut: its content reaches the disk before it gets its name,
-    and the name before this returns. Both together cost about 15 ms on an SSD (measured with files
-    of 4 kB: 0.3 ms without, 15 to 20 ms with it, while about 8 ms a file are enough if `sync` is
-    called for 200 files at once). So whoever writes a file for each frame passes False and calls
-    `sync` before the file that says that they are there.
+    and the name before this returns. Both together take some 15 ms (files of 4 kB on a busy virtual
+    machine's disk: 0.3 to 5 ms without, 15 to 20 ms with it, 8 ms a file where `sync` is called for
+    200 at once). So whoever writes a file for each frame passes False, and calls `sync` before
+    writing the file that says that they are there.
 
     Args:
         path: the file.

@@ -10,7 +10,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.encode import H264Encoder, Mpeg4Encoder, Refused
-from vosjax.io.files import atomic, check_space, writing
+from vosjax.io.files import atomic, check_space, disk_full
 
 ROOM = 4 << 20  # bytes; encoders hold back less than that between two looks at the disk
 
@@ -67,8 +67,10 @@ class OverlayWriter:
     def _words(self) -> Iterator[None]:
         """Puts what goes wrong with the file into words."""
         try:
-            with writing(self.path):
+            with disk_full(self.path):
                 yield
+        except InputError:
+            raise
         except OSError as error:
             raise InputError(
                 f"overlay {self.path} cannot be written ({error.strerror or error}): name a folder "

@@ -187,8 +187,8 @@ def check(job: Job, sequences: list[EvalVideo]) -> None:
 def tell_audit(findings: audit.Findings) -> None:
     """Says what an audit found, in one line of each kind."""
     if findings.again:
-        told = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
-        say(f"made again, as they are not what they were: {told}")
+        reasons = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
+        say(f"made again, as they are not what they were: {reasons}")
     if findings.unknown:
         warnings.warn(
             f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
