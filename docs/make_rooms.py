@@ -1,6 +1,6 @@
 """Draws docs/pictures/rooms.svg from the block of rooms in docs/architecture.md.
 
-    python docs/make_rooms.py
+    python -m docs.make_rooms
 
 `arrows` reads the block, for this picture and for the test that holds imports to it.
 """

@@ -138,7 +138,7 @@ def test_every_arrow_stands_for_an_import():
 
 def test_the_picture_of_the_rooms_is_the_one_of_today():
     assert make_rooms.PICTURE.read_text(encoding="utf-8") == make_rooms.drawn(ARROWS), (
-        "python docs/make_rooms.py draws it anew"
+        "python -m docs.make_rooms draws it anew"
     )
 
 
