@@ -1,4 +1,4 @@
-"""Makes docs/pictures/quickstart.webp: the quickstart's clip, and what the default model says of it.
+"""Makes docs/pictures/quickstart.webp: the quickstart's clip beside the masks that it gets.
 
     python -m docs.make_picture
 
