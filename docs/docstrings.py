@@ -39,7 +39,8 @@ def is_code(paragraph: str) -> bool:
     except SyntaxError:
         return False
     return bool(body) and all(
-        isinstance(node, CODE) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+        isinstance(node, CODE)
+        or (isinstance(node, ast.Expr) and any(isinstance(n, ast.Call) for n in ast.walk(node)))
         for node in body
     )
 

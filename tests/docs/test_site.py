@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from PIL import Image
+from support.api import directives, public
 from support.documents import ROOT, documents
 
 import vosjax
@@ -84,24 +85,6 @@ def test_the_page_of_the_command_line_has_every_mode():
     table = text_of("docs/command.md").partition("## Modes")[2].partition("## Fields")[0]
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
     assert named == set(modes.names())
-
-
-def directives():
-    """(module, its members or None) of every directive on the pages of the API."""
-    for path in sorted((ROOT / "docs" / "api").glob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        for module, options in re.findall(r"^::: ([\w.]+)\n((?:    .*\n)*)", text, re.M):
-            members = re.search(r"members: \[(.*)\]", options)
-            yield module, tuple(members[1].split(", ")) if members else None
-
-
-def public(module):
-    """{name: node} of the public functions and classes that a module's file defines."""
-    path = ROOT / module.replace(".", "/")
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return {node.name: node for node in tree.body if isinstance(node, kinds)}
 
 
 @pytest.mark.parametrize("module, members", list(directives()))
