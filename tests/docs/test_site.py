@@ -14,7 +14,7 @@ import vosjax
 from vosjax import modes
 
 sys.path.insert(0, str(ROOT / "docs"))
-from docstrings import examples, is_code  # noqa: E402  # a script of the site
+from docstrings import as_markdown, examples, is_code  # noqa: E402  # a script of the site
 
 DOCUMENTS = [*documents(), ROOT / "CHANGELOG.md"]
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
@@ -115,6 +115,20 @@ def test_an_example_of_a_docstring_is_a_paragraph_of_code():
     doc = "Adds.\n\n    total = add(1, 2)\n\nIt is exact.\n\nArgs:\n  a: a number."
     assert examples(doc) == ["total = add(1, 2)"]
     assert not is_code("It is exact.") and not is_code("word") and is_code("add(1, 2)")
+
+
+def test_a_docstring_becomes_markdown():
+    fields = "a   one [H, W]\nbc  two,\n    or three"
+    doc = (
+        f"A pair.\n\n{fields}\n\nswap(a, bc) -> pair\n    It.\n\n    Pair(1, 2)\n\nArgs:\n  x: it."
+    )
+    assert as_markdown(doc).split("\n\n") == [
+        "A pair.",
+        "- `a`: one [H, W]\n- `bc`: two, or three",
+        "- `swap(a, bc) -> pair`: It.",
+        "```python\nPair(1, 2)\n```",
+        "Args:\n  x: it.",
+    ]
 
 
 def test_documents_speak_of_the_project_alone():
