@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import pathlib
 import re
 import subprocess
@@ -11,7 +12,6 @@ import tomllib
 import pytest
 from support import documents
 
-import data_prep
 from data_prep import __main__ as preparing
 from data_prep import shards
 from vosjax import cli, models, modes
@@ -93,7 +93,6 @@ def place(tmp_path, monkeypatch, compiled):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOSJAX_CACHE", str(compiled))
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path / "vosjax/models")])
-    monkeypatch.setattr(data_prep, "__path__", [*data_prep.__path__, str(tmp_path / "data_prep")])
     sample = quickstart.sample_clip()
     small = {name: sample[name][:3, ::4, ::4] for name in ("frames", "labels")}
     monkeypatch.setattr(quickstart, "sample_clip", lambda: small)
@@ -108,16 +107,24 @@ models.__path__.append("vosjax/models")
 """
 
 
+def apart(words):
+    """Runs Python in a process of its own, whose working directory comes before the project."""
+    environment = os.environ | {"PYTHONPATH": str(documents.ROOT), "JAX_PLATFORMS": "cpu"}
+    answer = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env=environment
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 def run(words, place):
     """Carries out a command in the folder of stand-ins."""
     program, *rest = words
     importlib.invalidate_caches()
     if program == "python" and rest[:2] == ["-m", "pytest"]:
         (place / "conftest.py").write_text(PYTEST_HERE)
-        command = [sys.executable, *rest, "-q", "-p", "no:cacheprovider", "--rootdir", str(place)]
-        environment = {"PYTHONPATH": str(documents.ROOT), "JAX_PLATFORMS": "cpu"}
-        answer = subprocess.run(command, capture_output=True, text=True, env=environment)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        apart([*rest, "-q", "-p", "no:cacheprovider", "--rootdir", str(place)])
+    elif program == "python" and rest[:2] == ["-m", "data_prep"]:
+        apart(rest)
     elif program == "python" and rest[0] == "-m" and rest[1].startswith("examples."):
         importlib.import_module(rest[1]).main(rest[2:])
     elif program == "python" and rest[0].endswith(".py") and rest[0] != "launch.py":

@@ -129,13 +129,12 @@ def stand_ins(folder: pathlib.Path) -> None:
         if kind == "masks":
             image.putpalette([(37 * i) % 256 for i in range(768)])  # any colours: ids are indices
         image.save(path)
-    for name in ("examples", "configs"):
+    for name in ("examples", "configs", "data_prep"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("requirements.txt", "tests/requirements.txt", "docs/requirements.txt"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     os.makedirs(folder / "vosjax" / "models")
-    os.makedirs(folder / "data_prep")
 
 
 def named_file(text: str) -> str | None:
