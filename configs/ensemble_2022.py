@@ -10,8 +10,8 @@ and mirrored; each view keeps its own memory, and the 18 answers are averaged at
 The paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean.
 On several machines each member runs by itself and the files are fused:
 
-    python launch.py --mode eval --config configs/ensemble_2022.py ... --output runs/aot \\
-        --config.only=aot --config.eval.probabilities=8
+    python launch.py --mode eval --config configs/ensemble_2022.py --data ytvos2022/test \\
+        --output runs/aot --config.only=aot --config.eval.probabilities=8
     python launch.py --mode fuse --config configs/ensemble_2022.py \\
         --input runs/aot runs/stcn runs/famnet --output runs/fused --config.fuse=keypoints
 

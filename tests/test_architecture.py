@@ -1,13 +1,20 @@
 """The plan of the house (docs/architecture.md), read off the imports."""
 
 import ast
+import graphlib
 import pathlib
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+import make_rooms  # noqa: E402  # a script beside the document
+
 FILES = sorted(
-    path for folder in ("vosjax", "configs", "data_prep") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("vosjax", "configs", "data_prep", "docs", "examples")
+    for path in (ROOT / folder).rglob("*.py")
 ) + [ROOT / "launch.py"]
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in zip(NAMES, FILES)}
@@ -28,34 +35,7 @@ FOREIGN = (
     "vosjax.eval",
     "vosjax.modes",
 )
-# Rooms from the lowest to the highest; a room imports only rooms that stand before it.
-ORDER = (
-    "errors",
-    "schema",
-    "types",
-    "names",
-    "memory",
-    "layers",
-    "prompt",
-    "backbones",
-    "models",
-    "compose",
-    "io",
-    "checkpoints",
-    "runs",
-    "datasets",
-    "voting",
-    "loading",
-    "tracking",
-    "data",
-    "eval",
-    "train",
-    "config",
-    "bench",
-    "modes",
-    "cli",
-    "__main__",
-)
+ARROWS = make_rooms.arrows((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
 
 
 def room(name):
@@ -107,22 +87,59 @@ def test_datasets_and_clips_import_no_jax(name):
     assert not any(inside(m, package) for m in imports(name) for package in ("jax", "flax"))
 
 
-def test_rooms_import_only_what_stands_before_them():
-    wrong = []
-    for name in NAMES:
-        if not name.startswith("vosjax/") or room(name) == "__init__":
-            continue
-        for module in imports(name):
-            parts = module.split(".")
-            if parts[0] != "vosjax" or len(parts) < 2 or parts[1] not in ORDER:
-                continue
-            if ORDER.index(parts[1]) > ORDER.index(room(name)):
-                wrong.append(f"{name} imports {module}")
-    assert not wrong
+def room_of(name):
+    return room(name) if name.startswith("vosjax/") else name.partition("/")[0]
 
 
-def test_every_room_has_its_place_in_the_order():
-    assert {room(n) for n in NAMES if n.startswith("vosjax/")} - {"__init__"} <= set(ORDER)
+def rooms_imported(name):
+    """The rooms that a file imports, its own left out."""
+    for module in imports(name):
+        first, *rest = module.split(".")
+        imported = "".join(rest[:1]) if first == "vosjax" else "data_prep"
+        if first in ("vosjax", "data_prep") and imported in ARROWS and imported != room_of(name):
+            yield imported
+
+
+def below(room):
+    """All rooms that a room may import: what the arrows lead to."""
+    reached, waiting = set(), list(ARROWS[room])
+    while waiting:
+        lower = waiting.pop()
+        if lower not in reached:
+            reached.add(lower)
+            waiting += ARROWS[lower]
+    return reached
+
+
+IN_ROOMS = [
+    name
+    for name in NAMES
+    if name.startswith(("vosjax/", "data_prep/")) and name != "vosjax/__init__.py"
+]
+
+
+@pytest.mark.parametrize("name", IN_ROOMS)
+def test_every_import_goes_along_the_arrows_of_the_document(name):
+    assert set(rooms_imported(name)) <= below(room_of(name))
+
+
+def test_the_document_has_every_room_and_no_other():
+    assert set(ARROWS) == {room_of(name) for name in IN_ROOMS}
+
+
+def test_the_arrows_make_no_circle():
+    assert set(graphlib.TopologicalSorter(ARROWS).static_order()) == set(ARROWS)
+
+
+def test_every_arrow_stands_for_an_import():
+    true = {(lower, room_of(name)) for name in IN_ROOMS for lower in rooms_imported(name)}
+    assert {(lower, upper) for upper in ARROWS for lower in ARROWS[upper]} <= true
+
+
+def test_the_picture_of_the_rooms_is_the_one_of_today():
+    assert make_rooms.PICTURE.read_text(encoding="utf-8") == make_rooms.drawn(ARROWS), (
+        "python -m docs.make_rooms draws it anew"
+    )
 
 
 def test_families_do_not_know_each_other_by_registry():

@@ -28,6 +28,10 @@ def test_what_the_suite_needs_is_in_the_extra_of_developers():
     assert required("tests/requirements.txt") <= set(EXTRAS["dev"])
 
 
+def test_what_the_site_needs_is_in_the_extra_of_the_documentation():
+    assert required("docs/requirements.txt") == set(EXTRAS["docs"])
+
+
 @pytest.mark.parametrize("module, extra", cli.EXTRAS.items())
 def test_a_missing_module_is_in_the_extra_that_the_error_names(module, extra):
     names = [line.partition(">")[0].replace("-", "_") for line in EXTRAS[extra]]

@@ -1,0 +1,1 @@
+"""Small programs that use vosjax; see README.md beside them."""
