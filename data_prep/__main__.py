@@ -1,13 +1,13 @@
 """The command line: `python -m data_prep NAME --source DIR --output DIR [--split SPLIT ...]`."""
 
 import argparse
-import json
-import pathlib
 import sys
 from collections.abc import Sequence
 
 from data_prep import report, shards
 from vosjax.errors import InputError
+from vosjax.io.content import load_json, load_text
+from vosjax.io.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run=run,
         )
     except InputError as error:
-        print(f"data_prep: {error}", file=sys.stderr)
+        say(f"data_prep: {error}", file=sys.stderr)
         return 2
     for summary in summaries:
-        print(report.table(summary))
+        say(*report.table(summary).splitlines())
     return 0
 
 
@@ -68,9 +68,10 @@ def names(path: str | None) -> tuple[str, ...]:
     if not path:
         return ()
     try:
-        text = pathlib.Path(path).read_text()
-        return tuple(json.loads(text)["videos"]) if path.endswith(".json") else tuple(text.split())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if path.endswith(".json"):
+            return tuple(load_json(path, name=path)["videos"])
+        return tuple(load_text(path, name=path).split())
+    except (KeyError, TypeError) as error:
         raise InputError(
             f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
             "meta.json or a text file of names"

@@ -25,6 +25,7 @@ import numpy as np
 
 from vosjax.eval import metrics, protocols, scoring
 from vosjax.io.palette import read_label_png
+from vosjax.io.terminal import say
 
 
 def plain_frame_scores(truth, prediction, *, objects, bound=0.008):
@@ -136,7 +137,7 @@ def main():
     for name, values in seconds.items():
         wall, used = _medians(values)
         spread = sorted(value for value, _ in values)
-        print(
+        say(
             f"{name:<20} {wall:7.2f} s ({spread[0]:.2f} .. {spread[-1]:.2f}), {used:7.2f} s of "
             f"processor; plain takes {plain[0] / wall:.2f} and {plain[1] / used:.2f} times that"
         )

@@ -9,6 +9,8 @@ from typing import Any
 from vosjax.datasets import decode, layout
 from vosjax.datasets.protocol import Announced, Encoded, Header, MaskSummary, Origin
 from vosjax.errors import InputError
+from vosjax.io.content import load_file
+from vosjax.io.names import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,9 +191,4 @@ def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
 
 
 def _bytes(path: pathlib.Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}): unpack the dataset again"
-        ) from error
+    return load_file(path, name=printable(path))

@@ -125,6 +125,8 @@ def probabilities_file(folder: Folder, video: EvalVideo, index: int) -> pathlib.
 
 def done(folder: Folder, video: EvalVideo) -> Record | None:
     """The record of a video whose files are all there, else None."""
+    if video.damage:
+        return None
     try:
         facts: Record = json.loads(_record(folder, video).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -58,6 +58,8 @@ def fuse_sequence(
     Raises:
         InputError: probabilities that are missing or damaged, or of other objects or sizes.
     """
+    if video.damage:
+        raise InputError(video.damage)
     fusion = _fusion(config)
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
     first, indices = min(video.starts.values()), sorted(files.frames_to_write(video))

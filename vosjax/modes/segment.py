@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from vosjax.config import Config
-from vosjax.errors import DiskFull, InputError
+from vosjax.errors import DiskFull, InputError, Note
 from vosjax.io.files import disk_full, sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
@@ -77,7 +77,7 @@ def run(config: Config, options: Options) -> int:
         return 0
     for folder in (job.folder, job.folder / "masks", (job.folder / STATE).parent):
         sweep(folder)
-    print(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts), sep="\n")
+    say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
     tracker, clock = _tracker(job, resumed=before is not None), record.Stopwatch()
 
     def note(status):
@@ -93,12 +93,12 @@ def run(config: Config, options: Options) -> int:
 
     note("running")
     for line in job.video.notes:
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, Note, stacklevel=2)
     with stop_signals() as stop:
         carry_out(job, tracker, clock, stop)
     note("interrupted" if stop else "complete")
     for line in job.video.findings.reading(job.video.name):
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, Note, stacklevel=2)
     if stop:
         say(f"stopped after {tracker.time} frames; the same command goes on from there")
         return 130

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 from vosjax.io.masks import read_masks
 from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Frame, Video, open_video, prefetch
@@ -15,7 +15,7 @@ from vosjax.loading.pretrained import Loaded, configure, load
 from vosjax.tracking.frame import FrameOutput
 from vosjax.tracking.slots import HostArray
 from vosjax.tracking.step import remembered_frames
-from vosjax.tracking.tracker import Tracker
+from vosjax.tracking.tracker import Tracker, check_count
 
 START = 4  # memory frames to begin with where a video's length is unknown
 
@@ -82,7 +82,7 @@ def segment(
     source, video = video, open_video(video)
     user_masks = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
     for doubt in user_masks.doubts:
-        warnings.warn(doubt, stacklevel=2)
+        warnings.warn(doubt, Note, stacklevel=2)
     masks = user_masks.labels
     tracker = make_tracker(
         model,
@@ -93,7 +93,7 @@ def segment(
         max_short_side=max_short_side,
     )
     for note in video.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, Note, stacklevel=2)
     return _results(tracker, video, masks)
 
 
@@ -101,7 +101,7 @@ def _results(tracker: Tracker, video: Video, masks: dict[int, np.ndarray]) -> It
     for index, frame, (labels, scores) in run_tracker(tracker, video.stream(0), masks):
         yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
     for note in video.findings.reading(video.name):
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, Note, stacklevel=2)
 
 
 def exact_length(source: Any, video: Video) -> int | None:
@@ -143,6 +143,7 @@ def make_tracker(
       max_short_side: likewise.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
+    check_count("mem_every", mem_every)
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if video.length is not None:
