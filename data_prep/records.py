@@ -171,7 +171,7 @@ def joined(
         notes.add(report.NOTHING, name)
         return
     for text in (name, *(frame.name for frame in frames)):
-        check_name(text, where=f"video {name}")
+        check_name(text, where=f"video {name}'s folder")
     seen = {i for frame in frames for i in frame.areas}
     for i in sorted(set(announced) - seen):
         notes.add(report.EMPTY, f"{name} object {i}")

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from data_prep import report, schema
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
+from vosjax.io.names import printable
 
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
@@ -151,7 +153,9 @@ def _split(
     with tqdm(
         total=len(units),
         unit="unit",
-        desc=f"{final.relative_to(output)} {split}",
+        desc=printable(f"{final.relative_to(output)} {split}"),
+        file=sys.stderr,
+        disable=None,
         initial=len(units) - sum(len(job["units"]) for job in left),
     ) as bar:
         run(left, workers, bar)

@@ -78,10 +78,11 @@ class Videos:
         with _reading(self.folder):
             records = {number: self.records[first + number] for number in numbers}
             names = {t: records[t // chunk]["names"][t % chunk].decode() for t in indices}
+        where = f"the prepared dataset {self.folder}, video {self.names[video]},"
         encoded = []
         for t in indices:
             record, at = records[t // chunk], t % chunk
-            self._frame_names[video, t] = check_name(names[t], where=f"video {self.names[video]}")
+            self._frame_names[video, t] = check_name(names[t], where=where)
             encoded.append(
                 Encoded(
                     self._frame_names[video, t],

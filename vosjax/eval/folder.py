@@ -129,7 +129,9 @@ def done(folder: Folder, video: EvalVideo) -> Record | None:
         return None
     try:
         facts: Record = json.loads(_record(folder, video).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(facts, dict) or not isinstance(facts.get("files", []), list):
         return None
     files = _files(folder, video, facts.get("files", ("masks",)))
     return facts if all(path.is_file() for path in files) else None
@@ -191,7 +193,7 @@ def _json(path: pathlib.Path) -> Record:
     try:
         content: Record = json.loads(path.read_text(encoding="utf-8"))
         return content
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged ({error}): run again, or name another folder"
         ) from error

@@ -113,7 +113,7 @@ def read(folder) -> dict | None:
         if not record["settings"] or not record["status"]:
             return None
         return {**record, "settings": renamed(record["settings"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove it, or name another --output"
         ) from error

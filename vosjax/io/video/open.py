@@ -80,7 +80,7 @@ def _open_named(source: str | os.PathLike) -> Video:
     if is_address(source):
         return open_stream(source)
     if str(source).isdecimal():
-        return open_camera(int(source[:9]))
+        return open_camera(int(str(source)[:100]))
     raise InputError(f"there is no video at {printable(source)}: {KINDS}")
 
 
