@@ -3,11 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from data_prep import report, shards
 from vosjax.errors import InputError
 from vosjax.io.content import load_json, load_text
 from vosjax.io.terminal import say
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises in place of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,9 +24,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         main(["davis/2017_480p", "--source", "DAVIS", "--output", "datasets", "--split", "val"])
 
     Returns:
-        The exit code: 0, or 2 after one line of error.
+        The exit code: 0, or 2 after one line of error; 70 after an error that nobody expected, 130
+        where it was stopped.
     """
-    parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    try:
+        return _prepare(arguments)
+    except InputError as error:
+        say(f"data_prep: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        say("data_prep: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    except Exception as error:
+        say(
+            f"data_prep: unexpected error: {type(error).__name__}: {error} (please report it)",
+            file=sys.stderr,
+        )
+        return 70
+
+
+def _prepare(arguments: Sequence[str] | None) -> int:
+    parser = _Parser(prog="python -m data_prep", description=__doc__)
     parser.add_argument("name", help="a dataset, NAME or NAME/CONFIG: coco, youtube_vos/2019, ...")
     parser.add_argument("--source", required=True, help="the folder as it was downloaded")
     parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
@@ -34,24 +60,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the rest of the line are options of an Apache Beam runner",
     )
     options = parser.parse_args(arguments)
-    try:
-        run = None
-        if options.beam is not None:
-            from data_prep import beam  # an optional extra, heavy to import
+    if options.workers < 0:
+        raise InputError(f"--workers is {options.workers}; 0 (this process) or more is expected")
+    run = None
+    if options.beam is not None:
+        from data_prep import beam  # an optional extra, heavy to import
 
-            run = beam.runner(options.beam)
-        summaries = shards.prepare(
-            options.name,
-            source=options.source,
-            output=options.output,
-            splits=options.split,
-            workers=options.workers,
-            exclude=names(options.exclude),
-            run=run,
-        )
-    except InputError as error:
-        say(f"data_prep: {error}", file=sys.stderr)
-        return 2
+        run = beam.runner(options.beam)
+    summaries = shards.prepare(
+        options.name,
+        source=options.source,
+        output=options.output,
+        splits=options.split,
+        workers=options.workers,
+        exclude=names(options.exclude),
+        run=run,
+    )
     for summary in summaries:
         say(*report.table(summary).splitlines())
     return 0

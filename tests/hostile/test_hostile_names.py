@@ -193,9 +193,7 @@ def test_any_meta_json_is_read_or_refused(content):
             assert "meta.json" in str(error) and str(error).isprintable()
 
 
-@pytest.mark.parametrize(
-    "content", [b"../../x\n", b"/\n", b"/x/\n", b"..\n", b"a\\b\n", b"\x1b[3m\n"]
-)
+@pytest.mark.parametrize("content", [b"../../x\n", b"/\n", b"..\n", b"a\\b\n", b"\x1b[3m\n"])
 def test_a_list_of_evil_names(content, davis):
     (davis / "ImageSets/2017").mkdir(parents=True)
     (davis / "ImageSets/2017/val.txt").write_bytes(content)

@@ -1,4 +1,4 @@
-"""What is typed: cameras that cannot be, devices that are not there, numbers that are no numbers."""
+"""What is typed: cameras that cannot be, devices that are not there, odd numbers."""
 
 import os
 import subprocess

@@ -173,8 +173,8 @@ def mixed(
 def _check(batch: int, host: int, hosts: int) -> None:
     if batch < 1 or batch % hosts:
         raise InputError(
-            f"config.train.batch is {batch}; a multiple of the number of processes that train, "
-            f"{hosts}, is expected"
+            f"config.train.batch is {batch}; a multiple of the number of hosts, {hosts}, is "
+            "expected"
         )
     if not 0 <= host < hosts:
         raise InputError(f"process {host} of {hosts}: they count from 0 to {hosts - 1}")

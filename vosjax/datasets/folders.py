@@ -3,14 +3,13 @@
 import dataclasses
 import functools
 import pathlib
+import stat
 from collections.abc import Iterable
 from typing import Any
 
 from vosjax.datasets import decode, layout
 from vosjax.datasets.protocol import Announced, Encoded, Header, MaskSummary, Origin
 from vosjax.errors import InputError
-from vosjax.io.content import load_file
-from vosjax.io.names import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,4 +190,13 @@ def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
 
 
 def _bytes(path: pathlib.Path) -> bytes:
-    return load_file(path, name=printable(path))
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # which might be waited for, without an end
+            raise InputError(
+                f"{path} is no file but a folder, a pipe or a device: unpack the dataset again"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}): unpack the dataset again"
+        ) from error

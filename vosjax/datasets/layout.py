@@ -8,12 +8,13 @@ A folder SPLIT_all_frames beside SPLIT holds every frame of the same videos (You
 second instead of 6); masks and meta.json are those of SPLIT.
 """
 
+import json
 import os
 import pathlib
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.io.content import load_file, load_json
+from vosjax.io.content import load_file, load_text
 from vosjax.io.names import check_name, natural, printable
 from vosjax.schema.kinds import shown
 
@@ -160,17 +161,17 @@ def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]
     path = pathlib.Path(folder) / "meta.json"
     if not path.exists():
         return None
-    content = load_json(path, name=printable(path))
+    text = load_text(path, name=printable(path))
     try:
         return {
             check_name(name, where=path): {
                 _id(key): _meta_object(entry, path) for key, entry in video["objects"].items()
             }
-            for name, video in content["videos"].items()
+            for name, video in json.loads(text)["videos"].items()
         }
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{printable(path)} is no YouTube-VOS meta.json ({shown(error)}): expected videos -> "
             "name -> objects -> id -> category and frames; correct it or remove it"

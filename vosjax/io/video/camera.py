@@ -44,8 +44,8 @@ def open_camera(index: int) -> Video:
     """
     if not 0 <= index < INDICES:
         raise InputError(
-            f"there is no camera {shown(index)}: cameras count from 0 to {INDICES - 1}; name one of "
-            "those, or a video file"
+            f"there is no camera {shown(index)}: cameras count from 0 to {INDICES - 1}; name one "
+            "of those, or a video file"
         )
     name = f"camera {index}"
 
