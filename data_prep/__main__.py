@@ -1,13 +1,21 @@
 """The command line: `python -m data_prep NAME --source DIR --output DIR [--split SPLIT ...]`."""
 
 import argparse
-import json
-import pathlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from data_prep import report, shards
 from vosjax.errors import InputError
+from vosjax.io.content import load_json, load_text
+from vosjax.io.terminal import say
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises in place of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,9 +24,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         main(["davis/2017_480p", "--source", "DAVIS", "--output", "datasets", "--split", "val"])
 
     Returns:
-        The exit code: 0, or 2 after one line of error.
+        The exit code: 0, or 2 after one line of error; 70 after an error that nobody expected, 130
+        where it was stopped.
     """
-    parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    try:
+        return _prepare(arguments)
+    except InputError as error:
+        say(f"data_prep: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        say("data_prep: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    except Exception as error:
+        say(
+            f"data_prep: unexpected error: {type(error).__name__}: {error} (please report it)",
+            file=sys.stderr,
+        )
+        return 70
+
+
+def _prepare(arguments: Sequence[str] | None) -> int:
+    parser = _Parser(prog="python -m data_prep", description=__doc__)
     parser.add_argument("name", help="a dataset, NAME or NAME/CONFIG: coco, youtube_vos/2019, ...")
     parser.add_argument("--source", required=True, help="the folder as it was downloaded")
     parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
@@ -34,26 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the rest of the line are options of an Apache Beam runner",
     )
     options = parser.parse_args(arguments)
-    try:
-        run = None
-        if options.beam is not None:
-            from data_prep import beam  # an optional extra, heavy to import
+    if options.workers < 0:
+        raise InputError(f"--workers is {options.workers}; 0 (this process) or more is expected")
+    run = None
+    if options.beam is not None:
+        from data_prep import beam  # an optional extra, heavy to import
 
-            run = beam.runner(options.beam)
-        summaries = shards.prepare(
-            options.name,
-            source=options.source,
-            output=options.output,
-            splits=options.split,
-            workers=options.workers,
-            exclude=names(options.exclude),
-            run=run,
-        )
-    except InputError as error:
-        print(f"data_prep: {error}", file=sys.stderr)
-        return 2
+        run = beam.runner(options.beam)
+    summaries = shards.prepare(
+        options.name,
+        source=options.source,
+        output=options.output,
+        splits=options.split,
+        workers=options.workers,
+        exclude=names(options.exclude),
+        run=run,
+    )
     for summary in summaries:
-        print(report.table(summary))
+        say(*report.table(summary).splitlines())
     return 0
 
 
@@ -68,9 +92,10 @@ def names(path: str | None) -> tuple[str, ...]:
     if not path:
         return ()
     try:
-        text = pathlib.Path(path).read_text()
-        return tuple(json.loads(text)["videos"]) if path.endswith(".json") else tuple(text.split())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if path.endswith(".json"):
+            return tuple(load_json(path, name=path)["videos"])
+        return tuple(load_text(path, name=path).split())
+    except (KeyError, TypeError) as error:
         raise InputError(
             f"the list {path} cannot be read ({error!r}): give a YouTube-VOS "
             "meta.json or a text file of names"

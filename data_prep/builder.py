@@ -15,8 +15,20 @@ import tensorflow_datasets as tfds
 
 from data_prep import report, schema
 from vosjax.errors import InputError
+from vosjax.io.content import load_text
+from vosjax.io.names import check_name
 
 Unit = tuple[str, Any]  # (name, what `FolderBuilder.records` needs)
+
+
+def listed(path: pathlib.Path) -> list[str]:
+    """The names in a list of a dataset, such as `train.txt`.
+
+    Raises:
+        InputError: it cannot be read, or names what can be no video or still.
+    """
+    words = load_text(path, name=str(path)).split()
+    return [check_name(word, where=path) for word in words]
 
 
 class Config(tfds.core.BuilderConfig):

@@ -6,8 +6,6 @@ nothing left is skipped. The first config differs in one thing: crowds (one mask
 are ignored pixels, not an object.
 """
 
-import json
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +14,8 @@ import numpy.typing as npt
 
 from data_prep import builder, masks, pictures, records, report, schema
 from vosjax.errors import InputError
+from vosjax.io.content import load_json
+from vosjax.io.names import check_path
 
 _LEAST = 500  # square pixels, by the annotation's own `area`
 _MOST = 254
@@ -38,10 +38,11 @@ class Builder(builder.FolderBuilder):
         path = self.find(f"annotations/instances_{split}2017.json")
         masks.coco()  # said at once where it is missing, not of every annotation
         try:
-            data = json.loads(path.read_text())
+            data = load_json(path, name=str(path))
             names = {entry["id"]: entry["name"] for entry in data["categories"]}
             stills: dict[int, tuple[str, list[dict[str, Any]]]] = {
-                image["id"]: (image["file_name"], []) for image in data["images"]
+                image["id"]: (check_path(image["file_name"], where=path), [])
+                for image in data["images"]
             }
             for entry in data["annotations"]:
                 stills[entry["image_id"]][1].append(
@@ -53,7 +54,9 @@ class Builder(builder.FolderBuilder):
                         category=names[entry["category_id"]],
                     )
                 )
-        except (ValueError, KeyError, TypeError) as error:
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path} is no file of COCO instances ({error!r}): download it again"
             ) from error
@@ -63,11 +66,7 @@ class Builder(builder.FolderBuilder):
         ]
 
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
-        try:
-            image = pathlib.Path(unit["image"]).read_bytes()
-        except OSError:
-            notes.add(report.DAMAGED, name)
-            return
+        image = pictures.content(unit["image"])
         if not unit["annotations"]:
             notes.add(report.MISSING, name)
             return

@@ -42,7 +42,7 @@ class Builder(builder.FolderBuilder):
                     classes=str(root / "SegmentationClass" / f"{stem}.png"),
                 ),
             )
-            for stem in path.read_text().split()
+            for stem in builder.listed(path)
         ]
 
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
@@ -59,7 +59,7 @@ class Builder(builder.FolderBuilder):
 
 def _bytes(path: str) -> bytes | None:
     file = pathlib.Path(path)
-    return file.read_bytes() if file.is_file() else None
+    return pictures.content(file) if file.is_file() else None
 
 
 def _categories(mask: bytes | None, classes: bytes | None) -> dict[int, str]:

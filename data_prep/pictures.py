@@ -5,6 +5,7 @@ A damaged file is left out of a prepared dataset and noted, so these give None w
 """
 
 import io
+import os
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,18 @@ from PIL import Image
 
 from vosjax.datasets import decode
 from vosjax.errors import InputError
+from vosjax.io.content import load_file
 
 Size = tuple[int, int]  # (height, width)
 LabelMap = npt.NDArray[np.integer]  # [H, W]
+
+
+def content(path: str | os.PathLike[str]) -> bytes:
+    """The content of a picture file; b'' where it cannot be read, or is a folder or a pipe."""
+    try:
+        return load_file(path, name=str(path))
+    except InputError:
+        return b""
 
 
 def size_if_whole(data: bytes) -> Size | None:

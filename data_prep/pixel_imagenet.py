@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from data_prep import builder, records, report, schema
+from data_prep import builder, pictures, records, report, schema
 from vosjax.datasets import layout
 
 
@@ -41,8 +41,8 @@ class Builder(builder.FolderBuilder):
             return
         yield from records.still(
             name,
-            files[0].read_bytes(),
-            pathlib.Path(unit["mask"]).read_bytes(),
+            pictures.content(files[0]),
+            pictures.content(unit["mask"]),
             notes,
             categories=dict.fromkeys(range(1, 255), kind),
         )

@@ -7,6 +7,7 @@ import numpy as np
 from data_prep import masks, pictures, report, schema
 from data_prep.pictures import LabelMap, Size
 from vosjax.datasets.layout import VideoFiles
+from vosjax.io.names import check_name
 
 Change = Callable[[LabelMap], LabelMap]
 
@@ -131,9 +132,9 @@ def video(
     frames, size, required = [], None, set(expected)
     for t, file in enumerate(files.frames):
         where = f"{files.name}/{file.stem}"
-        image = file.read_bytes()
-        stored = files.masks[t].read_bytes() if t in files.masks else b""
-        if not stored and file.stem in required:
+        image = pictures.content(file)
+        stored = pictures.content(files.masks[t]) or None if t in files.masks else b""
+        if stored == b"" and file.stem in required:
             notes.add(report.MISSING, where)
         mask: bytes | LabelMap | None = stored
         if stored and change is not None:
@@ -169,6 +170,8 @@ def joined(
     if not frames or size is None:
         notes.add(report.NOTHING, name)
         return
+    for text in (name, *(frame.name for frame in frames)):
+        check_name(text, where=f"video {name}'s folder")
     seen = {i for frame in frames for i in frame.areas}
     for i in sorted(set(announced) - seen):
         notes.add(report.EMPTY, f"{name} object {i}")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_prep import builder, records, report, schema
+from data_prep import builder, pictures, records, report, schema
 from vosjax.datasets import layout
 from vosjax.datasets.decode import Labels
 from vosjax.errors import InputError
@@ -52,7 +52,7 @@ class SalientBuilder(builder.FolderBuilder):
         raise InputError(f"{self.source} is not a folder of {self.name}: expected {expected} in it")
 
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
-        image = pathlib.Path(unit["image"]).read_bytes()
+        image = pictures.content(unit["image"])
         mask = None
         if unit["mask"]:
             levels = _levels(unit["mask"])
@@ -81,5 +81,5 @@ def _levels(path: str) -> npt.NDArray[np.uint8] | None:
         with Image.open(path) as image:
             colours = image.convert("RGB") if image.mode == "P" else image
             return np.array(colours.convert("L"))
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None

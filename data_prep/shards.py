@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
 from vosjax.io.files import fitted, writing
 from vosjax.io.lock import locked
+from vosjax.io.names import printable
 
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
@@ -176,7 +178,9 @@ def _prepared(
     with tqdm(
         total=len(units),
         unit="unit",
-        desc=f"{final.relative_to(output)} {split}",
+        desc=printable(f"{final.relative_to(output)} {split}"),
+        file=sys.stderr,
+        disable=None,
         initial=len(units) - sum(len(job["units"]) for job in left),
     ) as bar:
         run(left, workers, bar)

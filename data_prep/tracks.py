@@ -4,7 +4,6 @@ The id of an object is its place among the video's tracks; where two overlap the
 above. A video whose frames have no tracks in the file (valid, test) is stored without masks.
 """
 
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +13,8 @@ import numpy as np
 from data_prep import builder, masks, pictures, records, report, schema
 from vosjax.datasets.decode import Labels
 from vosjax.errors import InputError
+from vosjax.io.content import load_json
+from vosjax.io.names import check_path
 
 _MOST = 254
 
@@ -37,7 +38,7 @@ class TracksBuilder(builder.FolderBuilder):
         path, images = self.files(split)
         masks.coco()  # said at once where it is missing, not of every mask
         try:
-            data = json.loads(path.read_text())
+            data = load_json(path, name=str(path))
             kinds = {entry["id"]: entry["name"] for entry in data.get("categories", ())}
             videos: dict[int, tuple[Any, list[dict[str, Any]]]] = {
                 entry["id"]: (entry, []) for entry in data["videos"]
@@ -54,12 +55,18 @@ class TracksBuilder(builder.FolderBuilder):
                 (
                     pathlib.PurePosixPath(video["file_names"][0]).parent.name,
                     dict(
-                        frames=[str(images / name) for name in video["file_names"]], tracks=tracks
+                        frames=[
+                            str(images / check_path(name, where=path))
+                            for name in video["file_names"]
+                        ],
+                        tracks=tracks,
                     ),
                 )
                 for video, tracks in videos.values()
             ]
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise InputError(
                 f"{path} is no JSON of tracks ({error!r}): expected videos, "
                 "annotations with segmentations, categories"
@@ -77,7 +84,7 @@ class TracksBuilder(builder.FolderBuilder):
         frames, size = [], None
         for t, path in enumerate(map(pathlib.Path, unit["frames"])):
             where = f"{name}/{path.stem}"
-            image = path.read_bytes() if path.is_file() else b""
+            image = pictures.content(path)
             whole = pictures.size_if_whole(image)
             mask: bytes | Labels = b""
             if tracks and whole:

@@ -41,7 +41,7 @@ class Builder(builder.FolderBuilder):
                 name,
                 dict(images=str(images / name), masks=str(panoptic / name), dense=split != "test"),
             )
-            for name in self.find(f"{split}.txt").read_text().split()
+            for name in builder.listed(self.find(f"{split}.txt"))
         ]
 
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
@@ -52,12 +52,12 @@ class Builder(builder.FolderBuilder):
             where = f"{name}/{file.stem}"
             mask: bytes | Labels | None = b""
             if t in files.masks:
-                values = pictures.labels_of(files.masks[t].read_bytes())
+                values = pictures.labels_of(pictures.content(files.masks[t]))
                 mask = None if values is None else self._renumbered(values, known, where, notes)
             elif unit["dense"]:
                 notes.add(report.MISSING, where)
             frame, size = records.frame(
-                file.stem, file.read_bytes(), mask, notes, size=size, where=where
+                file.stem, pictures.content(file), mask, notes, size=size, where=where
             )
             if frame is not None:
                 frames.append(frame)

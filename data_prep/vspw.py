@@ -6,7 +6,6 @@ are one object then. `components` takes the connected parts of a region as objec
 follows them from frame to frame by overlap; where that is ambiguous pixels are ignored.
 """
 
-import json
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from data_prep.pictures import LabelMap
 from vosjax.datasets import layout
 from vosjax.datasets.decode import IGNORE, Labels
 from vosjax.errors import InputError
+from vosjax.io.content import load_json
 
 _VOID = (0, IGNORE)
 _PUBLISHED = dict(train=2_806, val=343, test=387)
@@ -41,7 +41,7 @@ class Builder(builder.FolderBuilder):
         kinds = self._kinds()
         return [
             (name, dict(folder=str(data / name), kinds=kinds, masks=split != "test"))
-            for name in path.read_text().split()
+            for name in builder.listed(path)
         ]
 
     def _kinds(self) -> dict[int, str]:
@@ -49,7 +49,10 @@ class Builder(builder.FolderBuilder):
         if not path.is_file():
             return {}
         try:
-            return {int(number): name for name, number in json.loads(path.read_text()).items()}
+            kinds = load_json(path, name=str(path))
+            return {int(number): str(name) for name, number in kinds.items()}
+        except InputError:
+            raise
         except (ValueError, AttributeError, TypeError) as error:
             raise InputError(
                 f"{path} is no list of classes ({error!r}): expected name -> number"

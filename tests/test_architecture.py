@@ -188,3 +188,36 @@ def test_the_plan_names_every_room():
     plan = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for name in sorted({room(n) for n in NAMES if n.startswith("vosjax/")} - {"__init__"}):
         assert f"{name}.py" in plan or f"{name}/" in plan, f"{name} is not in docs/architecture.md"
+
+
+def test_one_place_prints():
+    """What is printed goes through `vosjax.io.terminal.say`, so that no name forges a line."""
+    for name, tree in TREES.items():
+        if name == "vosjax/io/terminal.py":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print", f"{name}:{node.lineno}: print() in place of say()"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                written = ast.unparse(node.func)
+                streams = ("sys.stdout.write", "sys.stderr.write")
+                assert written not in streams, f"{name}:{node.lineno}: {written}"
+
+
+def test_a_warning_of_ours_is_a_note():
+    """The command line shows notes, and nothing else that libraries warn of."""
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                kinds = [ast.unparse(word) for word in node.args[1:2]]
+                assert kinds and kinds[0].endswith("Note"), f"{name}:{node.lineno}"
+
+
+def test_a_progress_bar_is_for_terminals():
+    """A bar in a file or a pipe is noise; what it is called is printable."""
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("tqdm", "tqdm.tqdm"):
+                words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                assert words.get("disable") == "None", f"{name}:{node.lineno}"
+                assert words.get("desc", "printable(").startswith("printable("), name

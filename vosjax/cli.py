@@ -7,17 +7,19 @@ CONFIG is a file, or the name of one of the project's configs: `aot:r50`, `confi
 """
 
 import argparse
+import contextlib
 import importlib
+import logging
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import vosjax
 from vosjax import modes
-from vosjax.errors import InputError, NotFinite
+from vosjax.errors import InputError, Note, NotFinite
 from vosjax.io.files import refusal
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
@@ -35,6 +37,7 @@ FLAGS = {
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
 SWITCHES = ("overwrite",)  # flags without a value
+LOGGERS = ("absl", "orbax", "tensorflow")  # of libraries, which tell of all that they do
 EXTRAS = {  # what a plain installation lacks, and the extra that brings it
     "grain": "train",
     "optax": "train",
@@ -80,24 +83,38 @@ def launch(argv: Sequence[str]) -> int:
 
 def _guarded(program: str, words: list[str], parse) -> int:
     """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code."""
-
-    def note(message, category, filename, lineno, file=None, line=None):
-        say(f"{program}: note: {message}", file=sys.stderr)
-
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = note
+        with _notes_alone(program):
             command = parse([word for word in words if word != "--traceback"])
             return 0 if command is None else _carried_out(command)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
         if "--traceback" in words:
             traceback.print_exc()
         code, line = _said(error)
         say(f"{program}: {line}", file=sys.stderr)
         return code
+
+
+@contextlib.contextmanager
+def _notes_alone(program: str) -> Iterator[None]:
+    """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        say(f"{program}: note: {message}", file=sys.stderr)
+
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by XLA too
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        if not sys.warnoptions:  # `python -W error` wants to see them
+            warnings.simplefilter("ignore")
+        warnings.filterwarnings("default", category=Note)
+        warnings.showwarning = show
+        yield
 
 
 def _said(error: BaseException) -> tuple[int, str]:
@@ -112,10 +129,28 @@ def _said(error: BaseException) -> tuple[int, str]:
         refused = refusal(error, error.filename, verb="read or written")
         if refused is not None:
             return BAD_INPUT, str(refused)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # NumPy's, XLA's
+        return BAD_INPUT, (
+            f"there is not enough memory ({error}): take a smaller max_short_side, fewer views, "
+            "or fewer clips or videos at a time"
+        )
+    if isinstance(error, RuntimeError) and not _has_device():
+        return BAD_INPUT, (
+            f"JAX finds no device to compute on ({error}): JAX_PLATFORMS is "
+            f"{os.environ.get('JAX_PLATFORMS', 'not set')}, cpu is always there"
+        )
     return UNEXPECTED, (
         f"unexpected error: {type(error).__name__}: {error} "
         "(please report it, with what --traceback shows)"
     )
+
+
+def _has_device() -> bool:
+    """Whether JAX, where it is in use, finds a device: what its settings name may not be there."""
+    try:
+        return "jax" not in sys.modules or bool(sys.modules["jax"].local_devices())
+    except RuntimeError:
+        return False
 
 
 def _carried_out(command: Command) -> int:
@@ -245,6 +280,10 @@ def _options(flags: argparse.Namespace) -> modes.Options:
     values: dict[str, Any] = {
         name: getattr(flags, name, False if name in SWITCHES else None) for name in FLAGS
     }
+    for name, value in [*values.items(), ("config", flags.config)]:
+        if value == "" or isinstance(value, list) and "" in value:
+            expected = FLAGS.get(name, "a file, or the name of a config")
+            raise InputError(f"--{name} is an empty text; {expected} is expected")
     inputs, masks = values.pop("input") or (), values.pop("masks") or ()
     return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
 

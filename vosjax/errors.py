@@ -9,9 +9,21 @@ class InputError(ValueError):
     """
 
 
+class Damaged(InputError):
+    """A file's content cannot be decoded, whatever its name promises."""
+
+
 class DiskFull(InputError):
     """A file could not be written because the disk (or the user's quota) is full."""
 
 
 class NotFinite(InputError, ArithmeticError):
     """A training's loss or gradient stopped being a number; the command line ends with code 3."""
+
+
+class Note(UserWarning):
+    """Something worth knowing, which is no error; the command line prints it as one line."""
+
+
+class RenamedNote(Note, FutureWarning):
+    """Something was called by a name of an earlier version."""

@@ -115,6 +115,7 @@ def test_a_mask_with_an_opaque_alpha_is_evaluated_and_trained_on(davis_2016):
     assert clips.clip(0, np.random.default_rng(0), ClipSpec(3, 32, 32))["labels"].shape[0] == 3
 
 
-def test_a_mask_of_black_and_white_is_named_where_the_year_is_wrong(davis_2016):
-    with pytest.raises(InputError, match="00000.png shows no object but 255.*year=2016"):
-        videos.discover(davis_2016, names=["bear"])
+def test_a_mask_of_black_and_white_is_one_object_whatever_the_year(davis_2016):
+    (bear,) = videos.discover(davis_2016, names=["bear"])
+    assert bear.starts == {1: 0}
+    assert np.array_equal(videos.read_labels(bear, 1), layouts.blocks([1, 2], shift=1) > 0)

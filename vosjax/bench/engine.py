@@ -29,6 +29,7 @@ from vosjax.eval import dataset, plan, rendered_set, videos
 from vosjax.eval import folder as files
 from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
+from vosjax.io.terminal import say
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
@@ -119,14 +120,14 @@ def main() -> None:
             model, scratch, chunk=options.chunk, batch=options.batch, rounds=options.rounds
         )
     versions = record.versions()
-    print(
+    say(
         f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
         f"{versions['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
     )
     first = statistics.median(rates_of["frame by frame"])
     for name, rates in rates_of.items():
         middle = statistics.median(rates)
-        print(
+        say(
             f"{name:<15} {middle:8.2f} frames/s ({min(rates):.2f} .. {np.max(rates):.2f}), "
             f"{middle / first:.2f} times the first"
         )

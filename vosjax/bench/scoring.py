@@ -28,6 +28,7 @@ import numpy as np
 
 from vosjax.eval import metrics, protocols, scoring
 from vosjax.io.palette import read_label_png
+from vosjax.io.terminal import say
 
 
 def plain_frame_scores(
@@ -156,7 +157,7 @@ def main() -> None:
     for name, values in seconds.items():
         wall, used = _medians(values)
         spread = sorted(value for value, _ in values)
-        print(
+        say(
             f"{name:<20} {wall:7.2f} s ({spread[0]:.2f} .. {spread[-1]:.2f}), {used:7.2f} s of "
             f"processor; plain takes {plain[0] / wall:.2f} and {plain[1] / used:.2f} times that"
         )

@@ -11,7 +11,11 @@ class ViewsConfig(Checked):
 
     flip: bool = setting(False, "every view also mirrored")
     scales: tuple[float, ...] = setting(
-        (1.0,), "factors on the size that the network sees; each is a view", above=0, filled=True
+        (1.0,),
+        "factors on the size that the network sees; each is a view",
+        above=0,
+        most=16,
+        filled=True,
     )
     max_short_side: int | None = setting(
         None,

@@ -7,7 +7,7 @@ from typing import Any
 from vosjax.config import files
 from vosjax.config.overrides import laid
 from vosjax.config.root import Config
-from vosjax.errors import InputError
+from vosjax.errors import InputError, RenamedNote
 from vosjax.schema import FieldError, UnknownField, modern, parse
 
 
@@ -47,6 +47,6 @@ def _said(error: FieldError, name: str) -> str:
 def _renamed(old: str, new: str) -> None:
     warnings.warn(
         f"config.{old} is now called config.{new}; the old name is taken until version 0.3",
-        FutureWarning,
+        RenamedNote,
         stacklevel=2,
     )

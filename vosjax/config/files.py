@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import pathlib
+import traceback
 import types
 import warnings
 from collections.abc import Mapping
@@ -11,9 +12,9 @@ from typing import Any
 import ml_collections
 
 import vosjax
-from vosjax.errors import InputError
+from vosjax.errors import InputError, RenamedNote
 from vosjax.schema import plain
-from vosjax.schema.kinds import near
+from vosjax.schema.kinds import near, shown
 
 # Files of version 0.1 whose networks are now chosen by an argument.
 MOVED = {
@@ -73,12 +74,15 @@ def find(asked: str) -> tuple[pathlib.Path, str | None]:
     """
     file, _, argument = asked.partition(":")
     for name, behind in ((asked, None), (file, argument or None)):
-        path = pathlib.Path(name).expanduser()
+        path = _path(name)
         if path.is_file():
             return path, behind
+        if path.exists() and path.suffix == ".py":
+            raise InputError(f"the config {path} is no file but a folder, a pipe or a device")
         known = path.name.removesuffix(".py")
         if path.parent.name in ("", "configs") and known in MOVED:
-            warnings.warn(f"the config {known} is now called {MOVED[known]}", stacklevel=2)
+            note = f"the config {known} is now called {MOVED[known]}"
+            warnings.warn(note, RenamedNote, stacklevel=2)
             return find(MOVED[known])
         if path.parent.name in ("", "configs") and known in names():
             return folder() / f"{known}.py", behind
@@ -86,6 +90,16 @@ def find(asked: str) -> tuple[pathlib.Path, str | None]:
         f"the config {file} cannot be read: name a file, or one of the configs "
         f"{', '.join(names())}{near(pathlib.Path(file).stem, names())}"
     )
+
+
+def _path(name: str) -> pathlib.Path:
+    try:
+        path = pathlib.Path(name).expanduser()
+        path.is_file()
+        return path
+    except (OSError, RuntimeError, ValueError) as error:
+        # a name that no file can have: too long, of a user who does not exist, with a NUL
+        raise InputError(f"the config {shown(name)} cannot be read: {error}") from error
 
 
 def variant(table: Mapping[str, Any], name: str) -> Any:
@@ -109,7 +123,7 @@ def _module(path: pathlib.Path) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a config file raises is the config file's fault
+    except (Exception, SystemExit) as error:  # whatever a config file raises is its own fault
         raise _unusable(path, error) from error
     if not callable(getattr(module, "get_config", None)):
         raise InputError(f"the config {path} has no function get_config()")
@@ -117,28 +131,51 @@ def _module(path: pathlib.Path) -> types.ModuleType:
 
 
 def _called(module: types.ModuleType, path: pathlib.Path, argument: str | None) -> Any:
-    takes = inspect.signature(module.get_config).parameters
+    try:
+        takes = inspect.signature(module.get_config).parameters
+    except ValueError as error:
+        raise InputError(f"the config {path} has no function get_config()") from error
     if argument is not None and not takes:
         raise InputError(f"the config {path} takes no argument, and {argument!r} was given")
     try:
         return module.get_config(*([] if argument is None else [argument]))
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _unusable(path, error) from error
 
 
-def _unusable(path: pathlib.Path, error: Exception) -> InputError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return InputError(f"the config {path} cannot be used: {lines[-1]}")
+def _unusable(path: pathlib.Path, error: BaseException) -> InputError:
+    """The line for what a config file raised: where in the file, and what."""
+    places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    line = next((n for n, file in zip(places[::-1], files[::-1]) if file == str(path)), None)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        line, what = error.lineno, f"{type(error).__name__}: {error.msg}"
+    elif isinstance(error, SystemExit):
+        what = f"it calls sys.exit({'' if error.code is None else shown(error.code)})"
+    where = "" if line is None else f"line {line}: "
+    return InputError(f"the config {path} cannot be used: {where}{what}")
 
 
-def as_values(config: Any) -> Any:
-    """A ConfigDict (or another mapping) as nested dicts, its tuples as lists."""
+def as_values(config: Any) -> dict[str, Any]:
+    """A ConfigDict (or another mapping) as nested dicts.
+
+    Raises:
+      InputError: it holds itself.
+    """
+    try:
+        return _as_values(config)
+    except RecursionError as error:
+        raise InputError("the config holds itself, or fields far too deep within fields") from error
+
+
+def _as_values(config: Any) -> Any:
     if isinstance(config, ml_collections.FieldReference):
-        return as_values(config.get())
+        return _as_values(config.get())
     if isinstance(config, Mapping | ml_collections.ConfigDict):
-        return {name: as_values(config[name]) for name in config}
+        return {str(name): _as_values(config[name]) for name in config}
     if isinstance(config, tuple | list):
-        return [as_values(item) for item in config]
+        return [_as_values(item) for item in config]
     return plain(config)

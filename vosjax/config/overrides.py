@@ -10,7 +10,7 @@ from typing import Any
 from vosjax.errors import InputError
 from vosjax.loading.config import MODEL_NAMES
 from vosjax.schema import NEVER, ChangesOf, FieldError, UnknownField
-from vosjax.schema.kinds import class_of, dotted, hints, named, near
+from vosjax.schema.kinds import class_of, dotted, hints, named, near, shown
 from vosjax.schema.renames import before
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -30,7 +30,12 @@ def laid(values: dict, field: str, text: str, *, note: Callable[[str, str], Any]
     """
     from vosjax.config.root import Config  # which `door` imports beside this file
 
-    parts = re.findall(r"[^.\[\]]+|\[\d+\]", field)
+    parts = re.findall(r"[^.\[\]]+|\[\d{1,9}\]", field)
+    if "".join(parts) != field.replace(".", "") or not parts:
+        raise InputError(
+            f"--config.{shown(field)[1:-1]} names no field: --config.FIELD=VALUE is expected, as "
+            "in --config.mem_every=3 or --config.data.sets[0].weight=2"
+        )
     path = tuple(int(part[1:-1]) if part[0] == "[" else part for part in parts)
     return _laid(values, Config, path, text, note, ())
 
@@ -54,7 +59,7 @@ def _laid(value: Any, hint: Any, path: tuple, text: str, note: Callable, above: 
         inner = typing.get_args(hint)[1]
         return {**value, head: _laid(value[head], inner, tuple(rest), text, note, (*above, head))}
     there = ", ".join(map(str, value if origin is dict else range(len(value or ()))))
-    raise FieldError(above, f"has no {head!r}; there are: {there or 'none'}")
+    raise FieldError(above, f"has no {shown(head)}; there are: {there or 'none'}")
 
 
 def _in_class(
@@ -73,7 +78,7 @@ def _in_class(
     if name != head:
         note(dotted((*above, head)), dotted((*above, name)))
     if name not in known:
-        raise UnknownField(above, f"has no field {head!r}{near(str(head), known)}")
+        raise UnknownField(above, f"has no field {shown(head)}{near(str(head), known)}")
     if value is None and above in (("train",), ("data",)):
         raise InputError(
             f"config.{above[0]}.{head} was given, and this config has no training: take one of "
@@ -100,7 +105,7 @@ def _in_model(value: Any, rest: tuple[str, ...], text: str, above: tuple[str, ..
         if name not in known:
             name = MODEL_NAMES.get(name, name)
         if name not in known or deeper:
-            raise UnknownField(above, f"has no field {name!r}{near(str(name), known)}")
+            raise UnknownField(above, f"has no field {shown(name)}{near(str(name), known)}")
         hint = known[name]
     try:
         return {**(value.get("model") or {}), name: from_text(text, hint)}
@@ -147,11 +152,11 @@ def from_text(text: str, hint: Any) -> Any:
 def _literal(text: str, hint: Any) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # as its docs say
         if hint is Any:
             return text
         raise _unreadable(text, hint) from None
 
 
 def _unreadable(text: str, hint: Any) -> FieldError:
-    return FieldError((), f"is {text!r}; {named(hint)} is expected")
+    return FieldError((), f"is {shown(text)}; {named(hint)} is expected")

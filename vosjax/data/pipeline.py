@@ -171,11 +171,13 @@ def mixed(
 
 
 def _check(batch: int, host: int, hosts: int) -> None:
-    if batch < 1 or batch % hosts or not 0 <= host < hosts:
+    if batch < 1 or batch % hosts:
         raise InputError(
-            f"batch {batch} for host {host} of {hosts}; expected a positive multiple of the number "
-            "of hosts, and host from 0 on"
+            f"config.train.batch is {batch}; a multiple of the number of hosts, {hosts}, is "
+            "expected"
         )
+    if not 0 <= host < hosts:
+        raise InputError(f"process {host} of {hosts}: they count from 0 to {hosts - 1}")
 
 
 class _Make:

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vosjax.errors import InputError
+from vosjax.errors import Damaged, InputError
+from vosjax.io import formats
+from vosjax.io.palette import one_object
 from vosjax.io.video import read_image
+from vosjax.io.video.images import check_pixels
 
 Labels = npt.NDArray[np.uint8]
 Picture = npt.NDArray[np.uint8]
@@ -53,12 +56,16 @@ def image(data: bytes, *, reduce: int = 1, name: str = "a frame") -> Picture:
         uint8 [ceil(H / reduce), ceil(W / reduce), 3] RGB, not turned by EXIF, so that masks fit.
 
     Raises:
-        InputError: it cannot be decoded.
+        InputError: it cannot be decoded, or it claims far more pixels than a frame has.
     """
+    size(data, name=name)
     flags = _REDUCED[reduce] | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        picture = None
     if picture is None:
-        raise InputError(f"{name} cannot be decoded: replace it, it is damaged or not a picture")
+        raise Damaged(f"{name} cannot be decoded: replace it, it is damaged or not a picture")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), np.uint8)
 
 
@@ -89,7 +96,8 @@ def labels(data: bytes, *, name: str = "a mask") -> Labels:
         uint8 [H, W].
 
     Raises:
-        InputError: it is damaged, or holds colours, transparency or 16 bits.
+        InputError: it is damaged, stored with loss (JPEG), or holds colours, transparency or 16
+            bits.
     """
     return _values(data, name, ("P", "L", "1")).astype(np.uint8, copy=False)
 
@@ -119,23 +127,22 @@ def mask(data: bytes, *, name: str = "a mask") -> Labels:
     Raises:
         InputError: as `labels`.
     """
-    ids = labels(data, name=name)
-    if ids.max(initial=0) == IGNORE and set(np.unique(ids)) <= {0, IGNORE}:
-        return (ids > 0).astype(np.uint8)
-    return ids
+    return one_object(labels(data, name=name), void=IGNORE)
 
 
 def size(data: bytes, *, name: str = "a frame") -> tuple[int, int]:
     """(height, width) of an encoded picture as stored, from its first bytes.
 
     Raises:
-        InputError: it is no picture.
+        InputError: it is no picture, or it claims far more pixels than a frame has.
     """
     try:
         with Image.open(io.BytesIO(data)) as file:
-            return file.height, file.width
+            height, width = file.height, file.width
     except _DAMAGED as error:
-        raise InputError(f"{name} cannot be decoded ({error}): replace it") from error
+        raise Damaged(f"{name} cannot be decoded ({error}): replace it") from error
+    check_pixels((height, width), name)
+    return height, width
 
 
 def counts(values: Labels) -> dict[int, int]:
@@ -146,11 +153,15 @@ def counts(values: Labels) -> dict[int, int]:
 
 def _values(data: bytes, name: str, modes: tuple[str, ...]) -> npt.NDArray[np.integer]:
     """The values [H, W] of a PNG of one of Pillow's `modes`, or of grey with opaque alpha."""
+    formats.check_kind(data, name)
     try:
         with Image.open(io.BytesIO(data)) as file:
+            check_pixels(file.size[::-1], name)
             mode, values = file.mode, np.array(file)
+    except InputError:
+        raise
     except _DAMAGED as error:
-        raise InputError(
+        raise Damaged(
             f"{name} cannot be read ({error}): replace it, it is damaged or no PNG"
         ) from error
     if mode == "LA" and (values[..., 1] == 255).all():

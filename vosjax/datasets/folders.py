@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import stat
 from collections.abc import Iterable
 from typing import Any
 
@@ -199,6 +200,10 @@ def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
 def _bytes(path: pathlib.Path) -> bytes:
     try:
         with reading(path):
+            if not stat.S_ISREG(path.stat().st_mode):  # which might be waited for, without an end
+                raise InputError(
+                    f"{path} is no file but a folder, a pipe or a device: unpack the dataset again"
+                )
             return path.read_bytes()
     except OSError as error:
         raise InputError(

@@ -11,13 +11,16 @@ second instead of 6); masks and meta.json are those of SPLIT.
 import json
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
+from vosjax.io.content import load_file, load_text
 from vosjax.io.files import reading
-from vosjax.io.names import natural
+from vosjax.io.names import check_name, natural, printable
+from vosjax.schema.kinds import shown
 
 PICTURES = (".jpg", ".jpeg", ".png")
+IGNORE = 255  # in masks the value of what belongs to no object, so that it is no id
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 _ALL_FRAMES = "_all_frames"
 
@@ -133,8 +136,9 @@ def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple
             has such a list.
 
     Raises:
-        InputError: there is no such list.
+        InputError: there is no such list, or it names what can be no video.
     """
+    check_name(split, where="the list's name")
     lists = layout.root / "ImageSets"
     if year is None:
         candidates = sorted(
@@ -153,10 +157,12 @@ def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple
             f"{', '.join(there) or 'of none'}): name a split that is there, or none to take every "
             "video"
         )
-    with reading(file):  # a name that is no UTF-8 is read as Python reads it from a folder
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    words = [line.split()[0] for line in text.splitlines() if line.strip()]
-    return tuple(dict.fromkeys(word.split("/")[-2] if "/" in word else word for word in words))
+    # A name that is no UTF-8 is read as Python reads it from a folder.
+    text = load_file(file, name=f"list {printable(file)}").decode("utf-8", "surrogateescape")
+    lines = text.splitlines()
+    words = [line.split()[0] for line in lines if line.strip()]
+    videos = [word.split("/")[-2] if "/" in word else word for word in words]
+    return tuple(dict.fromkeys(check_name(video, where=file) for video in videos))
 
 
 def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]] | None:
@@ -165,18 +171,18 @@ def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]
         read_meta("youtube_vos/valid")["00f88c4f0a"][1].category  # 'fish'
 
     Raises:
-        InputError: it is no meta.json of YouTube-VOS.
+        InputError: it is no meta.json of YouTube-VOS, or it names what can be no video or frame.
     """
     path = pathlib.Path(folder) / "meta.json"
-    if not path.is_file():
+    if not path.exists():
         return None
+    text = load_text(path, name=printable(path))
     try:
         with reading(path):
             text = path.read_text(encoding="utf-8")
         return {
-            name: {
-                int(key): MetaObject(entry.get("category", ""), tuple(entry.get("frames", ())))
-                for key, entry in video["objects"].items()
+            check_name(name, where=path): {
+                _id(key): _meta_object(entry, path) for key, entry in video["objects"].items()
             }
             for name, video in json.loads(text)["videos"].items()
         }
@@ -184,9 +190,23 @@ def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{path} is no YouTube-VOS meta.json ({error!r}): expected videos -> name -> objects "
-            "-> id -> category and frames; correct it or remove it"
+            f"{printable(path)} is no YouTube-VOS meta.json ({shown(error)}): expected videos -> "
+            "name -> objects -> id -> category and frames; correct it or remove it"
         ) from error
+
+
+def _id(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < IGNORE:
+        raise ValueError(f"an object has the id {value}; 1 to {IGNORE - 1} are expected")
+    return value
+
+
+def _meta_object(entry: dict[str, Any], path: pathlib.Path) -> MetaObject:
+    category, frames = entry.get("category", ""), entry.get("frames", ())
+    if not isinstance(category, str) or not isinstance(frames, list | tuple):
+        raise TypeError("an object's category is a text, its frames are a list of names")
+    return MetaObject(category, tuple(check_name(frame, where=path) for frame in frames))
 
 
 def video_files(name: str, images: pathlib.Path, masks: pathlib.Path) -> VideoFiles:

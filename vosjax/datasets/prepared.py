@@ -5,11 +5,12 @@ frames each, and only those that hold a frame that is asked for are read. Import
 imports TFDS, which takes a second; `catalog` does so only where there is a prepared dataset.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ import tensorflow_datasets as tfds
 
 from vosjax.datasets.protocol import Announced, Encoded, Header, IntArray, MaskSummary, Origin
 from vosjax.errors import InputError
+from vosjax.io.names import check_name
+from vosjax.schema.kinds import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +39,13 @@ class Videos:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The videos' names."""
-        return tuple(name for name, _ in self._metadata["videos"][self.split])
+        """The videos' names.
+
+        Raises:
+            InputError: the dataset's metadata is damaged, or names what can be no video.
+        """
+        where = f"the prepared dataset {self.folder}"
+        return tuple(check_name(name, where=where) for name, _ in self._videos)
 
     @functools.cached_property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -49,9 +57,17 @@ class Videos:
         return len(self.names)
 
     def header(self, video: int) -> Header:
-        """What is known of a video, from its first record."""
+        """What is known of a video, from its first record.
+
+        Raises:
+            InputError: the record is damaged, or is another video's.
+        """
         if video not in self._headers:
-            self._headers[video] = _header(self.records[int(self._first[video])])
+            with _reading(self.folder):
+                header = _header(self.records[int(self._first[video])])
+                if (header.name, header.length) != (self.names[video], self._videos[video][1]):
+                    raise ValueError(f"{self.names[video]} has the record of {header.name}")
+            self._headers[video] = header
         return self._headers[video]
 
     def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
@@ -59,11 +75,14 @@ class Videos:
         indices = [int(t) for t in frames]
         first, chunk = int(self._first[video]), self._metadata["chunk"]
         numbers = sorted({t // chunk for t in indices})
-        records = {number: self.records[first + number] for number in numbers}
+        with _reading(self.folder):
+            records = {number: self.records[first + number] for number in numbers}
+            names = {t: records[t // chunk]["names"][t % chunk].decode() for t in indices}
+        where = f"the prepared dataset {self.folder}, video {self.names[video]},"
         encoded = []
         for t in indices:
             record, at = records[t // chunk], t % chunk
-            self._frame_names[video, t] = record["names"][at].decode()
+            self._frame_names[video, t] = check_name(names[t], where=where)
             encoded.append(
                 Encoded(
                     self._frame_names[video, t],
@@ -82,13 +101,21 @@ class Videos:
 
     @functools.cached_property
     def _metadata(self) -> Mapping[str, Any]:
-        metadata: Mapping[str, Any] = tfds.builder_from_directory(self.folder).info.metadata
+        metadata: Mapping[str, Any] = _info(self.folder).metadata
         return metadata
+
+    @functools.cached_property
+    def _videos(self) -> Sequence[tuple[str, int]]:
+        """(name, frames) of the videos of the split."""
+        with _reading(self.folder):
+            if int(self._metadata["chunk"]) < 1:
+                raise ValueError(f"chunks of {self._metadata['chunk']} frames")
+            return [(name, int(length)) for name, length in self._metadata["videos"][self.split]]
 
     @functools.cached_property
     def _first(self) -> IntArray:
         """The number of each video's first record."""
-        lengths = np.array([length for _, length in self._metadata["videos"][self.split]], int)
+        lengths = np.array([length for _, length in self._videos], int)
         records = -(-lengths // self._metadata["chunk"])
         return np.concatenate([[0], np.cumsum(records)[:-1]]).astype(int)
 
@@ -128,8 +155,9 @@ class Photos:
         return len(self.records)
 
     def __getitem__(self, index: int) -> tuple[bytes, bytes]:
-        record = self.records[int(index)]
-        return record["image"], record["mask"]
+        with _reading(self.folder):
+            record = self.records[int(index)]
+            return record["image"], record["mask"]
 
     def __getstate__(self) -> dict[str, Any]:
         """As that of `Videos`."""
@@ -177,7 +205,7 @@ def open_split(folder: str | os.PathLike[str], split: str | None = None) -> Vide
         InputError: no such dataset or split, or one that `data_prep` did not prepare.
     """
     folder = find(folder)
-    info = tfds.builder_from_directory(folder).info
+    info = _info(folder)
     splits = list(info.splits)
     if split is None and len(splits) > 1:
         raise InputError(
@@ -197,8 +225,30 @@ def open_split(folder: str | os.PathLike[str], split: str | None = None) -> Vide
     )
 
 
+@contextlib.contextmanager
+def _reading(folder: str) -> Iterator[None]:
+    """Puts whatever TFDS and array_record raise of damaged files into one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"the prepared dataset {folder} cannot be read ({shown(error)}): it is damaged, "
+            "prepare it again"
+        ) from error
+
+
+def _info(folder: str) -> tfds.core.DatasetInfo:
+    with _reading(folder):
+        return tfds.builder_from_directory(folder).info
+
+
 def _records(folder: str, split: str) -> Sequence[Mapping[str, Any]]:
-    records: Sequence[Mapping[str, Any]] = tfds.builder_from_directory(folder).as_data_source(split)
+    with _reading(folder):
+        records: Sequence[Mapping[str, Any]] = tfds.builder_from_directory(folder).as_data_source(
+            split
+        )
     return records
 
 

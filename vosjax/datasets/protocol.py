@@ -199,8 +199,17 @@ def frame_names(source: Source, video: int) -> tuple[str, ...]:
         frame_names(source, 0)  # ('00000', '00001', ...)
 
     A prepared dataset keeps them with the pictures, so that the whole video is read.
+
+    Raises:
+        InputError: a record cannot be read, or two frames have one name.
     """
     header = source.header(video)
-    if header.names:
-        return header.names
-    return tuple(frame.name for frame in source.read(video, range(header.length), images=False))
+    frames = () if header.names else source.read(video, range(header.length), images=False)
+    names = header.names or tuple(frame.name for frame in frames)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(
+            f"video {header.name} has two frames named {twice}: their masks would have one name; "
+            "rename or remove one of them"
+        )
+    return names

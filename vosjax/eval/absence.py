@@ -12,7 +12,7 @@ import argparse
 import csv
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,11 @@ from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import source
 from vosjax.eval.config import EvalConfig
+from vosjax.eval.report import checked_settings
 from vosjax.eval.videos import EvalVideo, read_labels
+from vosjax.io.terminal import say
 from vosjax.schema import parse
+from vosjax.schema.kinds import shown as shown_error
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -53,9 +56,9 @@ def gather(run: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> Verdicts
         quality(*gather("runs/davis", videos)[3:]).precision
 
     Raises:
-        InputError: no scores of a video that has truth.
+        InputError: no scores of a video that has truth, or damaged ones.
     """
-    rows = []
+    rows: list[Any] = []
     for video in videos:
         path = files.scores_file(run, video)
         if video.truths is None:
@@ -65,21 +68,31 @@ def gather(run: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> Verdicts
         shown = {
             index: set(np.unique(read_labels(video, index)).tolist()) for index in video.truths
         }
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                index, key = int(row["frame"]), int(row["object"])
-                if index in shown and index > video.starts[key]:
-                    rows.append(
-                        (
-                            float(row["mean_probability"]),
-                            float(row["margin"]),
-                            int(row["area"]),
-                            int(row["absent"]),
-                            key not in shown[index],
-                        )
-                    )
-    probability, margin, area, called, absent = np.array(rows, float).reshape(-1, 5).T
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows += _rows(csv.DictReader(file), shown, video.starts)
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise InputError(
+                f"{path} is no table of scores ({shown_error(error)}): run the video again"
+            ) from error
+    probability, margin, area, called, absent = np.array(rows, np.float64).reshape(-1, 5).T
     return Verdicts(probability, margin, area, called > 0, absent > 0)
+
+
+def _rows(
+    lines: Iterable[Mapping[str, str]], shown: Mapping[int, set[int]], starts: Mapping[int, int]
+) -> Iterator[tuple[float, float, int, int, bool]]:
+    """What a table says of the objects of the frames {index: ids that are shown}."""
+    for row in lines:
+        index, key = int(row["frame"]), int(row["object"])
+        if index in shown and index > starts[key]:
+            yield (
+                float(row["mean_probability"]),
+                float(row["margin"]),
+                int(row["area"]),
+                int(row["absent"]),
+                key not in shown[index],
+            )
 
 
 def together(verdicts: Sequence[Verdicts]) -> Verdicts:
@@ -125,7 +138,7 @@ def table(
     """
     gathered = []
     for run in runs:
-        settings = files.results(run)["settings"]
+        settings = checked_settings(files.results(run), run)
         evaluation = parse(EvalConfig, settings["eval"])
         gathered.append(gather(run, source.discover(data or settings["data"], evaluation)))
     verdicts = together(gathered)
@@ -144,7 +157,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=pathlib.Path)
     parser.add_argument("--data", help="the dataset, if it is not where the run found it")
     options = parser.parse_args()
-    print(table(options.runs, options.data))
+    say(*table(options.runs, options.data).splitlines())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from vosjax.schema import Checked, setting
+from vosjax.io.names import name_problem
+from vosjax.schema import Checked, FieldError, setting
+from vosjax.schema.kinds import shown
 
 PROTOCOLS = ("auto", "davis", "youtube", "vos_benchmark")
 
@@ -33,6 +35,16 @@ class EvalConfig(Checked):
         choices=(0, 8, 16),
     )  # fmt: skip
     scale: float = setting(0.5, "of the frame's size, at which they are kept", above=0, most=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("split", "resolution"):
+            problem = getattr(self, field) and name_problem(getattr(self, field))
+            if problem:
+                raise FieldError((field,), f"is {shown(getattr(self, field))}, which {problem}")
+        for number, name in enumerate(self.names):
+            if name_problem(name):
+                raise FieldError(("names", number), f"is {shown(name)}, which {name_problem(name)}")
 
     def selection(self) -> dict:
         """The fields that decide what is computed, not where and how fast."""

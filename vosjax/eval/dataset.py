@@ -164,6 +164,8 @@ def _claimed(
 
 
 def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
+    if video.damage:
+        raise InputError(video.damage)
     height, width, _ = read_frame(video, 0).shape
     mem_every = memory.mem_every
     if memory.balance is not None:

@@ -145,8 +145,10 @@ def done(folder: Folder, video: EvalVideo) -> Record | None:
     It looks at no content: whether the files are those that were written, of the same frames, is
     found by `audit`. A record that is torn, empty or of another video counts as none.
     """
+    if video.damage:
+        return None
     facts = read_record(folder, video)
-    if facts is None:
+    if facts is None or not isinstance(facts.get("files", []), list):
         return None
     paths = files(folder, video, facts["files"])
     return facts if all(path.is_file() for path in paths) else None

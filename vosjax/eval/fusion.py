@@ -59,6 +59,8 @@ def fuse_sequence(
     Raises:
         InputError: probabilities that are missing or damaged, or of other objects or sizes.
     """
+    if video.damage:
+        raise InputError(video.damage)
     files.forget(folder, video)
     fusion = _fusion(config)
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)

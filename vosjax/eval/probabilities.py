@@ -8,8 +8,6 @@ time.
 import io
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Sequence
 
 import cv2
@@ -18,6 +16,7 @@ import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.io.files import reading, write_bytes
+from vosjax.io.video.images import MOST_PIXELS
 
 
 def write(
@@ -59,11 +58,13 @@ def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[i
         with reading(path), np.load(path, allow_pickle=False) as file:
             packed, ids, (height, width) = file["probs"], file["ids"], file["size"]
         top = np.iinfo(packed.dtype).max
-        if packed.ndim != 3 or len(packed) != len(ids):
-            raise ValueError(f"{list(packed.shape)} for {len(ids)} objects")
+        if packed.ndim != 3 or not packed.size or ids.shape != packed.shape[:1]:
+            raise ValueError(f"{list(packed.shape)} for the ids {ids}")
+        if not 0 < int(height) * int(width) <= MOST_PIXELS or ids.dtype != np.uint8:
+            raise ValueError(f"a frame of {height}x{width}, ids of {ids.dtype}")
     except InputError:
         raise
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # of damaged data decoders raise whatever they stumble over
         raise InputError(
             f"probabilities {path} cannot be read ({error}): they are missing or "
             "damaged, run the sequence again with config.eval.probabilities"

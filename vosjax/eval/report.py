@@ -23,6 +23,8 @@ from vosjax.eval.protocols import VOID
 from vosjax.eval.videos import EvalVideo, read_frame, read_labels
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS, read_label_png
+from vosjax.schema import FieldError, typed
+from vosjax.schema.kinds import shown
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown
@@ -31,6 +33,14 @@ WIDTH = 420  # pixels of a shown frame
 QUALITY = 80  # of its JPEG
 CHART = (360, 130)  # width and height of the curves of a sequence
 COLUMNS = ("J&F-Mean", "J-Mean", "F-Mean")
+FORM = {  # of a results.json
+    "protocol": str,
+    "rules": dict[str, Any],
+    "failed": dict[str, str],
+    "versions": dict[str, Any],
+    "global": dict[str, Any] | None,
+    "sequences": dict[str, dict[str, Any]],
+}
 
 
 class Run(NamedTuple):
@@ -63,10 +73,10 @@ def load(folders: Sequence[str | os.PathLike[str]]) -> list[Run]:
         runs = load(["runs/a", "runs/b"])
 
     Raises:
-        InputError: a folder without results, or runs scored by different rules.
+        InputError: a folder without results, with damaged ones, or runs scored by different rules.
     """
     paths = [pathlib.Path(folder) for folder in folders]
-    contents = [results(path) for path in paths]
+    contents = [_checked(results(path), path) for path in paths]
     rules = [(content["protocol"], content["rules"]) for content in contents]
     if any(rule != rules[0] for rule in rules):
         raise InputError(
@@ -78,6 +88,50 @@ def load(folders: Sequence[str | os.PathLike[str]]) -> list[Run]:
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     return [Run(*run) for run in zip(names, paths, contents)]
+
+
+def checked_settings(content: Any, folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The settings in the results.json of a run: a dict with the dataset, `data`, and `eval`.
+
+    Raises:
+        InputError: it is no results.json of a run.
+    """
+    settings = content.get("settings") if isinstance(content, dict) else None
+    if not isinstance(settings, dict) or not isinstance(settings.get("data"), str):
+        raise _no_results(folder, "it does not tell the dataset")
+    if not isinstance(settings.get("eval"), dict):
+        raise _no_results(folder, "it does not tell which videos were chosen")
+    return settings
+
+
+def _checked(content: Any, folder: pathlib.Path) -> dict[str, Any]:
+    """The content of a results.json, if all that a page shows of it is there and of its type."""
+    checked_settings(content, folder)
+    try:
+        for name, hint in FORM.items():
+            typed(content[name], hint)
+        for table in (content["global"] or {}, content.get("global_of_finished") or {}):
+            typed(table, dict[str, float | None])
+        typed((content.get("speed") or {}).get("frames_per_second"), float | None)
+        for sequence in content["sequences"].values():
+            for column in COLUMNS:
+                typed(sequence.get(column), float | None)
+            for curve in typed(sequence["objects"], dict[str, dict[str, Any]]).values():
+                frames = typed(curve["frames"], tuple[str, ...])
+                if len(typed(curve["J"], tuple[float, ...])) != len(frames) or not frames:
+                    raise FieldError((), "curves that are not of the frames")
+        content["versions"]["device"]
+        return content
+    except (FieldError, KeyError, TypeError, AttributeError) as error:
+        raise _no_results(folder, error) from error
+
+
+def _no_results(folder: Any, why: Any) -> InputError:
+    return InputError(
+        f"{pathlib.Path(folder) / 'results.json'} is no result of --mode eval or --mode fuse "
+        f"({why if isinstance(why, str | FieldError) else shown(why)}): run it again, or name "
+        "another folder"
+    )
 
 
 def page(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> str:
@@ -228,7 +282,7 @@ def _worst(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> list[dict[str, A
     taken: dict[str, list[int]] = {name: [] for name in known}
     shown: list[dict[str, Any]] = []
     for value, name, frame in sorted(_frame_means(runs)):
-        if name not in known or len(shown) == WORST:
+        if name not in known or len(shown) == WORST or frame not in known[name].frames:
             continue
         index, before = known[name].frames.index(frame), taken[name]
         if len(before) < 2 and all(abs(index - other) >= APART for other in before):

@@ -22,16 +22,21 @@ class Rules(NamedTuple):
     scored   indices that the dataset scores (some objects may start later)
     truths   indices of the annotated frames; None where the truth is not public
     written  indices for which a server wants masks
+    binary   all masks are black and white: 255 is object 1 in them, and not void
     """
 
     starts: dict[int, int]
     scored: tuple[int, ...]
     truths: tuple[int, ...] | None
     written: tuple[int, ...]
+    binary: bool = False
 
 
 def davis(header: Header, *, year: int = 2017) -> Rules:
     """The rules of DAVIS: the first mask gives all objects; first and last frame are not scored.
+
+    A first mask of 0 and 255 alone shows one object, id 1, and so do the later masks of its video.
+    (Beside other ids, and alone in the later masks of any other video, 255 is void.)
 
     Raises:
         InputError: the first frame has no mask, or its mask shows no object.
@@ -44,17 +49,17 @@ def davis(header: Header, *, year: int = 2017) -> Rules:
             "there"
         )
     mask = header.mask(0)
-    ids = [1] if year == 2016 and mask.pixels else sorted(set(mask.pixels) - {VOID})
+    binary = set(mask.pixels) == {VOID}
+    one = binary or (year == 2016 and mask.pixels)
+    ids = [1] if one else sorted(set(mask.pixels) - {VOID})
     if not ids:
-        void = " but 255, which is void (in DAVIS 2016 it is the object: --config.eval.year=2016)"
-        raise InputError(
-            f"{mask.name} shows no object{void if mask.pixels else ''}: the first mask must"
-        )
+        raise InputError(f"{mask.name} shows no object: the first mask must")
     return Rules(
         dict.fromkeys(ids, 0),
         annotated[1:-1],
         annotated if len(annotated) > 1 else None,
         header.released,
+        binary,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from vosjax.datasets import catalog, decode, folders, layout
 from vosjax.datasets.protocol import Header, Source, frame_names
-from vosjax.errors import InputError
+from vosjax.errors import Damaged, InputError
 from vosjax.eval import rules
 
 
@@ -24,6 +24,8 @@ class EvalVideo(NamedTuple):
     written  indices for which a server wants masks
     source   where frames and masks are read
     number   of the video in `source`
+    binary   255 is object 1 in its masks, and not void
+    damage   why the video cannot be run, '' where it can: a given mask cannot be decoded
     """
 
     name: str
@@ -34,6 +36,8 @@ class EvalVideo(NamedTuple):
     written: tuple[int, ...]
     source: Source
     number: int
+    binary: bool = False
+    damage: str = ""
 
     @property
     def given(self) -> tuple[int, ...]:
@@ -113,13 +117,14 @@ def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:
 
 
 def read_labels(video: EvalVideo, index: int) -> decode.Labels:
-    """The mask of an annotated frame as stored, uint8 [H, W]; 255 is void.
+    """The mask of an annotated frame, uint8 [H, W] of ids; 255 is void.
 
     Raises:
         InputError: it cannot be read.
     """
     (encoded,) = video.source.read(video.number, [index], images=False)
-    return decode.labels(encoded.mask, name=video.source.locate(video.number, index).mask)
+    labels = decode.labels(encoded.mask, name=video.source.locate(video.number, index).mask)
+    return np.where(labels == decode.IGNORE, np.uint8(1), labels) if video.binary else labels
 
 
 def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labels:
@@ -150,9 +155,21 @@ def truths(videos: Sequence[EvalVideo]) -> dict[str, dict[str, Callable[[], deco
     }
 
 
-def _video(source: Source, number: int, decided: rules.Rules) -> EvalVideo:
+def _video(source: Source, number: int, decide: Callable[[Header], rules.Rules]) -> EvalVideo:
+    """A video by the rules `decide`; one of whose given masks cannot be decoded fails alone."""
+    names, damage = frame_names(source, number), ""
+    try:
+        decided = decide(source.header(number))
+    except Damaged as error:
+        decided, damage = rules.Rules({}, (), None, ()), str(error)
     return EvalVideo(
-        source.names[number], frame_names(source, number), *decided, source=source, number=number
+        source.names[number],
+        names,
+        *decided[:4],
+        source=source,
+        number=number,
+        binary=decided.binary,
+        damage=damage,
     )
 
 
@@ -168,8 +185,8 @@ def _prepared(
     for name in names or sorted(numbers):
         header = source.header(numbers[name])
         categories = any(announced.category for announced in header.announced.values())
-        decided = rules.youtube(header) if categories else rules.davis(header, year=year)
-        videos.append(_video(source, numbers[name], decided))
+        decide = rules.youtube if categories else partial(rules.davis, year=year)
+        videos.append(_video(source, numbers[name], decide))
     return videos
 
 
@@ -184,7 +201,6 @@ def _davis_folder(source: folders.Folder, year: int) -> list[EvalVideo]:
     for number in range(len(source)):
         header = source.header(number)
         _check_files(source, header)
-        decided = rules.davis(header, year=year)
         annotated = set(header.annotated)
         if header.length > len(annotated) > header.length / 2:
             lost = next(t for t in range(header.length) if t not in annotated)
@@ -192,7 +208,7 @@ def _davis_folder(source: folders.Folder, year: int) -> list[EvalVideo]:
                 f"{source.parts.masks / header.name} has no mask {header.names[lost]}.png though "
                 f"{len(annotated)} of {header.length} frames have one: unpack the dataset again"
             )
-        videos.append(_video(source, number, decided))
+        videos.append(_video(source, number, partial(rules.davis, year=year)))
     return videos
 
 
@@ -222,7 +238,7 @@ def _youtube_folder(source: folders.Folder, names: Sequence[str] | None) -> list
                 f"{source.parts.images / header.name} lacks frame {header.missing[0]}, which "
                 "meta.json lists: unpack the dataset again"
             )
-        videos.append(_video(source, number, rules.youtube(header)))
+        videos.append(_video(source, number, rules.youtube))
     return videos
 
 

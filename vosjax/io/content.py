@@ -1,8 +1,10 @@
 """The content of files that a user names, and the lines for what cannot be read."""
 
+import json
 import os
 import pathlib
 import stat
+from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.io.names import printable
@@ -41,6 +43,38 @@ def load_file(path: str | os.PathLike, *, name: str) -> bytes:
     except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a NUL
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{name} is no file that can be read ({reason}): check it") from error
+
+
+def load_text(path: str | os.PathLike, *, name: str) -> str:
+    """The content of a text file, in UTF-8.
+
+    Raises:
+        InputError: as `load_file`, or it is no UTF-8.
+
+    Example:
+        text = load_text("ImageSets/2017/val.txt", name="list ImageSets/2017/val.txt")
+    """
+    try:
+        return load_file(path, name=name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no text in UTF-8 ({error.reason}): replace it") from error
+
+
+def load_json(path: str | os.PathLike, *, name: str) -> Any:
+    """The content of a JSON file; whatever it is made of is for the caller to check.
+
+    Raises:
+        InputError: as `load_text`, or it is no JSON, or nested too deeply.
+
+    Example:
+        meta = load_json("valid/meta.json", name="valid/meta.json")
+    """
+    text = load_text(path, name=name)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = printable(str(error)[:200])
+        raise InputError(f"{name} is no JSON ({reason}): replace it, it is damaged") from error
 
 
 def damaged(name: str, reason: str) -> InputError:

@@ -1,10 +1,13 @@
-"""Names of frames and files: the order people mean, and a form that is safe to print."""
+"""Names of frames and files: their order, a form that is safe to print, and their check."""
 
 import decimal
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from vosjax.errors import InputError
+
+LONGEST = 200  # bytes of a name; file systems have 255, of which endings and temporary names take
 # A sign counts as one only where a number can begin: `t=-1` and `-1`, but not `IMG_0431-1`.
 _NUMBER = re.compile(r"(?P<sign>(?:^|(?<=[=_(,]))[-+\u2212])?(?P<digits>\d+(?:\.\d+)*)")
 _ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$")
@@ -55,6 +58,62 @@ def number(text: str) -> int | None:
     """
     short = text.lstrip("0") or text[-1:]
     return int(short) if short.isdecimal() and len(short) <= 18 else None
+
+
+def check_name(name: object, *, where: object) -> str:
+    """The name of a video or frame that a file tells, if it can be one of a file in a folder.
+
+    Names from records, lists and metadata become names of files that are written, replaced and
+    removed, so every one of them is checked where it comes in.
+
+    Args:
+        name: the name, without an ending.
+        where: the file that tells it, for the message.
+
+    Raises:
+        InputError: no text, empty, a path (`/`, `\\`, `..`, `C:`), hidden (it begins with a dot),
+            with characters that cannot be printed, or longer than 200 bytes.
+
+    Example:
+        check_name("bear", where="meta.json")           # 'bear'
+        check_name("../../bear", where="meta.json")     # InputError
+    """
+    problem = name_problem(name)
+    if problem:
+        raise InputError(
+            f"{printable(where)} names a video or frame {printable(repr(name)[:100])}, which "
+            f"{problem}: the name of a folder or file, without a path, is expected"
+        )
+    return str(name)
+
+
+def check_path(path: object, *, where: object) -> str:
+    """The same of a path of several names, relative to the folder of a file that tells it.
+
+    Example:
+        check_path("train/0001.jpg", where="instances.json")        # as it is
+        check_path("../secret", where="instances.json")             # InputError
+    """
+    for name in path.split("/") if isinstance(path, str) else [path]:
+        check_name(name, where=where)
+    return str(path)
+
+
+def name_problem(name: object) -> str | None:
+    """Why a text can be no name, as `check_name` says; None where it can."""
+    if not isinstance(name, str):
+        return "is no text"
+    if not name.strip():
+        return "is empty"
+    if "/" in name or "\\" in name or re.match(r"[A-Za-z]:", name):
+        return "is a path"
+    if name.startswith("."):
+        return "begins with a dot"
+    if not re.sub("[\udc80-\udcff]", "", name).isprintable():  # these are bytes that are no UTF-8
+        return "holds characters that cannot be printed"
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST:
+        return f"has more than {LONGEST} bytes"
+    return None
 
 
 def printable(text: object) -> str:

@@ -110,7 +110,22 @@ def decode_labels(source: Any, *, void: int | None = None, name: str | None = No
             f"({picture.what}): a palette PNG or grey PNG of ids up to 255 is expected"
         )
     labels = labels.astype(np.uint8)
-    if void is not None and labels.max(initial=0) == void and np.isin(labels, (0, void)).all():
+    return labels if void is None else one_object(labels, void=void)
+
+
+def one_object(labels: np.ndarray, *, void: int = 255) -> np.ndarray:
+    """A label map in which void stands for the one object, id 1, where there is nothing else.
+
+    DAVIS 2016 and other sets of one object store it as black and white.
+
+        one_object(np.array([[0, 255]], np.uint8))      # [[0, 1]]
+        one_object(np.array([[1, 255]], np.uint8))      # as it is: 255 is void beside other ids
+
+    Args:
+        labels: uint8 [H, W].
+        void: the value of pixels that belong to nothing.
+    """
+    if labels.max(initial=0) == void and np.isin(labels, (0, void)).all():
         return (labels > 0).astype(np.uint8)
     return labels
 

@@ -76,5 +76,7 @@ class NetworkConfig(WeightsConfig):
     feedback: str = setting(
         "own", "what members remember: their own masks or the fused", choices=("own", "fused")
     )
-    fuse: str = setting("mean", "how members and runs are fused", choices=FUSIONS)
+    fuse: str = setting(
+        "mean", "how members and runs are fused; of one there is nothing to fuse", choices=FUSIONS
+    )
     keypoints: str = setting("sift", "key points that vote, with fuse=keypoints", choices=KEYPOINTS)

@@ -110,7 +110,7 @@ def chosen(config: NetworkConfig) -> dict[str, MemberConfig]:
 def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
     """Every model with its augmentations."""
     memory = dict(mem_every=config.mem_every, max_mem_frames=config.max_mem_frames)
-    if not config.members:
+    if not chosen(config):
         return [(pretrained.of_config(config, dtype=config.dtype, **memory), config.tta)]
     loaded = []
     for name, member in chosen(config).items():

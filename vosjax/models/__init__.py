@@ -42,7 +42,7 @@ def build(family: str, **settings: Any) -> Model:
       InputError: there is no such family, or it has no such setting or none of that value.
     """
     make, known = _builder(family), inspect.signature(_builder(family)).parameters
-    kinds = typing.get_type_hints(make)
+    kinds = typing.get_type_hints(make, include_extras=True)
     for name, value in settings.items():
         if name not in known:
             raise InputError(
@@ -63,7 +63,7 @@ def settings(family: str) -> dict[str, Any]:
       InputError: there is no such family.
     """
     make = _builder(family)
-    kinds = typing.get_type_hints(make)
+    kinds = typing.get_type_hints(make, include_extras=True)
     return {name: kinds.get(name, Any) for name in inspect.signature(make).parameters}
 
 

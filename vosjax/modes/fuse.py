@@ -128,6 +128,13 @@ def _record(run: Any) -> dict:
         raise InputError(f"{run} holds no run.json: name the folder of a run of --mode eval")
     if kept["status"] != "complete":
         raise InputError(f"{run} is {kept['status']}: let it finish (the same command goes on)")
+    there = kept["settings"] if isinstance(kept["settings"], dict) else {}
+    for name, hint in (("data", str), ("videos", int), ("eval", dict)):
+        if not isinstance(there.get(name), hint):
+            raise InputError(
+                f"{run} is no run of --mode eval: its run.json does not tell {name!r}; name the "
+                "folder of one"
+            )
     return kept
 
 

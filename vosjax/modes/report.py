@@ -4,7 +4,7 @@ import pathlib
 import warnings
 
 from vosjax.config import Config
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 from vosjax.eval import report, source
 from vosjax.eval.config import EvalConfig
 from vosjax.io.files import write_bytes
@@ -43,7 +43,7 @@ def run(config: Config, options: Options) -> int:
     except InputError as error:
         if options.data is not None:
             raise
-        warnings.warn(f"no pictures in the report: {error}", stacklevel=2)
+        warnings.warn(f"no pictures in the report: {error}", Note, stacklevel=2)
         sequences = []
     page = report.page(runs, sequences).encode("utf-8", "backslashreplace")
     write_bytes(output, page)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from vosjax.config import Config
-from vosjax.errors import DiskFull, InputError
+from vosjax.errors import DiskFull, InputError, Note
 from vosjax.io.files import sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
@@ -129,7 +129,7 @@ def _run(job: Job, *, resumed: bool) -> int:
 
     note("running")
     for line in [*job.video.notes, *filter(None, [job.passes.note])]:
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, Note, stacklevel=2)
     with stop_signals() as stop:
         masks = carry_out(job, tracker, clock, stop)
     if stop:
@@ -137,7 +137,7 @@ def _run(job: Job, *, resumed: bool) -> int:
     else:
         note("complete", files=made(job.folder, masks))
     for line in job.video.findings.reading(job.video.name):
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, Note, stacklevel=2)
     if stop:
         backward = job.passes.start is not None and not tracker.time
         where = "on the way back" if backward else f"after {tracker.time} frames"

@@ -14,15 +14,28 @@ that they describe, and everything else is refused.
 """
 
 from vosjax.schema.fields import NEVER, Checked, parse, partial, plain, replaced, setting, typed
-from vosjax.schema.kinds import ChangesOf, FieldError, Rule, UnknownField
+from vosjax.schema.kinds import (
+    ChangesOf,
+    Count,
+    Few,
+    FieldError,
+    Positive,
+    Rule,
+    Share,
+    UnknownField,
+)
 from vosjax.schema.renames import modern
 
 __all__ = [
     "NEVER",
     "ChangesOf",
     "Checked",
+    "Count",
+    "Few",
     "FieldError",
+    "Positive",
     "Rule",
+    "Share",
     "UnknownField",
     "modern",
     "parse",

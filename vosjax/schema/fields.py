@@ -10,9 +10,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
+from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near, shown
 
 NEVER = 2**30  # of an interval in frames: longer than any video, and still an int32
+LARGEST = 2**32 - 1  # whole number in any field; NEVER where its rule names no other
 
 
 class Checked:
@@ -50,7 +51,7 @@ def parse(kind: type, values: Mapping) -> Any:
     """
     for name in values:
         if name not in hints(kind):
-            raise UnknownField((), f"has no field {name!r}{near(name, hints(kind))}")
+            raise UnknownField((), f"has no field {shown(name)}{near(str(name), hints(kind))}")
     if not dataclasses.is_dataclass(kind):
         return kind(**{name: _at(name, typed, values[name], hints(kind)[name]) for name in values})
     for field in dataclasses.fields(kind):
@@ -76,7 +77,8 @@ def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
         if name in also:
             parsed[name] = _at(name, typed, value, also[name])
         elif name not in hints(kind):
-            raise UnknownField((), f"has no field {name!r}{near(name, [*hints(kind), *also])}")
+            there = [*hints(kind), *also]
+            raise UnknownField((), f"has no field {shown(name)}{near(str(name), there)}")
         elif isinstance(value, Mapping) and class_of(hints(kind)[name]):
             parsed[name] = _at(name, partial, class_of(hints(kind)[name]), value)
         else:
@@ -173,20 +175,28 @@ def _any_of(value: Any, hint: Any, members: tuple[Any, ...]) -> Any:
     if inner and isinstance(value, Mapping):
         return parse(inner, value)  # whose errors say more than that no member fits
     for member in members:
+        ranged = typing.get_origin(member) is typing.Annotated
         if member is not type(None):
             try:
-                return typed(value, member)
+                fitting = typed(value, typing.get_args(member)[0] if ranged else member)
             except FieldError:
                 continue
+            return typed(fitting, member) if ranged else fitting  # whose range is the one meant
     raise _wrong(value, hint)
 
 
 def _scalar(value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise FieldError((), f"is {value}; a finite number is expected")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise FieldError((), f"is {shown(value)}; a finite number is expected")
+        return number
     if hint is int and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        if abs(int(value)) > LARGEST:
+            raise FieldError((), f"is {shown(value)}; a whole number up to {LARGEST} is expected")
         return int(value)
     if hint in (str, bool) and isinstance(value, hint):
         return value
@@ -194,7 +204,7 @@ def _scalar(value: Any, hint: Any) -> Any:
 
 
 def _wrong(value: Any, hint: Any) -> FieldError:
-    return FieldError((), f"is {value!r}; {named(hint)} is expected")
+    return FieldError((), f"is {shown(value)}; {named(hint)} is expected")
 
 
 def _within(value: Any, rule: Mapping) -> None:
@@ -207,7 +217,7 @@ def _within(value: Any, rule: Mapping) -> None:
     elif isinstance(value, numbers.Real) and not isinstance(value, bool) or isinstance(value, str):
         problem = _problem(value, rule)
         if problem:
-            raise FieldError((), f"is {value!r}; {problem}{_told(rule)}")
+            raise FieldError((), f"is {shown(value)}; {problem}{_told(rule)}")
 
 
 def _problem(value: Any, rule: Mapping[str, Any]) -> str | None:
@@ -220,10 +230,13 @@ def _problem(value: Any, rule: Mapping[str, Any]) -> str | None:
         return None if value in choices else there
     if isinstance(value, str):
         return _pattern_problem(value) if rule.get("pattern") else None
+    most = rule.get("most")
+    if most is None and isinstance(value, numbers.Integral) and int(value) > NEVER:
+        most = NEVER
     bounds = [
         ("at least", rule.get("least"), operator.ge),
         ("a number above", rule.get("above"), operator.gt),
-        ("at most", rule.get("most"), operator.le),
+        ("at most", most, operator.le),
     ]
     known = [(words, bound, fits) for words, bound, fits in bounds if bound is not None]
     if all(fits(value, bound) for _, bound, fits in known):

@@ -6,10 +6,11 @@ import functools
 import types
 import typing
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from vosjax.errors import InputError
 
+SHOWN = 80  # characters of a value in a message
 TYPES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
 
 
@@ -58,6 +59,12 @@ class Rule(NamedTuple):
     was_never: int | None = None
 
 
+Count = Annotated[int, Rule("", least=1)]
+Few = Annotated[int, Rule("", least=1, most=100)]  # parts of a network, each of which is compiled
+Positive = Annotated[float, Rule("", above=0)]
+Share = Annotated[float, Rule("", least=0, most=1)]
+
+
 class ChangesOf(NamedTuple):
     """Marks a dict, by `Annotated[dict, ChangesOf(...)]`, as some fields of another class.
 
@@ -76,6 +83,18 @@ def hints(kind: type) -> dict[str, Any]:
         known = typing.get_type_hints(kind, include_extras=True)
         return {field.name: known[field.name] for field in dataclasses.fields(kind)}
     return typing.get_type_hints(kind, include_extras=True)
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its `repr`, of long ones the beginning.
+
+    shown("9" * 5000)      "'99999999999999999999..."
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; a circle
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.compose.groups import enlarge, groups
+from vosjax.errors import Note
 from vosjax.tracking.frame import FrameProgram, frame_program, network_size, nothing_marked
 from vosjax.tracking.slots import HostArray, MemoryCounters, ObjectSlots, release
 from vosjax.tracking.step import MemoryClock
@@ -125,6 +126,7 @@ class NetworkState:
                 warnings.warn(
                     f"all {before} memory frames are annotated and the limit is {max_mem_frames}: "
                     f"the memory grows to {needed} frames, as annotated frames are always kept",
+                    Note,
                     stacklevel=4,
                 )
             self.memory.capacity = needed

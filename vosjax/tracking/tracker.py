@@ -6,17 +6,20 @@ the memory and the room in it.
 
 import copy
 import math
+import numbers
 import os
 import pickle
 import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.loading.pretrained import Loaded, load
 from vosjax.schema import NEVER
+from vosjax.schema.kinds import shown
 from vosjax.tracking import snapshot
 from vosjax.tracking.books import Books
 from vosjax.tracking.frame import (
@@ -38,6 +41,18 @@ from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt, Spec
 
 SLOTS = 10  # objects that a tracker starts with room for, where neither user nor network say
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raises InputError unless a setting is None or a whole number from 1 to `NEVER`.
+
+    check_count("mem_every", 2.5)       # InputError: mem_every is 2.5; a whole number ...
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and 1 <= value <= NEVER):
+        raise InputError(
+            f"{name} is {shown(value)}; a whole number, at least 1 and at most {NEVER}, is expected"
+        )
 
 
 class Tracker:
@@ -80,7 +95,7 @@ class Tracker:
             alone.
 
         Raises:
-          ValueError: a number below 1.
+          InputError: anything but a whole number from 1 to `NEVER`.
         """
         self.model = load() if model is None else model
         config = self.model.config
@@ -93,8 +108,7 @@ class Tracker:
             max_mem_frames=self.max_mem_frames,
             max_short_side=max_short_side,
         ).items():
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; at least 1 is expected")
+            check_count(name, value)
         most = self.model.model.vos.slots
         group = min(objects or most or SLOTS, most or NEVER)
         slots = ObjectSlots.empty(group, math.ceil((objects or 1) / group))

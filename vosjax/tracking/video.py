@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Video, open_video
@@ -21,7 +21,7 @@ from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.run import run_tracker
 from vosjax.tracking.slots import HostArray
 from vosjax.tracking.step import remembered_frames
-from vosjax.tracking.tracker import Tracker
+from vosjax.tracking.tracker import Tracker, check_count
 
 START = 4  # memory frames to begin with where a video's length is unknown
 
@@ -95,10 +95,10 @@ def segment(
     source, video = video, open_video(video)
     user_masks = read_masks(masks, video.names, size=video.size, count=exact_length(source, video))
     for doubt in user_masks.doubts:
-        warnings.warn(doubt, stacklevel=2)
+        warnings.warn(doubt, Note, stacklevel=2)
     plan = plan_passes(direction, user_masks.labels, name=video.name, once=video.once)
     if plan.note:
-        warnings.warn(plan.note, stacklevel=2)
+        warnings.warn(plan.note, Note, stacklevel=2)
     settings = dict(
         mem_every=mem_every, max_mem_frames=max_mem_frames, max_short_side=max_short_side
     )
@@ -108,7 +108,7 @@ def segment(
 
     forward = tracker()
     for note in video.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, Note, stacklevel=2)
     return _results(forward, tracker, video, user_masks, plan)
 
 
@@ -137,7 +137,7 @@ def _results(
             yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
     check_reached(masks, forward.time)
     for note in video.findings.reading(video.name):
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, Note, stacklevel=2)
 
 
 def check_direction(direction: str, name: str) -> None:
@@ -210,6 +210,7 @@ def make_tracker(
       length: frames of a pass backward; None for one forward.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
+    check_count("mem_every", mem_every)
     objects = len(set().union(*(np.unique(labels).tolist() for labels in masks.values())) - {0})
     capacity = START
     if length is not None:

@@ -24,7 +24,7 @@ class TrainConfig(Checked):
 
     steps: int = setting(100_000, "steps of the stage", least=1)
     batch: int = setting(16, "clips a step, over all devices", least=1)
-    seed: int = setting(0, "of weights and clips", least=0)
+    seed: int = setting(0, "of weights and clips", least=0, most=2**32 - 1)
     init: str = setting(
         "", "'': random; encoders' .pth or .npz; a model's folder (`train/start.py`)"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
-from vosjax.io.video.images import opened, read_page
+from vosjax.io.video.images import check_pixels, opened, read_page
 from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
 SHORTEST = 0.011  # seconds; a shorter picture is shown for UNSAID, as browsers do
@@ -27,6 +27,7 @@ def open_animation(path: pathlib.Path) -> Video:
     """
     name = f"video {printable(path)}"
     with opened(path, printable(path)) as image:
+        check_pixels(image.size[::-1], printable(path))
         count = getattr(image, "n_frames", 1)
         if count < 2 or image.format in STILLS:
             raise InputError(

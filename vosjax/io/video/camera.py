@@ -11,6 +11,7 @@ from vosjax.errors import InputError
 from vosjax.io.video.iterable import open_once
 from vosjax.io.video.prefetch import interruptibly
 from vosjax.io.video.types import FPS, Frame, Video
+from vosjax.schema.kinds import shown
 
 INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crashes
 
@@ -45,8 +46,8 @@ def open_camera(index: int) -> Video:
     """
     if not 0 <= index < INDICES:
         raise InputError(
-            f"there is no camera {index}: cameras count from 0 to {INDICES - 1}; name one of "
-            "those, or a video file"
+            f"there is no camera {shown(index)}: cameras count from 0 to {INDICES - 1}; name one "
+            "of those, or a video file"
         )
     name = f"camera {index}"
 

@@ -11,9 +11,9 @@ from vosjax.errors import InputError
 from vosjax.io.names import in_order, printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
 from vosjax.io.video.endings import FILMS, READABLE, UNREADABLE
-from vosjax.io.video.images import opened, read_page
+from vosjax.io.video.images import check_pixels, opened, read_page
 from vosjax.io.video.numbering import numbering_notes
-from vosjax.io.video.types import FPS, Findings, Frame, Video, checked, some
+from vosjax.io.video.types import FPS, Findings, Frame, Video, check_size, checked, some
 
 # What file managers and version control leave in a folder, which nobody misses among the frames.
 LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".directory", ".gitignore", ".gitkeep"}
@@ -47,13 +47,19 @@ def open_folder(path: pathlib.Path) -> Video:
     findings = Findings(_left_out(listing, name) + numbering_notes(stems, name))
     scale = _scale(files, findings, name)
 
-    def read(index: int) -> np.ndarray:
+    def read(index: int, size: tuple[int, int] | None = None) -> np.ndarray:
         file = files[index]
         try:
             with opened(file, printable(file)) as image:
-                frame, above = read_page(image, file, scale)
+                stored = image.size[::-1]
+                check_pixels(stored, f"image {printable(file)}")
+                fits = size in (None, stored, stored[::-1])  # as it is, or turned
+                if fits:
+                    frame, above = read_page(image, file, scale)
         except InputError as error:
             raise InputError(f"frame {index}: {error}") from error
+        if not fits:
+            check_size(stored, size, index, printable(file))
         if above:
             findings.clipped.add(index)
         return frame
@@ -63,7 +69,7 @@ def open_folder(path: pathlib.Path) -> Video:
 
     def stream(start: int = 0) -> Generator[Frame]:
         for index in range(start, len(files)):
-            image = first.copy() if index == 0 else read(index)
+            image = first.copy() if index == 0 else read(index, size)
             yield Frame(checked(image, size, index, printable(files[index])), index / FPS)
 
     return Video(

@@ -20,6 +20,8 @@ from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, to_eight_bits
 
+MOST_PIXELS = 2**27  # of one picture: four times those of 8K
+
 
 def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
     """One image file as uint8 [H, W, 3] RGB, upright.
@@ -39,6 +41,7 @@ def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
     """
     name = printable(path) if name is None else name
     with opened(path, name) as image:
+        check_pixels(image.size[::-1], f"image {name}")
         if not is_deep(image):
             return read_page(image, path, Scale())[0]
         levels = read_levels(image, path)
@@ -65,6 +68,22 @@ def read_page(
     white = scale.white(levels)
     above = levels.max() >= white if levels.dtype.kind != "f" else levels.max() > white
     return to_eight_bits(levels, white), bool(above)
+
+
+def check_pixels(size: tuple[int, int], name: str) -> None:
+    """Raises InputError for a picture of far more pixels than a frame has, before it is decoded.
+
+        check_pixels((13000, 13000), "image 00000.png")      # InputError
+
+    Args:
+      size: (H, W), of its header.
+      name: what the message calls it.
+    """
+    if size[0] * size[1] > MOST_PIXELS:
+        raise InputError(
+            f"{name} claims {size[1]}x{size[0]} pixels (width x height): at most {MOST_PIXELS:,} "
+            "are read, replace it"
+        )
 
 
 @contextlib.contextmanager

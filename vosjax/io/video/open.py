@@ -83,7 +83,7 @@ def _open_named(source: str | os.PathLike) -> Video:
     if is_address(text):
         return open_stream(text)
     if text.isdecimal():
-        return open_camera(int(text[:9]))
+        return open_camera(int(text[:100]))
     raise InputError(f"there is no video at {printable(source)}: {KINDS}")
 
 

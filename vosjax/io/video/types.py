@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 from vosjax.io.names import printable
 
 FPS = 25.0  # where the source names no rate: folders, iterables
@@ -131,7 +131,7 @@ class Video:
         for frame in self.stream(start):
             yield frame.image
         for line in self.findings.reading(self.name):
-            warnings.warn(line, stacklevel=2)
+            warnings.warn(line, Note, stacklevel=2)
 
 
 def numbered(frames: Iterable[int], most: int = 6) -> str:
@@ -169,9 +169,14 @@ def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> 
             f"frame {index} of {name} must be uint8 [H, W, 3] RGB, got {image.dtype} "
             f"{list(image.shape)}"
         )
-    if size is not None and image.shape[:2] != tuple(size):
+    check_size(image.shape[:2], size, index, name)
+    return image
+
+
+def check_size(shape: tuple[int, ...], size: tuple[int, ...] | None, index: int, name: Any) -> None:
+    """Raises InputError, naming the frame, unless its (H, W) is `size`; None takes any."""
+    if size is not None and tuple(shape) != tuple(size):
         raise InputError(
-            f"frame {index} of {name} is {image.shape[1]}x{image.shape[0]}, the first is "
+            f"frame {index} of {name} is {shape[1]}x{shape[0]}, the first is "
             f"{size[1]}x{size[0]} (width x height): all frames of a video must have one size"
         )
-    return image

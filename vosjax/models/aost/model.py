@@ -8,20 +8,21 @@ depths with weights 1, 2, 4, ... (`train.step`).
 
 from vosjax.models.aot.model import HEADS
 from vosjax.models.aot.model import build as build_aot
+from vosjax.schema import Count, Few, Share
 from vosjax.types import Model
 
 
 def build(
     *,
     encoder: str = "mobilenet_v2",
-    layers: int = 3,
-    depth: int | None = None,
-    gate_heads: int = HEADS,
-    top_k: int | None = None,
+    layers: Few = 3,
+    depth: Few | None = None,
+    gate_heads: Few = HEADS,
+    top_k: Count | None = None,
     mask_unused: bool = True,
-    max_long_side: int | None = 1040,
-    max_short_side: int | None = None,
-    drop_path: float = 0.1,
+    max_long_side: Count | None = 1040,
+    max_short_side: Count | None = None,
+    drop_path: Share = 0.1,
 ) -> Model:
     """Builds an AOST; its weights are those of all layers, whatever the depth.
 

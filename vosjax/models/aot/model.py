@@ -15,6 +15,7 @@ from vosjax.models import identification
 from vosjax.models.aot.lstt import LSTT
 from vosjax.models.aot.names import names
 from vosjax.models.identification import FEATURES, IdentificationFamily
+from vosjax.schema import Count, Few, Share
 from vosjax.types import Model
 
 HEADS = 8
@@ -23,17 +24,17 @@ HEADS = 8
 def build(
     *,
     encoder: str = "mobilenet_v2",
-    layers: int = 1,
+    layers: Few = 1,
     block: str = "v1",
     id_norm: bool | None = None,
-    gate_heads: int = HEADS,
-    top_k: int | None = None,
+    gate_heads: Few = HEADS,
+    top_k: Count | None = None,
     mask_unused: bool = True,
     scalable: bool = False,
-    depth: int | None = None,
-    max_long_side: int | None = 1040,
-    max_short_side: int | None = None,
-    drop_path: float = 0.1,
+    depth: Few | None = None,
+    max_long_side: Count | None = 1040,
+    max_short_side: Count | None = None,
+    drop_path: Share = 0.1,
 ) -> Model:
     """Builds an AOT; AOT-T, -S and -B/-L have 1, 2 and 3 layers.
 

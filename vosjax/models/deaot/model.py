@@ -17,6 +17,7 @@ from vosjax.models import identification
 from vosjax.models.deaot.names import names
 from vosjax.models.deaot.propagation import Propagation
 from vosjax.models.identification import FEATURES, IdentificationFamily
+from vosjax.schema import Count, Few, Share
 from vosjax.types import Model
 
 KEY_SIZE = 128
@@ -25,12 +26,12 @@ KEY_SIZE = 128
 def build(
     *,
     encoder: str = "mobilenet_v2",
-    layers: int = 1,
-    top_k: int | None = None,
-    max_long_side: int | None = 1040,
-    max_short_side: int | None = None,
-    drop_path: float = 0.1,
-    dropout: float = 0.1,
+    layers: Few = 1,
+    top_k: Count | None = None,
+    max_long_side: Count | None = 1040,
+    max_short_side: Count | None = None,
+    drop_path: Share = 0.1,
+    dropout: Share = 0.1,
 ) -> Model:
     """Builds a DeAOT; DeAOT-T, -S and -B/-L have 1, 2 and 3 layers.
 

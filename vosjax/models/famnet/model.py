@@ -21,6 +21,7 @@ from vosjax.models import matching
 from vosjax.models.famnet.blocks import VALUE, Decoder
 from vosjax.models.famnet.names import STEMS, names
 from vosjax.models.matching import MatchingFamily, MatchingFeatures
+from vosjax.schema import Count, Positive
 from vosjax.types import Model, Size
 
 KEY = 128
@@ -45,10 +46,10 @@ def build(
     *,
     align: bool = True,
     aspp: bool = True,
-    top_k: int | None = 20,
-    kernel: float | None = None,
+    top_k: Count | None = 20,
+    kernel: Positive | None = None,
     last_frame: bool = True,
-    max_short_side: int | None = 480,
+    max_short_side: Count | None = 480,
 ) -> Model:
     """Builds a FAMNet, or with all additions switched off an STM.
 

@@ -20,6 +20,7 @@ from vosjax.models import matching
 from vosjax.models.matching import MatchingFamily, MatchingFeatures
 from vosjax.models.stcn.blocks import VALUE, Decoder, Fuser
 from vosjax.models.stcn.names import names
+from vosjax.schema import Count, Positive
 from vosjax.types import Model, Size
 
 KEY = 64
@@ -44,12 +45,12 @@ class StcnMaps(NamedTuple):
 
 def build(
     *,
-    top_k: int | None = 20,
+    top_k: Count | None = 20,
     last_frame: bool = False,
     cbam: bool = True,
     use_others: bool = True,
-    kernel: float | None = None,
-    max_short_side: int | None = 480,
+    kernel: Positive | None = None,
+    max_short_side: Count | None = 480,
 ) -> Model:
     """Builds an STCN with a ResNet-50 as key encoder and a ResNet-18 as value encoder.
 
