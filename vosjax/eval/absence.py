@@ -21,7 +21,9 @@ import numpy.typing as npt
 from vosjax.errors import InputError
 from vosjax.eval import folder as files
 from vosjax.eval import source
+from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_labels
+from vosjax.schema import parse
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -124,7 +126,8 @@ def table(
     gathered = []
     for run in runs:
         settings = files.results(run)["settings"]
-        gathered.append(gather(run, source.discover(data or settings["data"], settings["eval"])))
+        selected = parse(EvalConfig, settings["eval"])
+        gathered.append(gather(run, source.discover(data or settings["data"], selected)))
     verdicts = together(gathered)
     lines = [
         f"{len(verdicts.absent)} objects in frames, {int(verdicts.absent.sum())} of them absent",
