@@ -115,9 +115,15 @@ def test_a_hole_in_the_numbering_is_a_lost_frame(davis):
 
 
 def test_a_first_mask_needs_an_object(davis):
-    write_label_png(davis / "Annotations/480p/dog/00000.png", labels(255))
+    write_label_png(davis / "Annotations/480p/dog/00000.png", 0 * labels(255))
     with pytest.raises(InputError, match="shows no object"):
         videos.discover(davis, names=["dog"])
+
+
+def test_a_first_mask_of_255_alone_shows_one_object(davis):
+    write_label_png(davis / "Annotations/480p/dog/00000.png", labels(255))
+    (dog,) = videos.discover(davis, names=["dog"])
+    assert dog.starts == {1: 0} and dog.binary
 
 
 @pytest.mark.parametrize(

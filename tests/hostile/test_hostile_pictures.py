@@ -12,6 +12,7 @@ from support import results_folder
 from support.clips import clip
 from support.command import write_frames
 
+from data_prep import records, report
 from vosjax.datasets import decode, layout
 from vosjax.errors import InputError
 from vosjax.eval import rules, videos
@@ -161,6 +162,20 @@ def test_what_opencv_cannot_decode_is_refused_by_name():
     data[16:24] = struct.pack(">II", 2**20, 100)
     with pytest.raises(InputError, match="^cow"):
         decode.image(bytes(data), name="cow")
+
+
+@pytest.mark.parametrize("part", ["JPEGImages", "Annotations"])
+def test_a_folder_that_is_called_as_a_picture_is_left_out_when_preparing(part, tmp_path):
+    data = results_folder.dataset(tmp_path / "davis", (("cow", 4),))
+    (path,) = (data / part / "cow").glob("00002.*")
+    path.unlink()
+    path.mkdir()
+    files = layout.video_files("cow", data / "JPEGImages/cow", data / "Annotations/cow")
+    notes = report.Notes()
+    stored = list(records.video(files, notes, fps=24.0))
+    kind = report.DAMAGED if part == "JPEGImages" else report.DAMAGED_MASK
+    assert notes.pairs == [(kind, "cow/00002")]
+    assert sum(record["frames"] for record in stored[:1]) == (3 if part == "JPEGImages" else 4)
 
 
 BLACK_WHITE = 255 * (LABELS > 0).astype(np.uint8)

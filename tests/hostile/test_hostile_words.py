@@ -44,7 +44,9 @@ def test_a_video_that_is_a_number(name, capfd):
     assert err.count("\n") == 1 and "there is no" in err and "unexpected" not in err
 
 
-@pytest.mark.parametrize("video", [True, b"x", object(), 2.5, {"a": 1}, None], ids=lambda video: type(video).__name__)
+@pytest.mark.parametrize(
+    "video", [True, b"x", object(), 2.5, {"a": 1}, None], ids=lambda video: type(video).__name__
+)
 def test_what_is_no_video(video):
     with pytest.raises(InputError):
         open_video(video)

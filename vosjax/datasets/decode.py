@@ -119,7 +119,8 @@ def mask(data: bytes, *, name: str = "a mask") -> Labels:
     """Decodes a label PNG for training: `labels`, but 255 in a mask of 0 and 255 is object 1.
 
     So sets of one object with masks of black and white can be trained on as they are. (Evaluation
-    cannot know: in a frame that an object has left, 255 alone may be void.)
+    goes by a video's first mask, `eval.rules`: in a frame that an object has left, 255 alone may be
+    void.)
 
     Returns:
         uint8 [H, W] of ids: 0 background, 255 ignored.

@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ def open_video(source: Any) -> Video:
     if isinstance(source, (str, os.PathLike)):
         return _open_named(source)
     sequence = hasattr(source, "__len__") and hasattr(source, "__getitem__")
-    if (sequence or isinstance(source, Iterable)) and not isinstance(source, (bytes, bytearray)):
+    no_frames = isinstance(source, (bytes, bytearray, Mapping))
+    if (sequence or isinstance(source, Iterable)) and not no_frames:
         return open_iterable(source)
     raise InputError(
         f"a video was expected, {_called(source)} was given: name a file, a folder, "
