@@ -18,7 +18,9 @@ def spline(points: Points, values: Points, at: Points) -> Points:
 
         spline(points, points + push, grid)
 
-    It is an affine map plus a sum of r^2 log r^2 over the distances r to the points.
+    It is an affine map plus a sum of r^2 log r^2 over the distances r to the points. SciPy's
+    `RBFInterpolator` gives the same figures, but refuses points that coincide ("Singular matrix"),
+    as drawn ones may; the least squares here take their mean.
     """
     count = len(points)
     system = np.zeros((count + 3, count + 3))

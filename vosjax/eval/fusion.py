@@ -18,6 +18,7 @@ from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
 from vosjax.prompt import apply_prompt
 from vosjax.runs import digests
+from vosjax.tracking.slots import to_ids, to_slots
 from vosjax.types import Prompt, Spec, When
 
 
@@ -81,7 +82,8 @@ def fuse_sequence(
         decided, starting = _decided(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
         state = commit(state, aux, decided, starting, when)
-        write_label_png(path, np.array([0, *ids], np.uint8)[np.asarray(decided.argmax(0))])
+        winner = np.asarray(decided.argmax(0))
+        write_label_png(path, to_ids(winner, np.array([0, *ids], np.uint8)))
     facts = {
         "name": video.name,
         "frames": len(video.frames),
@@ -150,9 +152,7 @@ def _decided(
     starting = np.array([video.starts[key] == index for key in ids])
     fused = jnp.where(started[:, None, None], fused, 0)
     if starting.any():
-        table = np.zeros(256, np.int32)
-        table[list(ids)] = np.arange(1, len(ids) + 1)
-        labels = table[read_given(video, index, year=year)]
+        labels, _ = to_slots(read_given(video, index, year=year), (0, *ids))
         fused = apply_prompt(fused, Prompt(jnp.asarray(labels), jnp.asarray(starting)))
     return fused, starting
 

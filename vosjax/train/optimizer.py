@@ -59,6 +59,11 @@ def apply(
 
         trainable = apply(trainable, updates, groups, rate=2e-4, encoder_rate=2e-5, held={})
 
+    The rates are arguments of the compiled step, which `schedule` computes on the host for all that
+    changes with the step. `optax.inject_hyperparams` and `optax.partition` would keep them, and the
+    moments by group, in the optimizer's state: checkpoints of today would not open any more, and
+    clipping by the norm of the whole gradient would have to be taken out of the partition.
+
     Args:
       params: {path: weight}.
       updates: {path: direction} of `build`'s chain.
@@ -68,7 +73,7 @@ def apply(
       held: {path: bool scalar}, paths that may be missing; True keeps the weight as it is.
     """
 
-    def moved(path: str) -> bool:
+    def moved(path: str) -> jax.Array:
         lr = encoder_rate if groups[path] == "encoder" else rate
         if path in held:
             lr = jnp.where(held[path], 0.0, lr)

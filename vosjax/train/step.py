@@ -299,6 +299,6 @@ def train_step(
         parts["jaccard"],
         jnp.mean(parts["frames"][0]),
         _mean_j(parts["prediction"], clips, settings.loss_stride),
-        jnp.sqrt(sum(jnp.vdot(g, g) for g in grads.values())),
+        optax.tree.norm(grads),
         parts["prediction"],
     )
