@@ -14,6 +14,7 @@ from PIL import Image
 import vosjax
 from vosjax.data.synthetic.sample import sample_clip
 from vosjax.io.overlay import overlay
+from vosjax.io.terminal import say
 
 PICTURE = pathlib.Path(__file__).parent / "pictures" / "quickstart.webp"
 DURATION = 120  # milliseconds that a frame is shown
@@ -39,7 +40,7 @@ def make(path: pathlib.Path = PICTURE) -> None:
         quality=QUALITY,
         method=6,
     )
-    print(f"{path}: {len(pairs)} frames, {path.stat().st_size / 1000:.0f} kB")
+    say(f"{path}: {len(pairs)} frames, {path.stat().st_size / 1000:.0f} kB")
 
 
 def beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:

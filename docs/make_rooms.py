@@ -10,6 +10,8 @@ import pathlib
 import re
 from html import escape
 
+from vosjax.io.terminal import say
+
 HERE = pathlib.Path(__file__).parent
 PICTURE = HERE / "pictures" / "rooms.svg"
 KINDS = {  # what a room deals with, its colour, and the rooms
@@ -108,4 +110,4 @@ def _legend(y):
 if __name__ == "__main__":
     document = (HERE / "architecture.md").read_text(encoding="utf-8")
     PICTURE.write_text(drawn(arrows(document)), encoding="utf-8")
-    print(PICTURE)
+    say(PICTURE)

@@ -1,5 +1,9 @@
 """What goes wrong, said in one line: every error that is meant for the user is one of these."""
 
+from typing import Any
+
+SHOWN = 80  # characters of a value in a message
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -27,3 +31,15 @@ class Note(UserWarning):
 
 class RenamedNote(Note, FutureWarning):
     """Something was called by a name of an earlier version."""
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its `repr`, of long ones the beginning.
+
+    shown("9" * 5000)      "'99999999999999999999..."
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; a circle
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -66,7 +66,7 @@ class Videos(builder.FolderBuilder):
         from data_prep import masks
 
         frames = [
-            schema.Frame(stem, _jpeg(FRAMES[i]), masks.to_png(LABELS[i]), {1: 9, 2: 9})
+            schema.StoredFrame(stem, _jpeg(FRAMES[i]), masks.to_png(LABELS[i]), {1: 9, 2: 9})
             for i, stem in enumerate(self.names[1])
         ]
         yield from schema.video(name, frames, size=(48, 64), fps=6.0, categories={})

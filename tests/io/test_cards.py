@@ -67,7 +67,7 @@ def refused(folder):
         ({"config.mem_every": True}, "config.mem_every is True"),
         (
             {"config.mem_every": 10**18},
-            "config.mem_every is 1000000000000000000; at least 1 and at",
+            "config.mem_every is 1000000000000000000; a whole number up to",
         ),
         ({"config.gap": -4, "config.mem_every": ...}, "config.mem_every is -4"),
         ({"config.max_mem_frames": 0}, "config.max_mem_frames is 0"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 
 # Where weights stand, in the order in which they are looked for; the plain go before the averaged.
 CONTAINERS = (
@@ -78,7 +78,7 @@ def state_dict(obj: Any, *, own: Collection[str] = ()) -> dict[str, np.ndarray]:
     prefixes = [p for p in PREFIXES if not any(name.startswith(p) for name in own)]
     state = _unwrapped(state, prefixes, notes)
     if notes:
-        warnings.warn(f"the checkpoint: {'; '.join(notes)}", stacklevel=2)
+        warnings.warn(f"the checkpoint: {'; '.join(notes)}", Note, stacklevel=2)
     return state
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import ml_collections
 
 import vosjax
-from vosjax.errors import InputError, RenamedNote
+from vosjax.errors import InputError, RenamedNote, shown
 from vosjax.schema import plain
-from vosjax.schema.kinds import near, shown
+from vosjax.schema.kinds import near
 
 # Files of version 0.1 whose networks are now chosen by an argument.
 MOVED = {

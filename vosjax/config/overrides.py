@@ -7,10 +7,10 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, shown
 from vosjax.loading.config import MODEL_NAMES
 from vosjax.schema import NEVER, ChangesOf, FieldError, UnknownField
-from vosjax.schema.kinds import class_of, dotted, hints, named, near, shown
+from vosjax.schema.kinds import class_of, dotted, hints, named, near
 from vosjax.schema.renames import before
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")

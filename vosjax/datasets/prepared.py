@@ -17,9 +17,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from vosjax.datasets.protocol import Announced, Encoded, Header, IntArray, MaskSummary, Origin
-from vosjax.errors import InputError
+from vosjax.errors import InputError, shown
 from vosjax.io.names import check_name
-from vosjax.schema.kinds import shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.errors import InputError
+from vosjax.errors import shown as shown_error
 from vosjax.eval import folder as files
 from vosjax.eval import source
 from vosjax.eval.config import EvalConfig
@@ -26,7 +27,6 @@ from vosjax.eval.report import checked_settings
 from vosjax.eval.videos import EvalVideo, read_labels
 from vosjax.io.terminal import say
 from vosjax.schema import parse
-from vosjax.schema.kinds import shown as shown_error
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -2,9 +2,9 @@
 
 import dataclasses
 
+from vosjax.errors import shown
 from vosjax.io.names import name_problem
 from vosjax.schema import Checked, FieldError, setting
-from vosjax.schema.kinds import shown
 
 PROTOCOLS = ("auto", "davis", "youtube", "vos_benchmark")
 

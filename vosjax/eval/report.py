@@ -17,14 +17,13 @@ import jinja2
 import numpy as np
 
 from vosjax.datasets.decode import Labels, Picture
-from vosjax.errors import InputError
+from vosjax.errors import InputError, shown
 from vosjax.eval.folder import results
 from vosjax.eval.protocols import VOID
 from vosjax.eval.videos import EvalVideo, read_frame, read_labels
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS, read_label_png
 from vosjax.schema import FieldError, typed
-from vosjax.schema.kinds import shown
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from vosjax.compose.combinators import mean
 from vosjax.config import Config
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
 from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
 from vosjax.eval import folder as files
 from vosjax.eval.config import EvalConfig
@@ -194,6 +194,7 @@ def tell_audit(findings: audit.Findings) -> None:
             f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
             "version, which kept no digests: they are taken as they are, --overwrite runs them "
             "again",
+            Note,
             stacklevel=2,
         )
 

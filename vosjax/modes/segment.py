@@ -262,7 +262,7 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
                 tqdm(
                     total=start + 1,
                     initial=tracker.time,
-                    desc="backward",
+                    desc=printable("backward"),
                     unit="frame",
                     file=sys.stderr,
                     disable=None,

@@ -10,7 +10,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near, shown
+from vosjax.errors import shown
+from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
 
 NEVER = 2**30  # of an interval in frames: longer than any video, and still an int32
 LARGEST = 2**32 - 1  # whole number in any field; NEVER where its rule names no other
@@ -174,6 +175,8 @@ def _any_of(value: Any, hint: Any, members: tuple[Any, ...]) -> Any:
     inner = class_of(hint)
     if inner and isinstance(value, Mapping):
         return parse(inner, value)  # whose errors say more than that no member fits
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int in members:
+        return _scalar(value, int)  # whose error says more, too
     for member in members:
         ranged = typing.get_origin(member) is typing.Annotated
         if member is not type(None):

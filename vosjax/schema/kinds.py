@@ -10,7 +10,6 @@ from typing import Annotated, Any, NamedTuple
 
 from vosjax.errors import InputError
 
-SHOWN = 80  # characters of a value in a message
 TYPES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
 
 
@@ -83,18 +82,6 @@ def hints(kind: type) -> dict[str, Any]:
         known = typing.get_type_hints(kind, include_extras=True)
         return {field.name: known[field.name] for field in dataclasses.fields(kind)}
     return typing.get_type_hints(kind, include_extras=True)
-
-
-def shown(value: Any) -> str:
-    """A value as messages show it: its `repr`, of long ones the beginning.
-
-    shown("9" * 5000)      "'99999999999999999999..."
-    """
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of thousands of digits; a circle
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def near(word: str, known: Iterable[str]) -> str:

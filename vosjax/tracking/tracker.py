@@ -16,10 +16,9 @@ from typing import Any, NoReturn
 import jax
 import numpy as np
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note, shown
 from vosjax.loading.pretrained import Loaded, load
 from vosjax.schema import NEVER
-from vosjax.schema.kinds import shown
 from vosjax.tracking import snapshot
 from vosjax.tracking.books import Books
 from vosjax.tracking.frame import (
@@ -302,6 +301,7 @@ class Tracker:
             f"{state.spec.height}x{state.spec.width} (height x width): {sizes}. What such an "
             f"object touches is marked in its place, and it is easily lost: {raised}crop the "
             "video around it",
+            Note,
             stacklevel=4,
         )
 

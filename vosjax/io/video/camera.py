@@ -7,11 +7,10 @@ from typing import Any
 
 import cv2
 
-from vosjax.errors import InputError
+from vosjax.errors import InputError, shown
 from vosjax.io.video.iterable import open_once
 from vosjax.io.video.prefetch import interruptibly
 from vosjax.io.video.types import FPS, Frame, Video
-from vosjax.schema.kinds import shown
 
 INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crashes
 
