@@ -13,11 +13,10 @@ from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as files
 from vosjax.eval import fusion, results, source
-from vosjax.eval.config import EvalConfig
+from vosjax.eval.config import EvalConfig, recorded
 from vosjax.modes import Options
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
-from vosjax.schema import parse
 
 FLAGS = ("input", "data", "output")
 FIELDS = ("fuse", "fuse_weights", "keypoints")
@@ -125,4 +124,4 @@ def _evaluation(runs, before) -> EvalConfig:
                 f"{run} ran {there['settings']['videos']} videos, {runs[0]} "
                 f"{first['videos']}: fuse runs of one dataset"
             )
-    return parse(EvalConfig, first["eval"])
+    return recorded(first["eval"], runs[0] / "run.json")
