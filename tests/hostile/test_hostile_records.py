@@ -119,6 +119,7 @@ def test_a_run_json_that_holds(what, command, copy):
         RUN[what](copy / run / "run.json")
     code, err = command("fuse")
     assert code == 2 and err.count("\n") == 1 and "unexpected" not in err, err
+    assert "run0" in err, err
 
 
 def test_a_damaged_file_of_probabilities_fails_its_video_and_is_named(command, copy):

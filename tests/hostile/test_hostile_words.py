@@ -93,3 +93,18 @@ def test_masks_are_copied_at_once():
         assert np.array_equal(masks.labels[0], before) and before.any()
         labels[:] = kept
         image.paste(Image.fromarray(kept), (0, 0))
+
+
+@pytest.mark.parametrize("word", ["~nobody/x", "nothere", "../../nothere", "a\0b", "x\udce9"])
+def test_a_place_that_is_not_there(word, capfd):
+    for words in (
+        ["eval", "--data", word, "--output", "out"],
+        ["fuse", "--input", word, word, "--output", "out"],
+        ["report", "--input", word, "--output", "out.html"],
+        ["absence", "--input", word],
+        ["segment", "--video", word, "--masks", "x.png", "--output", "out"],
+        ["segment", word],
+    ):
+        assert cli.main(words) == 2, words
+        err = capfd.readouterr().err
+        assert err.count("\n") == 1 and "unexpected" not in err, err

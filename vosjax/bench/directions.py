@@ -25,6 +25,7 @@ import numpy as np
 
 from vosjax.eval.metrics import region_similarity
 from vosjax.io.palette import decode_labels
+from vosjax.io.terminal import say
 from vosjax.io.video import open_video
 from vosjax.loading.pretrained import Loaded, load
 from vosjax.prompt import apply_prompt
@@ -178,14 +179,14 @@ def main() -> None:
         second=options.second,
         max_short_side=options.max_short_side,
     )
-    print(f"{'video':<20}" + "".join(f"{way:>10}" for way in WAYS))
+    say(f"{'video':<20}" + "".join(f"{way:>10}" for way in WAYS))
     for name, row in table.items():
-        print(f"{name:<20}" + "".join(f"{100 * row[way].mean():10.1f}" for way in WAYS))
+        say(f"{name:<20}" + "".join(f"{100 * row[way].mean():10.1f}" for way in WAYS))
     objects = {way: 100 * np.concatenate([row[way] for row in table.values()]) for way in WAYS}
-    print(f"{'mean over objects':<20}" + "".join(f"{objects[way].mean():10.1f}" for way in WAYS))
+    say(f"{'mean over objects':<20}" + "".join(f"{objects[way].mean():10.1f}" for way in WAYS))
     gains = {way: objects[way] - objects["forward"] for way in WAYS}
-    print(f"{'gain, least':<20}" + "".join(f"{gains[way].min():10.1f}" for way in WAYS))
-    print(f"{'gain, greatest':<20}" + "".join(f"{gains[way].max():10.1f}" for way in WAYS))
+    say(f"{'gain, least':<20}" + "".join(f"{gains[way].min():10.1f}" for way in WAYS))
+    say(f"{'gain, greatest':<20}" + "".join(f"{gains[way].max():10.1f}" for way in WAYS))
 
 
 if __name__ == "__main__":

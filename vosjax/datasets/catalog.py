@@ -20,7 +20,7 @@ def find(data: str | os.PathLike[str]) -> pathlib.Path:
     """
     prepared_below = os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
     named = pathlib.Path(prepared_below) / str(data)
-    for folder in (pathlib.Path(data).expanduser(), named):
+    for folder in (pathlib.Path(os.path.expanduser(data)), named):
         if folder.is_dir():
             return folder
     raise InputError(

@@ -22,11 +22,10 @@ from vosjax.errors import InputError
 from vosjax.errors import shown as shown_error
 from vosjax.eval import folder as files
 from vosjax.eval import source
-from vosjax.eval.config import EvalConfig
+from vosjax.eval.config import recorded
 from vosjax.eval.report import checked_settings
 from vosjax.eval.videos import EvalVideo, read_labels
 from vosjax.io.terminal import say
-from vosjax.schema import parse
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -139,7 +138,7 @@ def table(
     gathered = []
     for run in runs:
         settings = checked_settings(files.results(run), run)
-        evaluation = parse(EvalConfig, settings["eval"])
+        evaluation = recorded(settings["eval"], pathlib.Path(run) / "results.json")
         gathered.append(gather(run, source.discover(data or settings["data"], evaluation)))
     verdicts = together(gathered)
     lines = [

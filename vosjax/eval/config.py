@@ -1,10 +1,13 @@
 """What can be set of a dataset run."""
 
 import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
 
-from vosjax.errors import shown
+from vosjax.errors import InputError, shown
 from vosjax.io.names import name_problem
-from vosjax.schema import Checked, FieldError, setting
+from vosjax.schema import Checked, FieldError, parse, setting
 
 PROTOCOLS = ("auto", "davis", "youtube", "vos_benchmark")
 
@@ -56,3 +59,21 @@ class EvalConfig(Checked):
 
 
 SPEED = ("processes", "zip", "chunk", "batch", "spread")
+
+
+def recorded(values: Mapping[str, Any], file: str | os.PathLike[str]) -> EvalConfig:
+    """What a run's record tells of its `eval`.
+
+        recorded(record["settings"]["eval"], "runs/davis/run.json").split     # 'val'
+
+    Raises:
+        InputError: a field that there is not, or of another type; the message names the file.
+    """
+    try:
+        return parse(EvalConfig, values)
+    except FieldError as error:
+        raise InputError(
+            f"{file} is no record of a run that can be used: its eval.{error}"
+            if error.path
+            else f"{file} is no record of a run that can be used: its eval {error}"
+        ) from error

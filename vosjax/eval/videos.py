@@ -201,6 +201,7 @@ def _davis_folder(source: folders.Folder, year: int) -> list[EvalVideo]:
     for number in range(len(source)):
         header = source.header(number)
         _check_files(source, header)
+        videos.append(_video(source, number, partial(rules.davis, year=year)))
         annotated = set(header.annotated)
         if header.length > len(annotated) > header.length / 2:
             lost = next(t for t in range(header.length) if t not in annotated)
@@ -208,7 +209,6 @@ def _davis_folder(source: folders.Folder, year: int) -> list[EvalVideo]:
                 f"{source.parts.masks / header.name} has no mask {header.names[lost]}.png though "
                 f"{len(annotated)} of {header.length} frames have one: unpack the dataset again"
             )
-        videos.append(_video(source, number, partial(rules.davis, year=year)))
     return videos
 
 

@@ -223,7 +223,7 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
 def _folder(source: str | os.PathLike[str] | None) -> pathlib.Path:
     embedded = pathlib.Path(str(importlib.resources.files("vosjax"))) / "weights"
     name = DEFAULT if source is None else str(source)
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     if source is not None and (path / CARD).is_file():
         return path
     if (embedded / name / CARD).is_file():

@@ -15,13 +15,12 @@ from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import audit, fusion, leftovers, results, source
 from vosjax.eval import folder as files
-from vosjax.eval.config import EvalConfig
+from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
 from vosjax.modes import eval as evaluating
 from vosjax.runs import record
 from vosjax.runs.hold import held
-from vosjax.schema import parse
 
 FLAGS = ("input", "data", "output", "overwrite")
 FIELDS = ("fuse", "fuse_weights", "keypoints")
@@ -153,4 +152,4 @@ def _evaluation(runs: Any, before: Any) -> EvalConfig:
                 f"{run} ran {there['settings']['videos']} videos, {runs[0]} "
                 f"{first['videos']}: fuse runs of one dataset"
             )
-    return parse(EvalConfig, first["eval"])
+    return recorded(first["eval"], runs[0] / "run.json")

@@ -6,11 +6,10 @@ import warnings
 from vosjax.config import Config
 from vosjax.errors import InputError, Note
 from vosjax.eval import report, source
-from vosjax.eval.config import EvalConfig
+from vosjax.eval.config import recorded
 from vosjax.io.files import write_bytes
 from vosjax.io.terminal import say
 from vosjax.modes import Options
-from vosjax.schema import parse
 
 FLAGS = ("input", "data", "output")
 FIELDS = ()
@@ -38,7 +37,7 @@ def run(config: Config, options: Options) -> int:
     try:
         sequences = source.discover(
             options.data or first["settings"]["data"],
-            parse(EvalConfig, first["settings"]["eval"]),
+            recorded(first["settings"]["eval"], runs[0].folder / "results.json"),
         )
     except InputError as error:
         if options.data is not None:

@@ -22,7 +22,7 @@ import orbax.checkpoint as ocp
 
 from vosjax.checkpoints.checks import check_finite
 from vosjax.data.config import ClipsConfig
-from vosjax.errors import InputError, NotFinite
+from vosjax.errors import InputError, Note, NotFinite
 from vosjax.io.files import disk_full
 from vosjax.loading.config import modern_model
 from vosjax.runs.differences import differences
@@ -166,6 +166,7 @@ def restore(
             warnings.warn(
                 f"the checkpoint of step {bad} in {folder} is damaged ({reason}): that of step "
                 f"{at} is used",
+                Note,
                 stacklevel=2,
             )
         if repair:
