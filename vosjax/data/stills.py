@@ -212,7 +212,10 @@ class Stills:
 
 
 def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:
-    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth)."""
+    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth).
+
+    small = fitted(patch, longest=200)
+    """
     factor = longest / max(patch.shape[:2])
     if factor > 0.7:
         return patch

@@ -70,7 +70,10 @@ def weight_shapes(model: Model) -> dict[str, int]:
 
 
 def step_settings(train: TrainConfig) -> step.StepConfig:
-    """The fields that are fixed when the step is compiled."""
+    """The fields that are fixed when the step is compiled.
+
+    settings = step_settings(TrainConfig())
+    """
     return step.StepConfig(
         **{name: getattr(train, name) for name in step.StepConfig._fields if name != "reference"}
     )

@@ -148,7 +148,10 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
 
 
 def shardings() -> tuple[NamedSharding, NamedSharding]:
-    """How the state lies on the devices (whole on each), and how a batch does (shared out)."""
+    """How the state lies on the devices (whole on each), and how a batch does (shared out).
+
+    everywhere, split = shardings()
+    """
     mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
@@ -208,7 +211,10 @@ def means(metrics: list[step.Metrics]) -> dict[str, float]:
 
 
 def due(at: int, every: int, last: int) -> bool:
-    """Whether something done every `every` steps (0: never) is done after step `at`."""
+    """Whether something done every `every` steps (0: never) is done after step `at`.
+
+    due(20, every=10, last=95)      # True
+    """
     return bool(every) and (at % every == 0 or at == last)
 
 
