@@ -28,10 +28,15 @@ COLUMNS = (
 
 
 class Log:
-    """Writes below `folder`; every row is flushed, so a killed run keeps what it told.
+    """The log of a run: metrics.csv and TensorBoard events in a folder, and lines on stdout.
 
-    On resumption rows and events from `start` on, told by a run that went further than its last
-    checkpoint, are dropped.
+        figures = Log("runs/first", start=0)
+        figures.scalars(100, {"loss": 0.7})
+        figures.close()
+
+    Every row is flushed, so that a killed run keeps what it told. A run that went further than its
+    last checkpoint told of steps that are taken again when it resumes: its rows and events behind
+    step `start` are dropped.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, start: int) -> None:
@@ -48,7 +53,7 @@ class Log:
         )
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """One row, the same to TensorBoard, and a line on stdout."""
+        """Writes the figures of a step, {name: value}: a row of `COLUMNS`, scalars and a line."""
         self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
         self._file.flush()
         for name, value in values.items():
@@ -58,7 +63,14 @@ class Log:
     def pictures(
         self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray
     ) -> None:
-        """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""
+        """Writes one picture of a clip: its frames above the truth above the prediction.
+
+        Args:
+          step: number of the step.
+          frames: uint8 [T, H, W, 3] RGB.
+          labels: uint8 [T, H, W], the truth.
+          prediction: uint8 [T, H, W].
+        """
         rows = [np.concatenate(list(frames), axis=1)]
         for maps in (labels, prediction):
             over = _overlay(frames, maps)
@@ -67,6 +79,7 @@ class Log:
         self._board.flush()
 
     def close(self) -> None:
+        """Closes the files."""
         self._file.close()
         self._board.close()
 
@@ -85,7 +98,7 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_finite(first: int, losses: list[float], gradients: list[float]) -> None:
-    """Raises NotFinite with the step range if any of the figures of steps first.. is not finite.
+    """Raises NotFinite, which names the steps, unless all figures of some steps are finite.
 
     check_finite(100, [0.7, 0.6], [1.2, 1.1])      # of steps 100 and 101
     """
