@@ -310,7 +310,10 @@ def test_a_state_of_another_size_is_refused(tmp_path):
 
 def larger():
     """The books of a tracker with groups of more slots than the network has."""
-    return dataclasses.asdict(ObjectSlots.empty(99, 1)) | {"ids": [0, 7, 200] + [0] * 97}
+    return dataclasses.asdict(ObjectSlots.empty(99, 1)) | {
+        "ids": [0, 7, 200] + [0] * 97,
+        "used": 2,
+    }
 
 
 def rewrite(path, change):

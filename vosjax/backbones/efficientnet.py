@@ -189,7 +189,10 @@ def _lite_range(images: jax.Array) -> jax.Array:
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the published file."""
+    """Where the weights stand: below `path` with us, behind `key` in the published file.
+
+    names("b0", "encoder", "backbone.")
+    """
     return (_lite_names if VARIANTS[variant].lite else _torchvision_names)(variant, path, key)
 
 
@@ -244,12 +247,17 @@ def _block_names(stage: Stage, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The stem and the stages up to stride 4."""
+    """The stem and the stages up to stride 4.
+
+    early("stem/kernel")      # True
+    """
     return path.startswith(("stem/", "stem_bn/", "stage1_", "stage2_"))
 
 
 def build(variant: str) -> Backbone:
     """'b0' ... 'b4', 'v2_s' or 'lite0' ... 'lite4'.
+
+        backbone = build("b0")
 
     Raises:
       ValueError: any other variant.

@@ -75,7 +75,10 @@ class MobileNetV2(nn.Module):
 
 
 def names(path: str, key: str) -> list[Name]:
-    """torchvision's names: `features.I.conv.J` with norms one further."""
+    """torchvision's names: `features.I.conv.J` with norms one further.
+
+    names("encoder", "encoder.")
+    """
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}stem", f"{key}features.0.0", bias=False)
     entries += frozen_norm(f"{root}stem_norm", f"{key}features.0.1")
@@ -96,13 +99,18 @@ def names(path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """Features 0 to 3, the stem and the first three blocks."""
+    """Features 0 to 3, the stem and the first three blocks.
+
+    early("stem/kernel")      # True
+    """
     block = re.match(r"block(\d+)/", path)
     return int(block[1]) <= EARLY if block else path.startswith("stem")
 
 
 def build(variant: str = "") -> Backbone:
     """The encoder; there are no variants.
+
+        backbone = build("")
 
     Raises:
       ValueError: a variant is named.
@@ -122,6 +130,8 @@ def build(variant: str = "") -> Backbone:
 
 def from_folded(arrays: dict[str, np.ndarray]) -> dict:
     """Encoder weights from a network whose batch norms are folded into its convolutions.
+
+        params = from_folded(dict(np.load("mobilenet_v2.npz")))
 
     Norms become the identity (variance 1 - epsilon) that only adds the bias. The folded network
     takes RGB / 127.5 - 1 and ours takes ImageNet's mean and deviation, so the first convolution is

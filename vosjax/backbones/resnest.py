@@ -83,7 +83,10 @@ class ResNeSt(nn.Module):
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the reference."""
+    """Where the weights stand: below `path` with us, behind `key` in the reference.
+
+    names("101", "encoder", "encoder.")
+    """
     root = f"{path}/" if path else ""
     entries = []
     for i, (conv_key, norm_key) in enumerate((("0", "conv1.1"), ("3", "conv1.4"), ("6", "bn1"))):
@@ -107,12 +110,17 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The stem and the first stage."""
+    """The stem and the first stage.
+
+    early("stem_conv1/kernel")
+    """
     return path.startswith(("stem_", f"{STAGES[0]}_"))
 
 
 def build(variant: str) -> Backbone:
     """'101'.
+
+        backbone = build("101")
 
     Raises:
       ValueError: any other variant.

@@ -43,12 +43,17 @@ VARIANTS = {
 def pointwise(
     x: jax.Array, features: int, *, stride: int = 1, bias: bool = False, name: str | None = None
 ) -> jax.Array:
-    """A 1x1 convolution as a matrix product, which the CPU likes better; kernel [I, O]."""
+    """A 1x1 convolution as a matrix product, which the CPU likes better; kernel [I, O].
+
+    x = pointwise(x, 64, name="conv1")
+    """
     return nn.Dense(features, use_bias=bias, name=name)(x[:, ::stride, ::stride])
 
 
 def relu_of_sum(a: jax.Array, b: jax.Array) -> jax.Array:
     """max(a + b, 0), in a form whose result XLA's CPU backend keeps.
+
+        x = relu_of_sum(x, shortcut)
 
     An expression of one large operand is computed anew wherever it is used. So every block of a
     stage would go through the products of all blocks before it, all of which would have to stay in
@@ -162,6 +167,8 @@ def names(
 ) -> list[Name]:
     """Where the weights of a `ResNet` stand.
 
+        names("50", "encoder", "encoder.")
+
     Args:
       variant: a key of VARIANTS.
       path: our path in front of all, '' or 'encoder' (without a slash at its end).
@@ -191,18 +198,26 @@ def names(
 
 
 def early(path: str) -> bool:
-    """The stem and the first stage."""
+    """The stem and the first stage.
+
+    early("conv1/kernel")
+    """
     return path.startswith(("conv1/", "bn1/", f"{STAGES[0]}_"))
 
 
 def channels(variant: str) -> tuple[int, int, int, int]:
-    """Of f4, f8, f16 and deep."""
+    """Of f4, f8, f16 and deep.
+
+    channels("50")      # (256, 512, 1024, 1024)
+    """
     widths = tuple((256 if VARIANTS[variant].bottleneck else 64) << i for i in range(3))
     return widths[0], widths[1], widths[2], widths[2]
 
 
 def build(variant: str) -> Backbone:
     """'18', '50', '101', 'resnext50_32x4d' or 'resnext101_32x8d'.
+
+        backbone = build("50")
 
     Raises:
       ValueError: any other variant.

@@ -52,7 +52,10 @@ VARIANTS = {
 
 @functools.lru_cache(maxsize=1)
 def position_index() -> np.ndarray:
-    """[49, 49]: the bias table's row for every query (first axis) and key of a window."""
+    """[49, 49]: the bias table's row for every query (first axis) and key of a window.
+
+    bias = table[position_index()]
+    """
     y, x = np.divmod(np.arange(WINDOW * WINDOW), WINDOW)
     dy, dx = y[:, None] - y + WINDOW - 1, x[:, None] - x + WINDOW - 1
     return dy * (2 * WINDOW - 1) + dx
@@ -61,6 +64,8 @@ def position_index() -> np.ndarray:
 @functools.lru_cache(maxsize=32)
 def shift_mask(height: int, width: int) -> np.ndarray:
     """[windows, 1, 49, 49]: -100 between tokens that the shift brought together from afar.
+
+        mask = shift_mask(14, 14)
 
     height and width are multiples of the window.
     """
@@ -183,7 +188,10 @@ class Swin(nn.Module):
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the reference."""
+    """Where the weights stand: below `path` with us, behind `key` in the reference.
+
+    names("b", "encoder", "encoder.")
+    """
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}patch_embed_proj", f"{key}patch_embed.proj")
     entries += norm(f"{root}patch_embed_norm", f"{key}patch_embed.norm")
@@ -205,12 +213,17 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The patch embedding and the first stage, without its merging."""
+    """The patch embedding and the first stage, without its merging.
+
+    early("patch_embed/kernel")
+    """
     return path.startswith(("patch_embed", "layers0_"))
 
 
 def build(variant: str) -> Backbone:
     """'t', 's' or 'b'.
+
+        backbone = build("b")
 
     Raises:
       ValueError: any other variant.

@@ -31,6 +31,8 @@ def measure(
 ) -> Any:
     """Figures of a `pipeline.ClipsConfig` as plain data, ready to be printed and stored.
 
+        figures = measure(ClipsConfig(), batch=4, workers=2)
+
     Args:
         config: its first phase is measured.
         batch, workers, threads: as `pipeline.clips`.

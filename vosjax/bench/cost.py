@@ -60,6 +60,8 @@ class Cost(NamedTuple):
 def count(function: Callable, *args: Any, **kwargs: Any) -> Cost:
     """The cost of one call.
 
+        count(vos.encode, params, frame).flops
+
     Args:
       function: traceable.
       *args: pytrees of arrays, whose small values choose branches, or of `jax.ShapeDtypeStruct`,

@@ -34,7 +34,10 @@ from vosjax.io.terminal import say
 def plain_frame_scores(
     truth: np.ndarray, prediction: np.ndarray, *, objects: Sequence[int], bound: float = 0.008
 ) -> Any:
-    """`metrics.frame_scores` as the definition reads: object by object, nothing cropped."""
+    """`metrics.frame_scores` as the definition reads: object by object, nothing cropped.
+
+    j, f = plain_frame_scores(truth, prediction, objects=[1, 2])
+    """
     radius = metrics.tolerance(*truth.shape, bound=bound)
     offsets = np.arange(-radius, radius + 1)
     disk = (offsets[:, None] ** 2 + offsets**2 <= radius**2).astype(np.uint8)
@@ -57,7 +60,10 @@ def _plain_object(truth: np.ndarray, prediction: np.ndarray, disk: np.ndarray) -
 
 
 def plain_davis_table(truth: pathlib.Path, prediction: pathlib.Path) -> Any:
-    """The DAVIS 2017 table of two folders by `plain_frame_scores`, one process."""
+    """The DAVIS 2017 table of two folders by `plain_frame_scores`, one process.
+
+    table = plain_davis_table(truth, prediction)
+    """
     results = {}
     for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
         files = sorted(folder.glob("*.png"))
@@ -84,6 +90,8 @@ def _row(j: np.ndarray, f: np.ndarray) -> Any:
 
 def delayed_truth(truth: pathlib.Path, output: pathlib.Path) -> Any:
     """Writes each frame's truth as the prediction of the next one; sequences with 3 frames or more.
+
+        delayed_truth(pathlib.Path("DAVIS/Annotations/480p"), pathlib.Path("delayed"))
 
     Returns the two folders to score: symbolic links to the sequences that qualify, and predictions.
     """
@@ -112,7 +120,10 @@ def measure(
     processes: Sequence[int] = (1, 2, 4),
     rounds: int = 5,
 ) -> Any:
-    """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes."""
+    """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes.
+
+    seconds = measure(truth, prediction, processes=(1, 2), rounds=3)
+    """
     protocol = protocols.davis()
     ways: dict[str, Callable[[], Any]] = {
         "plain, 1 process": lambda: plain_davis_table(truth, prediction)

@@ -15,6 +15,8 @@ from vosjax.train import build, loop, schedule, start, state, step
 def measure(config: Any, *, rounds: int) -> dict:
     """Figures of a training config's first stage as plain data.
 
+        figures = measure(opened("train_rendered"), rounds=3)
+
     Args:
       config: a `Config` with a training; weights are random, whatever `train.init` says.
       rounds: times that input, plain decoding and training step take turns.
@@ -61,7 +63,10 @@ def measure(config: Any, *, rounds: int) -> dict:
 
 
 def lines(figures: dict) -> list[str]:
-    """What `measure` found as a table: median and range of each figure."""
+    """What `measure` found as a table: median and range of each figure.
+
+    print(*lines(figures), sep="\n")
+    """
     rows = (
         ("made", "clips/s of the input"),
         ("used", "clips/s of the training step"),

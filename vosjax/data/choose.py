@@ -24,6 +24,8 @@ class Candidates(NamedTuple):
 def candidates(header: Header) -> Candidates:
     """The annotated frames of a video.
 
+        frames = candidates(source.header(0))
+
     Of a video without any object all frames, which are background then.
     """
     if not len(header.ids):

@@ -64,7 +64,10 @@ def draw(rng: np.random.Generator, strength: Strength) -> Drawn:
 
 
 def apply(frame: Picture, drawn: Drawn) -> Picture:
-    """The frame uint8 [H, W, 3] RGB with the changes of `drawn`; colours stay within 0..255."""
+    """The frame uint8 [H, W, 3] RGB with the changes of `drawn`; colours stay within 0..255.
+
+    changed = apply(frame, draw(rng, V2))
+    """
     for kind, factor in drawn.changes:
         frame = _CHANGES[kind](frame, factor)
     if drawn.grey:

@@ -28,6 +28,8 @@ Batch = dict[str, Any]  # of arrays, see `clips`
 def sources(config: ClipsConfig) -> Weighted:
     """The (weight, source of clips) pairs of a config without its phases.
 
+        pairs = sources(ClipsConfig())
+
     Raises:
         InputError: there is no source, or one cannot be opened.
     """
@@ -102,7 +104,10 @@ def clips(
 
 
 def spec_of(config: ClipsConfig) -> types.ClipSpec:
-    """The shape of a config's clips."""
+    """The shape of a config's clips.
+
+    spec = spec_of(ClipsConfig())
+    """
     return types.ClipSpec(
         config.frames, config.height, config.width, config.max_objects, config.shuffle
     )

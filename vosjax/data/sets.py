@@ -77,7 +77,10 @@ def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
 
 
 def of_config(config: "ClipsConfig") -> list[DatasetConfig]:
-    """The data sets of a config, which may be dicts of their fields there."""
+    """The data sets of a config, which may be dicts of their fields there.
+
+    sets = of_config(ClipsConfig(sets=(DatasetConfig("YTB"),)))
+    """
     return [
         dataset if isinstance(dataset, DatasetConfig) else DatasetConfig(**dict(dataset))
         for dataset in config.sets
@@ -86,6 +89,8 @@ def of_config(config: "ClipsConfig") -> list[DatasetConfig]:
 
 def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
     """The (weight, source of clips) pairs of a config's data sets.
+
+        pairs = weighted(config)
 
     The weights add up to `config.sets_weight`.
 

@@ -216,7 +216,10 @@ class Stills:
 
 
 def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:
-    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth)."""
+    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth).
+
+    small = fitted(patch, longest=200)
+    """
     height, width = patch.shape[:2]
     factor = longest / max(height, width)
     if factor > 0.7:

@@ -47,7 +47,10 @@ class ClipSource(Protocol):
 
 
 def minimum_pixels(height: int, width: int) -> int:
-    """Pixels that an object must exceed in frame 0: 100 as in AOT, fewer in tiny frames."""
+    """Pixels that an object must exceed in frame 0: 100 as in AOT, fewer in tiny frames.
+
+    minimum_pixels(465, 465)      # 100
+    """
     return min(100, height * width // 500)
 
 
@@ -110,7 +113,10 @@ def assign_slots(
 
 
 def keep(labels: Labels, ids: npt.NDArray[np.integer]) -> Labels:
-    """Labels with background in place of all ids but `ids`; 255 stays."""
+    """Labels with background in place of all ids but `ids`; 255 stays.
+
+    kept = keep(labels, [1, 3])
+    """
     table = np.zeros(256, np.uint8)
     table[ids] = ids
     table[IGNORE] = IGNORE
@@ -118,12 +124,18 @@ def keep(labels: Labels, ids: npt.NDArray[np.integer]) -> Labels:
 
 
 def look_up(table: npt.NDArray[np.uint8], labels: Labels) -> Labels:
-    """table[labels] for a table uint8 [256] and labels uint8 of any shape, fast."""
+    """table[labels] for a table uint8 [256] and labels uint8 of any shape, fast.
+
+    swapped = look_up(np.arange(255, -1, -1).astype(np.uint8), labels)
+    """
     return cv2.LUT(np.ascontiguousarray(labels).reshape(1, -1), table).reshape(labels.shape)
 
 
 def densify(labels: Labels) -> tuple[Labels, int]:
-    """(labels with ids 1..n in the rising order of the given ids, n); 0 and 255 stay."""
+    """(labels with ids 1..n in the rising order of the given ids, n); 0 and 255 stay.
+
+    dense, count = densify(labels)
+    """
     ids = visible_ids(labels, 0)
     table = np.zeros(256, np.uint8)
     table[ids] = np.arange(1, len(ids) + 1)

@@ -95,12 +95,18 @@ def _rows(
 
 
 def together(verdicts: Sequence[Verdicts]) -> Verdicts:
-    """Those of several runs as one."""
+    """Those of several runs as one.
+
+    verdicts = together([gather(run, videos) for run in runs])
+    """
     return Verdicts(*(np.concatenate(column) for column in zip(*verdicts)))
 
 
 def quality(called: npt.NDArray[np.bool_], absent: npt.NDArray[np.bool_]) -> Quality:
-    """Of calls [n] against the truth [n]."""
+    """Of calls [n] against the truth [n].
+
+    quality(called, absent).precision
+    """
     hits, calls, cases = (called & absent).sum(), called.sum(), absent.sum()
     precision = hits / calls if calls else float("nan")
     recall = hits / cases if cases else float("nan")
@@ -108,7 +114,10 @@ def quality(called: npt.NDArray[np.bool_], absent: npt.NDArray[np.bool_]) -> Qua
 
 
 def rules(verdicts: Verdicts) -> dict[str, Quality]:
-    """{rule: its quality}: the run's own calls, and what other rules would have given."""
+    """{rule: its quality}: the run's own calls, and what other rules would have given.
+
+    rules(verdicts)["as called"].recall
+    """
     empty = verdicts.area == 0
     qualities = {"as called": quality(verdicts.called, verdicts.absent)}
     for low in PROBABILITIES:

@@ -158,7 +158,10 @@ def _decided(
 
 
 def check(runs: Sequence[pathlib.Path], config: FusionConfig) -> None:
-    """Raises InputError unless there are runs, and what is asked for fits them."""
+    """Raises InputError unless there are runs, and what is asked for fits them.
+
+    check([pathlib.Path("a"), pathlib.Path("b")], FusionConfig("mean"))
+    """
     if not runs:
         raise InputError("--input is missing; fusing takes --input RUN RUN ... --output DIR")
     ensembles.fusion(config.name, method=config.method)

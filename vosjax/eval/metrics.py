@@ -44,6 +44,8 @@ def tolerance(height: int, width: int, *, bound: float = 0.008) -> int:
 def boundary(mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Boundary map, bool [H, W], of a mask [H, W] (any dtype, non-zero is the object).
 
+        edge = boundary(labels == 1)
+
     A pixel is on the boundary if the mask changes between it and its right, lower or lower right
     neighbour. The last row and column are repeated outside: an object has no boundary where it
     meets the image border.

@@ -82,6 +82,8 @@ def plan(
 def share(videos: Sequence[EvalVideo], part: int, parts: int) -> list[EvalVideo]:
     """The videos of shard `part` (0-based) of `parts`: about the same number of frames for all.
 
+        mine = share(videos, part=0, parts=4)
+
     The longest are dealt out first, each to the shard with the least to do; every process computes
     the same shares.
     """
@@ -98,6 +100,9 @@ def batches(
     planned: Sequence[tuple[Plan, EvalVideo]], most: int, *, max_padding: float = 0.25
 ) -> list[list[tuple[Plan, EvalVideo]]]:
     """Groups videos of equal plans, which run together.
+
+        for batch in batches(planned, most=4):
+            print([video.name for _, video in batch])
 
     Args:
         planned: (plan, video) pairs.

@@ -30,7 +30,10 @@ LEAVE = 0.4  # probability that an object leaves the frame and comes back
 
 
 def settings(frames: int) -> RenderedSettings:
-    """The settings of clips of so many frames: slow, with much leaving, returning and crossing."""
+    """The settings of clips of so many frames: slow, with much leaving, returning and crossing.
+
+    clips = settings(frames=40)
+    """
     motion = Motion().times(min(1, TRAVEL / frames))._replace(leave=LEAVE)
     return RenderedSettings(scene=Scene(motion=motion, cross=0.6))
 

@@ -158,6 +158,8 @@ def write(
 def speed(folder: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> dict[str, Any] | None:
     """Frames, seconds and frames/s over all videos (each without its first frame), peak memory.
 
+        speed(pathlib.Path("out"), videos)["frames_per_second"]
+
     Seconds are those of one device, compiling left out; several devices share the work. None where
     a run holds no times (fused ones).
     """

@@ -13,6 +13,8 @@ Meta = dict[str, Any]  # the content of a meta.json
 def discover(data: str | os.PathLike[str], options: EvalConfig) -> list[videos.EvalVideo]:
     """The videos of a dataset that a config's `eval` selects.
 
+        videos = discover("DAVIS", EvalConfig())
+
     Args:
         data: a dataset's folder or name, see `catalog.find`.
         options: the config's `eval`, see `videos.discover`.
@@ -32,6 +34,8 @@ def discover(data: str | os.PathLike[str], options: EvalConfig) -> list[videos.E
 
 def meta(data: str | os.PathLike[str], options: EvalConfig) -> Meta | None:
     """The categories as YouTube-VOS's meta.json names them; None for a dataset by DAVIS's rules.
+
+        categories = meta("YTB/valid", EvalConfig())
 
     Raises:
         InputError: no such dataset, or a damaged meta.json.

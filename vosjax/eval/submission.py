@@ -42,6 +42,8 @@ def davis_zip(path: Path, predictions: Path, videos: Sequence[EvalVideo]) -> Non
 def youtube_zip(path: Path, predictions: Path, videos: Sequence[EvalVideo]) -> None:
     """Writes the YouTube-VOS server's zip; arguments and errors as of `davis_zip`.
 
+        youtube_zip("valid.zip", "out/masks", videos)
+
     Of videos tracked over all frames the frames of the sparse release are packed.
     """
     _write(path, predictions, videos, "Annotations/")

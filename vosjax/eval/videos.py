@@ -90,6 +90,8 @@ def discover(
 def read_frame(video: EvalVideo, index: int) -> decode.Picture:
     """A frame, uint8 [H, W, 3] RGB.
 
+        image = read_frame(video, 0)
+
     Raises:
         InputError: it cannot be read.
     """
@@ -109,6 +111,8 @@ def decode_frame(video: EvalVideo, index: int, data: bytes) -> decode.Picture:
 def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:
     """(height, width) of a frame, without decoding it.
 
+        height, width = frame_size(video, 0)
+
     Raises:
         InputError: it cannot be read.
     """
@@ -118,6 +122,8 @@ def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:
 
 def read_labels(video: EvalVideo, index: int) -> decode.Labels:
     """The mask of an annotated frame, uint8 [H, W] of ids; 255 is void.
+
+        labels = read_labels(video, 0)
 
     Raises:
         InputError: it cannot be read.
@@ -129,6 +135,8 @@ def read_labels(video: EvalVideo, index: int) -> decode.Labels:
 
 def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labels:
     """The label map given at frame `index`, uint8 [H, W]: only the objects that start there.
+
+        labels = read_given(video, 0)
 
     The mask of a later frame also shows objects that run already, whose truth must not be given
     away. Void is background (DAVIS 2016: all that is not background is object 1).
@@ -145,6 +153,8 @@ def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labe
 
 def truths(videos: Sequence[EvalVideo]) -> dict[str, dict[str, Callable[[], decode.Labels]]]:
     """{video: {frame: function that reads its truth}} for `scoring.score`.
+
+        tables = scoring.score(truths(videos), "out/masks", protocol=protocols.davis())
 
     Videos without public truth are left out.
     """
@@ -244,6 +254,8 @@ def _youtube_folder(source: folders.Folder, names: Sequence[str] | None) -> list
 
 def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, layout.MetaObject]]:
     """`layout.read_meta` of a folder that YouTube-VOS's rules can be applied to.
+
+        categories = read_meta("YTB/valid")
 
     Raises:
         InputError: there is no meta.json, or it names no objects, or one without category or

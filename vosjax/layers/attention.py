@@ -7,12 +7,18 @@ from vosjax.memory.read import read
 
 
 def split_heads(x: jax.Array, heads: int) -> jax.Array:
-    """Splits the channels into heads: [..., C] -> [..., heads, C / heads]."""
+    """Splits the channels into heads: [..., C] -> [..., heads, C / heads].
+
+    split_heads(jnp.zeros((9, 256)), 8).shape      # (9, 8, 32)
+    """
     return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
 
 
 def join_heads(x: jax.Array) -> jax.Array:
-    """Joins the heads' channels: [..., heads, C] -> [..., heads * C]."""
+    """Joins the heads' channels: [..., heads, C] -> [..., heads * C].
+
+    join_heads(jnp.zeros((9, 8, 32))).shape      # (9, 256)
+    """
     return x.reshape(*x.shape[:-2], -1)
 
 

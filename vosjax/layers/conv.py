@@ -36,7 +36,10 @@ def conv(
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """3x3 maxima at stride 2, padded by one: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C]."""
+    """3x3 maxima at stride 2, padded by one: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C].
+
+    max_pool(jnp.zeros((1, 33, 65, 8))).shape      # (1, 17, 33, 8)
+    """
     return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
 
 

@@ -10,7 +10,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def imagenet_normalise(frame: jax.Array) -> jax.Array:
-    """RGB [..., 3] in 0..1, with ImageNet's mean taken off and divided by its deviation."""
+    """RGB [..., 3] in 0..1, with ImageNet's mean taken off and divided by its deviation.
+
+    image = imagenet_normalise(frame)
+    """
     mean, std = jnp.array(IMAGENET_MEAN, frame.dtype), jnp.array(IMAGENET_STD, frame.dtype)
     return (frame - mean) / std
 
@@ -41,10 +44,16 @@ class FrozenBatchNorm(nn.Module):
 
 
 def layer_norm(name: str | None = None) -> nn.LayerNorm:
-    """LayerNorm over the last axis."""
+    """LayerNorm over the last axis.
+
+    x = layer_norm(name="norm")(x)
+    """
     return nn.LayerNorm(epsilon=EPSILON, name=name, use_fast_variance=False)
 
 
 def group_norm(groups: int, name: str | None = None) -> nn.GroupNorm:
-    """GroupNorm over all axes but the first, channels split into `groups`."""
+    """GroupNorm over all axes but the first, channels split into `groups`.
+
+    x = group_norm(32, name="norm")(x)
+    """
     return nn.GroupNorm(num_groups=groups, epsilon=EPSILON, name=name, use_fast_variance=False)

@@ -30,30 +30,45 @@ def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def others(masks: jax.Array) -> jax.Array:
-    """For every mask the sum of all the others, unclamped: [N, ...] -> [N, ...]."""
+    """For every mask the sum of all the others, unclamped: [N, ...] -> [N, ...].
+
+    rest = others(masks)
+    """
     return masks.sum(0) - masks
 
 
 def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows before and after, columns before and after, that make both sides multiples of 16."""
+    """Rows before and after, columns before and after, that make both sides multiples of 16.
+
+    margins(33, 64)      # ((7, 8), (0, 0))
+    """
     rows, cols = -height % STRIDE, -width % STRIDE
     return (rows // 2, rows - rows // 2), (cols // 2, cols - cols // 2)
 
 
 def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
-    """Pads rows and columns of x, axes `first` and `first + 1`, with zeros to multiples of 16."""
+    """Pads rows and columns of x, axes `first` and `first + 1`, with zeros to multiples of 16.
+
+    padded = pad(frame)
+    """
     around = margins(*x.shape[first : first + 2])
     return jnp.pad(x, [(0, 0)] * first + [*around] + [(0, 0)] * (x.ndim - first - 2))
 
 
 def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
-    """The inverse of `pad` for maps [..., H', W']."""
+    """The inverse of `pad` for maps [..., H', W'].
+
+    maps = crop(padded, 33, 64)
+    """
     (top, _), (left, _) = margins(height, width)
     return maps[..., top : top + height, left : left + width]
 
 
 def paste(maps: jax.Array, inner: jax.Array) -> jax.Array:
-    """Padded maps [..., H', W'] with `inner` [..., H, W] in the place that `crop` takes."""
+    """Padded maps [..., H', W'] with `inner` [..., H, W] in the place that `crop` takes.
+
+    maps = paste(maps, inner)
+    """
     (top, _), (left, _) = margins(*inner.shape[-2:])
     return maps.at[..., top : top + inner.shape[-2], left : left + inner.shape[-1]].set(inner)
 

@@ -46,7 +46,10 @@ def _as(leaf: Any, dtype: Any) -> jax.Array:
 
 
 def compute_dtype(params: Any) -> Any:
-    """What a network with these weights computes in: the narrowest floating dtype among them."""
+    """What a network with these weights computes in: the narrowest floating dtype among them.
+
+    compute_dtype(params)
+    """
     floating = [
         leaf.dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)
     ]

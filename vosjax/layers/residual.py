@@ -26,7 +26,10 @@ def _uniform(fan_in: int) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
 
 
 def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array:
-    """Convolves x [B, H, W, I] with a kernel [k, k, I, O], padded by dilation * (k - 1) / 2."""
+    """Convolves x [B, H, W, I] with a kernel [k, k, I, O], padded by dilation * (k - 1) / 2.
+
+    convolve(jnp.zeros((1, 9, 9, 4)), jnp.zeros((3, 3, 4, 8))).shape      # (1, 9, 9, 8)
+    """
     pad = dilation * (kernel.shape[0] - 1) // 2
     return jax.lax.conv_general_dilated(
         x,
@@ -39,7 +42,10 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
 
 
 def upsample(x: jax.Array, factor: int) -> jax.Array:
-    """Bilinear upsampling with half-pixel centres: [B, H, W, C] -> [B, f H, f W, C]."""
+    """Bilinear upsampling with half-pixel centres: [B, H, W, C] -> [B, f H, f W, C].
+
+    upsample(jnp.zeros((1, 9, 9, 4)), 2).shape      # (1, 18, 18, 4)
+    """
     return resize(x, factor * x.shape[1], factor * x.shape[2])
 
 
@@ -128,6 +134,8 @@ class JointBlock(nn.Module):
 def random_encoder(rng: jax.Array, shapes: dict) -> dict:
     """Weights for an image encoder: kernels He-normal by fan-in, biases 0, norms the identity.
 
+        params = random_encoder(jax.random.key(0), shapes)
+
     The last norm of a residual block starts at a fifth (Goyal et al. 2017 start it at zero): frozen
     statistics tame no sums, and thirteen blocks at full strength would make maps ninety times as
     large as the image.
@@ -164,7 +172,10 @@ def _closes(path: Any, shapes: Any) -> bool:
 
 
 def orthogonal(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """A kernel [k, k, I, O] whose O rows over [I, k, k] are orthonormal, as PyTorch's."""
+    """A kernel [k, k, I, O] whose O rows over [I, k, k] are orthonormal, as PyTorch's.
+
+    kernel = orthogonal(jax.random.key(0), (3, 3, 64, 32))
+    """
     size, _, inputs, outputs = shape
     rows = jax.nn.initializers.orthogonal()(rng, (outputs, inputs * size * size), jnp.float32)
     return rows.reshape(outputs, inputs, size, size).transpose(2, 3, 1, 0)

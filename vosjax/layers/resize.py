@@ -110,12 +110,18 @@ def resize(
 def resize_maps(
     maps: jax.Array, height: int, width: int, *, align_corners: bool = False
 ) -> jax.Array:
-    """Bilinear resizing of maps without channels: [..., H, W] -> [..., height, width]."""
+    """Bilinear resizing of maps without channels: [..., H, W] -> [..., height, width].
+
+    resize_maps(jnp.zeros((3, 8, 8)), 16, 16).shape      # (3, 16, 16)
+    """
     return resize(maps[..., None], height, width, align_corners=align_corners)[..., 0]
 
 
 def resize_nearest(labels: Array, height: int, width: int) -> Array:
-    """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch."""
+    """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch.
+
+    resize_nearest(jnp.zeros((8, 8), jnp.int32), 4, 4).shape      # (4, 4)
+    """
     old_height, old_width = labels.shape[-2:]
 
     def index(old: int, new: int) -> np.ndarray:

@@ -14,7 +14,10 @@ MODEL_NAMES = {"short_side": "max_short_side"}  # settings of a model by their n
 
 
 def modern_model(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a model by the names that they bear today."""
+    """The settings of a model by the names that they bear today.
+
+    modern_model({"short_side": 480})      # {"max_short_side": 480}
+    """
     return {MODEL_NAMES.get(name, name): value for name, value in settings.items()}
 
 

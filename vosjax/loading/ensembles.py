@@ -97,6 +97,8 @@ def parts(config: NetworkConfig) -> Parts:
 def chosen(config: NetworkConfig) -> dict[str, MemberConfig]:
     """{name: member} of a config's members, or of the one that `only` picks; {} without members.
 
+        members = chosen(NetworkConfig())
+
     Raises:
       InputError: there is no such member.
     """
@@ -125,6 +127,8 @@ def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
 def fusion(name: str, *, method: str = "sift") -> combinators.Fusion:
     """How members are fused.
 
+        fused = fusion("mean")
+
     Args:
       name: 'mean', 'max' (`combinators.confidence_weighted`) or 'keypoints'
         (`voting.fusion.keypoint_fusion`).
@@ -143,7 +147,10 @@ def fusion(name: str, *, method: str = "sift") -> combinators.Fusion:
 
 
 def fusion_of(config: NetworkConfig) -> combinators.Fusion:
-    """`fusion` of a config."""
+    """`fusion` of a config.
+
+    fused = fusion_of(NetworkConfig(fuse="max"))
+    """
     return fusion(config.fuse, method=config.keypoints)
 
 

@@ -114,6 +114,8 @@ def _changed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
 def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -> Loaded:
     """The network of a config with given weights (nested dicts of arrays), checked against it.
 
+        model = assemble(config, params, card)
+
     Args:
       config: as in `Loaded`.
       params: the weights.
@@ -178,6 +180,8 @@ def _within(model: Model, card: dict) -> Model:
 def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
     """The network of a config with the weights that its field `weights` names.
 
+        model = of_config(NetworkConfig(weights="default"))
+
     Args:
       config: of one network.
       **changes: 'mem_every', 'max_mem_frames' and 'dtype', where they are not None.
@@ -241,6 +245,8 @@ def _folder(source: str | os.PathLike[str] | None) -> pathlib.Path:
 
 def compile_cache() -> None:
     """Keeps compiled programs on disk between runs, unless a folder was chosen already.
+
+        compile_cache()      # before the first program
 
     They go to $VOSJAX_CACHE, else ~/.cache/vosjax (below $XDG_CACHE_HOME); VOSJAX_CACHE=off keeps
     nothing. JAX's own JAX_COMPILATION_CACHE_DIR wins.

@@ -14,7 +14,13 @@ from vosjax.types import Model
 
 
 def configured(config: Any) -> Model:
-    """The model of a training's `Config`, with the weights frozen that it wants frozen.
+    """Builds the model that a training's `Config` names, and freezes the weights of `train.freeze`.
+
+        from vosjax.config import opened
+        model = configured(opened("train_default"))
+
+    Args:
+      config: a `Config` with a training.
 
     Raises:
       InputError: there is no such model, or it does not fit the rest of the config.
@@ -25,7 +31,16 @@ def configured(config: Any) -> Model:
 
 
 def with_frozen(model: Model, pattern: str) -> Model:
-    """The model with the weights in whose path the regular expression is found frozen as well."""
+    """Freezes further weights of a model, in addition to those that it freezes itself.
+
+        from vosjax.config import opened
+        model = with_frozen(configured(opened("train_default")), "^encoder/")
+
+    Args:
+      model: the model.
+      pattern: regular expression; a weight is frozen where it is found in the '/'-joined path. ''
+        returns the model as it is.
+    """
 
     def group(path: str) -> str:
         return "frozen" if re.search(pattern, path) else model.param_group(path)
@@ -34,7 +49,20 @@ def with_frozen(model: Model, pattern: str) -> Model:
 
 
 def fits(model: Model, config: Any) -> None:
-    """Raises InputError where a config's numbers cannot work together with its network."""
+    """Checks that the numbers of a training's config work together with its network.
+
+        from vosjax.config import opened
+        config = opened("train_default")
+        fits(configured(config), config)
+
+    Args:
+      model: the network.
+      config: a `Config` with a training.
+
+    Raises:
+      InputError: a frame size that the network does not take, more objects than it holds, or a
+        batch that cannot be shared out evenly over the devices.
+    """
     data, train = config.data, config.train
     height, width = model.vos.size(data.height, data.width)
     if (height, width) != (data.height, data.width):
@@ -52,7 +80,16 @@ def fits(model: Model, config: Any) -> None:
 
 
 def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
-    """The optimizer that a config describes, for the weights that move."""
+    """Builds the optimizer that a config describes, for the trainable weights of a model.
+
+        from vosjax.config import opened
+        config = opened("train_default")
+        chain = chain_of(configured(config), config.train)
+
+    Args:
+      model: the model.
+      train: the training's settings.
+    """
     return optimizer.build(
         weight_shapes(model),
         kind=train.optimizer,
@@ -63,14 +100,24 @@ def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
 
 
 def weight_shapes(model: Model) -> dict[str, int]:
-    """{path: number of axes} of the trainable weights, without computing any."""
+    """The number of axes of every trainable weight, {path: axes}; no weight is computed.
+
+        from vosjax.config import opened
+        axes = weight_shapes(configured(opened("train_default")))
+
+    Args:
+      model: the model.
+    """
     shapes = jax.eval_shape(model.init_params, jax.random.key(0))
     trainable, _ = state.split_params(shapes, model.param_group)
     return {path: len(w.shape) for path, w in trainable.items()}
 
 
 def step_settings(train: TrainConfig) -> step.StepConfig:
-    """The fields that are fixed when the step is compiled."""
+    """The settings of a training that are fixed when its step is compiled.
+
+    settings = step_settings(TrainConfig())
+    """
     return step.StepConfig(
         **{name: getattr(train, name) for name in step.StepConfig._fields if name != "reference"}
     )

@@ -32,10 +32,15 @@ COLUMNS = (
 
 
 class Log:
-    """Writes below `folder`; every row is flushed, so a killed run keeps what it told.
+    """The log of a run: metrics.csv and TensorBoard events in a folder, and lines on stdout.
 
-    On resumption rows and events from `start` on, told by a run that went further than its last
-    checkpoint, are dropped.
+        figures = Log("runs/first", start=0)
+        figures.scalars(100, {"loss": 0.7})
+        figures.close()
+
+    Every row is flushed, so that a killed run keeps what it told. A run that went further than its
+    last checkpoint told of steps that are taken again when it resumes: its rows and events behind
+    step `start` are dropped.
 
     Raises (all methods):
       DiskFull, InputError: what is told cannot be written.
@@ -52,7 +57,7 @@ class Log:
         self._board = _Board(self._path.with_name(BOARD), start)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """One row, the same to TensorBoard, and a line on stdout."""
+        """Writes the figures of a step, {name: value}: a row of `COLUMNS`, scalars and a line."""
         with writing(self._path):
             self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
             self._file.flush()
@@ -68,7 +73,14 @@ class Log:
     def pictures(
         self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray
     ) -> None:
-        """A clip [T, H, W, 3] uint8 over its truth and its prediction [T, H, W], as one image."""
+        """Writes one picture of a clip: its frames above the truth above the prediction.
+
+        Args:
+          step: number of the step.
+          frames: uint8 [T, H, W, 3] RGB.
+          labels: uint8 [T, H, W], the truth.
+          prediction: uint8 [T, H, W].
+        """
         rows = [np.concatenate(list(frames), axis=1)]
         for maps in (labels, prediction):
             over = _overlay(frames, maps)
@@ -76,6 +88,7 @@ class Log:
         self._board.add(step, [summary.image("clip", np.concatenate(rows), dataformats="HWC")])
 
     def close(self) -> None:
+        """Closes the files."""
         try:
             with writing(self._path):
                 self._file.close()
@@ -125,7 +138,10 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_finite(first: int, losses: list[float], gradients: list[float]) -> None:
-    """Raises NotFinite with the step range if any of the figures of steps first.. is not finite."""
+    """Raises NotFinite, which names the steps, unless all figures of some steps are finite.
+
+    check_finite(100, [0.7, 0.6], [1.2, 1.1])      # of steps 100 and 101
+    """
     bad = [
         i
         for i, (a, b) in enumerate(zip(losses, gradients))

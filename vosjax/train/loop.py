@@ -37,7 +37,10 @@ class TrainResult(NamedTuple):
 
 
 def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
-    """Runs (or resumes) all stages of a config.
+    """Runs all stages of a config, or resumes them where an earlier run in `output` ended.
+
+    The last checkpoint of the stage that is under way is taken up; a stage that is complete is not
+    run again, and its averaged weights start the next one.
 
     Args:
       config: a `Config` with a training.
@@ -63,7 +66,13 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
 
 
 def stages(config: Any) -> list:
-    """(folder name, `Config`) of every stage: the config with the stage's changes laid over it."""
+    """The stages of a config: a list of pairs (folder name, `Config` with the stage's changes).
+
+        from vosjax.config import opened
+        names = [name for name, _ in stages(opened("train_default"))]
+
+    A config without stages is one stage, in the run's own folder ('').
+    """
     if not config.stages:
         return [("", config)]
     return [
@@ -81,7 +90,18 @@ def stages(config: Any) -> list:
 
 
 def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
-    """Runs or resumes one stage; `params` are those of the stage before."""
+    """Runs one stage, or resumes it from its newest checkpoint.
+
+    Args:
+      config: the stage's `Config`.
+      folder: where its checkpoints, figures and config.json go.
+      params: nested dict of the weights that it starts from, those of the stage before; None takes
+        what `config.train.init` names.
+
+    Raises:
+      InputError: as `train`.
+      NotFinite: the loss stopped being a number.
+    """
     train = config.train
     model = build.configured(config)
     chain = build.chain_of(model, train)
@@ -166,7 +186,12 @@ def _remaining(
 
 
 def shardings() -> tuple[NamedSharding, NamedSharding]:
-    """How the state lies on the devices (whole on each), and how a batch does (shared out)."""
+    """Two shardings over all devices: a whole copy on each, and the first axis shared out.
+
+    The training's state takes the first, its batches the second.
+
+    everywhere, split = shardings()
+    """
     mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
@@ -189,9 +214,15 @@ def steps(
     batches: Any,
     stop: Sequence,
 ) -> Iterator[StepResult]:
-    """Takes the steps that are left, one batch each, until `stop` holds something.
+    """Yields a `StepResult` after each of the steps that are left.
 
-    `now` is donated.
+    Args:
+      train: the training's settings.
+      model: the network.
+      chain: its optimizer, of `build.chain_of`.
+      now: the state to go on from; it is donated, and must not be used afterwards.
+      batches: iterator of batches on the devices, one for each step.
+      stop: a list; the steps end as soon as it holds anything (`runs.signals.stop_signals`).
     """
     settings = build.step_settings(train)
     advance = {
@@ -204,20 +235,29 @@ def steps(
             return
         batch = next(batches)
         clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
-        knobs = schedule.step_scalars(at, train, pixels=step.pixels(clips, settings.loss_stride))
-        now, metrics = advance[bool(knobs.aux_weight)](now, clips, knobs, key)
-        yield StepResult(at + 1, now, clips, metrics, knobs.rate)
+        pixels = step.pixels(clips, settings.loss_stride)
+        scalars = schedule.step_scalars(at, train, pixels=pixels)
+        now, metrics = advance[bool(scalars.aux_weight)](now, clips, scalars, key)
+        yield StepResult(at + 1, now, clips, metrics, scalars.rate)
 
 
 def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
-    """The last steps' metrics as numbers; raises NotFinite where a loss or gradient is none."""
+    """Fetches the metrics of the last steps from the devices.
+
+    Args:
+      pending: one entry for each step.
+      at: the number of steps done by now.
+
+    Raises:
+      NotFinite: a loss or a gradient is not finite; the message names the steps.
+    """
     metrics = jax.device_get(pending)
     log.check_finite(at - len(metrics), [m.loss for m in metrics], [m.gradient for m in metrics])
     return metrics
 
 
 def means(metrics: list[step.Metrics]) -> dict[str, float]:
-    """The mean of every figure of some steps."""
+    """The mean of each figure over some steps, {name of a field of `Metrics`: mean}."""
     return {
         name: float(np.mean([getattr(m, name) for m in metrics]))
         for name in step.Metrics._fields
@@ -226,19 +266,34 @@ def means(metrics: list[step.Metrics]) -> dict[str, float]:
 
 
 def due(at: int, every: int, last: int) -> bool:
-    """Whether something done every `every` steps (0: never) is done after step `at`."""
+    """Whether something that happens every `every` steps (0: never) happens after step `at`.
+
+    due(20, every=10, last=95)      # True
+    """
     return bool(every) and (at % every == 0 or at == last)
 
 
 def compile_step(
     model: Model, chain: optax.GradientTransformation, settings: step.StepConfig
 ) -> Any:
-    """The jitted step (state, clips, knobs, key) -> (state, metrics); the state is donated."""
+    """Compiles `step.train_step` on its first call.
+
+    Returns:
+      A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
+    """
     return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
 
 
 def validation(model: Model, config: Any) -> Callable[[Any], float]:
-    """A function of params: mean J over a few fixed rendered clips of the training size."""
+    """Makes the validation of a training, a function of the nested params.
+
+        from vosjax.config import opened
+        config = opened("train_rendered")
+        mean_j = validation(build.configured(config), config)
+
+    It gives the mean J (0..1) over `train.log.clips` rendered clips of the training's frame size,
+    always the same ones, which are rendered when it is first called.
+    """
     settings, data = config.train.log, config.data
     run = validate.compiled(model, mem_every=config.train.mem_every)
     made: list[Any] = []

@@ -33,7 +33,10 @@ class StepScalars(NamedTuple):
 def polynomial(
     step: int, *, base: float, floor: float, total: int, warmup: float = 0.05, power: float = 0.9
 ) -> float:
-    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay to it (AOT)."""
+    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay to it (AOT).
+
+    polynomial(0, base=2e-4, floor=2e-5, total=1000)      # 2e-05
+    """
     first = int(warmup * total)
     if step < first:
         return floor + (base - floor) * step / first
@@ -42,12 +45,17 @@ def polynomial(
 
 
 def stepped(step: int, *, base: float, milestones: tuple[int, ...], factor: float = 0.1) -> float:
-    """`base` times `factor` for every milestone that has been reached (STCN)."""
+    """`base` times `factor` for every milestone that has been reached (STCN).
+
+    stepped(500, base=1e-5, milestones=(400,))      # a tenth of the base
+    """
     return base * factor ** sum(step >= at for at in milestones)
 
 
 def hard_share(step: int, *, begin: float, end: float, least: float = 0.15) -> float:
     """The share of pixels that the cross-entropy keeps: 1 up to `begin`, `least` from `end` on.
+
+        hard_share(10, begin=0, end=10, least=0.15)      # about 0.15
 
     AOT: begin 0, end half of the steps; STCN: begin 20 000, end 70 000.
     """
@@ -56,23 +64,34 @@ def hard_share(step: int, *, begin: float, end: float, least: float = 0.15) -> f
 
 
 def kept(share: float, pixels: int) -> int:
-    """How many pixels a share is: truncated, at least one."""
+    """How many pixels a share is: truncated, at least one.
+
+    kept(0.15, pixels=1000)      # 150
+    """
     return max(int(share * pixels), 1)
 
 
 def aux_weight(step: int, *, total: int, share: float) -> float:
-    """1 at step 0, linearly down to 0 at share * total steps; 0 throughout where share is 0."""
+    """1 at step 0, linearly down to 0 at share * total steps; 0 throughout where share is 0.
+
+    aux_weight(0, total=1000, share=0.1)      # 1.0
+    """
     end = share * total + 1e-5
     return max(end - step, 0.0) / end if share else 0.0
 
 
 def ema_decay(update: int, *, total: int) -> float:
-    """Decay at the update-th update (from 1): min(1 - 1 / (0.1 total), (1 + n) / (10 + n))."""
+    """Decay at the update-th update (from 1): min(1 - 1 / (0.1 total), (1 + n) / (10 + n)).
+
+    ema_decay(1, total=100000)      # 2 / 11
+    """
     return max(0.0, min(1 - 1 / (0.1 * total), (1 + update) / (10 + update)))
 
 
 def step_scalars(step: int, train: TrainConfig, *, pixels: int) -> StepScalars:
     """All scalars of a step.
+
+        scalars = step_scalars(0, TrainConfig(), pixels=465 * 465)
 
     Args:
       step: from 0.

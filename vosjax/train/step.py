@@ -88,7 +88,10 @@ class StepConfig(NamedTuple):
 
 
 def pixels(clips: Clips, stride: int) -> int:
-    """Pixels of one frame as the loss sees it."""
+    """Pixels of one frame as the loss sees it.
+
+    pixels(clips, stride=2)
+    """
     return math.prod(-(-side // stride) for side in clips.labels.shape[2:])
 
 

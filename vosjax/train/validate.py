@@ -24,6 +24,8 @@ def clip_jaccard(
 ) -> jax.Array:
     """J of every slot, averaged over the frames after the first.
 
+        scores = clip_jaccard(model, params, frames, labels, live, mem_every=5, memory=2)
+
     Args:
       model: the network.
       params: its weights.

@@ -211,7 +211,10 @@ class StaticClips:
 
 
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
-    """Clips of a source of videos; `config.plain` leaves random crops only."""
+    """Clips of a source of videos; `config.plain` leaves random crops only.
+
+    clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
+    """
     settings = VideoSettings(
         max_frame_gap=dataset.max_frame_gap,
         merge=config.merge,
@@ -221,6 +224,9 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
 
 
 def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> StaticClips:
-    """Clips of photos."""
+    """Clips of photos.
+
+    clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())
+    """
     colour = jitter.V2 if config.colour else jitter.STATIC_V1
     return StaticClips(source, StaticSettings(colour=colour))

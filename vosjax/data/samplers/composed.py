@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
-    """Clips of a source of videos; `config.plain` leaves random crops only."""
+    """Clips of a source of videos; `config.plain` leaves random crops only.
+
+    clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
+    """
     settings = VideoSettings(
         max_frame_gap=dataset.max_frame_gap,
         merge=config.merge,
@@ -36,7 +39,10 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
 
 
 def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> Stills:
-    """Clips of photos."""
+    """Clips of photos.
+
+    clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())
+    """
     return Stills(source, _settings(config))
 
 

@@ -192,7 +192,10 @@ class StcnStillClips:
 
 
 def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> StcnVideoClips:
-    """Clips of a source of videos; the skip counts frames of the full rate."""
+    """Clips of a source of videos; the skip counts frames of the full rate.
+
+    clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
+    """
     skip = max(1, config.skip // dataset.thin)
     return StcnVideoClips(source, StcnVideoSettings(skip=skip))
 
@@ -200,7 +203,10 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
 def of_photos(
     source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig"
 ) -> StcnStillClips:
-    """Clips of photos."""
+    """Clips of photos.
+
+    clips = of_photos(source, DatasetConfig("ECSSD"), ClipsConfig())
+    """
     return StcnStillClips(source)
 
 

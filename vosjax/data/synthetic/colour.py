@@ -107,7 +107,10 @@ def alter(
 
 
 def tint(rng: np.random.Generator, when: Floats, strength: float) -> npt.NDArray[np.uint8]:
-    """Colour tables uint8 [T, 256, 4] of one thing whose colour drifts; opacity is kept."""
+    """Colour tables uint8 [T, 256, 4] of one thing whose colour drifts; opacity is kept.
+
+    tables = tint(rng, instants(rng, 5), strength=0.2)
+    """
     base = 1 + strength * rng.uniform(-1, 1, 3)
     gain = base * (1 + strength * np.stack([0.7 * curve(rng, when)] * 3, 1))
     table = np.empty((len(when), 256, 4), np.uint8)

@@ -62,14 +62,20 @@ class Bend(NamedTuple):
 
 
 def instants(rng: np.random.Generator, frames: int) -> Floats:
-    """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video."""
+    """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video.
+
+    when = instants(rng, frames=5)      # [0, ...]
+    """
     return np.concatenate([[0.0], np.cumsum(rng.uniform(0.3, 1.7, frames - 1))])
 
 
 def curve(
     rng: np.random.Generator, when: Floats, cycles: tuple[float, float] = (0.02, 0.2)
 ) -> Floats:
-    """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time."""
+    """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time.
+
+    offsets = curve(rng, instants(rng, 5), cycles=(0.02, 0.2))
+    """
     rate = rng.uniform(*cycles, 3)
     phase = rng.uniform(0, 2 * np.pi, 3)
     weight = rng.dirichlet(np.ones(3))
@@ -77,7 +83,10 @@ def curve(
 
 
 def growing(rng: np.random.Generator, when: Floats) -> Floats:
-    """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1."""
+    """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1.
+
+    path = growing(rng, instants(rng, 5))
+    """
     wobble = curve(rng, when)
     return 0.7 * rng.uniform(-1, 1) * when + 1.5 * (wobble - wobble[0])
 
@@ -127,7 +136,10 @@ def linear(
 
 
 def about(centre: tuple[float, float], transform: Transform) -> Transform:
-    """A transform [..., 3, 3] of the origin moved to act about a point (x, y)."""
+    """A transform [..., 3, 3] of the origin moved to act about a point (x, y).
+
+    turned = about((320, 240), linear(90.0, 1.0))
+    """
     return shift(*centre) @ transform @ shift(-centre[0], -centre[1])
 
 
@@ -167,7 +179,10 @@ def travel(
 
 
 def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transform:
-    """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0."""
+    """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0.
+
+    moves = excursion(rng, instants(rng, 5), size=(480, 640))
+    """
     height, width = size
     aim = rng.uniform(0, 2 * np.pi)
     reach = (height + width) / 2 * rng.uniform(0.8, 1.2)
@@ -178,7 +193,10 @@ def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transfor
 
 
 def bending(rng: np.random.Generator, when: Floats, amplitude: float, *, waves: int = 4) -> Bend:
-    """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side."""
+    """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side.
+
+    bend = bending(rng, instants(rng, 5), 0.1, waves=4)
+    """
     wave = rng.uniform(-1.3, 1.3, (waves, 2))
     direction = rng.normal(size=(waves, 2))
     size = np.sqrt((wave**2).sum(1, keepdims=True)) + 0.5

@@ -75,7 +75,10 @@ def livelier(settings: Settings, factor: float) -> Settings:
 
 
 def centre_of(actor: Actor) -> Point:
-    """Frame position (x, y) of the middle of an actor's patch at time 0."""
+    """Frame position (x, y) of the middle of an actor's patch at time 0.
+
+    x, y = centre_of(actor)
+    """
     height, width = actor.patch.shape[:2]
     return _moved(actor.base, (width / 2, height / 2))
 
@@ -83,7 +86,10 @@ def centre_of(actor: Actor) -> Point:
 def placed(
     rng: np.random.Generator, patch: sprites.Patch, *, size: Size, share: float
 ) -> Transform:
-    """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long."""
+    """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long.
+
+    base = placed(rng, patch, size=(480, 640), share=0.3)
+    """
     height, width = patch.shape[:2]
     scale = share * max(size) / max(height, width)
     angle = rng.normal(0, 12)
@@ -106,7 +112,10 @@ def copies(
     size: Size,
     new_group: int,
 ) -> list[Actor]:
-    """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours."""
+    """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours.
+
+    twins = copies(rng, actors, 1, label=2, size=(480, 640), new_group=3)
+    """
     parts = [actor for actor in actors if actor.group == group]
     x, y = centre_of(parts[0])
     to_x, to_y = rng.uniform(0.1, 0.9, 2) * (size[1], size[0])
@@ -135,7 +144,10 @@ def copies(
 def add_copies(
     rng: np.random.Generator, actors: Sequence[Actor], *, size: Size, scene: Scene
 ) -> list[Actor]:
-    """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0."""
+    """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0.
+
+    cast = add_copies(rng, actors, size=(480, 640), scene=Scene(twin=0.5))
+    """
     labelled = sorted({actor.group for actor in actors if actor.label})
     cast = list(actors)
     for label, probability in ((0, scene.lookalike), (1, scene.twin)):

@@ -10,13 +10,19 @@ Outline = npt.NDArray[np.floating]  # [n, 2], points (x, y) of a closed curve
 
 
 def ellipse(rng: np.random.Generator) -> Outline:
-    """Outline points float [n, 2] in -1..1 of an ellipse."""
+    """Outline points float [n, 2] in -1..1 of an ellipse.
+
+    outline = ellipse(np.random.default_rng(0))
+    """
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     return np.stack([np.cos(angle), rng.uniform(0.35, 1.0) * np.sin(angle)], 1)
 
 
 def polygon(rng: np.random.Generator) -> Outline:
-    """A star-shaped polygon with 3 to 8 corners."""
+    """A star-shaped polygon with 3 to 8 corners.
+
+    outline = polygon(np.random.default_rng(0))
+    """
     corners = rng.integers(3, 9)
     angle = np.sort((np.arange(corners) + rng.uniform(-0.35, 0.35, corners)) / corners * 2 * np.pi)
     radius = rng.uniform(0.5, 1.0, corners)
@@ -24,7 +30,10 @@ def polygon(rng: np.random.Generator) -> Outline:
 
 
 def blob(rng: np.random.Generator) -> Outline:
-    """A smooth closed curve: a circle with random low harmonics."""
+    """A smooth closed curve: a circle with random low harmonics.
+
+    outline = blob(np.random.default_rng(0))
+    """
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     radius = np.ones_like(angle)
     for order in range(2, 7):
@@ -34,7 +43,10 @@ def blob(rng: np.random.Generator) -> Outline:
 
 
 def star(rng: np.random.Generator) -> Outline:
-    """A star with 4 to 9 rays."""
+    """A star with 4 to 9 rays.
+
+    outline = star(np.random.default_rng(0))
+    """
     rays = rng.integers(4, 10)
     angle = np.arange(2 * rays) / (2 * rays) * 2 * np.pi
     radius = np.where(np.arange(2 * rays) % 2, rng.uniform(0.35, 0.75), 1.0)
@@ -42,7 +54,10 @@ def star(rng: np.random.Generator) -> Outline:
 
 
 def limb(rng: np.random.Generator) -> Outline:
-    """A long rounded shape along x, thicker at its left end."""
+    """A long rounded shape along x, thicker at its left end.
+
+    outline = limb(np.random.default_rng(0))
+    """
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     thick = rng.uniform(0.15, 0.32)
     return np.stack([np.cos(angle), thick * (1 - 0.35 * np.cos(angle)) * np.sin(angle)], 1)

@@ -41,7 +41,10 @@ def fractal(
 
 
 def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
-    """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood."""
+    """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood.
+
+    table = palette(rng, colours=5)
+    """
     light = rng.uniform(40, 215) + rng.normal(0, rng.choice([20.0, 50.0, 90.0]), (colours, 1))
     hue = rng.normal(0, rng.choice([12.0, 30.0, 60.0]), 3) + rng.normal(
         0, rng.choice([5.0, 20.0, 50.0]), (colours, 3)
@@ -61,12 +64,18 @@ def _along(rng: np.random.Generator, size: Size) -> npt.NDArray[np.float32]:
 
 
 def clouds(rng: np.random.Generator, size: Size) -> Pattern:
-    """Fractal noise, value float32 [h, w] in 0..1."""
+    """Fractal noise, value float32 [h, w] in 0..1.
+
+    value = clouds(rng, (64, 64))
+    """
     return fractal(rng, size)
 
 
 def stripes(rng: np.random.Generator, size: Size) -> Pattern:
-    """Stripes, straight or wavy, sharp or soft."""
+    """Stripes, straight or wavy, sharp or soft.
+
+    value = stripes(rng, (64, 64))
+    """
     period = max(size) * np.exp(rng.uniform(np.log(0.04), np.log(0.35)))
     way = _along(rng, size) + rng.uniform(0, 0.6) * period * fractal(rng, size, roughness=0.4)
     wave = np.sin(2 * np.pi / period * way)
@@ -74,7 +83,10 @@ def stripes(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def checks(rng: np.random.Generator, size: Size) -> Pattern:
-    """A checkerboard, turned."""
+    """A checkerboard, turned.
+
+    value = checks(rng, (64, 64))
+    """
     period = max(size) * np.exp(rng.uniform(np.log(0.06), np.log(0.4)))
     angle = rng.uniform(0, np.pi)
     rows, columns = np.ogrid[: size[0], : size[1]]
@@ -84,13 +96,19 @@ def checks(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def spots(rng: np.random.Generator, size: Size) -> Pattern:
-    """Patches where smooth noise exceeds a level, like fur or camouflage."""
+    """Patches where smooth noise exceeds a level, like fur or camouflage.
+
+    value = spots(rng, (64, 64))
+    """
     noise = fractal(rng, size, roughness=0.5, coarsest=int(rng.integers(4, 16)))
     return np.clip((noise - np.float32(rng.uniform(0.35, 0.65))) * 12 + 0.5, 0, 1)
 
 
 def gradient(rng: np.random.Generator, size: Size) -> Pattern:
-    """An even ramp."""
+    """An even ramp.
+
+    value = gradient(rng, (64, 64))
+    """
     way = _along(rng, size)
     return (way - way.min()) / max(way.max() - way.min(), 1e-6)
 
@@ -106,7 +124,10 @@ PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
 
 
 def texture(rng: np.random.Generator, size: Size) -> Picture:
-    """A random texture uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit."""
+    """A random texture uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit.
+
+    image = texture(rng, (64, 64))
+    """
     pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
     coloured = palette(rng, int(rng.integers(2, 5)))[
         (np.clip(pattern, 0, 1) * 255).astype(np.uint8)
@@ -118,7 +139,10 @@ def texture(rng: np.random.Generator, size: Size) -> Picture:
 
 
 def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8]) -> Picture:
-    """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be."""
+    """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be.
+
+    lit = shaded(rng, image, alpha)
+    """
     height = cv2.GaussianBlur(
         alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15)
     )
@@ -132,7 +156,10 @@ def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8
 
 
 def landscape(rng: np.random.Generator, size: Size) -> Picture:
-    """A background uint8 [h, w, 3]: one to three textures that meet along noisy borders."""
+    """A background uint8 [h, w, 3]: one to three textures that meet along noisy borders.
+
+    image = landscape(rng, (240, 320))
+    """
     image = texture(rng, size)
     for _ in range(rng.integers(0, 3)):
         border = fractal(rng, size, roughness=0.5)
