@@ -25,7 +25,7 @@ def killed(place, monkeypatch):
     def at(index, *more):
         def dies(path, labels, palette):
             if path.stem == f"{index:05d}":
-                raise MemoryError("as good as killed")
+                raise SystemError("as good as killed")
             write(path, labels, palette)
 
         with monkeypatch.context() as patch:

@@ -12,6 +12,7 @@ from support import toy
 from support.clips import clip
 
 from vosjax.errors import InputError
+from vosjax.schema import NEVER
 from vosjax.tracking.frame import to_labels
 from vosjax.tracking.slots import ObjectSlots
 from vosjax.tracking.tracker import Tracker
@@ -312,6 +313,7 @@ def larger():
     """The books of a tracker with groups of more slots than the network has."""
     return dataclasses.asdict(ObjectSlots.empty(99, 1)) | {
         "ids": [0, 7, 200] + [0] * 97,
+        "last": [-1, NEVER, NEVER] + [-1] * 97,
         "used": 2,
     }
 
