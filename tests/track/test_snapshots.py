@@ -97,11 +97,11 @@ def test_a_snapshot_goes_on(path, saved):
         (objects(ids="ab"), "ids is 'ab'"),
         (objects(ids=[0, 1.0, 2]), "ids[1] is 1.0"),
         (objects(used=10**9), "used is 1000000000"),
-        (objects(used=0), "never used"),
+        (objects(used=-1), "used is -1"),
         (objects(group=10**9), "objects.group"),
         (objects(group=0), "objects.group"),
         (objects(first=[0, 99, 0]), "objects.first"),
-        (objects(last=[0, 0, 0]), "objects.last"),
+        (objects(last=[99, NEVER, NEVER]), "objects.last"),
         (objects(freed=[1]), "objects.freed"),
         (objects(freed=[1, 1]), "objects.freed"),
         (memory(capacity=10**9), "memory.capacity is 1000000000"),
@@ -126,6 +126,14 @@ def test_a_tampered_snapshot_is_refused_and_what_to_remove_is_said(path, change,
     rewrite(path, change)
     line = refused(path)
     assert words in line and str(path) in line and "remove it, and the same command" in line
+
+
+@pytest.mark.parametrize("change", [objects(used=0), objects(last=[-1, 0, 1])])
+def test_what_follows_from_the_objects_is_taken_from_them(path, saved, change):
+    rewrite(path, change)
+    tracker = Tracker.restore(path, MODEL)
+    np.testing.assert_array_equal(tracker.step(FRAMES[3]).labels, saved[1])
+    assert tracker.state.books.objects.used == 2
 
 
 def test_arrays_of_another_shape_or_dtype_are_refused(path):

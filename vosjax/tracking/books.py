@@ -104,27 +104,27 @@ def _objects(fields: _Objects, time: int) -> ObjectSlots:
     _hold(all(0 <= id < IDS for id in fields.ids), f"an object's id is not of 1 to {IDS - 1}")
     _hold(len(set(followed)) == len(followed), "an object is in two slots")
     _hold(0 <= fields.used <= count, f"objects.used is {fields.used} of {count} slots")
-    _hold(not any(fields.ids[fields.used + 1 :]), "an object is in a slot that was never used")
+    # What follows from the ids is taken from there.
+    used = max([fields.used, *(slot for slot in slots if fields.ids[slot])])
+    last = [NEVER if id else last for id, last in zip(fields.ids, fields.last)]
     _hold(
         len(set(fields.freed)) == len(fields.freed)
-        and all(slot in slots and slot <= fields.used for slot in fields.freed)
+        and all(1 <= slot <= used for slot in fields.freed)
         and not any(fields.ids[slot] for slot in fields.freed),
         f"objects.freed is {list(fields.freed)[:20]}",
     )
     _hold(
         all(0 <= first <= max(time, 0) for first in fields.first)
-        and all(
-            last == NEVER if id else -1 <= last < max(time, 1)
-            for id, last in zip(fields.ids[1:], fields.last[1:])
-        ),
+        and all(-1 <= frame < max(time, 1) or frame == NEVER for frame in last)
+        and not any(frame == NEVER and not id for id, frame in zip(fields.ids, last)),
         "objects.first or objects.last is no frame of the video",
     )
     return ObjectSlots(
         fields.group,
         list(fields.ids),
         list(fields.first),
-        list(fields.last),
-        fields.used,
+        last,
+        used,
         list(fields.freed),
     )
 
