@@ -29,7 +29,7 @@ def measure(
     batches: int = 8,
     seed: int = 0,
 ) -> Any:
-    """Figures of a `pipeline.ClipsConfig` as plain data, ready to be printed and stored.
+    """Figures of a `ClipsConfig` as plain data, ready to be printed and stored.
 
         figures = measure(ClipsConfig(), batch=4, workers=2)
 

@@ -6,17 +6,14 @@ import pathlib
 import pkgutil
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from vosjax.data import photos, samplers
-from vosjax.data.config import DatasetConfig
+from vosjax.data.config import ClipsConfig, DatasetConfig
 from vosjax.data.types import ClipSource
 from vosjax.datasets import catalog, folders, layout
 from vosjax.datasets.protocol import Source
 from vosjax.errors import InputError
-
-if TYPE_CHECKING:
-    from vosjax.data.pipeline import ClipsConfig
 
 
 class Dataset(NamedTuple):
@@ -76,7 +73,7 @@ def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
     return Dataset(split, None)
 
 
-def of_config(config: "ClipsConfig") -> list[DatasetConfig]:
+def of_config(config: ClipsConfig) -> list[DatasetConfig]:
     """The data sets of a config, which may be dicts of their fields there.
 
     sets = of_config(ClipsConfig(sets=(DatasetConfig("YTB"),)))
@@ -87,7 +84,7 @@ def of_config(config: "ClipsConfig") -> list[DatasetConfig]:
     ]
 
 
-def weighted(config: "ClipsConfig") -> list[tuple[float, ClipSource]]:
+def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
     """The (weight, source of clips) pairs of a config's data sets.
 
         pairs = weighted(config)

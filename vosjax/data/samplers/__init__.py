@@ -5,6 +5,6 @@ Each has two functions, which give a `types.ClipSource`:
     of_videos(source, dataset, config)   of a source of videos (`datasets.protocol`)
     of_photos(photos, dataset, config)   of photos (`photos.PhotoSource`)
 
-`dataset` is the `sets.DatasetConfig`, `config` the `pipeline.ClipsConfig`. Files whose names begin
+`dataset` is the `config.DatasetConfig`, `config` the `config.ClipsConfig`. Files whose names begin
 with `_` are no samplers.
 """

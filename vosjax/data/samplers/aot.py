@@ -7,7 +7,6 @@ video. Of photos: every frame is a warp of its own of the photo, merged with a s
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from vosjax.data import choose, jitter, photos, types, window
 from vosjax.data import warp as warps
+from vosjax.data.config import ClipsConfig, DatasetConfig
 from vosjax.data.photos import PhotoSource
 from vosjax.data.stills import Stills
 from vosjax.data.types import Clip, ClipSpec, Labels, RawClip
@@ -22,10 +22,6 @@ from vosjax.datasets import decode
 from vosjax.datasets.decode import Picture
 from vosjax.datasets.protocol import Encoded, Header, Source
 from vosjax.errors import InputError
-
-if TYPE_CHECKING:
-    from vosjax.data.pipeline import ClipsConfig
-    from vosjax.data.sets import DatasetConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +206,7 @@ class StaticClips:
         return frames, types.keep(labels, np.asarray(ids, int))
 
 
-def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
+def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only.
 
     clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
@@ -223,7 +219,7 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
     return VideoClips(source, settings.plain() if config.plain else settings)
 
 
-def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> StaticClips:
+def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> StaticClips:
     """Clips of photos.
 
     clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())

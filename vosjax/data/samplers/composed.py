@@ -5,21 +5,16 @@ probability `config.guests` objects cut out of the photos of the same config cro
 films of one marked object many of them, with occlusions that are known exactly.
 """
 
-from typing import TYPE_CHECKING
-
 from vosjax.data import jitter, sets
+from vosjax.data.config import ClipsConfig, DatasetConfig
 from vosjax.data.photos import PhotoSource
 from vosjax.data.samplers.aot import VideoClips, VideoSettings
 from vosjax.data.stills import Stills, StillsSettings
 from vosjax.data.synthetic import scene as scenes
 from vosjax.datasets.protocol import Source
 
-if TYPE_CHECKING:
-    from vosjax.data.pipeline import ClipsConfig
-    from vosjax.data.sets import DatasetConfig
 
-
-def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> VideoClips:
+def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> VideoClips:
     """Clips of a source of videos; `config.plain` leaves random crops only.
 
     clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
@@ -38,7 +33,7 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
     )
 
 
-def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig") -> Stills:
+def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> Stills:
     """Clips of photos.
 
     clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())
@@ -46,11 +41,11 @@ def of_photos(source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfi
     return Stills(source, _settings(config))
 
 
-def _settings(config: "ClipsConfig") -> StillsSettings:
+def _settings(config: ClipsConfig) -> StillsSettings:
     return scenes.livelier(StillsSettings(crowd=config.crowd), config.motion)
 
 
-def _guests(config: "ClipsConfig") -> Stills | None:
+def _guests(config: ClipsConfig) -> Stills | None:
     """All photos of the config's sets as one source, or None where it has no photos."""
     datasets = [sets.open_dataset(dataset, config.root) for dataset in sets.of_config(config)]
     pairs = tuple(

@@ -6,12 +6,12 @@ frame and share them between image and mask.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from vosjax.data import choose, jitter, photos, types, warp
+from vosjax.data.config import ClipsConfig, DatasetConfig
 from vosjax.data.photos import PhotoSource
 from vosjax.data.spline import bend
 from vosjax.data.synthetic import motion
@@ -20,10 +20,6 @@ from vosjax.data.warp import FILL, Transform
 from vosjax.datasets import decode
 from vosjax.datasets.decode import Picture
 from vosjax.datasets.protocol import Header, Source
-
-if TYPE_CHECKING:
-    from vosjax.data.pipeline import ClipsConfig
-    from vosjax.data.sets import DatasetConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +187,7 @@ class StcnStillClips:
         return types.assign_slots(frames, labels, spec=spec, rng=rng, least=0)
 
 
-def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -> StcnVideoClips:
+def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> StcnVideoClips:
     """Clips of a source of videos; the skip counts frames of the full rate.
 
     clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
@@ -200,9 +196,7 @@ def of_videos(source: Source, dataset: "DatasetConfig", config: "ClipsConfig") -
     return StcnVideoClips(source, StcnVideoSettings(skip=skip))
 
 
-def of_photos(
-    source: PhotoSource, dataset: "DatasetConfig", config: "ClipsConfig"
-) -> StcnStillClips:
+def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> StcnStillClips:
     """Clips of photos.
 
     clips = of_photos(source, DatasetConfig("ECSSD"), ClipsConfig())
