@@ -148,9 +148,21 @@ def _split(
     final = folder(builder, output)
     name = "-".join((*final.relative_to(output).parts, split))
     path = output / fitted(f".{name}", ".lock")
+    notes = report.Notes()
+    # Before anything is made: a source that is not as expected leaves no folder behind.
+    units = [] if split in _known(final) else builder.chosen(split, notes)
     with locked(path, what=f"split {split} of {final}"), writing(output):
         return _prepared(
-            builder, settings, split, output, final, workers=workers, per_shard=per_shard, run=run
+            builder,
+            settings,
+            split,
+            output,
+            final,
+            units,
+            notes,
+            workers=workers,
+            per_shard=per_shard,
+            run=run,
         )
 
 
@@ -160,6 +172,8 @@ def _prepared(
     split: str,
     output: pathlib.Path,
     final: pathlib.Path,
+    units: list[Any],
+    notes: report.Notes,
     *,
     workers: int,
     per_shard: int,
@@ -170,8 +184,6 @@ def _prepared(
         before: report.Summary = json.loads((final / f"report-{split}.json").read_text())
         before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
         return before
-    notes = report.Notes()
-    units = builder.chosen(split, notes)
     work = output / ".work" / final.relative_to(output) / split
     jobs = _plan(work, settings, split, units, per_shard)
     left = [job for job in jobs if not _done(job).is_file()]

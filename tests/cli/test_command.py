@@ -83,7 +83,7 @@ def refused(capsys):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["segmnt"], "there is no mode 'segmnt' (did you mean 'segment'?); the modes are: bench"),
+        (["segmnt"], "there is no mode 'segmnt' (did you mean 'segment'?); the modes are: absence"),
         (["segment", "--vidio", "x"], "there is no flag 'vidio' (did you mean 'video'?)"),
         (["segment", "--shard", "0/2"], "there is no flag 'shard'"),
         (["segment", "--video"], "argument --video: expected one argument"),
