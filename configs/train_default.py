@@ -22,6 +22,12 @@ SCALE = (  # the maps are large: adapters that start small let the identities th
 PHOTOS = "^(coco|cocoperson|ccp|balloon)_"
 VIDEOS = "^davis16_(?!dog-agility|drift-turn|motocross-bumps|bmx-bumps|dance-jump)"
 SHORT_SIDE = 353
+SOURCE = (
+    "encoder: mobilenet_v2 and the trunk of deeplabv3 (VOC) of github.com/google-coral/test_data "
+    "(8-bit tflite, dequantised, Apache-2.0), frozen but for the last convolution; trained on "
+    "clips made from DAVIS 2016 train (CC BY 4.0), COCO photos (annotations CC BY 4.0), Clothing "
+    "Co-Parsing (Apache-2.0) and balloon photos, and on rendered clips"
+)
 
 
 def sets(photos, videos):
@@ -43,12 +49,31 @@ def get_config():
         crowd=0.2, colour=True,
     )  # fmt: skip
     config.train.update(
-        steps=8000, batch=4, cpu_devices=1, loss_stride=2, lr=8e-4, lr_min=1e-4, warmup=0.02,
+        steps=4400, batch=4, cpu_devices=1, loss_stride=2, lr=8e-4, lr_min=4e-4, warmup=0.02,
         hard_begin=0.1, hard_end=0.7, hard_least=0.25, aux=0.5, freeze="^encoder/(stem|block)",
         encoder_lr=1.0, scale=SCALE, card_mem_every=5,
-        source="",
+        source=SOURCE,
         licence="Apache-2.0",
     )  # fmt: skip
     config.train.log.update(every=20, pictures=0, validate=0, checkpoint=100, clips=4, frames=8)
-    config.stages = (dict(name="small"),)
+    own = dict(
+        lr_min=2e-5, warmup=0.04, hard_begin=-1.0, hard_end=0.01, hard_least=0.3, aux=0.0,
+        held="^identity/", mem_every=2,
+    )  # fmt: skip
+    config.stages = (
+        dict(name="small"),
+        dict(
+            name="own",
+            data=dict(height=257, width=257, frames=4, sets=sets(0.55, 0.45)),
+            train=own | dict(steps=1300, lr=5e-4, own_from=0.15),
+        ),
+        dict(
+            name="large",
+            data=dict(
+                height=353, width=353, frames=4, sets=sets(0.45, 0.55), sets_weight=0.9,
+                rendered_weight=0.1, colour=False,
+            ),
+            train=own | dict(steps=600, batch=2, lr=2e-4, lr_min=1e-5, warmup=0.03, own_from=0.0),
+        ),
+    )  # fmt: skip
     return config

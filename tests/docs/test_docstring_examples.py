@@ -36,6 +36,7 @@ LONG = "compiles or renders at full size"
 NOT_RUN = {  # only compiled
     "vosjax.checkpoints.weights.load_weights": "needs a converted checkpoint",
     "vosjax.runs.record.strange": "needs a run's folder",
+    "vosjax.eval.config.recorded": "needs a run's record",
     "vosjax.eval.dataset.run": "needs a whole dataset run's engines",
     "vosjax.eval.protocols.davis": "continues an example of scoring.score",
     "vosjax.eval.protocols.vos_benchmark": "continues an example of scoring.score",

@@ -51,7 +51,9 @@ class TrainConfig(Checked):
     clip: float = setting(5.0, "largest norm of the gradient; 0 leaves it alone", least=0)
     # the loss
     hard_begin: float = setting(
-        0.0, "the share of pixels in the cross-entropy falls from 1 here ...", least=0
+        0.0,
+        "the share of pixels in the cross-entropy falls from 1 here (below 0: before the first step) ...",
+        least=-1,
     )
     hard_end: float = setting(0.5, "... to hard_least here", least=0)
     hard_least: float = setting(0.15, "the least share of pixels", least=0, most=1)

@@ -57,7 +57,7 @@ def _without_folders(config: dict[str, Any]) -> Any:
         return config
     return {
         key: ",".join(pathlib.Path(part).name for part in value.split(","))
-        if key in ("init", "stills")
+        if key in ("init", "stills", "root")
         else _without_folders(value)
         for key, value in config.items()
     }
