@@ -52,7 +52,7 @@ class TrainConfig(Checked):
     # the loss
     hard_begin: float = setting(
         0.0,
-        "the share of pixels in the cross-entropy falls from 1 here (below 0: before the first step) ...",
+        "the share of pixels in the cross-entropy falls from 1 here (or before the start) ...",
         least=-1,
     )
     hard_end: float = setting(0.5, "... to hard_least here", least=0)
