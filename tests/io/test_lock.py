@@ -50,7 +50,18 @@ def test_a_lock_is_gone_at_the_end_with_its_file(tmp_path, kind):
         with locked(tmp_path / "new" / ".lock", what="new"):
             facts = json.loads((tmp_path / "new" / ".lock").read_text())
             assert facts["process"] == os.getpid()
-        assert not list((tmp_path / "new").iterdir())
+        assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_was_made_for_it_stays_if_something_is_in_it(tmp_path, kind):
+    for _ in range(2):
+        with locked(tmp_path / "new" / ".lock", what="new"):
+            (tmp_path / "new" / "result").write_text("")
+        assert [path.name for path in (tmp_path / "new").iterdir()] == ["result"]
+    (tmp_path / "empty").mkdir()
+    with locked(tmp_path / "empty" / ".lock", what="empty"):
+        pass
+    assert (tmp_path / "empty").exists()
 
 
 def test_an_error_gives_the_lock_back(tmp_path, kind):

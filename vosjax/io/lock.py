@@ -40,7 +40,8 @@ def locked(path: str | os.PathLike[str], *, what: Any, shared: bool = False) -> 
     the file itself is the lock, and one that a dead process of this machine left is taken over.
 
     Args:
-      path: the lock's file; its folder is made if it is missing.
+      path: the lock's file; its folder is made if it is missing, and removed again if it is still
+        empty at the end.
       what: what messages call that which is locked.
       shared: whether others may hold it as well, if they share it too. Without locks of the
         operating system a shared lock keeps nobody out.
@@ -51,12 +52,16 @@ def locked(path: str | os.PathLike[str], *, what: Any, shared: bool = False) -> 
     """
     path = pathlib.Path(path)
     with writing(path):
+        is_new = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         release = _lock(path, what, shared)
     try:
         yield
     finally:
         release()
+        if is_new:  # and nothing was written there
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
 
 
 def holder(path: str | os.PathLike[str]) -> str:
