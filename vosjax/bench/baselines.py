@@ -1,0 +1,96 @@
+"""What two methods that know nothing reach on a dataset, to tell how hard its clips are.
+
+    python -m vosjax.bench.baselines --data DAVIS
+
+`copy` gives the mask of the first frame to all frames; `flow` carries it from frame to frame by
+optical flow (DIS, OpenCV's medium preset). Both are scored by DAVIS's rules, as `--mode eval` does.
+"""
+
+import argparse
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from vosjax.eval import protocols, scoring, videos
+from vosjax.io.palette import write_label_png
+from vosjax.io.terminal import say
+
+Labels = np.ndarray  # uint8 [H, W]
+Method = Callable[[videos.EvalVideo, Labels], Iterator[Labels]]
+
+
+def copied(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
+    """Yields `given`, uint8 [H, W], for every frame of a video."""
+    for _ in video.frames:
+        yield given
+
+
+def carried(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
+    """Yields `given` and what optical flow makes of it, frame after frame.
+
+    The flow goes from a frame to the one before it, so that each pixel looks up the label of the
+    place that it came from (nearest neighbour; beyond the border it is background).
+    """
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    labels, before = given, _grey(video, 0)
+    yield labels
+    columns, rows = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in given.shape[::-1]))
+    for index in range(1, len(video.frames)):
+        now = _grey(video, index)
+        moved = flow.calc(now, before, None)
+        labels = cv2.remap(
+            labels, columns + moved[..., 0], rows + moved[..., 1], cv2.INTER_NEAREST
+        ).astype(np.uint8)
+        before = now
+        yield labels
+
+
+METHODS: dict[str, Method] = {"copy": copied, "flow": carried}
+
+
+def measure(data: str | os.PathLike[str], method: Method) -> scoring.Scores:
+    """The scores of a method on all videos of a dataset folder that have truth.
+
+        measure("DAVIS", copied)["global"]["J&F-Mean"]  # 0..1
+
+    Raises:
+        InputError: no such dataset, or files of it that cannot be read.
+    """
+    found = [video for video in videos.discover(data) if video.truths is not None]
+    with tempfile.TemporaryDirectory(prefix="vosjax-") as folder:
+        for video in found:
+            given = videos.read_given(video, 0)
+            for frame, labels in zip(video.frames, method(video, given)):
+                write_label_png(pathlib.Path(folder) / video.name / f"{frame}.png", labels)
+        return scoring.score(videos.truths(found), folder, protocol=protocols.davis())
+
+
+def main() -> None:
+    """Prints J, F and their mean of both methods, for every video and all objects."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", required=True, help="a dataset in DAVIS's layout")
+    results = {name: measure(parser.parse_args().data, method) for name, method in METHODS.items()}
+    say(f"{'video':<24}" + "".join(f"{f'{name} J':>9}{'F':>7}{'J&F':>7}" for name in METHODS))
+    for video in next(iter(results.values()))["sequences"]:
+        _row(video, [result["sequences"][video] for result in results.values()])
+    _row("mean over objects", [result["global"] for result in results.values()])
+
+
+def _row(name: str, tables: list[scoring.Scores]) -> None:
+    columns = (("J-Mean", 9), ("F-Mean", 7), ("J&F-Mean", 7))
+    say(
+        f"{name:<24}"
+        + "".join(f"{100 * table[key]:{width}.1f}" for table in tables for key, width in columns)
+    )
+
+
+def _grey(video: videos.EvalVideo, index: int) -> np.ndarray:
+    return cv2.cvtColor(videos.read_frame(video, index), cv2.COLOR_RGB2GRAY)
+
+
+if __name__ == "__main__":
+    main()
