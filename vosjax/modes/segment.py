@@ -59,9 +59,7 @@ FIELDS = (
 )
 AHEAD = 8  # frames whose files may be waiting to be written
 STATE = pathlib.Path("state") / "tracker.npz"
-BACKWARD = STATE.with_name(
-    "backward"
-)  # of the pass backward: its outputs, and beside them its state
+BACKWARD = STATE.with_name("backward")  # outputs of the backward pass; its state is beside them
 
 
 class Job(NamedTuple):
@@ -202,7 +200,7 @@ def _new_tracker(job: Job, length: int | None = None) -> Tracker:
 
 
 def _go_backward(job: Job, stop: list) -> Merger | None:
-    """The pass backward, from where it was; what it said, or None where there is none."""
+    """The backward pass, from where it was; what it said, or None where there is none."""
     start = job.passes.start
     if start is None:
         return None
@@ -300,7 +298,7 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         files.flush()
     if stop:
         return
-    check_reached(job.masks, tracker.time)
+    check_reached(job.masks, tracker.time, job.video.missing)
 
 
 def _save(job: Job, tracker: Tracker, files: "_Files"):
