@@ -143,17 +143,25 @@ def test_a_run_that_is_stopped_anywhere_ends_the_same(place, segment, monkeypatc
     assert not (place.out / "state").exists()
 
 
-def test_lost_frames_are_passed_over_in_both_directions(place, segment):
-    path = write_film(
-        place.root / "v.avi",
-        list(FRAMES),
-        codec="mjpeg",
-        layout="yuvj420p",
-        options={"qmin": "2", "qmax": "2"},
-    )
+def torn(root, *lost):
+    """An AVI file of the clip without some of its frames."""
+    options = {"qmin": "2", "qmax": "2"}
+    path = root / "v.avi"
+    write_film(path, list(FRAMES), codec="mjpeg", layout="yuvj420p", options=options)
     spans = places(path)
-    overwrite(path, [spans[1], spans[5], spans[9]])
-    assert segment(video=path) == 0
+    overwrite(path, [spans[index] for index in lost])
+    return path
+
+
+@pytest.mark.parametrize("direction", ["both", "forward", "backward"])
+def test_a_mask_of_a_lost_frame_is_refused(place, segment, capsys, direction):
+    assert segment("--direction", direction, video=torn(place.root, 7)) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "a mask was given for frame 7, which cannot be decoded" in line
+
+
+def test_lost_frames_are_passed_over_in_both_directions(place, segment):
+    assert segment(video=torn(place.root, 1, 5, 9)) == 0
     masks = masks_of(place.out)
     assert len(masks) == 10 and record_of(place.out)["missing_frames"] == [1, 5, 9]
     np.testing.assert_array_equal(masks[[1, 5, 9]], masks[[0, 4, 8]])

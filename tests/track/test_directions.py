@@ -73,7 +73,7 @@ def test_an_unknown_direction_is_refused():
         vosjax.segment(FRAMES, LABELS[0], model=MODEL, direction="forwards")
 
 
-# One pass backward
+# One backward pass
 
 
 def test_backward_is_forward_in_a_video_that_is_turned_round():
@@ -82,7 +82,7 @@ def test_backward_is_forward_in_a_video_that_is_turned_round():
     np.testing.assert_array_equal(backward, turned[::-1])
 
 
-def test_behind_the_last_given_frame_the_pass_backward_says_nothing():
+def test_after_the_last_given_frame_the_pass_backward_says_nothing():
     results = list(vosjax.segment(FRAMES, {4: LABELS[4]}, model=MODEL, direction="backward"))
     assert [result.index for result in results] == list(range(12))
     assert all(result.scores.keys() == {1, 2} for result in results[:5])
@@ -104,7 +104,7 @@ def test_a_mask_in_the_middle_is_followed_to_both_sides():
 
 
 def test_a_mask_of_the_first_frame_alone_is_followed_as_ever(monkeypatch):
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)  # no pass backward, nothing is kept
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)  # no backward pass, nothing is kept
     plain = labels_of({0: LABELS[0]})
     np.testing.assert_array_equal(plain, labels_of({0: LABELS[0]}, direction="forward"))
     tracker = vosjax.Tracker(MODEL, objects=2, capacity=6)
@@ -191,7 +191,7 @@ def output(labels, *ids):
 def test_objects_that_one_pass_alone_knows_are_laid_together():
     given = {1: np.array([0]), 2: np.array([10])}
     merged = merge(3, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), given)
-    assert merged.labels.tolist() == [[1, 1, 2, 0]]  # 1 was given 3 frames before, 2 7 behind
+    assert merged.labels.tolist() == [[1, 1, 2, 0]]  # 1 is given nearer by
     assert [score.area for score in merged.scores.values()] == [2, 1]
     merged = merge(8, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), given)
     assert merged.labels.tolist() == [[1, 2, 2, 0]]

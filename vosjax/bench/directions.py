@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vosjax.eval.metrics import region_similarity
@@ -74,7 +75,7 @@ def follow(model: Loaded, frames: list, mask: np.ndarray, ids: list[int]) -> lis
         features = vos.encode(params, to_network(frame, spec))
         followed = follow_frame(vos, params, state, features, prompt, clock, spec=spec, size=size)
         probs = apply_prompt(followed.probs, prompt)
-        return followed.state, probs.astype(np.float16), *to_labels(probs, table)
+        return followed.state, probs.astype(np.float16), *to_labels(probs, jnp.asarray(table))
 
     state, last, passed = vos.init(model.params, spec), 0, []
     for time, frame in enumerate(frames):
@@ -158,7 +159,7 @@ def _scaled(
 ) -> tuple[np.ndarray, np.ndarray]:
     height, width = truth.shape
     ratio = min(1, max_short_side / min(height, width))
-    size = round(width * ratio), round(height * ratio)
+    size = 2 * round(width * ratio / 2), 2 * round(height * ratio / 2)
     return (
         cv2.resize(frame, size, interpolation=cv2.INTER_AREA),
         cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST),

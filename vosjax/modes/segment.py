@@ -246,7 +246,7 @@ def _backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
 
 
 def _go_backward(job: Job, stop: list) -> Merger | None:
-    """The pass backward, from where it was; what it said, or None where there is none."""
+    """The backward pass, from where it was; what it said, or None where there is none."""
     start = job.passes.start
     if start is None:
         return None
@@ -345,7 +345,7 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         files.settle()
     if stop:
         return files.masks
-    check_reached(job.masks, tracker.time)
+    check_reached(job.masks, tracker.time, job.video.missing)
     return files.masks
 
 

@@ -1,4 +1,4 @@
-"""The pass backward: a tracker over a video's frames in reverse, whose outputs wait in files."""
+"""The backward pass: a tracker over a video's frames in reverse, whose outputs wait in files."""
 
 import io
 import os
@@ -20,7 +20,7 @@ from vosjax.tracking.tracker import Tracker
 
 
 class Outputs:
-    """The outputs of a pass backward in a folder, a compressed file for each frame."""
+    """The outputs of a backward pass in a folder, a compressed file for each frame."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = pathlib.Path(folder)
@@ -78,8 +78,8 @@ def run_backward(
             outputs.write(index, output)
 
     The tracker's `time` counts the frames from `start` on, so that a tracker that was saved goes on
-    where it was. A frame that the recording lost gets the output of the one behind it; a mask that
-    was given for it is left for the pass forward to complain of.
+    where it was. A frame that the recording lost gets the output of the one after it; a mask that
+    was given for it is left for the forward pass to complain of.
 
     Args:
       tracker: from its `time` on.
@@ -113,19 +113,19 @@ def run_backward(
 
 
 class Merger:
-    """Adds what the pass backward said to what the pass forward says, frame after frame.
+    """Adds what the backward pass said to what the forward pass says, frame after frame.
 
     merger = Merger(outputs, masks, start=60)
     output = merger(0, frame, output)
     """
 
     def __init__(self, outputs: Outputs, masks: Mapping[int, HostArray], start: int) -> None:
-        """`start`: index of the frame with which the pass backward began."""
+        """`start`: index of the frame with which the backward pass began."""
         self._outputs, self._start, self._given = outputs, start, given_frames(masks)
         self._before: FrameOutput | None = None
 
     def __call__(self, index: int, frame: Frame, forward: FrameOutput) -> FrameOutput:
-        """The frame's output of both passes; behind `start` that of the pass forward.
+        """The frame's output of both passes; after `start` that of the forward pass.
 
         A frame that the recording lost gets the output of the one before it.
         """

@@ -1,8 +1,8 @@
 """Which ways objects are followed from the frames they are given in, and two answers made one.
 
-A pass forward begins at the first given frame, one backward at the last; each takes all masks that
+A forward pass begins at the first given frame, one backward at the last; each takes all masks that
 it comes by. Between two frames that give an object both know it, before the first one only the pass
-backward does, after the last one only the pass forward. Of an object that both know, the mask is
+backward does, after the last one only the forward pass. Of an object that both know, the mask is
 that of the pass that was given it nearer by (docs/directions.md has the measurement).
 """
 
@@ -20,7 +20,7 @@ class Passes(NamedTuple):
     """What is done with a video.
 
     direction  'both', 'forward' or 'backward', as it comes to: from frame 0 there is only forward
-    start      index of the frame that the pass backward begins with; None without such a pass
+    start      index of the frame that the backward pass begins with; None without such a pass
     note       a line where something else was asked for, or ''
     """
 
@@ -82,8 +82,8 @@ def merge(
 
     Args:
       index: of the frame.
-      forward: of the pass forward.
-      backward: of the pass backward.
+      forward: of the forward pass.
+      backward: of the backward pass.
       given: of `given_frames`.
     """
     distance = np.full(IDS, NEVER)
@@ -107,8 +107,8 @@ def merge(
 
 def _distances(index: int, frames: HostArray) -> tuple[int, int]:
     """Frames from the last given one up to `index`, and from `index` to the next given one."""
-    before, behind = frames[frames <= index], frames[frames >= index]
+    before, after = frames[frames <= index], frames[frames >= index]
     return (
         int(index - before[-1]) if before.size else NEVER,
-        int(behind[0] - index) if behind.size else NEVER,
+        int(after[0] - index) if after.size else NEVER,
     )

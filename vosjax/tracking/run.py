@@ -71,6 +71,14 @@ def run_tracker(
             waiting = following
 
 
+def lost_mask(index: int) -> InputError:
+    """The error that refuses a mask of a frame that the recording lost."""
+    return InputError(
+        f"a mask was given for frame {index}, which cannot be decoded: give one for a frame "
+        "before or after it"
+    )
+
+
 def _submit(
     tracker: Tracker, frame: Frame, masks: Any, before: Callable[[], FrameOutput] | None
 ) -> Callable[[], FrameOutput]:
@@ -79,10 +87,7 @@ def _submit(
     if not frame.missing:
         return tracker.submit(frame.image, masks.get(index))
     if index in masks:
-        raise InputError(
-            f"a mask was given for frame {index}, which cannot be decoded: give one for a frame "
-            "before or after it"
-        )
+        raise lost_mask(index)
     if before is None:
         return tracker.submit(frame.image)
     tracker.time += 1

@@ -4,7 +4,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from vosjax.schema.kinds import near
 from vosjax.tracking.backward import Merger, Outputs, run_backward
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.tracking.directions import Passes, plan_passes
-from vosjax.tracking.run import run_tracker
+from vosjax.tracking.run import lost_mask, run_tracker
 from vosjax.tracking.slots import HostArray
 from vosjax.tracking.step import remembered_frames
 from vosjax.tracking.tracker import Tracker, check_count
@@ -84,7 +84,7 @@ def segment(
       a `FrameResult` for every frame of the video.
 
     Raises:
-      InputError: a video or mask that cannot be used, a mask for a frame behind the video's end, an
+      InputError: a video or mask that cannot be used, a mask for a frame after the video's end, an
         unknown direction; what was read before is yielded first.
     """
     check_direction(direction, "direction")
@@ -119,7 +119,7 @@ def _results(
     masks: Masks,
     plan: Passes,
 ) -> Iterator[FrameResult]:
-    """The results of every frame; `tracker(length)` makes one for the pass backward."""
+    """The results of every frame; `tracker(length)` makes one for the backward pass."""
     with contextlib.ExitStack() as stack:
         merged = None
         if plan.start is not None:
@@ -135,7 +135,7 @@ def _results(
         for index, frame, output in frames:
             labels, scores = output if merged is None else merged(index, frame, output)
             yield FrameResult(index, name_of(video, index), labels, scores, frame.missing)
-    check_reached(masks, forward.time)
+    check_reached(masks, forward.time, video.missing)
     for note in video.findings.reading(video.name):
         warnings.warn(note, Note, stacklevel=2)
 
@@ -152,15 +152,19 @@ def check_direction(direction: str, name: str) -> None:
         )
 
 
-def check_reached(masks: Masks, count: int) -> None:
-    """Raises InputError if a mask was given for a frame behind the end of a video.
+def check_reached(masks: Masks, count: int, missing: Sequence[int] = ()) -> None:
+    """Raises InputError if a mask was given for a frame that there turned out not to be.
 
-        check_reached(masks, count=24)
+        check_reached(masks, count=24, missing=[7])
 
     Args:
       masks: of the video.
-      count: the frames that it turned out to have.
+      count: the frames that it has.
+      missing: indices of those that cannot be decoded.
     """
+    lost = sorted(masks.labels.keys() & set(missing))
+    if lost:
+        raise lost_mask(lost[0])
     late = [frame for frame in masks.labels if frame >= count]
     if late:
         raise InputError(
@@ -207,7 +211,7 @@ def make_tracker(
       mem_every: as for `segment`.
       max_mem_frames: likewise.
       max_short_side: likewise.
-      length: frames of a pass backward; None for one forward.
+      length: frames of a backward pass; None for one forward.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
     check_count("mem_every", mem_every)
