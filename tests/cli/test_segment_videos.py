@@ -162,7 +162,7 @@ def test_notes_of_a_folder_come_when_all_is_checked(place, capsys):
     ] == [True, 2]
     assert "leave out 3 (8 to 12)" in lines[1]
     assert len(record_of(place.out)["notes"]) == 2
-    assert place.segment("--config.gap=7") == 2, "settings of another run"
+    assert place.segment("--config.mem_every=7") == 2, "settings of another run"
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert place.segment(masks="nothing.png") == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

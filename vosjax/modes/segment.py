@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from vosjax.config import Config
-from vosjax.errors import DiskFull, InputError, Note
+from vosjax.errors import InputError, Note
 from vosjax.io.files import sweep
 from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
@@ -338,8 +338,8 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
                     _save(job, tracker, files)
                     if stop:
                         return files.masks
-        except InputError as error:
-            if tracker.time > first and not isinstance(error, DiskFull):
+        except InputError:
+            if tracker.time > first and not files.failed:
                 _save(job, tracker, files)
             raise
         files.settle()

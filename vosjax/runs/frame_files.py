@@ -66,6 +66,7 @@ class FrameFiles:
     ) -> None:
         self._folder, self._palette = folder, palette
         self._scores, self._film = scores, film
+        self.failed = False  # whether a frame lacks files: then no state may stand on them
         self._books = books.FrameBooks(folder / BOOKS, resume=resume)
         self._unsettled: list[pathlib.Path] = []
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
@@ -81,13 +82,13 @@ class FrameFiles:
     ) -> None:
         """Has a frame's files written; raises what went wrong with an earlier one."""
         while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
-            self._waiting.popleft().result()
+            self._take()
         self._waiting.append(self._thread.submit(self._write, index, name, frame, labels, scores))
 
     def flush(self) -> None:
         """Waits until everything is written."""
         while self._waiting:
-            self._waiting.popleft().result()
+            self._take()
 
     def settle(self) -> None:
         """Waits until everything is written, and on the disk."""
@@ -100,6 +101,14 @@ class FrameFiles:
     def masks(self) -> dict[int, str]:
         """{frame: digest of its mask} of the frames that are written."""
         return self._books.masks
+
+    def _take(self) -> None:
+        """Waits for the frame that was put first; raises what went wrong with it."""
+        try:
+            self._waiting.popleft().result()
+        except BaseException:
+            self.failed = True
+            raise
 
     def close(self) -> None:
         """Ends the thread; what has not been begun is dropped."""
