@@ -83,7 +83,7 @@ def test_parts_with_fused_feedback_are_refused():
         ({"only": "c"}, "'c'; the members are a, b"),
         ({"tta": {"angles": 3}}, "angles"),
         ({"tta": {"scales": ()}}, "at least one is expected"),
-        ({"tta": {"scales": (1.0, 0.0)}}, r"scales\[1\] is 0.0; a number above 0 is expected"),
+        ({"tta": {"scales": (1.0, 0.0)}}, r"scales\[1\] is 0.0; a number above 0 and at most 16"),
         (
             {"members": {"a": {"family": "a", "weights": ""}}},
             "member 'a': this config has no weights",
