@@ -95,8 +95,8 @@ def test_file_of_a_shallower_network_is_refused():
 
 
 def test_depth_that_is_not_there_is_refused():
-    for depth in (0, 4):
-        with pytest.raises(ValueError, match="1 to 3"):
+    for depth, words in ((0, "depth is 0; at least 1"), (4, "1 to 3")):
+        with pytest.raises(ValueError, match=words):
             models.build("aost", depth=depth)
     with pytest.raises(ValueError, match="scalable"):
         models.build("aot", layers=3, depth=2)
