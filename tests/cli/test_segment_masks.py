@@ -53,4 +53,4 @@ def test_an_empty_name_is_refused(place, capsys):
         )
         == 2
     )
-    assert "empty name" in capsys.readouterr().err
+    assert "--masks is an empty text" in capsys.readouterr().err

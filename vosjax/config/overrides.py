@@ -126,10 +126,11 @@ def from_text(text: str, hint: Any) -> Any:
         if type(None) in members and text.lower() == "none":
             return None
         kinds = [member for member in members if member is not type(None)]
-        if str in kinds and text[:1] not in ("(", "["):
+        others = [kind for kind in kinds if kind is not str]
+        if str in kinds and (not others or text[:1] not in ("(", "[")):
             return text
         try:
-            return from_text(text, next(kind for kind in kinds if kind is not str))
+            return from_text(text, others[0])
         except FieldError:
             raise _unreadable(text, hint) from None
     if hint is str:
