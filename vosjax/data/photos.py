@@ -164,9 +164,9 @@ def fill(image: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
     while min(colour.shape[:2]) > 2:
         pyramid.append((colour, known))
         colour, known = cv2.pyrDown(colour), cv2.pyrDown(known)
-    smooth = np.broadcast_to(colour.sum((0, 1)) / max(known.sum(), 1e-6), colour.shape).astype(
-        np.float32
-    )
+    smooth = np.broadcast_to(
+        colour.sum((0, 1)) / max(float(known.sum()), 1e-6), colour.shape
+    ).astype(np.float32)
     for colour, known in reversed(pyramid):
         smooth = cv2.resize(smooth, colour.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         smooth = colour + (1 - known[..., None]) * smooth

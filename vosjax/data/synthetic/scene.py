@@ -126,7 +126,7 @@ def copies(
         @ mirror
     )
     move = move @ motions.shift(-x, -y)
-    matrix = colour.mix(rng, colour.Colour(hue=0.15), rng.choice([0.15, 0.5, 1.0]))
+    matrix = colour.mix(rng, colour.Colour(hue=0.15), float(rng.choice([0.15, 0.5, 1.0])))
     rank = rng.uniform(0, 1)
     return [
         part._replace(
@@ -155,7 +155,7 @@ def add_copies(
             fresh = 1 + max(actor.group for actor in cast)
             top = 1 + max(actor.label for actor in cast)
             cast += copies(
-                rng, cast, rng.choice(labelled), label=top * label, size=size, new_group=fresh
+                rng, cast, int(rng.choice(labelled)), label=top * label, size=size, new_group=fresh
             )
     return cast
 

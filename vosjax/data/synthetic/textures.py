@@ -37,7 +37,7 @@ def fractal(
         total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=smooth)
         cells, weight = cells * 2, weight * roughness
     low, high = total.min(), total.max()
-    return (total - low) / max(high - low, 1e-6)
+    return (total - low) / max(float(high - low), 1e-6)
 
 
 def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
@@ -110,7 +110,7 @@ def gradient(rng: np.random.Generator, size: Size) -> Pattern:
     value = gradient(rng, (64, 64))
     """
     way = _along(rng, size)
-    return (way - way.min()) / max(way.max() - way.min(), 1e-6)
+    return (way - way.min()) / max(float(way.max() - way.min()), 1e-6)
 
 
 PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
