@@ -1,5 +1,6 @@
 """What is checked of weights before they are used: names, shapes, and that they are numbers."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,17 @@ LONGEST = 200  # characters of what is said of each
 def is_floating(dtype: Any) -> bool:
     """Whether a dtype is a floating one; bfloat16 is, which NumPy alone does not know."""
     return np.dtype(dtype).kind == "f" or np.dtype(dtype) == ml_dtypes.bfloat16
+
+
+def array_digest(array: Any) -> str:
+    """The sha256 of an array's dtype, shape and values, in hexadecimal digits.
+
+    array_digest(np.zeros(3)) == array_digest(np.zeros((3, 1)))     # False
+    """
+    array = np.asarray(array)
+    total = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    total.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return total.hexdigest()
 
 
 def listed(names: Iterable[str]) -> str:

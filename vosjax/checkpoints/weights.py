@@ -21,7 +21,7 @@ import safetensors
 import safetensors.numpy
 
 from vosjax.checkpoints.card import ARRAYS, CARD_KEYS, FORMAT, read_card
-from vosjax.checkpoints.checks import check_finite, listed
+from vosjax.checkpoints.checks import array_digest, check_finite, listed
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.errors import InputError
 from vosjax.io.files import disk_full, is_temporary, write_bytes, write_json
@@ -80,7 +80,7 @@ def save_weights(folder, params, *, card: dict) -> dict:
     check_finite(arrays, f"weights for {folder}")
     data = safetensors.numpy.save(arrays)
     card = {**card, "format": FORMAT, "sha256": hashlib.sha256(data).hexdigest()}
-    digests = {path: _digest(array) for path, array in arrays.items()}
+    digests = _digests(arrays)
     folder = pathlib.Path(folder)
     with disk_full(folder), _alone(folder):
         _replace(folder, data, card | {ARRAYS: digests})
@@ -206,7 +206,7 @@ def _stranger(path: pathlib.Path, card: dict, digests: dict[str, str]) -> str:
     """What is told of weights that are not those of their card."""
     data = _read(path)
     try:
-        digested = {name: _digest(array) for name, array in _arrays(path, data).items()}
+        digested = _digests(_arrays(path, data))
     except InputError:
         digested = {}
     changed = [name for name, digest in digested.items() if digests.get(name, digest) != digest]
@@ -218,11 +218,9 @@ def _stranger(path: pathlib.Path, card: dict, digests: dict[str, str]) -> str:
     )
 
 
-def _digest(array: np.ndarray) -> str:
-    """The first digits of the sha256 of an array's form and values."""
-    total = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    total.update(array.tobytes())
-    return total.hexdigest()[:DIGITS]
+def _digests(arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """{path: the first digits of an array's digest}, as cards keep them."""
+    return {path: array_digest(array)[:DIGITS] for path, array in arrays.items()}
 
 
 def _read(path: pathlib.Path) -> bytes:

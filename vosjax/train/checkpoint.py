@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from vosjax.checkpoints.checks import check_finite
+from vosjax.checkpoints.checks import array_digest, check_finite
 from vosjax.data.config import ClipsConfig
 from vosjax.errors import InputError, Note, NotFinite
 from vosjax.io.files import disk_full
@@ -207,7 +207,7 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
 def digests(state: TrainState, config: dict) -> dict[str, Any]:
     """sha256 of every array of a state, by its number in `_plain`, and of the config's JSON."""
     return {
-        "state": {number: _array_digest(leaf) for number, leaf in _plain(state).items()},
+        "state": {number: array_digest(leaf) for number, leaf in _plain(state).items()},
         "config": _json_digest(config),
     }
 
@@ -240,7 +240,7 @@ def _restored(
     blank = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), _plain(like))
     arrays = _read(checkpoints, step, state=ocp.args.StandardRestore(blank))["state"]
     if kept is not None:
-        found = {number: _array_digest(leaf) for number, leaf in arrays.items()}
+        found = {number: array_digest(leaf) for number, leaf in arrays.items()}
         names = _names(like)
         changed = [names[number] for number in names if kept["state"].get(number) != found[number]]
         if changed:
@@ -301,13 +301,6 @@ def _names(state: TrainState) -> dict[str, str]:
         f"{i:05d}": jax.tree_util.keystr(path, simple=True, separator="/")
         for i, (path, _) in enumerate(leaves)
     }
-
-
-def _array_digest(array: Any) -> str:
-    array = np.asarray(array)
-    total = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    total.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
-    return total.hexdigest()
 
 
 def _json_digest(value: Any) -> str:
