@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import dataset_layouts as layouts
 
-from data_prep import shards
 from vosjax.data import jitter, pipeline, sets, spline, types, window
 from vosjax.data.samplers import aot, stcn
 from vosjax.datasets import decode, folders
@@ -22,16 +21,7 @@ BARE = aot.VideoSettings(short_side=40, scale=(1.0, 1.0), flip=0.0, merge=0.0, l
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
     """YouTube-VOS as a folder and as a prepared dataset; stills as a prepared dataset."""
-    root = tmp_path_factory.mktemp("sets")
-    source = layouts.youtube_vos(root / "source")
-    shards.prepare("youtube_vos/2019", source=source, output=root, splits=["train", "valid"])
-    shards.prepare("pascal_voc", source=layouts.voc(root / "voc"), output=root, splits=["train"])
-    return dict(
-        folder=source / "train",
-        prepared=root / "youtube_vos",
-        valid=source / "valid",
-        stills=root / "pascal_voc",
-    )
+    return layouts.stored(tmp_path_factory.mktemp("sets"))
 
 
 @pytest.fixture(scope="module", params=["folder", "prepared"])

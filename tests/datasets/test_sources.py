@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from support import dataset_layouts as layouts
 
-from data_prep import shards
 from vosjax.data import pipeline, sets
 from vosjax.datasets import catalog, folders, prepared, protocol, unpack
 from vosjax.errors import InputError
@@ -17,16 +16,7 @@ from vosjax.eval import videos
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
     """YouTube-VOS as a folder and as a prepared dataset; stills as a prepared dataset."""
-    root = tmp_path_factory.mktemp("sets")
-    source = layouts.youtube_vos(root / "source")
-    shards.prepare("youtube_vos/2019", source=source, output=root, splits=["train", "valid"])
-    shards.prepare("pascal_voc", source=layouts.voc(root / "voc"), output=root, splits=["train"])
-    return dict(
-        folder=source / "train",
-        prepared=root / "youtube_vos",
-        valid=source / "valid",
-        stills=root / "pascal_voc",
-    )
+    return layouts.stored(tmp_path_factory.mktemp("sets"))
 
 
 @pytest.fixture(scope="module", params=["folder", "prepared"])

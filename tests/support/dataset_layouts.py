@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from data_prep import shards
+
 SIZE = (40, 56)
 PALETTE = bytes((37 * i) % 256 for i in range(768))  # any colours: ids are indices
 
@@ -307,3 +309,16 @@ def pixel_imagenet(root):
     grey_png(root / "masks/n01440764/n01440764_18.png", blocks([1, 2]))
     grey_png(root / "masks/n01440764/n01440764_99.png", blocks([1]))
     return root
+
+
+def stored(root):
+    """YouTube-VOS as a folder and prepared, and PASCAL VOC prepared: {what it is: folder}."""
+    source = youtube_vos(root / "source")
+    shards.prepare("youtube_vos/2019", source=source, output=root, splits=["train", "valid"])
+    shards.prepare("pascal_voc", source=voc(root / "voc"), output=root, splits=["train"])
+    return dict(
+        folder=source / "train",
+        prepared=root / "youtube_vos",
+        valid=source / "valid",
+        stills=root / "pascal_voc",
+    )
