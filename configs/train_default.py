@@ -7,13 +7,13 @@ DATA holds `train/stills` and `stills` (each with images/ and masks/) and `train
 layout). The .npz files hold MobileNetV2 with folded norms: an ImageNet network, and over it the
 trunk of a DeepLab for VOC, which lacks the last convolution.
 
-Expected: about two and a half hours on two cores of one's own (three stages of 75, 45 and 25
-minutes), and weights in runs/default/weights that reach a J&F of 79 on the seven clips of the
-README's table (77.5 J, 80.5 F), with up to ten objects. On a validation set of its own (the clips
-that VIDEOS leaves out, and clips of other sources) J&F was 56 during the first stage and, as very
-small objects are lost at 241 pixels, 54 after the second. The embedded weights come from this file;
-only the rate of the first stage was meant for 8,000 steps when it began, and was lowered to what
-stands here from step 4,300 on.
+Expected: about two and a half hours on two cores (three stages of 75, 45 and 25 minutes by the
+speed of their steps; the run itself shared its machine), and weights in runs/default/weights that
+reach a J&F of 79 on the seven clips of the README's table (77.5 J, 80.5 F), with up to ten objects.
+On a validation set of its own (the clips that VIDEOS leaves out, and clips of other sources) J&F
+was 56 during the first stage and, as very small objects are lost at 241 pixels, 54 after the
+second. The embedded weights come from this file; only the rate of the first stage was meant for
+8,000 steps when it began, and was lowered to what stands here from step 4,300 on.
 """
 
 from vosjax.config import training
