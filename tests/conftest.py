@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 
+import hypothesis
 import pytest
 
 pytest.register_assert_rewrite(
@@ -13,6 +14,11 @@ pytest.register_assert_rewrite(
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "8")  # see `vosjax.voting.fusion.spare_threads`
+
+# A run of the suite tells of the change that it tests, so its examples are the same every time;
+# `--hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,7 @@ import operator
 import re
 import types
 import typing
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -247,11 +248,15 @@ def _problem(value: Any, rule: Mapping[str, Any]) -> str | None:
     return f"{' and '.join(f'{words} {bound}' for words, bound, _ in known)} is expected"
 
 
-def _pattern_problem(value: Any) -> str | None:
+def _pattern_problem(value: str) -> str | None:
     try:
-        re.compile(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of "[[", which means itself so far
+            re.compile(value)
     except re.error as error:
         return f"a regular expression is expected, and this is none: {error}"
+    except (RecursionError, OverflowError, MemoryError):
+        return "a regular expression is expected, and this one is nested or repeated too much"
     return None
 
 
