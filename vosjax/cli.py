@@ -14,8 +14,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 import vosjax
 from vosjax import modes
@@ -66,7 +66,7 @@ class Command(NamedTuple):
 class _Parser(argparse.ArgumentParser):
     """Raises in place of printing its usage and leaving."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise InputError(message)
 
 
@@ -81,7 +81,7 @@ def launch(argv: Sequence[str]) -> int:
     return _guarded("launch.py", list(argv[1:]), _launched)
 
 
-def _guarded(program: str, words: list[str], parse) -> int:
+def _guarded(program: str, words: list[str], parse: Callable[[list[str]], Command | None]) -> int:
     """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code."""
     try:
         with _notes_alone(program):
@@ -102,7 +102,14 @@ def _guarded(program: str, words: list[str], parse) -> int:
 def _notes_alone(program: str) -> Iterator[None]:
     """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
 
-    def show(message, category, filename, lineno, file=None, line=None):
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         say(f"{program}: note: {message}", file=sys.stderr)
 
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

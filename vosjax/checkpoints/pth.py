@@ -7,16 +7,18 @@ a pickle of plain containers whose tensors point into storages (flat arrays of o
 
 import io
 import math
+import os
 import pathlib
 import struct
 import zipfile
 from collections import OrderedDict
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import ml_dtypes
 import numpy as np
 
-from vosjax.checkpoints.unpickle import Global, plain_key, unpickle
+from vosjax.checkpoints.unpickle import Global, Key, plain_key, unpickle
 from vosjax.errors import InputError
 
 SHARING = 16  # tensors that share storages may hold so many times the file's bytes
@@ -37,8 +39,10 @@ _STORAGES = {
 }
 
 
-def read_pth(path) -> Any:
+def read_pth(path: str | os.PathLike[str]) -> Any:
     """The object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
+
+        state = state_dict(read_pth("aot_r50.pth"))
 
     Arrays keep their dtype (bfloat16 as ml_dtypes.bfloat16). They may share memory and need not be
     contiguous, as the tensors did.
@@ -67,7 +71,8 @@ def _tokens(limit: int) -> dict[str, Global]:
     """The globals that may occur. `limit`: bytes of the file, which bound every size in it."""
     claimed = [0]
 
-    def tensor(storage, offset, size, stride, *_):
+    # Their arguments come from the file, so they may be anything: whoever reads them checks them.
+    def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
         view = _view(storage, offset, size, stride, limit)
         claimed[0] += view.nbytes  # views of one storage cost nothing until somebody copies them
         if claimed[0] > SHARING * limit:
@@ -77,36 +82,37 @@ def _tokens(limit: int) -> dict[str, Global]:
             )
         return view
 
-    def parameter(data, *_):
+    def parameter(data: Any, *_: Any) -> np.ndarray:
         if not isinstance(data, np.ndarray):
             raise InputError("the pickle in it is damaged: a parameter without a tensor")
         return data
 
-    def ordered(*args):
+    def ordered(*args: Any) -> OrderedDict[Key, Any]:
         if not args:
             return OrderedDict()
         (items,) = args
         return OrderedDict((plain_key(key), value) for key, value in items)
 
-    def shape(values):
+    def shape(values: Iterable[Any]) -> tuple[int, ...]:
         return tuple(int(v) for v in values)
 
     known = {
         f"torch.{name}": Global(name, value=np.dtype(dtype)) for name, dtype in _STORAGES.items()
     }
-    for name, build in (
+    builders: tuple[tuple[str, Callable[..., object]], ...] = (
         ("torch._utils._rebuild_tensor_v2", tensor),
         ("torch._utils._rebuild_tensor", tensor),
         ("torch._utils._rebuild_parameter", parameter),
         ("collections.OrderedDict", ordered),
         ("torch.Size", shape),
-    ):
+    )
+    for name, build in builders:
         known[name] = Global(name, build)
     return known
 
 
-def _view(storage, offset, size, stride, limit: int) -> np.ndarray:
-    """A strided view of a storage, with every number checked."""
+def _view(storage: Any, offset: Any, size: Any, stride: Any, limit: int) -> np.ndarray:
+    """A strided view of a storage, with all that the file says of it checked."""
     numbers = (offset, *size, *stride)
     if (
         not isinstance(storage, np.ndarray)
@@ -129,7 +135,7 @@ def _view(storage, offset, size, stride, limit: int) -> np.ndarray:
     )
 
 
-def _storage_id(pid: tuple, limit: int) -> tuple[np.dtype, str, int]:
+def _storage_id(pid: tuple[Any, ...], limit: int) -> tuple[np.dtype, str, int]:
     """(dtype, key, number of elements) of a persistent id."""
     if len(pid) < 5 or pid[0] != "storage":
         what = pid[0] if pid and isinstance(pid[0], str) else "something else"
@@ -153,7 +159,7 @@ def _storage_id(pid: tuple, limit: int) -> tuple[np.dtype, str, int]:
     return kind.value, key, count
 
 
-def _read_zip(file: BinaryIO, limit: int) -> Any:
+def _read_zip(file: io.BufferedReader, limit: int) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = {info.filename: info for info in archive.infolist()}
@@ -167,7 +173,7 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
             if sum(info.compress_size for info in archive.infolist()) > limit:
                 raise InputError("its entries overlap: it is damaged or made to fill the memory")
 
-            def entry(name, size=None):
+            def entry(name: str, size: int | None = None) -> bytes:
                 info = entries.get(name)
                 if info is None:
                     raise InputError(f"{name[:100]} is missing in it: it is truncated or damaged")
@@ -184,9 +190,9 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
 
             if root + "byteorder" in entries and entry(root + "byteorder").strip() != b"little":
                 raise InputError("it was written on a big-endian machine: save it on another")
-            storages = {}
+            storages: dict[str, np.ndarray] = {}
 
-            def load(pid):
+            def load(pid: tuple[Any, ...]) -> np.ndarray:
                 dtype, key, count = _storage_id(pid, limit)
                 if key not in storages:
                     data = entry(f"{root}data/{key}", count * dtype.itemsize)
@@ -210,7 +216,7 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
         raise InputError(f"the archive is damaged or truncated ({error})") from error
 
 
-def _read_stream(file: BinaryIO, limit: int) -> Any:
+def _read_stream(file: io.BufferedReader, limit: int) -> Any:
     """The format before 1.6.
 
     Pickles of a magic number, the version, the system, the object and the storages' keys; then for
@@ -218,9 +224,9 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     they are made as views of storages that are filled at the end.
     """
     known, total = _tokens(limit), [0]
-    storages: dict[str, Any] = {}
+    storages: dict[str, np.ndarray] = {}
 
-    def load(pid):
+    def load(pid: tuple[Any, ...]) -> np.ndarray:
         dtype, key, count = _storage_id(pid, limit)
         if key not in storages:
             total[0] += count * dtype.itemsize
@@ -235,7 +241,7 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
             return _view(storage, offset, (size,), (1,), limit)
         return storage
 
-    def nothing(pid):
+    def nothing(pid: tuple[Any, ...]) -> NoReturn:
         raise InputError("it is damaged: a storage where none is expected")
 
     try:
@@ -264,7 +270,6 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
         count = file.read(8)
         if len(count) != 8 or int.from_bytes(count, "little", signed=True) != len(storage):
             raise InputError(f"it is truncated or damaged at storage {key}")
-        data = memoryview(storage.view(np.uint8))
-        if file.readinto(data) != storage.nbytes:  # type: ignore[attr-defined]  # of open files
+        if file.readinto(storage.view(np.uint8).data) != storage.nbytes:
             raise InputError(f"it is truncated: storage {key} ends early")
     return result

@@ -9,7 +9,7 @@ import pathlib
 import re
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vosjax.errors import DiskFull, InputError
 
@@ -38,7 +38,7 @@ _LONGEST_ENDING = 16  # characters of what counts as an ending that tells the fo
 
 
 @contextlib.contextmanager
-def disk_full(path, *, frame: int | None = None):
+def disk_full(path: str | os.PathLike[str], *, frame: int | None = None) -> Iterator[None]:
     """Translates a full disk inside the block into `DiskFull`.
 
     Args:
@@ -71,7 +71,7 @@ def _complete(frame: int) -> str:
 
 
 @contextlib.contextmanager
-def writing(path):
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Translates what the file system refuses inside the block.
 
         with writing("out/scores.csv"), open("out/scores.csv", "ab") as file:
@@ -98,7 +98,7 @@ def writing(path):
 
 
 @contextlib.contextmanager
-def reading(path):
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Translates what the file system refuses inside the block.
 
     What is missing (FileNotFoundError) and damaged content pass unchanged.
@@ -121,7 +121,7 @@ def reading(path):
         raise refused from error
 
 
-def refusal(error: OSError, path, *, verb: str) -> InputError | None:
+def refusal(error: OSError, path: str | os.PathLike[str], *, verb: str) -> InputError | None:
     """The line for what a file system refused; None for an error that is not one of its refusals.
 
         refusal(PermissionError(errno.EACCES, ""), "a.png", verb="read")
@@ -155,13 +155,13 @@ def refusal(error: OSError, path, *, verb: str) -> InputError | None:
     return InputError(f"{path} cannot be {verb} ({reason}): {remedy}")
 
 
-def _file_above(path) -> pathlib.Path | None:
+def _file_above(path: str | os.PathLike[str]) -> pathlib.Path | None:
     """The file that stands in a path where a folder is expected, if there is one."""
     path = pathlib.Path(str(path))
     return next((above for above in (path, *path.parents) if above.is_file()), None)
 
 
-def check_space(path, need: int):
+def check_space(path: str | os.PathLike[str], need: int) -> None:
     """Raises OSError(ENOSPC) unless `need` bytes are free where `path` is to stand.
 
     For writers (OpenCV's) that lose data on a full disk without a word.
@@ -171,7 +171,7 @@ def check_space(path, need: int):
 
 
 @contextlib.contextmanager
-def atomic(path, *, durable: bool = True):
+def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[pathlib.Path]:
     """Yields a temporary path beside `path`, which replaces it when the block ends without error.
 
     The temporary name starts with a dot and keeps the ending, as some writers choose the format by
@@ -210,7 +210,7 @@ def atomic(path, *, durable: bool = True):
                 temp.unlink(missing_ok=True)
 
 
-def sync(paths: Iterable, *, folders: bool = True) -> None:
+def sync(paths: Iterable[str | os.PathLike[str]], *, folders: bool = True) -> None:
     """Waits until files, and their names in their folders, are on the disk; lost ones are left out.
 
         sync([out / "masks" / "00000.png", out / "masks" / "00001.png"])
@@ -222,15 +222,15 @@ def sync(paths: Iterable, *, folders: bool = True) -> None:
     Raises:
         OSError: the disk could not take them.
     """
-    paths = [pathlib.Path(path) for path in paths]
-    for path in paths:
+    files = [pathlib.Path(path) for path in paths]
+    for path in files:
         try:
             with open(path, "r+b") as file:
                 os.fsync(file.fileno())
         except FileNotFoundError:
             continue
     if folders:
-        for folder in sorted({path.parent for path in paths}):
+        for folder in sorted({path.parent for path in files}):
             _sync_folder(folder)
 
 
@@ -287,12 +287,12 @@ def _shortened(text: str, most: int) -> str:
     return data[: most - len(mark)].decode("utf-8", "ignore") + mark
 
 
-def is_temporary(path) -> bool:
+def is_temporary(path: str | os.PathLike[str]) -> bool:
     """Whether a file bears one of the names under which `atomic` has files written."""
     return _TEMPORARY.fullmatch(pathlib.Path(path).name) is not None
 
 
-def sweep(folder, *, stem: str | None = None):
+def sweep(folder: str | os.PathLike[str], *, stem: str | None = None) -> None:
     """Removes the temporary files that killed writers left in a folder, if there is one.
 
     Only for folders (or with `stem`, files of that name without its ending) that nobody writes:
@@ -305,13 +305,15 @@ def sweep(folder, *, stem: str | None = None):
                 path.unlink(missing_ok=True)
 
 
-def write_bytes(path, data: bytes | memoryview, *, durable: bool = True):
+def write_bytes(
+    path: str | os.PathLike[str], data: bytes | memoryview, *, durable: bool = True
+) -> None:
     """Writes `data` to `path` atomically; arguments and errors as of `atomic`."""
     with atomic(path, durable=durable) as temp, open(temp, "wb") as file:
         file.write(data)
 
 
-def write_json(path, obj) -> None:
+def write_json(path: str | os.PathLike[str], obj: object) -> None:
     """Writes `obj` as readable JSON to `path` atomically; errors as `atomic`.
 
     File names that are no UTF-8 (lone surrogates in Python) are written as JSON's own escapes, so

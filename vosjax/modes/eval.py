@@ -8,7 +8,7 @@ the videos out over processes; whichever finds all of them complete scores them.
 import pathlib
 import sys
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from tqdm import tqdm
@@ -62,7 +62,9 @@ class Job(NamedTuple):
     rules: results.ScoringRules
     network: Loaded
     memory: dataset.Memory
-    settings: dict  # everything that decides the results; compared when a run is taken up again
+    settings: dict[
+        str, Any
+    ]  # everything that decides the results; compared when a run is taken up again
 
     @property
     def names(self) -> list[str]:
@@ -239,12 +241,12 @@ def shard(text: str | None) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def load(config: Config):
+def load(config: Config) -> Loaded:
     """The config's network; one place for tests to put another."""
     return ensembles.of_config(config)
 
 
-def memory_of(config: Config, network) -> dataset.Memory:
+def memory_of(config: Config, network: Loaded) -> dataset.Memory:
     """When frames are remembered: as the config says, else as the model does."""
     return dataset.Memory(
         config.mem_every or network.config["mem_every"],
@@ -255,21 +257,23 @@ def memory_of(config: Config, network) -> dataset.Memory:
     )
 
 
-def weights_of(config: Config):
+def weights_of(config: Config) -> str | dict[str, str]:
     """What the config names as weights."""
     if config.members:
         return {name: member.weights for name, member in config.members.items()}
     return config.weights
 
 
-def make_engines(config: Config, network) -> list[Engine]:
+def make_engines(config: Config, network: Loaded) -> list[Engine]:
     """One engine a device; one over all devices where the views are spread."""
     devices, evaluation = jax.local_devices(), config.eval
     chunk = evaluation.chunk or (8 if _accelerated() else 1)
     packing = (
         Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
     )
-    common: dict = dict(chunk=chunk, max_short_side=config.max_short_side, packing=packing)
+    common: dict[str, Any] = dict(
+        chunk=chunk, max_short_side=config.max_short_side, packing=packing
+    )
     if evaluation.spread:
         apart = ensembles.parts(config)
         return [Engine(apart.parts, fuse=apart.fuse, devices=devices, **common)]
@@ -286,7 +290,7 @@ def _accelerated() -> bool:
     return jax.local_devices()[0].platform != "cpu"
 
 
-def tell(written: dict, folder: pathlib.Path) -> int:
+def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
     """Prints the table and what failed; returns the exit code."""
     table, failed = written["global"] or {}, written["failed"]
     if failed:

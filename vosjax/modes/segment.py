@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -77,7 +77,7 @@ class Job(NamedTuple):
     model: Loaded
     folder: pathlib.Path
     passes: Passes
-    settings: dict  # everything that decides the result; compared when a run is resumed
+    settings: dict[str, Any]  # everything that decides the result; compared when a run is resumed
     save_every: int  # frames from one saved state to the next
 
 
@@ -115,7 +115,7 @@ def _run(job: Job, *, resumed: bool) -> int:
     say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
     tracker, clock = _tracker(job, resumed=resumed), record.Stopwatch()
 
-    def note(status, files=None):
+    def note(status: str, files: dict[str, str] | None = None) -> None:
         facts = {
             "speed": clock.facts(),
             "state_bytes": tracker.state_bytes,
@@ -245,7 +245,7 @@ def _backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
     return _new_tracker(job, length=start + 1)
 
 
-def _go_backward(job: Job, stop: list) -> Merger | None:
+def _go_backward(job: Job, stop: list[int]) -> Merger | None:
     """The backward pass, from where it was; what it said, or None where there is none."""
     start = job.passes.start
     if start is None:
@@ -254,7 +254,7 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
     if not outputs.complete:
         tracker = _backward_tracker(job, state, start)
 
-        def pause(index):
+        def pause(index: int) -> bool:
             return bool(stop) or (start - index + 1) % job.save_every == 0
 
         with contextlib.ExitStack() as stack:
@@ -281,7 +281,9 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
     return Merger(outputs, job.masks.labels, start)
 
 
-def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> dict[int, str]:
+def carry_out(
+    job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list[int]
+) -> dict[int, str]:
     """Writes the files of every frame from the tracker's `time` on.
 
     Args:
@@ -299,7 +301,7 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
     first = tracker.time
     followed = {} if job.passes.direction == "backward" else job.masks.labels
 
-    def pause(index):
+    def pause(index: int) -> bool:
         return bool(stop) or (index + 1) % job.save_every == 0
 
     with contextlib.ExitStack() as stack:

@@ -8,7 +8,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
@@ -60,9 +60,10 @@ class Damaged(InputError):
 class Stopwatch:
     """Times frames, leaving out the first, which compiles."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._begin = time.perf_counter()
-        self._first = self._last = None
+        self._first: float | None = None
+        self._last: float | None = None
         self.frames = 0
 
     def tick(self) -> None:
@@ -71,7 +72,7 @@ class Stopwatch:
         self._first = self._first or self._last
         self.frames += 1
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, float | None]:
         """seconds_to_first_frame, milliseconds_per_frame and frames_per_second without that one."""
         if self._first is None or self._last is None or self.frames < 2:
             return {
@@ -87,7 +88,7 @@ class Stopwatch:
         }
 
 
-def versions() -> dict:
+def versions() -> dict[str, str]:
     """Versions of what computes, and the devices."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
     return {
@@ -99,14 +100,14 @@ def versions() -> dict:
     }
 
 
-def _installed(name):
+def _installed(name: str) -> bool:
     try:
         return bool(importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return False
 
 
-def peak_memory() -> dict:
+def peak_memory() -> dict[str, int]:
     """Bytes: of the process so far, and of the device where it tells."""
     unit = 1 if sys.platform == "darwin" else 1024
     peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
@@ -114,7 +115,7 @@ def peak_memory() -> dict:
     return peak | ({"device": stats["peak_bytes_in_use"]} if "peak_bytes_in_use" in stats else {})
 
 
-def read(folder) -> dict | None:
+def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The record in a folder, None where there is none, or one of something else.
 
     Raises:
@@ -161,7 +162,9 @@ def renamed(settings: Any) -> Any:
     return {RENAMED.get(name, name): renamed(value) for name, value in (settings | never).items()}
 
 
-def resume(folder, settings: dict, *, overwrite: bool = False) -> dict | None:
+def resume(
+    folder: str | os.PathLike[str], settings: dict[str, Any], *, overwrite: bool = False
+) -> dict[str, Any] | None:
     """The record of the run that goes on in a folder; None where one can begin.
 
     Processes may begin in the same folder at the same time: a run's record is its first file.
@@ -215,12 +218,14 @@ def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
     return [name for name in names if name != lock.NAME and name not in ours]
 
 
-def kind(settings: dict) -> str:
+def kind(settings: Mapping[str, Any]) -> str:
     """The mode that a run's settings are of."""
     return next((mode for name, mode in KINDS.items() if name in settings), "eval")
 
 
-def check(before: dict | None, settings: dict, folder) -> None:
+def check(
+    before: Mapping[str, Any] | None, settings: Mapping[str, Any], folder: str | os.PathLike[str]
+) -> None:
     """Raises InputError, naming what differs, unless a run with these settings can go on there."""
     if before is None:
         return
@@ -242,7 +247,7 @@ def check(before: dict | None, settings: dict, folder) -> None:
         )
 
 
-def _worded(change: str, settings: dict) -> str:
+def _worded(change: str, settings: Mapping[str, Any]) -> str:
     """A change as it is told: of digests, what changed."""
     name = change.split(" ", 1)[0]
     if name == "frames_sha256":
@@ -250,7 +255,14 @@ def _worded(change: str, settings: dict) -> str:
     return f"{DIGESTS[name]} changed: {change}" if name in DIGESTS else change
 
 
-def write(folder, settings: dict, *, status: str, frames: int, facts: dict) -> None:
+def write(
+    folder: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    *,
+    status: str,
+    frames: int,
+    facts: Mapping[str, Any],
+) -> None:
     """Writes the record, atomically.
 
     Args:

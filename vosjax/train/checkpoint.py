@@ -13,8 +13,8 @@ import pathlib
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -37,11 +37,31 @@ ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that 
 LONGEST = 160  # characters of what a library says
 
 
+class Training(Protocol):
+    """What decides a training: a `vosjax.config.Config`, which stands in a room above this one."""
+
+    @property
+    def family(self) -> str:
+        """A folder of vosjax/models."""
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """Settings of the family's `build`."""
+
+    @property
+    def train(self) -> TrainConfig | None:
+        """How the weights are found; None where nothing is trained."""
+
+    @property
+    def data(self) -> ClipsConfig | None:
+        """What the training clips are made of; None likewise."""
+
+
 class Damaged(Exception):
     """A checkpoint that cannot be used, with the reason."""
 
 
-def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
+def manager(folder: str | os.PathLike[str], *, keep: int | None = None) -> ocp.CheckpointManager:
     """A manager of the checkpoints in `folder`, one subfolder a step.
 
     Args:
@@ -64,7 +84,7 @@ class _WithoutLateCallbacks:
     The loop is closed when one of many files cannot be read or written; that one was raised.
     """
 
-    def __init__(self, hook: Callable[[Any], None]):
+    def __init__(self, hook: Callable[[Any], None]) -> None:
         self._hook = hook
 
     def __call__(self, unraisable: Any) -> None:
@@ -73,7 +93,7 @@ class _WithoutLateCallbacks:
 
 
 @contextlib.contextmanager
-def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
+def managed(folder: str | os.PathLike[str], *, keep: int) -> Iterator[ocp.CheckpointManager]:
     """`manager`, closed at the end; what goes wrong with the disk is one line.
 
         with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
@@ -95,8 +115,12 @@ def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
 
 
 def save(
-    checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *, wait: bool = False
-):
+    checkpoints: ocp.CheckpointManager,
+    state: TrainState,
+    config: dict[str, Any],
+    *,
+    wait: bool = False,
+) -> None:
     """Starts saving `state` with its config (`described`) under its step number.
 
     Returns when the arrays are copied out, so that the state may be donated right after; with
@@ -126,7 +150,7 @@ def save(
 def restore(
     checkpoints: ocp.CheckpointManager,
     like: TrainState,
-    config: dict,
+    config: dict[str, Any],
     *,
     step: int | None = None,
     repair: bool = False,
@@ -204,7 +228,7 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
             checkpoints.reload()
 
 
-def digests(state: TrainState, config: dict) -> dict[str, Any]:
+def digests(state: TrainState, config: dict[str, Any]) -> dict[str, Any]:
     """sha256 of every array of a state, by its number in `_plain`, and of the config's JSON."""
     return {
         "state": {number: array_digest(leaf) for number, leaf in _plain(state).items()},
@@ -213,7 +237,7 @@ def digests(state: TrainState, config: dict) -> dict[str, Any]:
 
 
 def _restored(
-    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, step: int
+    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict[str, Any], step: int
 ) -> TrainState:
     """The state of one checkpoint.
 
@@ -249,7 +273,7 @@ def _restored(
     return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(arrays))
 
 
-def _read(checkpoints: ocp.CheckpointManager, step: int, **items) -> Any:
+def _read(checkpoints: ocp.CheckpointManager, step: int, **items: ocp.args.CheckpointArgs) -> Any:
     """Items of a checkpoint; whatever Orbax and TensorStore raise is `Damaged`."""
     try:
         return checkpoints.restore(step, args=ocp.args.Composite(**items))
@@ -269,7 +293,7 @@ def _check_readable(path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _saving(folder) -> Iterator[None]:
+def _saving(folder: str | os.PathLike[str]) -> Iterator[None]:
     """One line for whatever Orbax raises while it writes below a folder."""
     try:
         with disk_full(folder):
@@ -313,12 +337,12 @@ def _short(error: Exception) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def described(config) -> dict:
+def described(config: Training) -> dict[str, Any]:
     """What a stage's `Config` says of its training, as plain JSON values."""
     return {name: plain(getattr(config, name)) for name in ("family", "model", "train", "data")}
 
 
-def decisive(config: dict) -> dict:
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a `described` config decides the weights, as this version writes it.
 
     Configs of earlier versions have other names for some fields and lack others, which were then
@@ -333,12 +357,12 @@ def decisive(config: dict) -> dict:
     }
 
 
-def _filled(kind: type, values: dict | None) -> dict[str, Any]:
+def _filled(kind: type, values: Mapping[str, Any] | None) -> dict[str, Any]:
     values = modern(values or {}, kind, note=lambda old, new: None)
     known = {name: value for name, value in values.items() if name in hints(kind)}
     return values | plain(parse(kind, known))
 
 
-def _plain(state: TrainState) -> dict:
+def _plain(state: TrainState) -> dict[str, Any]:
     """The state as a dict of numbered leaves, which no '/' in a path and no tuple can upset."""
     return {f"{i:05d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
