@@ -14,7 +14,9 @@ def convert(
 ) -> dict[str, np.ndarray]:
     """Renames every tensor of a checkpoint and lays it out as ours.
 
-        flat = convert(state_dict(read_pth("aot_r50.pth")), model.checkpoint_names)
+        from vosjax.names import Name, same
+        names = Names((Name("head/bias", "fc.bias", same),))
+        flat = convert({"fc.bias": np.zeros(3)}, names)     # {"head/bias": ...}
 
     Args:
         state: {reference's key: array}, see `wrappers.state_dict`.

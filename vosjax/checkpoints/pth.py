@@ -42,7 +42,7 @@ _STORAGES = {
 def read_pth(path: str | os.PathLike[str]) -> Any:
     """The object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
 
-        state = state_dict(read_pth("aot_r50.pth"))
+        checkpoint = read_pth("aot_r50.pth")        # its weights: `wrappers.state_dict`
 
     Arrays keep their dtype (bfloat16 as ml_dtypes.bfloat16). They may share memory and need not be
     contiguous, as the tensors did.
