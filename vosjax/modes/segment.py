@@ -29,7 +29,7 @@ from vosjax.io.writer import OverlayWriter
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.runs import books, digests, record
+from vosjax.runs import books, digests, machine, record
 from vosjax.runs.frame_files import (
     BACKWARD,
     BOOKS,
@@ -113,14 +113,14 @@ def _run(job: Job, *, resumed: bool) -> int:
     for folder in ("", "masks", STATE.parent, BACKWARD):
         sweep(job.folder / folder)
     say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
-    tracker, clock = _tracker(job, resumed=resumed), record.Stopwatch()
+    tracker, clock = _tracker(job, resumed=resumed), machine.Stopwatch()
 
     def note(status: str, files: dict[str, str] | None = None) -> None:
         facts = {
             "speed": clock.facts(),
             "state_bytes": tracker.state_bytes,
             "network": tracker.spec and tracker.spec._asdict(),
-            "peak_memory_bytes": record.peak_memory(),
+            "peak_memory_bytes": machine.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
             **({} if files is None else {"made": files}),
@@ -282,7 +282,7 @@ def _go_backward(job: Job, stop: list[int]) -> Merger | None:
 
 
 def carry_out(
-    job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list[int]
+    job: Job, tracker: Tracker, clock: machine.Stopwatch, stop: list[int]
 ) -> dict[int, str]:
     """Writes the files of every frame from the tracker's `time` on.
 
