@@ -31,25 +31,25 @@ _STORAGES = {
 }
 
 
-def tokens(limit: int) -> dict[str, Global]:
+def tokens(most: int) -> dict[str, Global]:
     """The globals that may occur in a checkpoint's pickle, {'module.name': token}.
 
-        state = unpickle(file, known=tokens(limit=1 << 20), load=load)
+        state = unpickle(file, known=tokens(most=1 << 20), load=load)
 
     They build what `torch._utils._rebuild_tensor_v2`, `_rebuild_parameter` and the like build.
 
     Args:
-        limit: bytes of the file, which bound every size in it.
+        most: bytes of the file, which bound every size in it.
     """
     claimed = [0]
 
     # Their arguments come from the file, so they may be anything: whoever reads them checks them.
     def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
-        array = view(storage, offset, size, stride, limit)
+        array = view(storage, offset, size, stride, most)
         claimed[0] += array.nbytes  # views of one storage cost nothing until somebody copies them
-        if claimed[0] > SHARING * limit:
+        if claimed[0] > SHARING * most:
             raise InputError(
-                f"its tensors claim more than {SHARING} times the {limit:,} bytes that it has: "
+                f"its tensors claim more than {SHARING} times the {most:,} bytes that it has: "
                 "it is damaged or made to fill the memory"
             )
         return array
@@ -83,17 +83,17 @@ def tokens(limit: int) -> dict[str, Global]:
     return known
 
 
-def view(storage: Any, offset: Any, size: Any, stride: Any, limit: int) -> np.ndarray:
+def view(storage: Any, offset: Any, size: Any, stride: Any, most: int) -> np.ndarray:
     """A strided view of a storage: a tensor.
 
-        view(np.arange(6.0), 0, (2, 3), (3, 1), limit=48)       # [[0, 1, 2], [3, 4, 5]]
+        view(np.arange(6.0), 0, (2, 3), (3, 1), most=48)       # [[0, 1, 2], [3, 4, 5]]
 
     Args:
         storage: array [K] of one dtype.
         offset: of the first element, in elements as the strides.
         size: of the tensor.
         stride: one for each axis.
-        limit: most elements.
+        most: most elements.
 
     Raises:
         InputError: no storage, no such shape, or one that reaches beyond the storage.
@@ -108,7 +108,7 @@ def view(storage: Any, offset: Any, size: Any, stride: Any, limit: int) -> np.nd
         raise InputError("the pickle in it is damaged: a tensor of impossible shape")
     count = math.prod(size)
     last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if count else offset
-    if last >= len(storage) + (count == 0) or count > limit:
+    if last >= len(storage) + (count == 0) or count > most:
         raise InputError(
             f"a tensor of shape {list(size)}, stride {list(stride)} at {offset} "
             f"reaches beyond its storage of {len(storage)} elements: the file is "
@@ -120,14 +120,14 @@ def view(storage: Any, offset: Any, size: Any, stride: Any, limit: int) -> np.nd
     )
 
 
-def storage_id(pid: tuple[Any, ...], limit: int) -> tuple[np.dtype, str, int]:
+def storage_id(pid: tuple[Any, ...], most: int) -> tuple[np.dtype, str, int]:
     """(dtype, key, number of elements) of a persistent id, as `torch.serialization` writes it.
 
-        storage_id(("storage", known["torch.FloatStorage"], "0", "cpu", 3), limit=12)
+        storage_id(("storage", known["torch.FloatStorage"], "0", "cpu", 3), most=12)
 
     Args:
         pid: ('storage', token of its class, key, device, number of elements, ...).
-        limit: most bytes of a storage.
+        most: most bytes of a storage.
 
     Raises:
         InputError: something else, or a storage that is larger than the file.
@@ -147,7 +147,7 @@ def storage_id(pid: tuple[Any, ...], limit: int) -> tuple[np.dtype, str, int]:
         or count < 0
     ):
         raise InputError("the pickle in it is damaged: a storage of unknown type or size")
-    if count * kind.value.itemsize > limit:
+    if count * kind.value.itemsize > most:
         raise InputError(
             f"a storage of {count} elements is larger than the file: it is truncated or damaged"
         )
