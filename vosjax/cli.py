@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 import vosjax
 from vosjax import modes
 from vosjax.errors import InputError, Note, NotFinite
-from vosjax.io.files import refusal
+from vosjax.io.refusals import refusal
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 

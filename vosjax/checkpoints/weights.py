@@ -25,7 +25,8 @@ from vosjax.checkpoints.card import ARRAYS, CARD_KEYS, FORMAT, read_card
 from vosjax.checkpoints.checks import array_digest, check_finite, listed
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.errors import InputError
-from vosjax.io.files import disk_full, is_temporary, write_bytes, write_json
+from vosjax.io.files import is_temporary, write_bytes, write_json
+from vosjax.io.refusals import disk_full
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 DIGITS = 16  # of an array's sha256 that the card keeps

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import orbax.checkpoint as ocp
 
 from vosjax.errors import InputError
-from vosjax.io.files import disk_full
+from vosjax.io.refusals import disk_full
 
 ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that was set aside
 LONGEST = 160  # characters of what a library says

@@ -17,7 +17,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
 from vosjax.io import lock
-from vosjax.io.files import write_json, writing
+from vosjax.io.files import write_json
+from vosjax.io.refusals import writing
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
 from vosjax.train import (
