@@ -71,13 +71,29 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `vosjax`; returns the exit code."""
+    """The command `vosjax`; returns the exit code.
+
+        code = main(["segment", "--video", "dog.mp4", "--masks", "dog.png", "--output", "out"])
+
+    Args:
+      argv: the words after the program's name; None: those that it was called with.
+
+    Returns:
+      0; 1 where videos of a dataset failed, else one of the codes at the top of this file
+      (docs/command.md). Whatever goes wrong is one line on stderr; nothing is raised.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     return _guarded("vosjax", words, _command)
 
 
 def launch(argv: Sequence[str]) -> int:
-    """`python launch.py`; argv[0] is the program. Returns the exit code."""
+    """`python launch.py`; returns the exit code, as `main`.
+
+        code = launch(["launch.py", "--config", "configs/quickstart.py", "--output", "out"])
+
+    Args:
+      argv: all words; the first is the program's name.
+    """
     return _guarded("launch.py", list(argv[1:]), _launched)
 
 
