@@ -28,9 +28,10 @@ from tqdm import tqdm
 from data_prep import report, schema
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
-from vosjax.io.files import fitted, writing
+from vosjax.io.files import fitted
 from vosjax.io.lock import locked
 from vosjax.io.names import printable
+from vosjax.io.refusals import writing
 
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes

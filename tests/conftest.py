@@ -8,9 +8,8 @@ import sys
 import hypothesis
 import pytest
 
-pytest.register_assert_rewrite(
-    "support.clip_checks"
-)  # shared checks tell what differed, as tests do
+# Shared checks tell what differed, as tests do.
+pytest.register_assert_rewrite("support.clip_checks", "support.prepared_splits")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "8")  # see `vosjax.voting.fusion.spare_threads`

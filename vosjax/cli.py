@@ -14,13 +14,13 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 import vosjax
 from vosjax import modes
 from vosjax.errors import InputError, Note, NotFinite
-from vosjax.io.files import refusal
+from vosjax.io.refusals import refusal
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 
@@ -66,22 +66,38 @@ class Command(NamedTuple):
 class _Parser(argparse.ArgumentParser):
     """Raises in place of printing its usage and leaving."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise InputError(message)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `vosjax`; returns the exit code."""
+    """The command `vosjax`; returns the exit code.
+
+        code = main(["segment", "--video", "dog.mp4", "--masks", "dog.png", "--output", "out"])
+
+    Args:
+      argv: the words after the program's name; None: those that it was called with.
+
+    Returns:
+      0; 1 where videos of a dataset failed, else one of the codes at the top of this file
+      (docs/command.md). Whatever goes wrong is one line on stderr; nothing is raised.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     return _guarded("vosjax", words, _command)
 
 
 def launch(argv: Sequence[str]) -> int:
-    """`python launch.py`; argv[0] is the program. Returns the exit code."""
+    """`python launch.py`; returns the exit code, as `main`.
+
+        code = launch(["launch.py", "--config", "configs/quickstart.py", "--output", "out"])
+
+    Args:
+      argv: all words; the first is the program's name.
+    """
     return _guarded("launch.py", list(argv[1:]), _launched)
 
 
-def _guarded(program: str, words: list[str], parse) -> int:
+def _guarded(program: str, words: list[str], parse: Callable[[list[str]], Command | None]) -> int:
     """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code."""
     try:
         with _notes_alone(program):
@@ -102,7 +118,14 @@ def _guarded(program: str, words: list[str], parse) -> int:
 def _notes_alone(program: str) -> Iterator[None]:
     """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
 
-    def show(message, category, filename, lineno, file=None, line=None):
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         say(f"{program}: note: {message}", file=sys.stderr)
 
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

@@ -15,7 +15,6 @@ import vosjax
 from vosjax.io.palette import DAVIS, write_label_png
 from vosjax.io.scores import COLUMNS
 from vosjax.loading import pretrained
-from vosjax.modes import segment
 from vosjax.runs import frame_files
 from vosjax.tracking import tracker
 
@@ -135,7 +134,7 @@ def test_a_killed_run_goes_on_from_its_last_saved_state(place, monkeypatch):
     write = frame_files.write_label_png
     monkeypatch.setattr(frame_files, "write_label_png", killed)
     assert place.segment() == 70
-    assert record_of(place.out)["status"] == "running" and (place.out / segment.STATE).exists()
+    assert record_of(place.out)["status"] == "running" and (place.out / frame_files.STATE).exists()
 
     monkeypatch.setattr(frame_files, "write_label_png", write)
     begun = []

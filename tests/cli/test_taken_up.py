@@ -12,7 +12,6 @@ from support.films import write_film
 
 from vosjax.io import lock
 from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.modes import segment
 from vosjax.runs import frame_files
 from vosjax.tracking import tracker
 
@@ -244,7 +243,7 @@ def test_scores_that_were_lost_are_made_again(place, killed, expected, spoil, ca
 def test_a_torn_state_costs_time_only(place, killed, expected, spoil, stepped, capsys):
     undisturbed = whole(place, expected, PLAIN)
     killed(6, PLAIN)
-    spoil(place.out / segment.STATE)
+    spoil(place.out / frame_files.STATE)
     stepped.clear()
     assert place.segment(PLAIN) == 0
     assert "the run starts anew from frame 0" in capsys.readouterr().out and stepped[0] == 0
@@ -255,7 +254,7 @@ def test_a_torn_state_costs_time_only(place, killed, expected, spoil, stepped, c
 def test_books_that_were_cut_off_cost_time_only(place, killed, expected, lines):
     undisturbed = whole(place, expected, PLAIN)
     killed(6, PLAIN)
-    books = place.out / segment.BOOKS
+    books = place.out / frame_files.BOOKS
     kept = books.read_text().splitlines(True)
     books.write_text("".join(kept[:lines]) + kept[lines][:9])
     assert place.segment(PLAIN) == 0

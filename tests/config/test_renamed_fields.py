@@ -13,7 +13,7 @@ from vosjax.config import opened, parsed
 from vosjax.loading import pretrained
 from vosjax.runs import record
 from vosjax.schema import NEVER
-from vosjax.train import checkpoint
+from vosjax.train import decisive
 
 OLD_CONFIG = """
 import ml_collections
@@ -94,12 +94,12 @@ def test_a_checkpoint_of_the_version_before_has_the_same_decisive_config():
     data = dict(frames=3, height=384, width=384, sampler="stcn", sets=sets)
     train = dict(steps=9, mem_every=1, card_mem_every=7, milestones=(3,), scale=(("^a", 0.5),))
     now = parsed(dict(family="stcn", model={"top_k": None}, train=train, data=data))
-    assert checkpoint.decisive(OLD_STAGE) == checkpoint.decisive(checkpoint.described(now))
+    assert decisive.decisive(OLD_STAGE) == decisive.decisive(decisive.described(now))
 
 
 def test_a_field_that_no_longer_exists_is_told():
     old = {**OLD_STAGE, "train": {**OLD_STAGE["train"], "magic": 3}}
-    assert checkpoint.decisive(old)["train"]["magic"] == 3
+    assert decisive.decisive(old)["train"]["magic"] == 3
 
 
 def test_an_old_run_goes_on(place, capsys):  # noqa: F811

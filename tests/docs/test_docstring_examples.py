@@ -34,6 +34,7 @@ from vosjax.types import Prompt, Spec
 
 LONG = "compiles or renders at full size"
 NOT_RUN = {  # only compiled
+    "vosjax.checkpoints.pth.read_pth": "needs a published checkpoint",
     "vosjax.checkpoints.weights.load_weights": "needs a converted checkpoint",
     "vosjax.runs.record.strange": "needs a run's folder",
     "vosjax.eval.config.recorded": "needs a run's record",

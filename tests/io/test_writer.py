@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vosjax.errors import DiskFull, InputError
-from vosjax.io import files, writer
+from vosjax.io import refusals, writer
 from vosjax.io.video import open_video
 from vosjax.io.writer import OverlayWriter
 
@@ -201,7 +201,7 @@ def test_a_folder_that_cannot_be_written_is_not_laid_to_a_codec(tmp_path, either
 def test_an_overlay_on_a_full_disk_stops(tmp_path, monkeypatch, either):
     with OverlayWriter(tmp_path / "overlay.mp4", fps=25, size=(32, 32)) as video:
         monkeypatch.setattr(
-            files.shutil, "disk_usage", lambda path: type("Usage", (), {"free": writer.ROOM - 1})
+            refusals.shutil, "disk_usage", lambda path: type("Usage", (), {"free": writer.ROOM - 1})
         )
         with pytest.raises(DiskFull, match="overlay.mp4"):
             video.write(np.zeros((32, 32, 3), np.uint8))

@@ -196,6 +196,21 @@ def tracks(images, path, *, named="{:05d}.jpg"):
     )
 
 
+def youtube_vis_2021(root):
+    """YouTube-VIS of 2021: `tracks` beside the split's folder of pictures."""
+    tracks(root / "train/JPEGImages", root / "train/instances.json")
+
+
+def youtube_vis_2019(root):
+    """YouTube-VIS of 2019: `tracks` above the split's folder."""
+    tracks(root / "train/JPEGImages", root / "train.json")
+
+
+def ovis(root):
+    """OVIS: `tracks` with names and numbers of its own."""
+    tracks(root / "train", root / "annotations_train.json", named="img_{:07d}.jpg")
+
+
 def vspw(root):
     """One whole video and one with a damaged picture, a mask of another size and a lost mask."""
     for name in ("12_a", "988_f"):

@@ -6,7 +6,7 @@ import pytest
 from support import small
 
 from vosjax.errors import InputError
-from vosjax.train import checkpoint, optimizer, state
+from vosjax.train import checkpoint, checkpoint_folder, optimizer, state
 
 CONFIG = {"family": "toy", "train": {"lr": 0.1, "log": {"every": 1}}}
 
@@ -20,7 +20,7 @@ def trained():
 
 @pytest.fixture
 def saved(tmp_path, trained):
-    with checkpoint.manager(tmp_path, keep=2) as checkpoints:
+    with checkpoint_folder.manager(tmp_path, keep=2) as checkpoints:
         for at in (1, 2, 3):
             checkpoint.save(checkpoints, trained._replace(step=np.int32(at)), CONFIG, wait=True)
         yield checkpoints
@@ -59,11 +59,11 @@ def test_what_is_told_may_change(saved, trained):
 
 
 def test_an_empty_folder_restores_nothing(tmp_path, trained):
-    with checkpoint.manager(tmp_path, keep=1) as checkpoints:
+    with checkpoint_folder.manager(tmp_path, keep=1) as checkpoints:
         assert checkpoint.restore(checkpoints, trained, CONFIG) is None
 
 
 def test_a_half_written_checkpoint_is_not_seen(saved, trained, tmp_path):
     (tmp_path / "9.orbax-checkpoint-tmp-1").mkdir()
-    with checkpoint.manager(tmp_path) as reader:
+    with checkpoint_folder.manager(tmp_path) as reader:
         assert checkpoint.restore(reader, trained, CONFIG).step == 3

@@ -10,7 +10,7 @@ import pytest
 from support import small
 
 from vosjax.errors import InputError, NotFinite
-from vosjax.train import checkpoint, optimizer, state
+from vosjax.train import checkpoint, checkpoint_folder, optimizer, state
 
 CONFIG = {"family": "toy", "train": {"lr": 0.1, "log": {"every": 1}}}
 
@@ -27,7 +27,7 @@ def trained():
 def saved(trained, tmp_path_factory):
     """A folder with sound checkpoints of steps 1 and 2."""
     folder = tmp_path_factory.mktemp("saved") / "checkpoints"
-    with checkpoint.manager(folder, keep=3) as checkpoints:
+    with checkpoint_folder.manager(folder, keep=3) as checkpoints:
         for at in (1, 2):
             checkpoint.save(checkpoints, trained._replace(step=np.int32(at)), CONFIG, wait=True)
     return folder
@@ -131,7 +131,7 @@ def same(a, b):
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_the_one_before_is_used_and_the_damaged_one_named(folder, trained, damage):
     damage(folder / "2")
-    with checkpoint.manager(folder, keep=3) as checkpoints:
+    with checkpoint_folder.manager(folder, keep=3) as checkpoints:
         with pytest.warns(UserWarning) as notes:
             found = checkpoint.restore(checkpoints, trained, CONFIG, repair=True)
         same(found, trained._replace(step=np.int32(1)))
@@ -142,12 +142,12 @@ def test_the_one_before_is_used_and_the_damaged_one_named(folder, trained, damag
         again = trained._replace(step=np.int32(2))
         checkpoint.save(checkpoints, again, CONFIG, wait=True)
         same(checkpoint.restore(checkpoints, trained, CONFIG), again)
-    assert checkpoint.steps(folder) == [1, 2] and (folder / "damaged-2").is_dir()
+    assert checkpoint_folder.steps(folder) == [1, 2] and (folder / "damaged-2").is_dir()
 
 
 def test_a_file_that_nobody_needs_may_be_lost(folder, trained):
     no_tree(folder / "2")
-    with checkpoint.manager(folder) as checkpoints:
+    with checkpoint_folder.manager(folder) as checkpoints:
         found = checkpoint.restore(checkpoints, trained, CONFIG)
     same(found, trained._replace(step=np.int32(2)))
 
@@ -155,7 +155,10 @@ def test_a_file_that_nobody_needs_may_be_lost(folder, trained):
 def test_reading_alone_changes_nothing(folder, trained):
     truncate(folder / "2")
     before = {file: file.read_bytes() for file in files(folder)}
-    with checkpoint.manager(folder) as checkpoints, pytest.warns(UserWarning, match="step 2"):
+    with (
+        checkpoint_folder.manager(folder) as checkpoints,
+        pytest.warns(UserWarning, match="step 2"),
+    ):
         assert checkpoint.restore(checkpoints, trained, CONFIG).step == 1
     assert before == {file: file.read_bytes() for file in files(folder)}
 
@@ -163,7 +166,10 @@ def test_reading_alone_changes_nothing(folder, trained):
 def test_where_none_is_sound_one_line_says_so(folder, trained):
     truncate(folder / "1")
     no_config(folder / "2")
-    with checkpoint.manager(folder, keep=3) as checkpoints, pytest.raises(InputError) as error:
+    with (
+        checkpoint_folder.manager(folder, keep=3) as checkpoints,
+        pytest.raises(InputError) as error,
+    ):
         checkpoint.restore(checkpoints, trained, CONFIG)
     line = str(error.value)
     assert "\n" not in line and "step 2: its config" in line and "step 1: its state" in line
@@ -172,7 +178,7 @@ def test_where_none_is_sound_one_line_says_so(folder, trained):
 
 def test_a_damaged_step_that_was_asked_for_is_not_replaced(folder, trained):
     truncate(folder / "2")
-    with checkpoint.manager(folder) as checkpoints:
+    with checkpoint_folder.manager(folder) as checkpoints:
         with pytest.raises(InputError, match="can be used .step 2: its state cannot be read"):
             checkpoint.restore(checkpoints, trained, CONFIG, step=2)
         assert checkpoint.restore(checkpoints, trained, CONFIG, step=1).step == 1
@@ -183,7 +189,7 @@ def test_an_array_that_changed_is_named(folder, trained):
     kept = json.loads(path.read_text())
     kept["state"]["00001"] = "0" * 64
     path.write_text(json.dumps(kept))
-    with checkpoint.manager(folder) as checkpoints, pytest.warns(UserWarning) as notes:
+    with checkpoint_folder.manager(folder) as checkpoints, pytest.warns(UserWarning) as notes:
         checkpoint.restore(checkpoints, trained, CONFIG)
     assert "array 'trainable/bank' changed since it was saved" in str(notes[0].message)
 
@@ -194,16 +200,16 @@ def test_checkpoints_of_earlier_versions_have_no_digests_and_open(folder, traine
     facts = json.loads(path.read_text())
     del facts["item_handlers"]["digests"]
     path.write_text(json.dumps(facts))
-    with checkpoint.manager(folder) as checkpoints:
+    with checkpoint_folder.manager(folder) as checkpoints:
         assert checkpoint.restore(checkpoints, trained, CONFIG).step == 2
 
 
 def test_another_config_is_no_damage(folder, trained):
     other = {"family": "toy", "train": {"lr": 0.2, "log": {"every": 1}}}
-    with checkpoint.manager(folder, keep=3) as checkpoints:
+    with checkpoint_folder.manager(folder, keep=3) as checkpoints:
         with pytest.raises(InputError, match="train.lr was 0.1, is now 0.2"):
             checkpoint.restore(checkpoints, trained, other, repair=True)
-    assert checkpoint.steps(folder) == [1, 2]
+    assert checkpoint_folder.steps(folder) == [1, 2]
 
 
 def flipped(folder, trained, seed):
@@ -213,7 +219,7 @@ def flipped(folder, trained, seed):
     data = bytearray(pathlib.Path(file).read_bytes())
     data[rng.integers(len(data))] ^= 1 << rng.integers(8)
     pathlib.Path(file).write_bytes(data)
-    with checkpoint.manager(folder) as checkpoints:
+    with checkpoint_folder.manager(folder) as checkpoints:
         found = checkpoint.restore(checkpoints, trained, CONFIG)
     same(found, trained._replace(step=found.step))
     return int(found.step)
@@ -232,7 +238,7 @@ def test_a_state_that_is_no_number_is_not_stored(folder, trained, bad):
     broken = dict(trained.trainable)
     broken["key"] = broken["key"].copy()
     broken["key"].flat[0] = bad
-    with checkpoint.manager(folder, keep=3) as checkpoints:
+    with checkpoint_folder.manager(folder, keep=3) as checkpoints:
         with pytest.raises(NotFinite, match="step 3 .*'trainable/key' holds 1 (NaN|infinite) of"):
             checkpoint.save(
                 checkpoints, trained._replace(step=np.int32(3), trainable=broken), CONFIG, wait=True

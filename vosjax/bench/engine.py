@@ -33,7 +33,7 @@ from vosjax.io.terminal import say
 from vosjax.loading import pretrained
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
-from vosjax.runs import record
+from vosjax.runs import machine
 from vosjax.tracking.tracker import Tracker
 
 
@@ -122,7 +122,7 @@ def main() -> None:
         rates_of = measure(
             model, scratch, chunk=options.chunk, batch=options.batch, rounds=options.rounds
         )
-    versions = record.versions()
+    versions = machine.versions()
     say(
         f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
         f"{versions['jax']}; {options.videos} videos of {options.frames} frames {options.size}"

@@ -5,7 +5,7 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from vosjax.errors import InputError
 from vosjax.schema import NEVER, Checked, FieldError, modern, parse, setting
@@ -54,7 +54,7 @@ class Card(Checked):
     arrays: dict[str, str] | None = setting(None, "digests of the arrays")
 
 
-def read_card(path: pathlib.Path, data: bytes) -> dict:
+def read_card(path: pathlib.Path, data: bytes) -> dict[str, Any]:
     """A card as it stands in the file, with all fields that are read found sound.
 
         card = read_card(path, path.read_bytes())
@@ -131,7 +131,7 @@ def _too_deep(path: pathlib.Path) -> InputError:
     return InputError(f"{path} is damaged (it is nested too deeply): copy it again")
 
 
-def _refuse(constant: str):
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number that JSON knows")
 
 

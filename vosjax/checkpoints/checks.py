@@ -1,11 +1,12 @@
 """What is checked of weights before they are used: names, shapes, and that they are numbers."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 
 from vosjax.checkpoints.paths import flatten
 from vosjax.errors import InputError
@@ -13,13 +14,18 @@ from vosjax.errors import InputError
 MOST = 10  # arrays that an error lists of each sort
 LONGEST = 200  # characters of what is said of each
 
+Form = tuple[Sequence[int], npt.DTypeLike]  # an array's shape and dtype
 
-def is_floating(dtype: Any) -> bool:
-    """Whether a dtype is a floating one; bfloat16 is, which NumPy alone does not know."""
+
+def is_floating(dtype: npt.DTypeLike) -> bool:
+    """Whether a dtype is a floating one; bfloat16 is, which NumPy alone does not know.
+
+    is_floating(np.float16)     # True
+    """
     return np.dtype(dtype).kind == "f" or np.dtype(dtype) == ml_dtypes.bfloat16
 
 
-def array_digest(array: Any) -> str:
+def array_digest(array: npt.ArrayLike) -> str:
     """The sha256 of an array's dtype, shape and values, in hexadecimal digits.
 
     array_digest(np.zeros(3)) == array_digest(np.zeros((3, 1)))     # False
@@ -31,13 +37,16 @@ def array_digest(array: Any) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names of a list, and how many more there are."""
+    """The first names of a list, and how many more there are.
+
+    listed(["head/bias", "head/kernel"])        # 'head/bias, head/kernel'
+    """
     names = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in names]
     rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(names[:MOST]) + rest
 
 
-def check_finite(flat: dict[str, np.ndarray], what: str) -> None:
+def check_finite(flat: Mapping[str, np.ndarray], what: str) -> None:
     """Refuses weights that are no numbers.
 
         check_finite({"head/bias": np.zeros(3)}, "weights/aot_r50/weights.safetensors")
@@ -64,10 +73,14 @@ def check_finite(flat: dict[str, np.ndarray], what: str) -> None:
         )
 
 
-def narrowed(flat: dict[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
+def narrowed(flat: Mapping[str, np.ndarray], dtype: npt.DTypeLike) -> dict[str, np.ndarray]:
     """Finite floating weights in another dtype, integers and booleans as they are.
 
         half = narrowed(flatten(params), np.float16)
+
+    Args:
+        flat: {path: array}, of any shapes and dtypes.
+        dtype: a floating one.
 
     Raises:
         InputError: names every array with values beyond what the dtype can hold.
@@ -89,8 +102,8 @@ def narrowed(flat: dict[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
     return cast
 
 
-def check_params(params: dict, expected: dict) -> None:
-    """Raises one InputError that names every missing, extra or misshapen array.
+def check_params(params: Mapping[str, Any], expected: Mapping[str, Form]) -> None:
+    """Checks that there are all of a network's arrays, in their shapes, and no others.
 
         check_params(params, {"head/bias": ((3,), np.float32)})
 
@@ -98,6 +111,9 @@ def check_params(params: dict, expected: dict) -> None:
         params: nested dicts of arrays, or flat ones with '/'-joined paths.
         expected: {path: (shape, dtype)}. Any floating dtype will do for another, as half-precision
             files are widened by their reader; integers and booleans have to agree.
+
+    Raises:
+        InputError: names every array that is missing, not expected, or of another shape or type.
     """
     flat = params if any("/" in name for name in params) else flatten(params)
     complain(
@@ -107,8 +123,16 @@ def check_params(params: dict, expected: dict) -> None:
     )
 
 
-def complain(what: str, actual: dict, expected: dict, *, notes=()) -> None:
+def complain(
+    what: str,
+    actual: Mapping[str, Form],
+    expected: Mapping[str, Form],
+    *,
+    notes: Iterable[tuple[str, list[str]]] = (),
+) -> None:
     """Raises InputError with all differences of two {path: (shape, dtype)}; nothing if none.
+
+        complain("wrong weights", {"bias": ((3,), np.int32)}, {"bias": ((3,), np.float32)})
 
     Args:
         what: the message's beginning.
@@ -134,8 +158,11 @@ def complain(what: str, actual: dict, expected: dict, *, notes=()) -> None:
         )
 
 
-def fits(actual: tuple, expected: tuple) -> bool:
-    """Whether (shape, dtype) will do for another: one shape, and one dtype or two floating ones."""
+def fits(actual: Form, expected: Form) -> bool:
+    """Whether (shape, dtype) will do for another: one shape, and one dtype or two floating ones.
+
+    fits(((3,), np.float16), ((3,), np.float32))        # True
+    """
     (shape, dtype), (expected_shape, expected_dtype) = actual, expected
     if tuple(shape) != tuple(expected_shape):
         return False
@@ -144,5 +171,5 @@ def fits(actual: tuple, expected: tuple) -> bool:
     )
 
 
-def _form(shape, dtype) -> str:
+def _form(shape: Sequence[int], dtype: npt.DTypeLike) -> str:
     return f"{np.dtype(dtype)} {list(shape)}"

@@ -1,15 +1,22 @@
 """A reference's state dict as weights of ours: strict, so that nothing is lost without a word."""
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
-from vosjax.checkpoints.checks import check_finite, complain
+from vosjax.checkpoints.checks import Form, check_finite, complain
 from vosjax.names import Names
 
 
-def convert(state: dict[str, np.ndarray], names: Names, *, expected: dict | None = None) -> dict:
+def convert(
+    state: Mapping[str, np.ndarray], names: Names, *, expected: Mapping[str, Form] | None = None
+) -> dict[str, np.ndarray]:
     """Renames every tensor of a checkpoint and lays it out as ours.
+
+        from vosjax.names import Name, same
+        names = Names((Name("head/bias", "fc.bias", same),))
+        flat = convert({"fc.bias": np.zeros(3)}, names)     # {"head/bias": ...}
 
     Args:
         state: {reference's key: array}, see `wrappers.state_dict`.

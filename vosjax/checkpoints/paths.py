@@ -1,19 +1,26 @@
 """Params as nested dicts, and as flat ones whose paths are joined by '/'."""
 
+from collections.abc import Mapping
 from typing import Any
 
 DEEPEST = 64  # names in the path of an array
 
 
-def flatten(params) -> dict:
+def flatten(params: Mapping[str, Any]) -> dict[str, Any]:
     """Nested dicts -> {'a/b/c': array}, in the order of the dicts.
+
+        flatten({"head": {"bias": np.zeros(3)}})        # {"head/bias": ...}
+
+    Args:
+        params: nested dicts; what is no dict is a leaf, of any shape and dtype, and stays as it is:
+            an array, or a `jax.ShapeDtypeStruct` in its place.
 
     Raises:
         ValueError: a name that is no string or holds a '/', or an empty dict.
     """
-    flat = {}
+    flat: dict[str, Any] = {}
 
-    def walk(tree, path):
+    def walk(tree: Mapping[str, Any], path: tuple[str, ...]) -> None:
         if path and not tree:
             raise ValueError(
                 f"params: {'/'.join(path)} is an empty dict; it has no place in a "
@@ -31,8 +38,10 @@ def flatten(params) -> dict:
     return flat
 
 
-def nest(flat: dict) -> dict:
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     """{'a/b/c': array} -> nested dicts, the inverse of `flatten`.
+
+        nest({"head/bias": np.zeros(3)})                # {"head": {"bias": ...}}
 
     Raises:
         ValueError: a path that is both an array and a folder of arrays, or endlessly deep.

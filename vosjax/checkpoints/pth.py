@@ -6,39 +6,25 @@ a pickle of plain containers whose tensors point into storages (flat arrays of o
 """
 
 import io
-import math
+import os
 import pathlib
 import struct
 import zipfile
-from collections import OrderedDict
-from typing import Any, BinaryIO
+from typing import Any, NoReturn
 
-import ml_dtypes
 import numpy as np
 
-from vosjax.checkpoints.unpickle import Global, plain_key, unpickle
+from vosjax.checkpoints import storages
+from vosjax.checkpoints.unpickle import unpickle
 from vosjax.errors import InputError
 
-SHARING = 16  # tensors that share storages may hold so many times the file's bytes
 _MAGIC = 0x1950A86A20F9469CFC6C
-_STORAGES = {
-    "FloatStorage": np.float32,
-    "DoubleStorage": np.float64,
-    "HalfStorage": np.float16,
-    "BFloat16Storage": ml_dtypes.bfloat16,
-    "LongStorage": np.int64,
-    "IntStorage": np.int32,
-    "ShortStorage": np.int16,
-    "CharStorage": np.int8,
-    "ByteStorage": np.uint8,
-    "BoolStorage": np.bool_,
-    "ComplexFloatStorage": np.complex64,
-    "ComplexDoubleStorage": np.complex128,
-}
 
 
-def read_pth(path) -> Any:
+def read_pth(path: str | os.PathLike[str]) -> Any:
     """The object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
+
+        checkpoint = read_pth("aot_r50.pth")        # its weights: `wrappers.state_dict`
 
     Arrays keep their dtype (bfloat16 as ml_dtypes.bfloat16). They may share memory and need not be
     contiguous, as the tensors did.
@@ -63,97 +49,7 @@ def read_pth(path) -> Any:
         ) from error
 
 
-def _tokens(limit: int) -> dict[str, Global]:
-    """The globals that may occur. `limit`: bytes of the file, which bound every size in it."""
-    claimed = [0]
-
-    def tensor(storage, offset, size, stride, *_):
-        view = _view(storage, offset, size, stride, limit)
-        claimed[0] += view.nbytes  # views of one storage cost nothing until somebody copies them
-        if claimed[0] > SHARING * limit:
-            raise InputError(
-                f"its tensors claim more than {SHARING} times the {limit:,} bytes that it has: "
-                "it is damaged or made to fill the memory"
-            )
-        return view
-
-    def parameter(data, *_):
-        if not isinstance(data, np.ndarray):
-            raise InputError("the pickle in it is damaged: a parameter without a tensor")
-        return data
-
-    def ordered(*args):
-        if not args:
-            return OrderedDict()
-        (items,) = args
-        return OrderedDict((plain_key(key), value) for key, value in items)
-
-    def shape(values):
-        return tuple(int(v) for v in values)
-
-    known = {
-        f"torch.{name}": Global(name, value=np.dtype(dtype)) for name, dtype in _STORAGES.items()
-    }
-    for name, build in (
-        ("torch._utils._rebuild_tensor_v2", tensor),
-        ("torch._utils._rebuild_tensor", tensor),
-        ("torch._utils._rebuild_parameter", parameter),
-        ("collections.OrderedDict", ordered),
-        ("torch.Size", shape),
-    ):
-        known[name] = Global(name, build)
-    return known
-
-
-def _view(storage, offset, size, stride, limit: int) -> np.ndarray:
-    """A strided view of a storage, with every number checked."""
-    numbers = (offset, *size, *stride)
-    if (
-        not isinstance(storage, np.ndarray)
-        or len(size) != len(stride)
-        or len(size) > 32
-        or any(type(n) is not int or n < 0 for n in numbers)
-    ):
-        raise InputError("the pickle in it is damaged: a tensor of impossible shape")
-    count = math.prod(size)
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if count else offset
-    if last >= len(storage) + (count == 0) or count > limit:
-        raise InputError(
-            f"a tensor of shape {list(size)}, stride {list(stride)} at {offset} "
-            f"reaches beyond its storage of {len(storage)} elements: the file is "
-            "damaged"
-        )
-    step = storage.dtype.itemsize
-    return np.lib.stride_tricks.as_strided(
-        storage[offset:], tuple(size), tuple(s * step for s in stride)
-    )
-
-
-def _storage_id(pid: tuple, limit: int) -> tuple[np.dtype, str, int]:
-    """(dtype, key, number of elements) of a persistent id."""
-    if len(pid) < 5 or pid[0] != "storage":
-        what = pid[0] if pid and isinstance(pid[0], str) else "something else"
-        raise InputError(
-            f"it holds a {what} where a storage is expected: a whole module was "
-            "pickled or the file is damaged; save the state_dict"
-        )
-    _, kind, key, _, count = pid[:5]
-    if (
-        not isinstance(kind, Global)
-        or kind.value is None
-        or not isinstance(key, str)
-        or type(count) is not int
-        or count < 0
-    ):
-        raise InputError("the pickle in it is damaged: a storage of unknown type or size")
-    if count * kind.value.itemsize > limit:
-        raise InputError(
-            f"a storage of {count} elements is larger than the file: it is truncated or damaged"
-        )
-    return kind.value, key, count
-
-
-def _read_zip(file: BinaryIO, limit: int) -> Any:
+def _read_zip(file: io.BufferedReader, limit: int) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = {info.filename: info for info in archive.infolist()}
@@ -167,7 +63,7 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
             if sum(info.compress_size for info in archive.infolist()) > limit:
                 raise InputError("its entries overlap: it is damaged or made to fill the memory")
 
-            def entry(name, size=None):
+            def entry(name: str, size: int | None = None) -> bytes:
                 info = entries.get(name)
                 if info is None:
                     raise InputError(f"{name[:100]} is missing in it: it is truncated or damaged")
@@ -184,19 +80,19 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
 
             if root + "byteorder" in entries and entry(root + "byteorder").strip() != b"little":
                 raise InputError("it was written on a big-endian machine: save it on another")
-            storages = {}
+            loaded: dict[str, np.ndarray] = {}
 
-            def load(pid):
-                dtype, key, count = _storage_id(pid, limit)
-                if key not in storages:
+            def load(pid: tuple[Any, ...]) -> np.ndarray:
+                dtype, key, count = storages.storage_id(pid, limit)
+                if key not in loaded:
                     data = entry(f"{root}data/{key}", count * dtype.itemsize)
                     # A bytearray's memory can be written, as that of any other array.
-                    storages[key] = np.frombuffer(bytearray(data), dtype)
-                if storages[key].dtype != dtype or len(storages[key]) != count:
+                    loaded[key] = np.frombuffer(bytearray(data), dtype)
+                if loaded[key].dtype != dtype or len(loaded[key]) != count:
                     raise InputError(f"storage {key} has two types in it: it is damaged")
-                return storages[key]
+                return loaded[key]
 
-            return unpickle(io.BytesIO(entry(pickles[0])), known=_tokens(limit), load=load)
+            return unpickle(io.BytesIO(entry(pickles[0])), known=storages.tokens(limit), load=load)
     except InputError:
         raise
     except (
@@ -210,32 +106,32 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
         raise InputError(f"the archive is damaged or truncated ({error})") from error
 
 
-def _read_stream(file: BinaryIO, limit: int) -> Any:
+def _read_stream(file: io.BufferedReader, limit: int) -> Any:
     """The format before 1.6.
 
     Pickles of a magic number, the version, the system, the object and the storages' keys; then for
     every key an int64 number of elements and the values. The tensors come before their data, so
     they are made as views of storages that are filled at the end.
     """
-    known, total = _tokens(limit), [0]
-    storages: dict[str, Any] = {}
+    known, total = storages.tokens(limit), [0]
+    loaded: dict[str, np.ndarray] = {}
 
-    def load(pid):
-        dtype, key, count = _storage_id(pid, limit)
-        if key not in storages:
+    def load(pid: tuple[Any, ...]) -> np.ndarray:
+        dtype, key, count = storages.storage_id(pid, limit)
+        if key not in loaded:
             total[0] += count * dtype.itemsize
             if total[0] > limit:
                 raise InputError("its storages are larger than the file: it is truncated")
-            storages[key] = np.zeros(count, dtype)
-        storage = storages[key]
+            loaded[key] = np.zeros(count, dtype)
+        storage = loaded[key]
         if storage.dtype != dtype or len(storage) != count:
             raise InputError(f"storage {key} has two types in it: it is damaged")
         if len(pid) > 5 and pid[5] is not None:  # a part of a storage: (key, offset, size)
             _, offset, size = pid[5]
-            return _view(storage, offset, (size,), (1,), limit)
+            return storages.view(storage, offset, (size,), (1,), limit)
         return storage
 
-    def nothing(pid):
+    def nothing(pid: tuple[Any, ...]) -> NoReturn:
         raise InputError("it is damaged: a storage where none is expected")
 
     try:
@@ -256,15 +152,14 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     if (
         not isinstance(keys, list)
         or not all(isinstance(key, str) for key in keys)
-        or sorted(keys) != sorted(storages)
+        or sorted(keys) != sorted(loaded)
     ):
         raise InputError("it is damaged: its list of storages does not agree with its tensors")
     for key in keys:
-        storage = storages[key]
+        storage = loaded[key]
         count = file.read(8)
         if len(count) != 8 or int.from_bytes(count, "little", signed=True) != len(storage):
             raise InputError(f"it is truncated or damaged at storage {key}")
-        data = memoryview(storage.view(np.uint8))
-        if file.readinto(data) != storage.nbytes:  # type: ignore[attr-defined]  # of open files
+        if file.readinto(storage.view(np.uint8).data) != storage.nbytes:
             raise InputError(f"it is truncated: storage {key} ends early")
     return result

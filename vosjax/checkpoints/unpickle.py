@@ -8,9 +8,15 @@ imported or called. Unknown globals and opcodes are refused by name.
 import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
 
 from vosjax.errors import InputError
+
+# What may be a key of a dict or a member of a set.
+Key = str | int | float | bytes | None
+_T = TypeVar("_T")
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _LITERALS = {
@@ -39,21 +45,40 @@ _MARK = object()
 
 
 class Global:
-    """A global that the stream names: a token, with what REDUCE may do with it."""
+    """A global that the stream names: a token, with what REDUCE may do with it.
+
+    name   without its module
+    build  what makes the object of REDUCE's arguments; None: it cannot be called
+    value  of a class of storages the dtype of its elements
+    """
 
     __slots__ = ("name", "build", "value")
 
-    def __init__(self, name: str, build: Callable | None = None, value: Any = None):
+    def __init__(
+        self,
+        name: str,
+        build: Callable[..., object] | None = None,
+        value: np.dtype[Any] | None = None,
+    ) -> None:
         self.name, self.build, self.value = name, build, value
 
 
-def unpickle(file: BinaryIO, *, known: dict[str, Global], load: Callable[[tuple], Any]) -> Any:
+def unpickle(
+    file: BinaryIO, *, known: dict[str, Global], load: Callable[[tuple[Any, ...]], object]
+) -> Any:
     """Reads one pickle from `file`, up to and including its STOP.
+
+        step = unpickle(io.BytesIO(pickle.dumps(3)), known={}, load=lambda key: None)       # 3
+
+    Opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py.
 
     Args:
         file: a binary file, read from where it stands to the end of the pickle.
         known: {'module.name': token} of all globals that may occur.
         load: what a persistent id (a tuple) stands for.
+
+    Returns:
+        The object: plain containers and numbers, and what `known` and `load` gave.
 
     Raises:
         InputError: an unknown global or opcode, a stream that ends early or makes no sense.
@@ -85,17 +110,18 @@ def unpickle(file: BinaryIO, *, known: dict[str, Global], load: Callable[[tuple]
 class _Machine:
     """The stack and the memo of one pickle."""
 
-    def __init__(self, known, load):
+    def __init__(self, known: dict[str, Global], load: Callable[[tuple[Any, ...]], object]) -> None:
         self.known, self.load = known, load
-        self.stack, self.memo = [], {}
+        self.stack: list[object] = []
+        self.memo: dict[int, object] = {}
 
-    def pop(self):
+    def pop(self) -> object:
         value = self.stack.pop()
         if value is _MARK:
             raise ValueError("a mark where a value is expected")
         return value
 
-    def above_mark(self) -> list:
+    def above_mark(self) -> list[object]:
         for at in range(len(self.stack) - 1, -1, -1):
             if self.stack[at] is _MARK:
                 values = self.stack[at + 1 :]
@@ -103,7 +129,7 @@ class _Machine:
                 return values
         raise ValueError("no mark on the stack")
 
-    def run(self, name: str, arg):
+    def run(self, name: str, arg: object) -> None:
         if name in _LITERALS:
             self.stack.append(arg)
         elif name in _CONSTANTS:
@@ -118,83 +144,83 @@ class _Machine:
                 "refused, as it may run code; save the plain state_dict"
             )
 
-    def do_PROTO(self, arg):
+    def do_PROTO(self, arg: int) -> None:
         pass
 
-    def do_FRAME(self, arg):
+    def do_FRAME(self, arg: int) -> None:
         pass
 
-    def do_MARK(self, arg):
+    def do_MARK(self, arg: None) -> None:
         self.stack.append(_MARK)
 
-    def do_POP(self, arg):
+    def do_POP(self, arg: None) -> None:
         self.stack.pop()
 
-    def do_POP_MARK(self, arg):
+    def do_POP_MARK(self, arg: None) -> None:
         self.above_mark()
 
-    def do_DUP(self, arg):
+    def do_DUP(self, arg: None) -> None:
         self.stack.append(self.stack[-1])
 
-    def do_TUPLE(self, arg):
+    def do_TUPLE(self, arg: None) -> None:
         self.stack.append(tuple(self.above_mark()))
 
-    def do_TUPLE1(self, arg):
+    def do_TUPLE1(self, arg: None) -> None:
         self.stack.append((self.pop(),))
 
-    def do_TUPLE2(self, arg):
+    def do_TUPLE2(self, arg: None) -> None:
         b, a = self.pop(), self.pop()
         self.stack.append((a, b))
 
-    def do_TUPLE3(self, arg):
+    def do_TUPLE3(self, arg: None) -> None:
         c, b, a = self.pop(), self.pop(), self.pop()
         self.stack.append((a, b, c))
 
-    def do_LIST(self, arg):
+    def do_LIST(self, arg: None) -> None:
         self.stack.append(self.above_mark())
 
-    def do_DICT(self, arg):
+    def do_DICT(self, arg: None) -> None:
         values = self.above_mark()
         self.stack.append(_pairs(values))
 
-    def do_APPEND(self, arg):
+    def do_APPEND(self, arg: None) -> None:
         value = self.pop()
         _only(self.stack[-1], list).append(value)
 
-    def do_APPENDS(self, arg):
+    def do_APPENDS(self, arg: None) -> None:
         values = self.above_mark()
         _only(self.stack[-1], list).extend(values)
 
-    def do_ADDITEMS(self, arg):
+    def do_ADDITEMS(self, arg: None) -> None:
         values = self.above_mark()
         _only(self.stack[-1], set).update(plain_key(value) for value in values)
 
-    def do_SETITEM(self, arg):
+    def do_SETITEM(self, arg: None) -> None:
         value, key = self.pop(), self.pop()
         _only(self.stack[-1], dict, OrderedDict)[plain_key(key)] = value
 
-    def do_SETITEMS(self, arg):
+    def do_SETITEMS(self, arg: None) -> None:
         values = self.above_mark()
         _only(self.stack[-1], dict, OrderedDict).update(_pairs(values))
 
-    def do_PUT(self, arg):
+    def do_PUT(self, arg: int) -> None:
         self.memo[arg] = self.stack[-1]
 
     do_BINPUT = do_LONG_BINPUT = do_PUT
 
-    def do_MEMOIZE(self, arg):
+    def do_MEMOIZE(self, arg: None) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
 
-    def do_GET(self, arg):
+    def do_GET(self, arg: int) -> None:
         self.stack.append(self.memo[arg])
 
     do_BINGET = do_LONG_BINGET = do_GET
 
-    def do_GLOBAL(self, arg):
+    def do_GLOBAL(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
         self.stack.append(self.find(module, name))
 
-    def do_STACK_GLOBAL(self, arg):
+    def do_STACK_GLOBAL(self, arg: None) -> None:
         name, module = self.pop(), self.pop()
         self.stack.append(self.find(_only(module, str), _only(name, str)))
 
@@ -206,34 +232,41 @@ class _Machine:
             )
         return token
 
-    def do_BINPERSID(self, arg):
+    def do_BINPERSID(self, arg: None) -> None:
         self.stack.append(self.load(_only(self.pop(), tuple)))
 
-    def do_REDUCE(self, arg):
+    def do_REDUCE(self, arg: None) -> None:
         args, token = _only(self.pop(), tuple), _only(self.pop(), Global)
         if token.build is None:
             raise ValueError(f"{token.name} cannot be called")
         self.stack.append(token.build(*args))
 
-    def do_BUILD(self, arg):
+    def do_BUILD(self, arg: None) -> None:
         # A module's state_dict carries its `_metadata` this way; nobody needs it.
         self.pop()
         _only(self.stack[-1], OrderedDict)
 
 
-def _only(value, *types):
+def _only(value: object, *types: type[_T]) -> _T:
     """`value`, if it is of exactly one of the types."""
-    if type(value) not in types:
-        raise TypeError(f"{type(value).__name__} where {types[0].__name__} is expected")
-    return value
+    for kind in types:
+        if type(value) is kind:
+            return value
+    raise TypeError(f"{type(value).__name__} where {types[0].__name__} is expected")
 
 
-def plain_key(key):
-    """`key`, if it can be hashed without depth: nested tuples could overflow the C stack."""
+def plain_key(key: object) -> Key:
+    """`key`, if it can be hashed without depth: nested tuples could overflow the C stack.
+
+        plain_key("state_dict")     # 'state_dict'
+
+    Raises:
+        TypeError: it is of another type than the plain ones.
+    """
     return _only(key, str, int, float, bool, bytes, type(None))
 
 
-def _pairs(values: list) -> dict:
+def _pairs(values: list[object]) -> dict[Key, object]:
     return {plain_key(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
 
 

@@ -13,7 +13,8 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -24,7 +25,8 @@ from vosjax.checkpoints.card import ARRAYS, CARD_KEYS, FORMAT, read_card
 from vosjax.checkpoints.checks import array_digest, check_finite, listed
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.errors import InputError
-from vosjax.io.files import disk_full, is_temporary, write_bytes, write_json
+from vosjax.io.files import is_temporary, write_bytes, write_json
+from vosjax.io.refusals import disk_full
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 DIGITS = 16  # of an array's sha256 that the card keeps
@@ -48,7 +50,9 @@ _DTYPES = {
 }
 
 
-def save_weights(folder, params, *, card: dict) -> dict:
+def save_weights(
+    folder: str | os.PathLike[str], params: Mapping[str, Any], *, card: Mapping[str, Any]
+) -> dict[str, Any]:
     """Writes the weights and their card, which take the place of older ones together.
 
         card = dict(family="aot", config={}, source="my photos", licence="Apache-2.0")
@@ -87,7 +91,7 @@ def save_weights(folder, params, *, card: dict) -> dict:
     return card
 
 
-def load_weights(folder) -> tuple[dict, dict]:
+def load_weights(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads what `save_weights` wrote.
 
         params, card = load_weights("weights/aot_r50")
@@ -117,7 +121,7 @@ def load_weights(folder) -> tuple[dict, dict]:
         raise InputError(f"{path} cannot be read ({error}): it is no file of ours") from error
 
 
-def _replace(folder: pathlib.Path, data: bytes, card: dict) -> None:
+def _replace(folder: pathlib.Path, data: bytes, card: dict[str, Any]) -> None:
     """The three renames, and what killed writers left."""
     waiting = _waiting(folder, card)
     try:
@@ -134,12 +138,12 @@ def _replace(folder: pathlib.Path, data: bytes, card: dict) -> None:
             path.unlink(missing_ok=True)
 
 
-def _waiting(folder: pathlib.Path, card: dict) -> pathlib.Path:
+def _waiting(folder: pathlib.Path, card: dict[str, Any]) -> pathlib.Path:
     """Where a card's weights wait until they bear the name that is theirs."""
     return folder / f"weights-{card['sha256']}.safetensors"
 
 
-def _is_of(folder: pathlib.Path, card: dict) -> bool:
+def _is_of(folder: pathlib.Path, card: dict[str, Any]) -> bool:
     """Whether the card in a folder is this one."""
     try:
         present = read_card(folder / CARD, (folder / CARD).read_bytes())
@@ -166,7 +170,7 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _weights_of(folder: pathlib.Path, card: dict) -> bytes | None:
+def _weights_of(folder: pathlib.Path, card: dict[str, Any]) -> bytes | None:
     """The content of the file that a card is of, None where there is none."""
     waiting = _waiting(folder, card)
     if waiting.is_file() and not (folder / WEIGHTS).is_file():
@@ -202,7 +206,7 @@ def _arrays(path: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _stranger(path: pathlib.Path, card: dict, digests: dict[str, str]) -> str:
+def _stranger(path: pathlib.Path, card: dict[str, Any], digests: dict[str, str]) -> str:
     """What is told of weights that are not those of their card."""
     data = _read(path)
     try:

@@ -83,14 +83,17 @@ def state_dict(obj: Any, *, own: Collection[str] = ()) -> dict[str, np.ndarray]:
 
 
 def shown(key: Any) -> str:
-    """A key as messages show it: short, whatever it is."""
+    """A key as messages show it: short, whatever it is.
+
+    shown("encoder.weight")      # "'encoder.weight'"
+    """
     if isinstance(key, int) and key.bit_length() > 64:
         return f"a number of {key.bit_length()} bits"
     text = repr(key[:200] if isinstance(key, str | bytes) else key)
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
-def _found(obj: Any, notes: list[str]) -> dict:
+def _found(obj: Any, notes: list[str]) -> dict[Any, Any]:
     """The dict of arrays in an object, down through its containers."""
     path: list[str] = []
     while isinstance(obj, dict) and len(path) < DEEPEST:

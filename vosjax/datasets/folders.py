@@ -10,7 +10,7 @@ from typing import Any
 from vosjax.datasets import decode, layout
 from vosjax.datasets.protocol import Announced, Encoded, Header, MaskSummary, Origin
 from vosjax.errors import InputError
-from vosjax.io.files import reading
+from vosjax.io.refusals import reading
 
 
 @dataclasses.dataclass(frozen=True)

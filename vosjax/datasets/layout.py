@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from vosjax.errors import InputError, shown
 from vosjax.io.content import load_file, load_text
-from vosjax.io.files import reading
 from vosjax.io.names import check_name, natural, printable
+from vosjax.io.refusals import reading
 
 PICTURES = (".jpg", ".jpeg", ".png")
 IGNORE = 255  # in masks the value of what belongs to no object, so that it is no id

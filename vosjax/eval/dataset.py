@@ -24,7 +24,7 @@ from vosjax.eval.audit import FrameDigests
 from vosjax.eval.engine import Engine, VideoInput
 from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
 from vosjax.io import lock
-from vosjax.runs import record
+from vosjax.runs import machine
 
 Planned = tuple[plans.Plan, EvalVideo]
 
@@ -259,7 +259,7 @@ def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> fil
         "capacity": plan.capacity,
         "together": together,
         "size": list(plan.size),
-        "peak_memory_bytes": record.peak_memory(),
+        "peak_memory_bytes": machine.peak_memory(),
     }
 
 

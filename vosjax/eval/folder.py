@@ -27,8 +27,9 @@ from vosjax.errors import InputError
 from vosjax.eval import probabilities
 from vosjax.eval.engine import EngineOutput
 from vosjax.eval.videos import EvalVideo
-from vosjax.io.files import fitted, is_temporary, reading, sweep, sync, write_json, writing
+from vosjax.io.files import fitted, is_temporary, sweep, sync, write_json
 from vosjax.io.palette import write_label_png
+from vosjax.io.refusals import reading, writing
 from vosjax.io.scores import ScoreWriter
 from vosjax.runs import books
 from vosjax.tracking.frame import to_scores

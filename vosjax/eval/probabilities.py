@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.errors import InputError
-from vosjax.io.files import reading, write_bytes
+from vosjax.io.files import write_bytes
+from vosjax.io.refusals import reading
 from vosjax.io.video.images import MOST_PIXELS
 
 

@@ -11,7 +11,7 @@ from vosjax.eval import protocols, scoring, source, submission
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
 from vosjax.io.files import write_json
-from vosjax.runs import record
+from vosjax.runs import machine
 
 _PACKERS = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}
 _SPEED_FACTS = ("computed", "seconds_after_first", "objects", "gap", "capacity", "together")
@@ -144,7 +144,7 @@ def write(
         **(scores or {"protocol": rules.protocol.name, "sequences": {}}),
         "rules": rules.protocol.settings,
         "settings": settings,
-        "versions": record.versions(),
+        "versions": machine.versions(),
         "speed": speed(folder, finished),
         **facts,
     }

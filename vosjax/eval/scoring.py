@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from vosjax.datasets import decode
 from vosjax.errors import InputError
 from vosjax.eval.protocols import FrameCurves, Protocol, Scores
-from vosjax.io.files import reading, write_bytes
+from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
+from vosjax.io.refusals import reading
 
 Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or what reads one
 

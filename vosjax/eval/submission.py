@@ -15,7 +15,8 @@ from PIL import Image
 
 from vosjax.errors import InputError
 from vosjax.eval.videos import EvalVideo, frame_size
-from vosjax.io.files import atomic, reading
+from vosjax.io.files import atomic
+from vosjax.io.refusals import reading
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vosjax.errors import InputError
-from vosjax.io.files import writing
+from vosjax.io.refusals import writing
 
 try:
     import fcntl

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.io.files import atomic, disk_full, reading, writing
+from vosjax.io.files import atomic
+from vosjax.io.refusals import disk_full, reading, writing
 
 COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "absent")
 

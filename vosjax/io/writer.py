@@ -10,7 +10,8 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.encode import H264Encoder, Mpeg4Encoder, Refused
-from vosjax.io.files import atomic, check_space, disk_full
+from vosjax.io.files import atomic
+from vosjax.io.refusals import check_space, disk_full
 
 ROOM = 4 << 20  # bytes; encoders hold back less than that between two looks at the disk
 

@@ -23,7 +23,7 @@ from vosjax.io.files import write_json
 from vosjax.io.terminal import say
 from vosjax.loading import pretrained
 from vosjax.modes import Options
-from vosjax.runs import record
+from vosjax.runs import machine
 from vosjax.schema import NEVER
 from vosjax.tracking.tracker import Tracker
 
@@ -89,7 +89,7 @@ def run(config: Config, options: Options) -> int:
         for row, milliseconds in zip(rows, times):
             milliseconds.append((_timed(row, NEVER), _timed(row, 1)))
     table = [_facts(row, milliseconds) for row, milliseconds in zip(rows, times)]
-    versions = record.versions()
+    versions = machine.versions()
     say(
         f"{versions['device']} ({versions['platform']}), jax {versions['jax']}; median of "
         f"{wished.repeats} x {wished.frames} frames, {config.dtype}, random weights",
@@ -102,7 +102,7 @@ def run(config: Config, options: Options) -> int:
             "versions": versions,
             "repeats": wished.repeats,
             "frames": wished.frames,
-            "process_peak_bytes": record.peak_memory(),
+            "process_peak_bytes": machine.peak_memory(),
             "rows": table,
         },
     )
@@ -117,7 +117,7 @@ def _input(config: Config, options: Options) -> int:
     figures = training.measure(config, rounds=REPEATS)
     say(*training.lines(figures))
     file = pathlib.Path(options.output or FOLDER) / "bench.json"
-    write_json(file, {"versions": record.versions(), "input": figures})
+    write_json(file, {"versions": machine.versions(), "input": figures})
     say(f"{file}: the same as json")
     return 0
 

@@ -35,12 +35,13 @@ def run(config: Config, options: Options) -> int:
             raise InputError(
                 f"--{name} is missing; converting takes --input FILE and --output FOLDER"
             )
+    assert options.output is not None  # was looked at above
     if not config.family:
         raise InputError(
             "this config names no network: take the one that the checkpoint is of, "
             "for example configs/aot.py:r50"
         )
-    _check_folder(pathlib.Path(options.output or ""))
+    _check_folder(pathlib.Path(options.output))
     source = pathlib.Path(options.inputs[0])
     model = models.build(config.family, **config.settings)
     own = {name.key for name in model.checkpoint_names.entries}

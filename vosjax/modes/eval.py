@@ -7,27 +7,22 @@ the videos out over processes; whichever finds all of them complete scores them.
 
 import pathlib
 import sys
-import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
 from tqdm import tqdm
 
-from vosjax.compose.combinators import mean
 from vosjax.config import Config
-from vosjax.errors import InputError, Note
+from vosjax.errors import InputError
 from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
 from vosjax.eval import folder as files
-from vosjax.eval.config import EvalConfig
-from vosjax.eval.engine import Engine, Packing
 from vosjax.eval.videos import EvalVideo
 from vosjax.io import lock
 from vosjax.io.terminal import say
-from vosjax.io.video.types import some
 from vosjax.loading import ensembles
-from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
+from vosjax.modes._engines import batch_of, make_engines, memory_of, weights_of
+from vosjax.modes._telling import tell, tell_audit
 from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
 
@@ -49,12 +44,20 @@ FIELDS = (
     "keypoints",
     "eval",
 )
-NAMED = 3  # objects that are named on the screen; results.json names all
-FAILED, STOPPED = 1, 130  # exit codes: videos failed; Ctrl-C, as a shell tells of it
+STOPPED = 130  # exit code after Ctrl-C, as a shell tells of it
 
 
 class Job(NamedTuple):
-    """What one command asks for."""
+    """What one command asks for.
+
+    config     of the command
+    folder     the run's --output
+    sequences  the videos of the dataset
+    rules      by which they are scored
+    network    that runs them
+    memory     when it remembers frames
+    settings   everything that decides the results; compared when a run is taken up again
+    """
 
     config: Config
     folder: pathlib.Path
@@ -62,7 +65,7 @@ class Job(NamedTuple):
     rules: results.ScoringRules
     network: Loaded
     memory: dataset.Memory
-    settings: dict  # everything that decides the results; compared when a run is taken up again
+    settings: dict[str, Any]
 
     @property
     def names(self) -> list[str]:
@@ -179,28 +182,22 @@ def begin(job: Job, *, overwrite: bool = False) -> None:
 
 
 def check(job: Job, sequences: list[EvalVideo]) -> None:
-    """Looks at the videos that are done; says which are not as they were, and will be run again."""
+    """Looks at the videos that are done; says which are not as they were, and will be run again.
+
+    check(job, job.sequences)
+    """
     year = job.config.eval.year
     tell_audit(audit.audit(job.folder, sequences, lambda video: audit.inputs(video, year=year)))
 
 
-def tell_audit(findings: audit.Findings) -> None:
-    """Says what an audit found, in one line of each kind."""
-    if findings.again:
-        reasons = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
-        say(f"made again, as they are not what they were: {reasons}")
-    if findings.unknown:
-        warnings.warn(
-            f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
-            "version, which kept no digests: they are taken as they are, --overwrite runs them "
-            "again",
-            Note,
-            stacklevel=2,
-        )
-
-
 def scored(job: Job) -> int:
-    """Scores a run whose videos are all complete or failed; returns the exit code."""
+    """Scores a run whose videos are all complete or failed; returns the exit code.
+
+        code = scored(job)
+
+    Raises:
+      InputError: truth that cannot be read or does not fit its frames.
+    """
     written = results.write(
         job.folder,
         job.sequences,
@@ -222,6 +219,8 @@ def scored(job: Job) -> int:
 def shard(text: str | None) -> tuple[int, int]:
     """(part, parts) of '--shard i/n', of the cluster's processes for 'auto', (0, 1) for None.
 
+        shard("1/4")        # (1, 4)
+
     Raises:
       InputError: not of this form, or i not below n; or no cluster to be found.
     """
@@ -239,84 +238,12 @@ def shard(text: str | None) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def load(config: Config):
-    """The config's network; one place for tests to put another."""
+def load(config: Config) -> Loaded:
+    """The config's network; one place for tests to put another.
+
+        network = load(opened("aot:r50"))
+
+    Raises:
+      InputError: no such weights, or members that do not go together.
+    """
     return ensembles.of_config(config)
-
-
-def memory_of(config: Config, network) -> dataset.Memory:
-    """When frames are remembered: as the config says, else as the model does."""
-    return dataset.Memory(
-        config.mem_every or network.config["mem_every"],
-        config.max_mem_frames or network.config["max_mem_frames"],
-        config.balance,
-        config.balance_low,
-        config.balance_high,
-    )
-
-
-def weights_of(config: Config):
-    """What the config names as weights."""
-    if config.members:
-        return {name: member.weights for name, member in config.members.items()}
-    return config.weights
-
-
-def make_engines(config: Config, network) -> list[Engine]:
-    """One engine a device; one over all devices where the views are spread."""
-    devices, evaluation = jax.local_devices(), config.eval
-    chunk = evaluation.chunk or (8 if _accelerated() else 1)
-    packing = (
-        Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
-    )
-    common: dict = dict(chunk=chunk, max_short_side=config.max_short_side, packing=packing)
-    if evaluation.spread:
-        apart = ensembles.parts(config)
-        return [Engine(apart.parts, fuse=apart.fuse, devices=devices, **common)]
-    whole = [Part(network.model.vos, network.params, 0)]
-    return [Engine(whole, fuse=mean, devices=[device], **common) for device in devices]
-
-
-def batch_of(evaluation: EvalConfig) -> int:
-    """Most videos side by side."""
-    return evaluation.batch or (4 if _accelerated() else 1)
-
-
-def _accelerated() -> bool:
-    return jax.local_devices()[0].platform != "cpu"
-
-
-def tell(written: dict, folder: pathlib.Path) -> int:
-    """Prints the table and what failed; returns the exit code."""
-    table, failed = written["global"] or {}, written["failed"]
-    if failed:
-        say(
-            f"{len(failed)} of {written['settings']['videos']} videos failed: no global score and "
-            "no zip; the others' scores stand under global_of_finished"
-        )
-    if table:
-        figures = [f"{name} {value:.3f}" for name, value in table.items() if value is not None]
-        say("  ".join(figures))
-    unscored = [
-        f"{name} object {key}, {why}"
-        for name, sequence in written["sequences"].items()
-        for key, why in sequence["unscored"].items()
-    ]
-    if unscored:
-        say(
-            f"objects that are not scored ({len(unscored)}): {'; '.join(unscored[:NAMED])}"
-            + ("; ..." if len(unscored) > NAMED else "")
-        )
-    speed = written.get("speed")
-    if speed and speed["frames_per_second"]:
-        say(
-            f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
-            f"{written['versions']['device']}"
-        )
-    for name, why in failed.items():
-        say(f"{name} failed: {why}")
-    say(
-        f"{folder / 'results.json'}: tables of every object, settings, versions"
-        + (f"; {folder / 'submission.zip'}: for the server" if "submission" in written else "")
-    )
-    return FAILED if failed else 0

@@ -18,7 +18,7 @@ from vosjax.eval import folder as files
 from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
-from vosjax.modes import eval as evaluating
+from vosjax.modes._telling import tell, tell_audit
 from vosjax.runs import record
 from vosjax.runs.hold import held
 
@@ -71,7 +71,7 @@ def run(config: Config, options: Options) -> int:
         files=lambda: leftovers.made_by(folder, names),
     ):
         record.write(folder, settings, status="running", frames=0, facts={"names": names})
-        evaluating.tell_audit(
+        tell_audit(
             audit.audit(
                 folder,
                 sequences,
@@ -93,7 +93,7 @@ def run(config: Config, options: Options) -> int:
             frames=sum(len(video.frames) for video in sequences),
             facts={"names": names},
         )
-    return evaluating.tell(written, folder)
+    return tell(written, folder)
 
 
 def _fuse(

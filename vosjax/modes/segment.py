@@ -5,34 +5,29 @@ is the same work: the same frames, masks, weights and settings (docs/runs.md).
 """
 
 import contextlib
-import os
-import pathlib
 import sys
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator
 
+import numpy as np
 from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import InputError, Note
 from vosjax.io.files import sweep
-from vosjax.io.masks import Masks, read_masks
 from vosjax.io.names import printable
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS, read_label_png
 from vosjax.io.scores import ScoreWriter
 from vosjax.io.terminal import say
-from vosjax.io.video import Video, open_video
-from vosjax.io.video.network import without_password
+from vosjax.io.video import Frame
 from vosjax.io.video.types import some
 from vosjax.io.writer import OverlayWriter
-from vosjax.loading.ensembles import of_config
-from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.runs import books, digests, record
+from vosjax.modes._segment_job import Job, backward_tracker, prepare_job, starting_tracker
+from vosjax.runs import books, machine, record
 from vosjax.runs.frame_files import (
     BACKWARD,
-    BOOKS,
     STATE,
     FrameFiles,
     drop_state,
@@ -43,16 +38,9 @@ from vosjax.runs.frame_files import (
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
 from vosjax.tracking.backward import Merger, Outputs, run_backward
-from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
-from vosjax.tracking.video import (
-    check_direction,
-    check_reached,
-    exact_length,
-    make_tracker,
-    name_of,
-)
+from vosjax.tracking.video import check_reached, name_of
 
 FLAGS = ("video", "masks", "direction", "output", "overwrite")
 FIELDS = (
@@ -67,18 +55,6 @@ FIELDS = (
     "overlay",
     "save_every",
 )
-
-
-class Job(NamedTuple):
-    """What one command asks for."""
-
-    video: Video
-    masks: Masks
-    model: Loaded
-    folder: pathlib.Path
-    passes: Passes
-    settings: dict  # everything that decides the result; compared when a run is resumed
-    save_every: int  # frames from one saved state to the next
 
 
 def run(config: Config, options: Options) -> int:
@@ -113,14 +89,14 @@ def _run(job: Job, *, resumed: bool) -> int:
     for folder in ("", "masks", STATE.parent, BACKWARD):
         sweep(job.folder / folder)
     say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
-    tracker, clock = _tracker(job, resumed=resumed), record.Stopwatch()
+    tracker, clock = starting_tracker(job, resumed=resumed), machine.Stopwatch()
 
-    def note(status, files=None):
+    def note(status: str, files: dict[str, str] | None = None) -> None:
         facts = {
             "speed": clock.facts(),
             "state_bytes": tracker.state_bytes,
             "network": tracker.spec and tracker.spec._asdict(),
-            "peak_memory_bytes": record.peak_memory(),
+            "peak_memory_bytes": machine.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
             **({} if files is None else {"made": files}),
@@ -152,109 +128,16 @@ def _run(job: Job, *, resumed: bool) -> int:
     return 0
 
 
-def prepare_job(config: Config, options: Options) -> Job:
-    """Reads and checks everything that was given, before anything is written."""
-    for name in ("video", "output"):
-        if getattr(options, name) is None:
-            raise InputError(f"--{name} is missing; segmenting takes --video, --masks and --output")
-    if not options.masks:
-        raise InputError(
-            "--masks is missing: a mask of the first frame, a folder of masks, or "
-            "FRAME=FILE, possibly several times"
-        )
-    assert options.output is not None  # was looked at above
-    folder = pathlib.Path(options.output)
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise InputError(f"--output {folder} is a file; name a folder")
-    direction = config.direction if options.direction is None else options.direction
-    check_direction(direction, "--direction")
-    video = open_video(options.video)
-    masks = read_masks(
-        options.masks[0] if len(options.masks) == 1 else list(options.masks),
-        video.names,
-        size=video.size,
-        count=exact_length(options.video, video),
-    )
-    highest = max(int(labels.max()) for labels in masks.labels.values())
-    if highest > 255:
-        raise InputError(
-            f"the masks hold object ids up to {highest}; mask files have room for 255: "
-            "renumber the objects"
-        )
-    passes = plan_passes(direction, masks.labels, name=video.name, once=video.once)
-    model = of_config(config)
-    settings = {
-        "video": printable(without_password(str(options.video))),
-        "video_size": list(video.size),
-        "video_frames": video.count,
-        "frames_sha256": digests.of_files(video.files),
-        "masks": [printable(text) for text in options.masks],
-        "masks_sha256": digests.of_labels(masks.labels),
-        "direction": passes.direction,
-        "family": model.config["family"],
-        "model": model.config["model"],
-        "mem_every": model.config["mem_every"],
-        "max_mem_frames": model.config["max_mem_frames"],
-        "max_short_side": config.max_short_side,
-        "dtype": model.config["dtype"],
-        "overlay": config.overlay,
-        "weights": config.weights,
-        "weights_sha256": model.card.get("sha256", ""),
-    }
-    return Job(video, masks, model, folder, passes, settings, config.save_every)
-
-
-def _tracker(job: Job, *, resumed: bool) -> Tracker:
-    """A new tracker, or that of the run which is taken up again."""
-    if resumed and (job.folder / STATE).exists():
-        try:
-            tracker = Tracker.restore(job.folder / STATE, job.model)
-            wrong = books.frame_fault(
-                job.folder / BOOKS,
-                {index: mask_file(job.folder, index) for index in range(tracker.time)},
-                job.folder / "scores.csv",
-            )
-        except InputError as error:
-            wrong = f"the saved state cannot be taken up ({error})"
-        if wrong is None:
-            return tracker
-        say(f"{wrong}: the run starts anew from frame 0")
-    return _new_tracker(job)
-
-
-def _new_tracker(job: Job, length: int | None = None) -> Tracker:
-    settings = job.settings
-    return make_tracker(
-        job.model,
-        job.video,
-        job.masks.labels,
-        mem_every=settings["mem_every"],
-        max_mem_frames=settings["max_mem_frames"],
-        max_short_side=settings["max_short_side"],
-        length=length,
-    )
-
-
-def _backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
-    """A new tracker for the pass backward, or that of the run which is taken up again."""
-    if state.exists():
-        try:
-            return Tracker.restore(state, job.model)
-        except InputError as error:
-            say(f"the saved state cannot be taken up ({error}): the pass backward starts anew")
-    return _new_tracker(job, length=start + 1)
-
-
-def _go_backward(job: Job, stop: list) -> Merger | None:
+def _go_backward(job: Job, stop: list[int]) -> Merger | None:
     """The backward pass, from where it was; what it said, or None where there is none."""
     start = job.passes.start
     if start is None:
         return None
     outputs, state = Outputs(job.folder / BACKWARD), (job.folder / BACKWARD).with_suffix(".npz")
     if not outputs.complete:
-        tracker = _backward_tracker(job, state, start)
+        tracker = backward_tracker(job, state, start)
 
-        def pause(index):
+        def pause(index: int) -> bool:
             return bool(stop) or (start - index + 1) % job.save_every == 0
 
         with contextlib.ExitStack() as stack:
@@ -281,7 +164,9 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
     return Merger(outputs, job.masks.labels, start)
 
 
-def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> dict[int, str]:
+def carry_out(
+    job: Job, tracker: Tracker, clock: machine.Stopwatch, stop: list[int]
+) -> dict[int, str]:
     """Writes the files of every frame from the tracker's `time` on.
 
     Args:
@@ -299,30 +184,17 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
     first = tracker.time
     followed = {} if job.passes.direction == "backward" else job.masks.labels
 
-    def pause(index):
+    def pause(index: int) -> bool:
         return bool(stop) or (index + 1) % job.save_every == 0
 
     with contextlib.ExitStack() as stack:
         scores = stack.enter_context(ScoreWriter(job.folder / "scores.csv", resume=first))
-        film = (
-            stack.enter_context(
-                OverlayWriter(
-                    job.folder / "overlay.mp4",
-                    fps=job.video.fps,
-                    size=job.video.size,
-                )
-            )
-            if job.settings["overlay"]
-            else None
-        )
+        film = stack.enter_context(_new_film(job)) if job.settings["overlay"] else None
         palette = DAVIS if job.masks.palette is None else job.masks.palette
         files = FrameFiles(job.folder, palette, scores, film, resume=first)
         stack.callback(files.close)
         frames = job.video.stream(0)
-        for index, frame in zip(range(first), frames):  # the film is made anew from the masks
-            if film is not None:
-                labels = read_label_png(mask_file(job.folder, index))
-                film.write(overlay(frame.image, labels, palette=palette), frame.time)
+        _draw_again(job, film, palette, frames, first)
         bar = stack.enter_context(
             tqdm(total=job.video.length, initial=first, unit="frame", file=sys.stderr, disable=None)
         )
@@ -347,6 +219,24 @@ def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -
         return files.masks
     check_reached(job.masks, tracker.time, job.video.missing)
     return files.masks
+
+
+def _new_film(job: Job) -> OverlayWriter:
+    return OverlayWriter(job.folder / "overlay.mp4", fps=job.video.fps, size=job.video.size)
+
+
+def _draw_again(
+    job: Job,
+    film: OverlayWriter | None,
+    palette: np.ndarray,
+    frames: Iterator[Frame],
+    count: int,
+) -> None:
+    """Takes the first frames, which are done; a film, which cannot go on, is made anew of them."""
+    for index, frame in zip(range(count), frames):
+        if film is not None:
+            labels = read_label_png(mask_file(job.folder, index))
+            film.write(overlay(frame.image, labels, palette=palette), frame.time)
 
 
 def _save(job: Job, tracker: Tracker, files: FrameFiles) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vosjax.errors import InputError
-from vosjax.io.files import reading, write_bytes, writing
+from vosjax.io.files import write_bytes
 from vosjax.io.names import printable
 from vosjax.io.palette import read_label_png
+from vosjax.io.refusals import reading, writing
 from vosjax.io.scores import rows_by_frame
 from vosjax.runs import digests
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vosjax.io.files import is_temporary, reading, writing
+from vosjax.io.files import is_temporary
+from vosjax.io.refusals import reading, writing
 
 
 def clear(folder: str | os.PathLike[str], files: Iterable[pathlib.Path]) -> None:

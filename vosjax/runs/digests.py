@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vosjax.errors import InputError
-from vosjax.io.files import reading
 from vosjax.io.names import printable
+from vosjax.io.refusals import reading
 
 
 def of_file(path: str | os.PathLike[str]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vosjax.io.files import disk_full, sync, writing
+from vosjax.io.files import sync
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import write_label_png
+from vosjax.io.refusals import disk_full, writing
 from vosjax.io.scores import ObjectScore, ScoreWriter
 from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter

@@ -1,25 +1,19 @@
 """run.json: what a run was asked, with what, and how it went; also what may be resumed."""
 
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
-import resource
-import sys
-import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
-import jax
-
-import vosjax
 from vosjax.errors import InputError
 from vosjax.io import lock
-from vosjax.io.files import is_temporary, reading, write_json
+from vosjax.io.files import is_temporary, write_json
+from vosjax.io.refusals import reading
 from vosjax.io.video.types import some
 from vosjax.runs.differences import differences
+from vosjax.runs.machine import versions
 from vosjax.schema import NEVER
 
 NAME = "run.json"
@@ -50,72 +44,16 @@ FILES = (
     "global_results-*.csv", "per-sequence_results-*.csv",
 )  # fmt: skip
 SINCE = {"direction": "forward"}  # what settings were before records named them
-PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
 class Damaged(InputError):
     """A record that cannot be read."""
 
 
-class Stopwatch:
-    """Times frames, leaving out the first, which compiles."""
-
-    def __init__(self):
-        self._begin = time.perf_counter()
-        self._first = self._last = None
-        self.frames = 0
-
-    def tick(self) -> None:
-        """A frame is done."""
-        self._last = time.perf_counter()
-        self._first = self._first or self._last
-        self.frames += 1
-
-    def facts(self) -> dict:
-        """seconds_to_first_frame, milliseconds_per_frame and frames_per_second without that one."""
-        if self._first is None or self._last is None or self.frames < 2:
-            return {
-                "seconds_to_first_frame": self._first and round(self._first - self._begin, 3),
-                "milliseconds_per_frame": None,
-                "frames_per_second": None,
-            }
-        seconds = (self._last - self._first) / (self.frames - 1)
-        return {
-            "seconds_to_first_frame": round(self._first - self._begin, 3),
-            "milliseconds_per_frame": round(1000 * seconds, 2),
-            "frames_per_second": round(1 / seconds, 3),
-        }
-
-
-def versions() -> dict:
-    """Versions of what computes, and the devices."""
-    packages = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
-    return {
-        "vosjax": vosjax.__version__,
-        "python": platform.python_version(),
-        **packages,
-        "platform": jax.default_backend(),
-        "device": jax.local_devices()[0].device_kind,
-    }
-
-
-def _installed(name):
-    try:
-        return bool(importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return False
-
-
-def peak_memory() -> dict:
-    """Bytes: of the process so far, and of the device where it tells."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    stats = jax.local_devices()[0].memory_stats() or {}
-    return peak | ({"device": stats["peak_bytes_in_use"]} if "peak_bytes_in_use" in stats else {})
-
-
-def read(folder) -> dict | None:
+def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The record in a folder, None where there is none, or one of something else.
+
+        record = read("runs/a")
 
     Raises:
       InputError: it is damaged, or may not be read.
@@ -152,7 +90,10 @@ def _damaged(path: pathlib.Path, error: Exception) -> Damaged:
 
 
 def renamed(settings: Any) -> Any:
-    """Settings of a record with the names that they bear today."""
+    """Settings of a record with the names that they bear today, at any depth.
+
+    renamed({"gap": 5})     # {"mem_every": 5}
+    """
     if isinstance(settings, list):
         return [renamed(item) for item in settings]
     if not isinstance(settings, dict):
@@ -161,8 +102,12 @@ def renamed(settings: Any) -> Any:
     return {RENAMED.get(name, name): renamed(value) for name, value in (settings | never).items()}
 
 
-def resume(folder, settings: dict, *, overwrite: bool = False) -> dict | None:
+def resume(
+    folder: str | os.PathLike[str], settings: dict[str, Any], *, overwrite: bool = False
+) -> dict[str, Any] | None:
     """The record of the run that goes on in a folder; None where one can begin.
+
+        before = resume("new", {"video": "dog.mp4", "mem_every": 5})
 
     Processes may begin in the same folder at the same time: a run's record is its first file.
 
@@ -215,13 +160,26 @@ def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
     return [name for name in names if name != lock.NAME and name not in ours]
 
 
-def kind(settings: dict) -> str:
-    """The mode that a run's settings are of."""
+def kind(settings: Mapping[str, Any]) -> str:
+    """The mode that a run's settings are of.
+
+    kind({"video": "dog.mp4"})      # 'segment'
+    """
     return next((mode for name, mode in KINDS.items() if name in settings), "eval")
 
 
-def check(before: dict | None, settings: dict, folder) -> None:
-    """Raises InputError, naming what differs, unless a run with these settings can go on there."""
+def check(
+    before: Mapping[str, Any] | None, settings: Mapping[str, Any], folder: str | os.PathLike[str]
+) -> None:
+    """Raises InputError, naming what differs, unless a run with these settings can go on there.
+
+        check({"settings": {"mem_every": 5}}, {"mem_every": 5}, "out")
+
+    Args:
+      before: the record of the run that is there, of `read`; None lets any begin.
+      settings: what decides the result.
+      folder: for the message.
+    """
     if before is None:
         return
     unnamed = {name: value for name, value in SINCE.items() if name in settings}
@@ -242,7 +200,7 @@ def check(before: dict | None, settings: dict, folder) -> None:
         )
 
 
-def _worded(change: str, settings: dict) -> str:
+def _worded(change: str, settings: Mapping[str, Any]) -> str:
     """A change as it is told: of digests, what changed."""
     name = change.split(" ", 1)[0]
     if name == "frames_sha256":
@@ -250,8 +208,17 @@ def _worded(change: str, settings: dict) -> str:
     return f"{DIGESTS[name]} changed: {change}" if name in DIGESTS else change
 
 
-def write(folder, settings: dict, *, status: str, frames: int, facts: dict) -> None:
+def write(
+    folder: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    *,
+    status: str,
+    frames: int,
+    facts: Mapping[str, Any],
+) -> None:
     """Writes the record, atomically.
+
+        write("begun", {"video": "dog.mp4"}, status="running", frames=0, facts={})
 
     Args:
       folder: of the run.
@@ -259,6 +226,9 @@ def write(folder, settings: dict, *, status: str, frames: int, facts: dict) -> N
       status: 'running', 'interrupted' or 'complete'.
       frames: how many are done.
       facts: whatever else is worth knowing: speed, bytes.
+
+    Raises:
+      InputError, DiskFull: the folder cannot be made or written.
     """
     write_json(
         pathlib.Path(folder) / NAME,

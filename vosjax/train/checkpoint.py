@@ -4,16 +4,11 @@ Beside the state stands a digest of each of its arrays, as what is stored can be
 that its reader does not notice. A damaged checkpoint is passed over for the one before it.
 """
 
-import contextlib
 import hashlib
 import json
-import logging
 import os
 import pathlib
-import shutil
-import sys
 import warnings
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -21,83 +16,27 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from vosjax.checkpoints.checks import array_digest, check_finite
-from vosjax.data.config import ClipsConfig
 from vosjax.errors import InputError, Note, NotFinite
-from vosjax.io.files import disk_full
-from vosjax.loading.config import modern_model
 from vosjax.runs.differences import differences
-from vosjax.schema import modern, parse, plain
-from vosjax.schema.kinds import hints
-from vosjax.train.config import TrainConfig
+from vosjax.train.checkpoint_folder import in_a_line, saving, set_aside, steps
+from vosjax.train.decisive import decisive
 from vosjax.train.state import TrainState
-
-# parts of `train` that may change between a run and its resumption
-FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
-ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that was set aside
-LONGEST = 160  # characters of what a library says
 
 
 class Damaged(Exception):
     """A checkpoint that cannot be used, with the reason."""
 
 
-def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
-    """A manager of the checkpoints in `folder`, one subfolder a step.
-
-    Args:
-      folder: is made when missing.
-      keep: the newest ones that stay; None: to read only, also while a run writes them.
-    """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every file and setting
-    if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
-        sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
-    if keep is None:
-        options = ocp.CheckpointManagerOptions(read_only=True)
-    else:
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-    return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
-
-
-class _WithoutLateCallbacks:
-    """An unraisable hook that drops what TensorStore's threads still tell an event loop of Orbax.
-
-    The loop is closed when one of many files cannot be read or written; that one was raised.
-    """
-
-    def __init__(self, hook: Callable[[Any], None]):
-        self._hook = hook
-
-    def __call__(self, unraisable: Any) -> None:
-        if str(unraisable.exc_value) != "Event loop is closed":
-            self._hook(unraisable)
-
-
-@contextlib.contextmanager
-def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
-    """`manager`, closed at the end; what goes wrong with the disk is one line.
-
-        with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
-            save(checkpoints, state, described(config))
-
-    Raises:
-      InputError, DiskFull: the folder cannot be made or written.
-    """
-    with _saving(folder):
-        checkpoints = manager(folder, keep=keep)
-    try:
-        yield checkpoints
-    except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to be told
-            checkpoints.close()
-        raise
-    with _saving(folder):
-        checkpoints.close()
-
-
 def save(
-    checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *, wait: bool = False
-):
-    """Starts saving `state` with its config (`described`) under its step number.
+    checkpoints: ocp.CheckpointManager,
+    state: TrainState,
+    config: dict[str, Any],
+    *,
+    wait: bool = False,
+) -> None:
+    """Starts saving `state` with its config (`decisive.described`) under its step number.
+
+        save(checkpoints, state, described(config))
 
     Returns when the arrays are copied out, so that the state may be donated right after; with
     `wait`, when the checkpoint is complete. A step that is already there is left as it is.
@@ -107,7 +46,7 @@ def save(
       InputError, DiskFull: this checkpoint, or the one that was begun before it, cannot be written.
     """
     step = int(state.step)
-    with _saving(checkpoints.directory):
+    with saving(checkpoints.directory):
         if step not in checkpoints.all_steps():
             state = jax.tree.map(np.asarray, state)
             _refuse_nan(state, step)
@@ -126,7 +65,7 @@ def save(
 def restore(
     checkpoints: ocp.CheckpointManager,
     like: TrainState,
-    config: dict,
+    config: dict[str, Any],
     *,
     step: int | None = None,
     repair: bool = False,
@@ -135,10 +74,12 @@ def restore(
 
     A warning names every damaged one that was passed over, and what is wrong with it.
 
+        state = restore(checkpoints, fresh_state, described(config)) or fresh_state
+
     Args:
-      checkpoints: of `manager`.
+      checkpoints: of `checkpoint_folder.manager`.
       like: a state of the same structure and shapes.
-      config: the present config, of `described`; what is FREE in it may differ.
+      config: the present config, of `decisive.described`; what is FREE in it may differ.
       step: a step that was saved.
       repair: sets damaged ones aside, under names of their own, so that a run which goes on before
         them can save their steps anew.
@@ -181,31 +122,11 @@ def restore(
     return None
 
 
-def steps(folder: pathlib.Path) -> list[int]:
-    """The steps of the checkpoints in a folder, damaged ones as well, in order."""
-    if not folder.is_dir():
-        return []
-    names = [path.name for path in folder.iterdir() if path.is_dir()]
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+def digests(state: TrainState, config: dict[str, Any]) -> dict[str, Any]:
+    """sha256 of every array of a state, by its leaf's number, and of the config's JSON.
 
-
-def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
-    """Renames damaged checkpoints, so that their steps are free again.
-
-    set_aside(checkpoints, [1500])      # 'damaged-1500' now, if someone wants to look into it
+    digests(state, described(config))["state"]["00000"]
     """
-    folder = pathlib.Path(checkpoints.directory)
-    with _saving(folder):
-        for step in damaged:
-            target = folder / f"{ASIDE}{step}"
-            shutil.rmtree(target, ignore_errors=True)
-            (folder / str(step)).rename(target)
-        if damaged:
-            checkpoints.reload()
-
-
-def digests(state: TrainState, config: dict) -> dict[str, Any]:
-    """sha256 of every array of a state, by its number in `_plain`, and of the config's JSON."""
     return {
         "state": {number: array_digest(leaf) for number, leaf in _plain(state).items()},
         "config": _json_digest(config),
@@ -213,7 +134,7 @@ def digests(state: TrainState, config: dict) -> dict[str, Any]:
 
 
 def _restored(
-    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, step: int
+    checkpoints: ocp.CheckpointManager, like: TrainState, config: dict[str, Any], step: int
 ) -> TrainState:
     """The state of one checkpoint.
 
@@ -249,13 +170,13 @@ def _restored(
     return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(arrays))
 
 
-def _read(checkpoints: ocp.CheckpointManager, step: int, **items) -> Any:
+def _read(checkpoints: ocp.CheckpointManager, step: int, **items: ocp.args.CheckpointArgs) -> Any:
     """Items of a checkpoint; whatever Orbax and TensorStore raise is `Damaged`."""
     try:
         return checkpoints.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:
         (name,) = items
-        raise Damaged(f"its {name} cannot be read: {_short(error)}") from error
+        raise Damaged(f"its {name} cannot be read: {in_a_line(error)}") from error
 
 
 def _check_readable(path: pathlib.Path) -> None:
@@ -266,21 +187,6 @@ def _check_readable(path: pathlib.Path) -> None:
                 raise InputError(
                     f"{os.path.join(folder, name)} may not be read: give this user the permission"
                 )
-
-
-@contextlib.contextmanager
-def _saving(folder) -> Iterator[None]:
-    """One line for whatever Orbax raises while it writes below a folder."""
-    try:
-        with disk_full(folder):
-            yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"checkpoints cannot be written to {folder} ({_short(error)}): free some space or name "
-            "another --output; the same command goes on from the last checkpoint"
-        ) from error
 
 
 def _refuse_nan(state: TrainState, step: int) -> None:
@@ -307,38 +213,6 @@ def _json_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _short(error: Exception) -> str:
-    """What a library says, cut to a line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def described(config) -> dict:
-    """What a stage's `Config` says of its training, as plain JSON values."""
-    return {name: plain(getattr(config, name)) for name in ("family", "model", "train", "data")}
-
-
-def decisive(config: dict) -> dict:
-    """What of a `described` config decides the weights, as this version writes it.
-
-    Configs of earlier versions have other names for some fields and lack others, which were then
-    as they are by default now.
-    """
-    train = _filled(TrainConfig, config.get("train"))
-    return {
-        "family": config.get("family"),
-        "model": modern_model(config.get("model") or {}),
-        "train": {name: value for name, value in train.items() if name not in FREE},
-        "data": _filled(ClipsConfig, config.get("data")),
-    }
-
-
-def _filled(kind: type, values: dict | None) -> dict[str, Any]:
-    values = modern(values or {}, kind, note=lambda old, new: None)
-    known = {name: value for name, value in values.items() if name in hints(kind)}
-    return values | plain(parse(kind, known))
-
-
-def _plain(state: TrainState) -> dict:
+def _plain(state: TrainState) -> dict[str, Any]:
     """The state as a dict of numbered leaves, which no '/' in a path and no tuple can upset."""
     return {f"{i:05d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}

@@ -12,7 +12,7 @@ from vosjax.checkpoints import weights
 from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
-from vosjax.train import build, checkpoint, loop, optimizer, state
+from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, optimizer, state
 from vosjax.train.disk import CHECKPOINTS
 
 
@@ -93,8 +93,8 @@ def from_checkpoint(
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
-    with checkpoint.manager(run / name / CHECKPOINTS) as saved:
-        trained = checkpoint.restore(saved, like, checkpoint.described(part), step=step)
+    with checkpoint_folder.manager(run / name / CHECKPOINTS) as saved:
+        trained = checkpoint.restore(saved, like, decisive.described(part), step=step)
     if trained is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")
     return export(config, trained, folder)

@@ -12,8 +12,9 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from vosjax.errors import NotFinite
-from vosjax.io.files import write_bytes, writing
+from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
+from vosjax.io.refusals import writing
 from vosjax.io.terminal import say
 from vosjax.train.disk import BOARD, METRICS
 

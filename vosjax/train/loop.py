@@ -17,10 +17,23 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
 from vosjax.io import lock
-from vosjax.io.files import write_json, writing
+from vosjax.io.files import write_json
+from vosjax.io.refusals import writing
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
-from vosjax.train import build, checkpoint, disk, log, schedule, start, state, step, validate
+from vosjax.train import (
+    build,
+    checkpoint,
+    checkpoint_folder,
+    decisive,
+    disk,
+    log,
+    schedule,
+    start,
+    state,
+    step,
+    validate,
+)
 from vosjax.train.config import TrainConfig
 from vosjax.train.device import to_device
 from vosjax.types import Model
@@ -107,8 +120,8 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     chain = build.chain_of(model, train)
     if params is None:
         params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
-    plain = checkpoint.described(config)
-    with checkpoint.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
+    plain = decisive.described(config)
+    with checkpoint_folder.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
         now = state.fresh(params, model.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
         with writing(folder):
@@ -125,7 +138,7 @@ def _remaining(
     now: state.TrainState,
 ) -> TrainResult:
     """The steps of a stage that are left after `now`, with all that is told and stored of them."""
-    train, plain = config.train, checkpoint.described(config)
+    train, plain = config.train, decisive.described(config)
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(

@@ -1,0 +1,155 @@
+"""What a command of `--mode segment` asks for, checked, and the trackers that carry it out."""
+
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+from vosjax.config import Config
+from vosjax.errors import InputError
+from vosjax.io.masks import Masks, read_masks
+from vosjax.io.names import printable
+from vosjax.io.terminal import say
+from vosjax.io.video import Video, open_video
+from vosjax.io.video.network import without_password
+from vosjax.loading.ensembles import of_config
+from vosjax.loading.pretrained import Loaded
+from vosjax.modes import Options
+from vosjax.runs import books, digests
+from vosjax.runs.frame_files import BOOKS, STATE, mask_file
+from vosjax.tracking.directions import Passes, plan_passes
+from vosjax.tracking.tracker import Tracker
+from vosjax.tracking.video import check_direction, exact_length, make_tracker
+
+
+class Job(NamedTuple):
+    """What one command asks for.
+
+    video       that is segmented
+    masks       of some of its frames
+    model       of `load`, as the config has it
+    folder      the run's --output
+    passes      the ways through the video
+    settings    everything that decides the result; compared when a run is resumed
+    save_every  frames from one saved state to the next
+    """
+
+    video: Video
+    masks: Masks
+    model: Loaded
+    folder: pathlib.Path
+    passes: Passes
+    settings: dict[str, Any]
+    save_every: int
+
+
+def prepare_job(config: Config, options: Options) -> Job:
+    """Reads and checks everything that was given, before anything is written.
+
+        job = prepare_job(config, Options(video="dog.mp4", masks=("dog.png",), output="out"))
+
+    Raises:
+      InputError: something is missing, or cannot be used.
+    """
+    for name in ("video", "output"):
+        if getattr(options, name) is None:
+            raise InputError(f"--{name} is missing; segmenting takes --video, --masks and --output")
+    if not options.masks:
+        raise InputError(
+            "--masks is missing: a mask of the first frame, a folder of masks, or "
+            "FRAME=FILE, possibly several times"
+        )
+    assert options.output is not None  # was looked at above
+    folder = pathlib.Path(options.output)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"--output {folder} is a file; name a folder")
+    direction = config.direction if options.direction is None else options.direction
+    check_direction(direction, "--direction")
+    video = open_video(options.video)
+    masks = read_masks(
+        options.masks[0] if len(options.masks) == 1 else list(options.masks),
+        video.names,
+        size=video.size,
+        count=exact_length(options.video, video),
+    )
+    highest = max(int(labels.max()) for labels in masks.labels.values())
+    if highest > 255:
+        raise InputError(
+            f"the masks hold object ids up to {highest}; mask files have room for 255: "
+            "renumber the objects"
+        )
+    passes = plan_passes(direction, masks.labels, name=video.name, once=video.once)
+    model = of_config(config)
+    settings = {
+        "video": printable(without_password(str(options.video))),
+        "video_size": list(video.size),
+        "video_frames": video.count,
+        "frames_sha256": digests.of_files(video.files),
+        "masks": [printable(text) for text in options.masks],
+        "masks_sha256": digests.of_labels(masks.labels),
+        "direction": passes.direction,
+        "family": model.config["family"],
+        "model": model.config["model"],
+        "mem_every": model.config["mem_every"],
+        "max_mem_frames": model.config["max_mem_frames"],
+        "max_short_side": config.max_short_side,
+        "dtype": model.config["dtype"],
+        "overlay": config.overlay,
+        "weights": config.weights,
+        "weights_sha256": model.card.get("sha256", ""),
+    }
+    return Job(video, masks, model, folder, passes, settings, config.save_every)
+
+
+def starting_tracker(job: Job, *, resumed: bool) -> Tracker:
+    """A new tracker, or that of the run which is taken up again.
+
+    What of that run cannot be taken up, or is not what its books say, is told; then all of it is
+    made anew.
+
+        tracker = starting_tracker(job, resumed=False)
+    """
+    if resumed and (job.folder / STATE).exists():
+        try:
+            tracker = Tracker.restore(job.folder / STATE, job.model)
+            wrong = books.frame_fault(
+                job.folder / BOOKS,
+                {index: mask_file(job.folder, index) for index in range(tracker.time)},
+                job.folder / "scores.csv",
+            )
+        except InputError as error:
+            wrong = f"the saved state cannot be taken up ({error})"
+        if wrong is None:
+            return tracker
+        say(f"{wrong}: the run starts anew from frame 0")
+    return _new_tracker(job)
+
+
+def _new_tracker(job: Job, length: int | None = None) -> Tracker:
+    settings = job.settings
+    return make_tracker(
+        job.model,
+        job.video,
+        job.masks.labels,
+        mem_every=settings["mem_every"],
+        max_mem_frames=settings["max_mem_frames"],
+        max_short_side=settings["max_short_side"],
+        length=length,
+    )
+
+
+def backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
+    """A new tracker for the pass backward, or that of the run which is taken up again.
+
+        tracker = backward_tracker(job, job.folder / "state" / "backward.npz", start=60)
+
+    Args:
+      job: of the run.
+      state: where the tracker's state is saved.
+      start: index of the frame at which the pass begins.
+    """
+    if state.exists():
+        try:
+            return Tracker.restore(state, job.model)
+        except InputError as error:
+            say(f"the saved state cannot be taken up ({error}): the pass backward starts anew")
+    return _new_tracker(job, length=start + 1)

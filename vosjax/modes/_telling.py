@@ -1,0 +1,77 @@
+"""What evaluating and fusing say of a dataset run on the screen."""
+
+import pathlib
+import warnings
+from typing import Any
+
+from vosjax.errors import Note
+from vosjax.eval.audit import Findings
+from vosjax.io.terminal import say
+from vosjax.io.video.types import some
+
+NAMED = 3  # objects that are named on the screen; results.json names all
+FAILED = 1  # exit code where videos failed
+
+
+def tell_audit(findings: Findings) -> None:
+    """Says what an audit found, in one line of each kind.
+
+    tell_audit(audit.audit(folder, sequences, inputs))
+    """
+    if findings.again:
+        reasons = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
+        say(f"made again, as they are not what they were: {reasons}")
+    if findings.unknown:
+        warnings.warn(
+            f"{len(findings.unknown)} videos ({some(findings.unknown)}) were run by an earlier "
+            "version, which kept no digests: they are taken as they are, --overwrite runs them "
+            "again",
+            Note,
+            stacklevel=2,
+        )
+
+
+def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
+    """Prints the table and what failed; returns the exit code.
+
+        code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)
+
+    Args:
+      written: the content of results.json, of `eval.results.write`.
+      folder: of the run.
+
+    Returns:
+      0; 1 where videos failed.
+    """
+    table, failed = written["global"] or {}, written["failed"]
+    if failed:
+        say(
+            f"{len(failed)} of {written['settings']['videos']} videos failed: no global score and "
+            "no zip; the others' scores stand under global_of_finished"
+        )
+    if table:
+        figures = [f"{name} {value:.3f}" for name, value in table.items() if value is not None]
+        say("  ".join(figures))
+    unscored = [
+        f"{name} object {key}, {why}"
+        for name, sequence in written["sequences"].items()
+        for key, why in sequence["unscored"].items()
+    ]
+    if unscored:
+        say(
+            f"objects that are not scored ({len(unscored)}): {'; '.join(unscored[:NAMED])}"
+            + ("; ..." if len(unscored) > NAMED else "")
+        )
+    speed = written.get("speed")
+    if speed and speed["frames_per_second"]:
+        say(
+            f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
+            f"{written['versions']['device']}"
+        )
+    for name, why in failed.items():
+        say(f"{name} failed: {why}")
+    say(
+        f"{folder / 'results.json'}: tables of every object, settings, versions"
+        + (f"; {folder / 'submission.zip'}: for the server" if "submission" in written else "")
+    )
+    return FAILED if failed else 0
