@@ -1,4 +1,4 @@
-"""Fuses runs that kept their probabilities, one frame of every run at a time."""
+"""Fuses runs that kept their probabilities, reading one frame of every run at a time."""
 
 import pathlib
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from vosjax.types import Prompt, Spec, When
 class FusionConfig(NamedTuple):
     """How runs are fused.
 
-    name     of `ensembles.WAYS`
-    weights  one for each run, for 'mean'; () gives all the same weight
-    method   key points: 'sift' or 'orb'
+    name     one of `ensembles.WAYS`
+    weights  for 'mean', one for each run; () gives all runs the same weight
+    method   for 'keypoints', the kind of key points: 'sift' or 'orb'
     """
 
     name: str
@@ -43,22 +43,22 @@ def fuse_sequence(
     *,
     year: int,
 ) -> dict[str, Any]:
-    """Writes the fused masks of one video, its record last.
+    """Fuses the probabilities of one video and writes its masks, and its record last.
 
         fuse_sequence([run_a, run_b], video, out, FusionConfig("mean"), year=2017)
 
     Args:
-        runs: folders with probabilities.
-        video: of the dataset that all of them ran.
-        folder: for what is made.
+        runs: folders of runs that kept their probabilities.
+        video: a video of the dataset that all of them ran.
+        folder: the output folder.
         config: how runs are fused.
-        year: of `videos.read_given`.
+        year: year of DAVIS, see `videos.read_given`.
 
     Returns:
-        The record.
+        The record without its digests.
 
     Raises:
-        InputError: probabilities that are missing or damaged, or of other objects or sizes.
+        InputError: probabilities are missing or damaged, or the runs differ in objects or sizes.
     """
     if video.damage:
         raise InputError(video.damage)
@@ -79,11 +79,11 @@ def fuse_sequence(
             state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
         seen = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
         fused, aux = fuse(state, seen, probs)
-        decided, starting = _decided(fused, ids, video, index, year)
+        final, starting = _prompted(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
-        state = commit(state, aux, decided, starting, when)
-        winner = np.asarray(decided.argmax(0))
-        write_label_png(path, to_ids(winner, np.array([0, *ids], np.uint8)))
+        state = commit(state, aux, final, starting, when)
+        slots = np.asarray(final.argmax(0))
+        write_label_png(path, to_ids(slots, np.array([0, *ids], np.uint8)))
     facts = {
         "name": video.name,
         "frames": len(video.frames),
@@ -98,15 +98,17 @@ def fuse_sequence(
 def inputs(
     runs: Sequence[pathlib.Path], video: EvalVideo, config: FusionConfig, *, year: int
 ) -> audit.Digests:
-    """Digests of all that decides a video's fused masks: the runs' probabilities, given masks.
+    """Returns digests of everything that decides a video's fused masks.
 
         inputs([run_a, run_b], video, FusionConfig("mean"), year=2017)
 
+    These are the runs' probabilities and the given masks, and for key points the frames.
+
     Args:
-        runs: folders with probabilities.
-        video: of the dataset.
-        config: how runs are fused; by key points the frames count too.
-        year: of `videos.read_given`.
+        runs: folders of runs that kept their probabilities.
+        video: a video of the dataset.
+        config: how runs are fused.
+        year: year of DAVIS, see `videos.read_given`.
 
     Raises:
         InputError: a file cannot be read.
@@ -123,7 +125,7 @@ def inputs(
 def _read(
     runs: Sequence[pathlib.Path], video: EvalVideo, index: int
 ) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
-    """Probabilities [M, N+1, H, W] of a frame, and the ids."""
+    """Reads the probabilities of a frame in M runs, float32 [M, N+1, H, W], and the ids."""
     frames = [probabilities.read(files.probabilities_file(run, video, index)) for run in runs]
     if len({(probs.shape, ids) for probs, ids in frames}) > 1:
         shapes = "; ".join(
@@ -144,10 +146,13 @@ def _fusion(config: FusionConfig) -> Fusion:
     return ensembles.fusion(config.name, method=config.method)
 
 
-def _decided(
+def _prompted(
     fused: jax.Array, ids: tuple[int, ...], video: EvalVideo, index: int, year: int
 ) -> tuple[jax.Array, npt.NDArray[np.bool_]]:
-    """Probabilities in which the objects that the frame gives stand as given; which these are."""
+    """Lays given objects over fused probabilities; returns both, and which objects start here.
+
+    Objects that start in a later frame get probability 0.
+    """
     started = np.array([True, *(video.starts[key] <= index for key in ids)])
     starting = np.array([video.starts[key] == index for key in ids])
     fused = jnp.where(started[:, None, None], fused, 0)
@@ -158,9 +163,13 @@ def _decided(
 
 
 def check(runs: Sequence[pathlib.Path], config: FusionConfig) -> None:
-    """Raises InputError unless there are runs, and what is asked for fits them.
+    """Checks that runs can be fused as asked.
 
-    check([pathlib.Path("a"), pathlib.Path("b")], FusionConfig("mean"))
+        check([pathlib.Path("a"), pathlib.Path("b")], FusionConfig("mean"))
+
+    Raises:
+        InputError: there are no runs, one has no probabilities, there is no such fusion, or the
+            weights do not fit.
     """
     if not runs:
         raise InputError("--input is missing; fusing takes --input RUN RUN ... --output DIR")
