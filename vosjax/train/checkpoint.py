@@ -1,7 +1,7 @@
-"""Checkpoints by Orbax: saved in the background, whole or absent, and of one config only.
+"""Checkpoints by Orbax: saved in the background, complete or absent, and bound to one config.
 
-Beside the state stands a digest of each of its arrays, as what is stored can be damaged in ways
-that its reader does not notice. A damaged checkpoint is passed over for the one before it.
+A digest of each array is stored with the state, as a stored array can be damaged in ways that
+Orbax does not notice. If a checkpoint is damaged, the one before it is used.
 """
 
 import contextlib
@@ -31,24 +31,25 @@ from vosjax.schema.kinds import hints
 from vosjax.train.config import TrainConfig
 from vosjax.train.state import TrainState
 
-# parts of `train` that may change between a run and its resumption
+# Fields of `train` that may change when a run is resumed.
 FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
-ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that was set aside
-LONGEST = 160  # characters of what a library says
+ASIDE = "damaged-"  # prefix of the name of a damaged checkpoint that was set aside
+LONGEST = 160  # most characters of a library's message
 
 
 class Damaged(Exception):
-    """A checkpoint that cannot be used, with the reason."""
+    """A checkpoint is damaged; the message gives the reason."""
 
 
 def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
-    """A manager of the checkpoints in `folder`, one subfolder a step.
+    """Makes a manager of the checkpoints in a folder, which has one subfolder for each step.
 
     Args:
-      folder: is made when missing.
-      keep: the newest ones that stay; None: to read only, also while a run writes them.
+        folder: the folder; it is made if it is missing.
+        keep: number of newest checkpoints to keep; None opens the folder for reading only, which is
+            safe while a run writes to it.
     """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every file and setting
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs every file and setting
     if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
         sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
     if keep is None:
@@ -59,9 +60,10 @@ def manager(folder, *, keep: int | None = None) -> ocp.CheckpointManager:
 
 
 class _WithoutLateCallbacks:
-    """An unraisable hook that drops what TensorStore's threads still tell an event loop of Orbax.
+    """A hook for unraisable errors that ignores late callbacks of TensorStore's threads.
 
-    The loop is closed when one of many files cannot be read or written; that one was raised.
+    When one of many files cannot be read or written, Orbax raises that error and closes its event
+    loop, to which other threads may still report.
     """
 
     def __init__(self, hook: Callable[[Any], None]):
@@ -74,20 +76,21 @@ class _WithoutLateCallbacks:
 
 @contextlib.contextmanager
 def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
-    """`manager`, closed at the end; what goes wrong with the disk is one line.
+    """Opens a `manager` for writing and closes it at the end.
 
         with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
             save(checkpoints, state, described(config))
 
     Raises:
-      InputError, DiskFull: the folder cannot be made or written.
+        InputError: the folder cannot be made or written.
+        DiskFull: the disk is full.
     """
     with _saving(folder):
         checkpoints = manager(folder, keep=keep)
     try:
         yield checkpoints
     except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to be told
+        with contextlib.suppress(Exception):  # only the first error is reported
             checkpoints.close()
         raise
     with _saving(folder):
@@ -97,14 +100,23 @@ def managed(folder, *, keep: int) -> Iterator[ocp.CheckpointManager]:
 def save(
     checkpoints: ocp.CheckpointManager, state: TrainState, config: dict, *, wait: bool = False
 ):
-    """Starts saving `state` with its config (`described`) under its step number.
+    """Starts saving a state under its step number.
 
-    Returns when the arrays are copied out, so that the state may be donated right after; with
-    `wait`, when the checkpoint is complete. A step that is already there is left as it is.
+        save(checkpoints, state, described(config))
+
+    It returns once the arrays are copied, so that the state may be donated afterwards. A step that
+    is already saved is left as it is.
+
+    Args:
+        checkpoints: a `manager`.
+        state: the state.
+        config: the `described` config of the run, which is stored with it.
+        wait: whether to return only when the checkpoint is complete.
 
     Raises:
-      NotFinite: the state holds NaN or infinite numbers, with which no training can go on.
-      InputError, DiskFull: this checkpoint, or the one that was begun before it, cannot be written.
+        NotFinite: the state holds NaN or infinite numbers, with which training cannot continue.
+        InputError: this checkpoint, or the one begun before it, cannot be written.
+        DiskFull: the disk is full.
     """
     step = int(state.step)
     with _saving(checkpoints.directory):
@@ -131,21 +143,23 @@ def restore(
     step: int | None = None,
     repair: bool = False,
 ) -> TrainState | None:
-    """The state of the newest checkpoint that is sound (or that of `step`), None without any.
+    """Restores the newest checkpoint that is not damaged; returns None if there is none.
 
-    A warning names every damaged one that was passed over, and what is wrong with it.
+        state = restore(checkpoints, state, described(config)) or state
+
+    A warning names every damaged checkpoint that is passed over, with the reason.
 
     Args:
-      checkpoints: of `manager`.
-      like: a state of the same structure and shapes.
-      config: the present config, of `described`; what is FREE in it may differ.
-      step: a step that was saved.
-      repair: sets damaged ones aside, under names of their own, so that a run which goes on before
-        them can save their steps anew.
+        checkpoints: a `manager`.
+        like: a state of the same structure and shapes.
+        config: the `described` config of the run; its FREE fields may differ from the saved ones.
+        step: restores the checkpoint of this step instead.
+        repair: whether damaged checkpoints are renamed, so that a run that resumes before them can
+            save their steps again.
 
     Raises:
-      InputError: the checkpoint was made with another config, there is none of this step, or none
-        is sound.
+        InputError: the checkpoint was made with another config, there is none of this step, or all
+            are damaged.
     """
     folder = pathlib.Path(checkpoints.directory)
     if step is not None and step not in steps(folder):
@@ -154,12 +168,12 @@ def restore(
             f"{', '.join(map(str, steps(folder))) or 'none'}"
         )
     damaged: dict[int, str] = {}
-    while left := [at for at in steps(folder) if at not in damaged and step in (None, at)]:
-        at = left[-1]
+    while candidates := [at for at in steps(folder) if at not in damaged and step in (None, at)]:
+        at = candidates[-1]
         try:
             state = _restored(checkpoints, like, config, at)
         except Damaged as error:
-            if (folder / str(at)).is_dir():  # else a run that goes on has removed it
+            if (folder / str(at)).is_dir():  # else the run that writes here has removed it
                 damaged[at] = str(error)
             continue
         for bad, reason in damaged.items():
@@ -173,16 +187,16 @@ def restore(
             set_aside(checkpoints, list(damaged))
         return state
     if damaged:
-        said = "; ".join(f"step {at}: {reason}" for at, reason in damaged.items())
+        reasons = "; ".join(f"step {at}: {reason}" for at, reason in damaged.items())
         raise InputError(
-            f"no checkpoint in {folder} can be used ({said}): bring back a copy of it, or remove "
-            "the folder to start anew"
+            f"no checkpoint in {folder} can be used ({reasons}): bring back a copy of it, or "
+            "remove the folder to start anew"
         )
     return None
 
 
 def steps(folder: pathlib.Path) -> list[int]:
-    """The steps of the checkpoints in a folder, damaged ones as well, in order."""
+    """Returns the steps of all checkpoints in a folder, damaged ones included, in order."""
     if not folder.is_dir():
         return []
     names = [path.name for path in folder.iterdir() if path.is_dir()]
@@ -190,9 +204,9 @@ def steps(folder: pathlib.Path) -> list[int]:
 
 
 def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
-    """Renames damaged checkpoints, so that their steps are free again.
+    """Renames damaged checkpoints, so that their steps can be saved again.
 
-    set_aside(checkpoints, [1500])      # 'damaged-1500' now, if someone wants to look into it
+    set_aside(checkpoints, [1500])      # it is now in the folder 'damaged-1500'
     """
     folder = pathlib.Path(checkpoints.directory)
     with _saving(folder):
@@ -205,7 +219,7 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
 
 
 def digests(state: TrainState, config: dict) -> dict[str, Any]:
-    """sha256 of every array of a state, by its number in `_plain`, and of the config's JSON."""
+    """Returns the SHA-256 of each array of a state, by its number in `_plain`, and the config's."""
     return {
         "state": {number: array_digest(leaf) for number, leaf in _plain(state).items()},
         "config": _json_digest(config),
@@ -215,23 +229,25 @@ def digests(state: TrainState, config: dict) -> dict[str, Any]:
 def _restored(
     checkpoints: ocp.CheckpointManager, like: TrainState, config: dict, step: int
 ) -> TrainState:
-    """The state of one checkpoint.
+    """Restores one checkpoint.
 
     Raises:
-      Damaged: it is not as it was saved.
-      InputError: it was made with another config, or may not be read.
+        Damaged: its content is not what was saved.
+        InputError: it was made with another config, or permission to read it is missing.
     """
     path = pathlib.Path(checkpoints.directory) / str(step)
     _check_readable(path)
-    said = _read(checkpoints, step, config=ocp.args.JsonRestore())["config"]
-    kept = None
-    if (path / "digests").is_dir():  # earlier versions kept none
-        kept = _read(checkpoints, step, digests=ocp.args.JsonRestore())["digests"]
-        if not isinstance(kept, dict) or kept.get("config") != _json_digest(said):
+    saved_config = _read(checkpoints, step, config=ocp.args.JsonRestore())["config"]
+    saved_digests = None
+    if (path / "digests").is_dir():  # checkpoints of earlier versions have none
+        saved_digests = _read(checkpoints, step, digests=ocp.args.JsonRestore())["digests"]
+        if not isinstance(saved_digests, dict) or saved_digests.get("config") != _json_digest(
+            saved_config
+        ):
             raise Damaged("its config is not the one that was saved")
-    if not isinstance(said, dict):
+    if not isinstance(saved_config, dict):
         raise Damaged("its config is none")
-    changed = differences(decisive(said), decisive(config))
+    changed = differences(decisive(saved_config), decisive(config))
     if changed:
         raise InputError(
             f"{path} was made with another config ({'; '.join(changed)}): use its config, or "
@@ -239,10 +255,13 @@ def _restored(
         )
     blank = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), _plain(like))
     arrays = _read(checkpoints, step, state=ocp.args.StandardRestore(blank))["state"]
-    if kept is not None:
-        found = {number: array_digest(leaf) for number, leaf in arrays.items()}
-        names = _names(like)
-        changed = [names[number] for number in names if kept["state"].get(number) != found[number]]
+    if saved_digests is not None:
+        digests_now = {number: array_digest(leaf) for number, leaf in arrays.items()}
+        changed = [
+            name
+            for number, name in _names(like).items()
+            if saved_digests["state"].get(number) != digests_now[number]
+        ]
         if changed:
             more = f" and {len(changed) - 1} more arrays" if changed[1:] else ""
             raise Damaged(f"array {changed[0]!r}{more} changed since it was saved")
@@ -250,7 +269,7 @@ def _restored(
 
 
 def _read(checkpoints: ocp.CheckpointManager, step: int, **items) -> Any:
-    """Items of a checkpoint; whatever Orbax and TensorStore raise is `Damaged`."""
+    """Reads an item of a checkpoint; raises `Damaged` for any error of Orbax or TensorStore."""
     try:
         return checkpoints.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:
@@ -259,7 +278,7 @@ def _read(checkpoints: ocp.CheckpointManager, step: int, **items) -> Any:
 
 
 def _check_readable(path: pathlib.Path) -> None:
-    """Files that may not be read are no damage: raises InputError that names one."""
+    """Raises an InputError that names a file if permission to read one is missing."""
     for folder, _, files in os.walk(path):
         for name in ("", *files):
             if not os.access(os.path.join(folder, name), os.R_OK):
@@ -270,7 +289,7 @@ def _check_readable(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _saving(folder) -> Iterator[None]:
-    """One line for whatever Orbax raises while it writes below a folder."""
+    """Turns any error of Orbax while it writes below a folder into an InputError of one line."""
     try:
         with disk_full(folder):
             yield
@@ -295,7 +314,7 @@ def _refuse_nan(state: TrainState, step: int) -> None:
 
 
 def _names(state: TrainState) -> dict[str, str]:
-    """{number in `_plain`: 'trainable/decoder/kernel'}."""
+    """Returns {number in `_plain`: name}, such as 'trainable/decoder/kernel'."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {
         f"{i:05d}": jax.tree_util.keystr(path, simple=True, separator="/")
@@ -308,21 +327,21 @@ def _json_digest(value: Any) -> str:
 
 
 def _short(error: Exception) -> str:
-    """What a library says, cut to a line."""
+    """Shortens the message of a library to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def described(config) -> dict:
-    """What a stage's `Config` says of its training, as plain JSON values."""
+    """Returns the parts of a stage's `Config` that describe its training, as plain JSON values."""
     return {name: plain(getattr(config, name)) for name in ("family", "model", "train", "data")}
 
 
 def decisive(config: dict) -> dict:
-    """What of a `described` config decides the weights, as this version writes it.
+    """Returns the part of a `described` config that decides the weights, in today's form.
 
-    Configs of earlier versions have other names for some fields and lack others, which were then
-    as they are by default now.
+    In configs of earlier versions some fields have other names, and some are missing; these had
+    the values that are their defaults now.
     """
     train = _filled(TrainConfig, config.get("train"))
     return {
@@ -340,5 +359,5 @@ def _filled(kind: type, values: dict | None) -> dict[str, Any]:
 
 
 def _plain(state: TrainState) -> dict:
-    """The state as a dict of numbered leaves, which no '/' in a path and no tuple can upset."""
+    """Returns the leaves of a state as a dict by number, since Orbax does not take '/' in names."""
     return {f"{i:05d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
