@@ -26,7 +26,7 @@ import numpy as np
 
 from vosjax.config import opened
 from vosjax.eval import dataset, plan, rendered_set, videos
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
 from vosjax.io.terminal import say
@@ -75,7 +75,7 @@ def measure(
                 elapsed = time.perf_counter() - start - (engine.compile_seconds - before)
                 seconds[name].append(elapsed)
                 if len(list((pathlib.Path(scratch) / "videos").glob("*.json"))) < len(sequences):
-                    raise RuntimeError(f"{name}: {files.failures(scratch)}")
+                    raise RuntimeError(f"{name}: {run_folder.failures(scratch)}")
     return {name: [count / elapsed for elapsed in times[1:]] for name, times in seconds.items()}
 
 
@@ -93,7 +93,7 @@ def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None
         for index in range(len(sequence.frames)):
             labels_given = videos.read_given(sequence, index) if index in shapes.given else None
             labels, _ = tracker.step(videos.read_frame(sequence, index), labels_given)
-            write_label_png(files.mask_file(folder, sequence, index), labels)
+            write_label_png(run_folder.mask_file(folder, sequence, index), labels)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.errors import shown as shown_error
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import source
 from vosjax.eval.config import recorded
 from vosjax.eval.report import checked_settings
@@ -70,7 +70,7 @@ def gather(run: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> Verdicts
     """
     rows: list[Any] = []
     for video in videos:
-        path = files.scores_file(run, video)
+        path = run_folder.scores_file(run, video)
         if video.truths is None:
             continue
         if not path.is_file():
@@ -157,7 +157,7 @@ def table(
     """
     gathered = []
     for run in runs:
-        settings = checked_settings(files.results(run), run)
+        settings = checked_settings(run_folder.results(run), run)
         evaluation = recorded(settings["eval"], pathlib.Path(run) / "results.json")
         gathered.append(gather(run, source.discover(data or settings["data"], evaluation)))
     verdicts = together(gathered)

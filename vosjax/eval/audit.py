@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from vosjax.datasets.protocol import Encoded
 from vosjax.errors import InputError
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, read_given
 from vosjax.io import lock
 from vosjax.io.video.types import some
@@ -101,7 +101,9 @@ class Findings(NamedTuple):
 
 
 def audit(
-    folder: files.Folder, videos: Sequence[EvalVideo], inputs_of: Callable[[EvalVideo], Digests]
+    folder: run_folder.Folder,
+    videos: Sequence[EvalVideo],
+    inputs_of: Callable[[EvalVideo], Digests],
 ) -> Findings:
     """Checks the completed videos of a run and removes the record of each that is not valid.
 
@@ -121,7 +123,7 @@ def audit(
     """
     findings = Findings({}, [])
     for video in videos:
-        facts = files.read_record(folder, video)
+        facts = run_folder.read_record(folder, video)
         if facts is None:
             continue
         if "made" not in facts or "inputs" not in facts:
@@ -131,8 +133,8 @@ def audit(
         if reason is None:
             continue
         try:
-            with lock.locked(files.lock_file(folder, video), what=video.name):
-                files.forget(folder, video)
+            with lock.locked(run_folder.lock_file(folder, video), what=video.name):
+                run_folder.forget(folder, video)
             findings.again[video.name] = reason
         except lock.Held:
             continue
@@ -153,8 +155,11 @@ def _changed(
     return f"{' and '.join(changed)} changed since" if changed else None
 
 
-def _fault(folder: files.Folder, video: EvalVideo, facts: files.Record) -> str | None:
-    made, expected = facts["made"], books.names(files.files(folder, video, facts["files"]), folder)
+def _fault(folder: run_folder.Folder, video: EvalVideo, facts: run_folder.Record) -> str | None:
+    made, expected = (
+        facts["made"],
+        books.names(run_folder.files(folder, video, facts["files"]), folder),
+    )
     if not isinstance(made, Mapping) or set(expected) - set(made):
         return "its record is damaged"
     faults = books.faults({name: made[name] for name in expected}, folder)

@@ -19,7 +19,7 @@ import jax
 from vosjax.datasets.decode import Picture
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import audit
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import plan as plans
 from vosjax.eval.audit import FrameDigests
 from vosjax.eval.engine import Engine, VideoInput
@@ -96,13 +96,13 @@ def run(
     """
     planned: list[Planned] = []
     for video in videos:
-        if files.done(config.folder, video) is not None:
+        if run_folder.done(config.folder, video) is not None:
             progress(len(video.frames))
             continue
         try:
             planned.append((_plan(video, config.memory, slots), video))
         except InputError as error:
-            files.fail(config.folder, video.name, error)
+            run_folder.fail(config.folder, video.name, error)
     waiting: queue.SimpleQueue[list[Planned]] = queue.SimpleQueue()
     for batch in plans.batches(planned, config.batch):
         waiting.put(batch)
@@ -151,13 +151,13 @@ def _claimed(
     claimed = []
     for planned in batch:
         video = planned[1]
-        path = files.lock_file(folder, video)
+        path = run_folder.lock_file(folder, video)
         try:
             stack.enter_context(lock.locked(path, what=video.name))
         except lock.Held:
             busy[video.name] = lock.holder(path)
             continue
-        if files.done(folder, video) is not None:
+        if run_folder.done(folder, video) is not None:
             progress(len(video.frames))
             continue
         claimed.append(planned)
@@ -199,7 +199,7 @@ def _try_batch(
         if len(batch) == 1 and not isinstance(error, InputError):
             raise
         if len(batch) == 1:
-            files.fail(config.folder, batch[0][1].name, error)
+            run_folder.fail(config.folder, batch[0][1].name, error)
             return
         for planned in batch:
             _try_batch(engine, [planned], config, stop, progress)
@@ -216,7 +216,8 @@ def _run_batch(
     seen = [FrameDigests(video) for _, video in batch]
     inputs = [_input(digests, plan, config.year) for digests in seen]
     writers = [
-        files.Writer(config.folder, video, source.ids) for (_, video), source in zip(batch, inputs)
+        run_folder.Writer(config.folder, video, source.ids)
+        for (_, video), source in zip(batch, inputs)
     ]
     counts, before = [0] * len(batch), engine.compile_seconds
     start = began = time.perf_counter()
@@ -250,7 +251,7 @@ def _run_batch(
             writer.close()
 
 
-def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> files.Record:
+def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> run_folder.Record:
     return {
         "name": video.name,
         "frames": len(video.frames),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vosjax.compose.combinators import Fusion, stateless
 from vosjax.errors import InputError
 from vosjax.eval import audit, probabilities
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, frame_size, read_frame, read_given
 from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
@@ -62,13 +62,13 @@ def fuse_sequence(
     """
     if video.damage:
         raise InputError(video.damage)
-    files.forget(folder, video)
+    run_folder.forget(folder, video)
     fusion = _fusion(config)
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
-    first, indices = min(video.starts.values()), sorted(files.frames_to_write(video))
+    first, indices = min(video.starts.values()), sorted(run_folder.frames_to_write(video))
     state: Any = None
     for time, index in enumerate(indices):
-        path = files.mask_file(folder, video, index)
+        path = run_folder.mask_file(folder, video, index)
         if index < first:
             write_label_png(path, np.zeros(frame_size(video, index), np.uint8))
             continue
@@ -91,7 +91,7 @@ def fuse_sequence(
         "objects": len(video.starts),
     }
     made_of = inputs(runs, video, config, year=year)
-    files.finish(folder, video, facts | {"inputs": made_of})
+    run_folder.finish(folder, video, facts | {"inputs": made_of})
     return facts
 
 
@@ -115,7 +115,9 @@ def inputs(
     """
     own = audit.inputs(video, year=year) if config.name == "keypoints" else None
     packed = {
-        f"the probabilities in {run}": digests.of_files(files.files(run, video, ["probabilities"]))
+        f"the probabilities in {run}": digests.of_files(
+            run_folder.files(run, video, ["probabilities"])
+        )
         or ""
         for run in runs
     }
@@ -126,7 +128,7 @@ def _read(
     runs: Sequence[pathlib.Path], video: EvalVideo, index: int
 ) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
     """Reads the probabilities of a frame in M runs, float32 [M, N+1, H, W], and the ids."""
-    frames = [probabilities.read(files.probabilities_file(run, video, index)) for run in runs]
+    frames = [probabilities.read(run_folder.probabilities_file(run, video, index)) for run in runs]
     if len({(probs.shape, ids) for probs, ids in frames}) > 1:
         shapes = "; ".join(
             f"{run}: ids {ids}, {probs.shape[1]}x{probs.shape[2]}"

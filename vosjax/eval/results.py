@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import protocols, scoring, source, submission
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
@@ -115,8 +115,8 @@ def write(
     names = {video.name for video in videos}
     failed = {
         name: why
-        for name, why in files.failures(folder).items()
-        if name in names - {video.name for video in videos if files.done(folder, video)}
+        for name, why in run_folder.failures(folder).items()
+        if name in names - {video.name for video in videos if run_folder.done(folder, video)}
     }
     finished = [video for video in videos if video.name not in failed]
     public = truths(finished)
@@ -166,7 +166,7 @@ def speed(folder: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> dict[s
     The first frame of each video is not counted. Seconds are summed over the devices, without
     compilation. Returns None for a run without times, such as a fused one.
     """
-    complete = [facts for video in videos if (facts := files.done(folder, video)) is not None]
+    complete = [facts for video in videos if (facts := run_folder.done(folder, video)) is not None]
     timed = [facts for facts in complete if "seconds_after_first" in facts]
     if not timed:
         return None
