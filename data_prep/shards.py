@@ -383,18 +383,18 @@ def _summary(
 ) -> report.Summary:
     counts = {key: sum(part["counts"][key] for part in parts) for key in parts[0]["counts"]}
     noun = "videos" if builder.FEATURES is schema.VIDEO else "stills"
-    shown = {
+    figures = {
         f"{noun} found": sum(part["found"] for part in parts) + len(notes.pairs),
         f"{noun} kept": counts["units"],
         "objects": counts["objects"],
     }
     if noun == "videos":
-        shown |= {"frames": counts["frames"], "masks": counts["masks"]}
+        figures |= {"frames": counts["frames"], "masks": counts["masks"]}
     variant = f"/{builder.builder_config.name}" if builder.builder_config else ""
     pairs = notes.pairs + [(kind, where) for part in parts for kind, where in part["notes"]]
     return report.summary(
         f"{builder.name}{variant} {split}",
-        counts=shown,
+        counts=figures,
         notes=pairs,
         published=builder.published(split),
     )

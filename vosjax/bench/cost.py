@@ -140,8 +140,8 @@ def _scan_consts(eqn: Any, body: Any) -> int:
 
 def _branches(branches: Any, inputs: list, unknown: list) -> tuple[Cost, list]:
     if inputs[0] is not None:
-        chosen = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
-        return _count(chosen.jaxpr, chosen.consts, inputs[1:])
+        selected = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
+        return _count(selected.jaxpr, selected.consts, inputs[1:])
     costs = [_count(branch.jaxpr, branch.consts, inputs[1:])[0] for branch in branches]
     return max(costs, key=lambda cost: cost.flops), unknown
 

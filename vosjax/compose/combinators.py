@@ -115,9 +115,9 @@ class Fusion(NamedTuple):
 
     init(spec, members) -> state
         An empty state: a pytree of arrays whose shapes depend on the Spec and on M alone.
-    encode(frame) -> seen
+    encode(frame) -> features
         What fusing needs of a frame [H, W, 3] float32; runs together with the networks' `encode`.
-    fuse(state, seen, probs) -> (probs, aux)
+    fuse(state, features, probs) -> (probs, aux)
         [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `commit` needs from this frame.
     commit(state, aux, probs, given, when) -> state
         As `Vos.commit`, with the final probabilities of the frame.
@@ -144,7 +144,7 @@ def stateless(function: Callable[[jax.Array], jax.Array]) -> Fusion:
     return Fusion(
         init=lambda spec, members: (),
         encode=lambda frame: (),
-        fuse=lambda state, seen, probs: (function(probs), ()),
+        fuse=lambda state, features, probs: (function(probs), ()),
         commit=lambda state, aux, probs, given, when: state,
         forget=lambda state, release: state,
     )
@@ -197,13 +197,13 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
     def predict(
         params: Any, state: EnsembleState, features: Any, rng: Any = None
     ) -> tuple[jax.Array, Any]:
-        features, seen = features
+        features, fusion_features = features
         predictions = [
             vos.predict(own, *rest, rng)
             for vos, own, *rest in zip(members, params, state.members, features, strict=True)
         ]
         probs = jnp.stack([jax.nn.softmax(logits, 0) for logits, _ in predictions])
-        fused, fusion_aux = fusion.fuse(state.fusion, seen, probs)
+        fused, fusion_aux = fusion.fuse(state.fusion, fusion_features, probs)
         aux = tuple(aux for _, aux in predictions)
         return as_logits(fused), (aux, probs if feedback == "own" else None, fusion_aux)
 

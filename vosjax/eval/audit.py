@@ -156,11 +156,11 @@ def _changed(
 
 
 def _fault(folder: run_folder.Folder, video: EvalVideo, facts: run_folder.Record) -> str | None:
-    made, expected = (
+    recorded, expected = (
         facts["made"],
         books.names(run_folder.files(folder, video, facts["files"]), folder),
     )
-    if not isinstance(made, Mapping) or set(expected) - set(made):
+    if not isinstance(recorded, Mapping) or set(expected) - set(recorded):
         return "its record is damaged"
-    faults = books.faults({name: made[name] for name in expected}, folder)
+    faults = books.faults({name: recorded[name] for name in expected}, folder)
     return some(faults, 1) if faults else None

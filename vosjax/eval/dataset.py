@@ -213,8 +213,8 @@ def _run_batch(
     progress: Callable[[int], Any],
 ) -> None:
     plan = batch[0][0]
-    seen = [FrameDigests(video) for _, video in batch]
-    inputs = [_input(digests, plan, config.year) for digests in seen]
+    frame_digests = [FrameDigests(video) for _, video in batch]
+    inputs = [_input(digests, plan, config.year) for digests in frame_digests]
     writers = [
         run_folder.Writer(config.folder, video, source.ids)
         for (_, video), source in zip(batch, inputs)
@@ -237,7 +237,7 @@ def _run_batch(
         end = time.perf_counter()
         progress(sum(len(video.frames) for _, video in batch) - sum(counts))
         compiled = engine.compile_seconds - before
-        for writer, digests, count in zip(writers, seen, counts):
+        for writer, digests, count in zip(writers, frame_digests, counts):
             made_of = audit.inputs(digests.video, year=config.year, seen=digests)
             seconds = {
                 "seconds": round((end - began - compiled) / len(batch), 4),

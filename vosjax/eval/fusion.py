@@ -77,8 +77,8 @@ def fuse_sequence(
         if state is None:
             _, _, height, width = probs.shape
             state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
-        seen = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
-        fused, aux = fuse(state, seen, probs)
+        features = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
+        fused, aux = fuse(state, features, probs)
         final, starting = _prompted(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
         state = commit(state, aux, final, starting, when)

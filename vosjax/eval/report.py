@@ -281,24 +281,24 @@ def _chart(
 
 def _worst(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> list[dict[str, Any]]:
     """Returns the frames with the lowest mean J over objects and runs, at most two per sequence."""
-    known = {video.name: video for video in videos}
-    taken: dict[str, list[int]] = {name: [] for name in known}
-    shown: list[dict[str, Any]] = []
+    by_name = {video.name: video for video in videos}
+    picked: dict[str, list[int]] = {name: [] for name in by_name}
+    worst: list[dict[str, Any]] = []
     for value, name, frame in sorted(_frame_means(runs)):
-        if name not in known or len(shown) == WORST or frame not in known[name].frames:
+        if name not in by_name or len(worst) == WORST or frame not in by_name[name].frames:
             continue
-        index, before = known[name].frames.index(frame), taken[name]
+        index, before = by_name[name].frames.index(frame), picked[name]
         if len(before) < 2 and all(abs(index - other) >= APART for other in before):
             before.append(index)
-            shown.append(
+            worst.append(
                 {
                     "video": name,
                     "name": frame,
                     "value": f"{100 * value:.1f}",
-                    "figures": _figures(runs, known[name], index),
+                    "figures": _figures(runs, by_name[name], index),
                 }
             )
-    return shown
+    return worst
 
 
 def _frame_means(runs: Sequence[Run]) -> list[tuple[float, str, str]]:
@@ -324,9 +324,9 @@ def _figures(runs: Sequence[Run], video: EvalVideo, index: int) -> list[Figure]:
 
 
 def _figure(image: Picture, labels: Labels, caption: str) -> Figure:
-    shown = overlay(image, np.where(labels == VOID, 0, labels), palette=DAVIS)
-    ratio = min(1, WIDTH / shown.shape[1])
-    small = cv2.resize(shown, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+    tinted = overlay(image, np.where(labels == VOID, 0, labels), palette=DAVIS)
+    ratio = min(1, WIDTH / tinted.shape[1])
+    small = cv2.resize(tinted, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not ok:
         raise InputError(f"OpenCV {cv2.__version__} could not encode a JPEG")

@@ -114,8 +114,8 @@ def write(
     folder = pathlib.Path(folder)
     names = {video.name for video in videos}
     failed = {
-        name: why
-        for name, why in run_folder.failures(folder).items()
+        name: reason
+        for name, reason in run_folder.failures(folder).items()
         if name in names - {video.name for video in videos if run_folder.done(folder, video)}
     }
     finished = [video for video in videos if video.name not in failed]

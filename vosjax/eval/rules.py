@@ -115,7 +115,7 @@ def lost_number(names: Sequence[str]) -> tuple[str, str] | None:
     if not steps:
         return None
     step, count = collections.Counter(steps).most_common(1)[0]
-    holes = [before for before, taken in zip(numbers, steps) if taken > step]
+    holes = [before for before, distance in zip(numbers, steps) if distance > step]
     if not holes or count < _REGULAR * len(steps):
         return None
     width = len(names[0])

@@ -93,12 +93,12 @@ def configure(model: Loaded, **overrides: Any) -> Loaded:
 
 
 def _of_card(folder: pathlib.Path, card: dict[str, Any]) -> dict[str, Any]:
-    """The config of `Loaded` that a card gives, of a network that can be built."""
-    said = card_config(card)
-    config = {"family": card["family"], "model": modern_model(said.model or {}), **OUTSIDE}
+    """Returns the config of `Loaded` that a card describes, after checking that it can be built."""
+    card_settings = card_config(card)
+    config = {"family": card["family"], "model": modern_model(card_settings.model or {}), **OUTSIDE}
     for name in ("mem_every", "max_mem_frames"):
-        if getattr(said, name) is not None:
-            config[name] = getattr(said, name)
+        if getattr(card_settings, name) is not None:
+            config[name] = getattr(card_settings, name)
     try:
         models.build(config["family"], **config["model"])
     except InputError as error:

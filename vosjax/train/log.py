@@ -125,8 +125,8 @@ def _keep_rows(path: pathlib.Path, last: int) -> None:
     """Reduces a table to its header and the rows up to step `last`."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     numbered = [(line.partition(",")[0], line) for line in lines[1:]]
-    kept = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
-    write_bytes(path, ("\n".join([",".join(COLUMNS), *kept]) + "\n").encode())
+    rows = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
+    write_bytes(path, ("\n".join([",".join(COLUMNS), *rows]) + "\n").encode())
 
 
 def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -54,24 +54,24 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
         try:
             if path.suffix == ".npz":
                 folded[encoder] = folded.get(encoder, {}) | read_npz(path)
-                own = _from_folded(folded[encoder], start)
+                encoder_params = _from_folded(folded[encoder], start)
             else:
-                own = _from_imagenet(path, start, started[encoder])
-            check_finite(weights.flatten(own), str(path))
-            started = {**started, encoder: own}
+                encoder_params = _from_imagenet(path, start, started[encoder])
+            check_finite(weights.flatten(encoder_params), str(path))
+            started = {**started, encoder: encoder_params}
         except ValueError as error:
             raise InputError(f"train.init names {path} for {encoder}: {error}") from error
     flat = weights.flatten(fresh)
     check_params(started, {path: (w.shape, w.dtype) for path, w in flat.items()})
     flat = narrowed(weights.flatten(started), np.float32)
     for pattern, factor in scale:
-        chosen = [path for path in flat if re.search(pattern, path)]
-        if not chosen:
+        matching = [path for path in flat if re.search(pattern, path)]
+        if not matching:
             raise InputError(
                 f"train.scale has {pattern!r}, which is found in no weight's path; "
                 f"paths look like {next(iter(flat))!r}"
             )
-        flat |= {path: flat[path] * np.float32(factor) for path in chosen}
+        flat |= {path: flat[path] * np.float32(factor) for path in matching}
     return weights.nest(flat)
 
 
@@ -95,9 +95,9 @@ def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
     if not encoder and len(encoders) == 1:
         encoder = encoders[0]
     if encoder not in encoders:
-        what = f"names no encoder for {path}" if not encoder else f"gives {path} to {encoder}"
+        problem = f"names no encoder for {path}" if not encoder else f"gives {path} to {encoder}"
         raise InputError(
-            f"train.init {what}: this network "
+            f"train.init {problem}: this network "
             + (
                 f"has {' and '.join(encoders)}; write {encoders[0]}={path}"
                 if encoders

@@ -143,7 +143,7 @@ def _lay(frame: Picture, label: Labels, layer: Layer, t: int, shutter: float) ->
     if covered is None:
         return
     x, y, width, height = covered
-    seen = _warp(
+    sprite = _warp(
         layer.patch,
         layer.transform[t],
         layer.bend,
@@ -152,14 +152,17 @@ def _lay(frame: Picture, label: Labels, layer: Layer, t: int, shutter: float) ->
         cv2.INTER_LINEAR,
         cv2.BORDER_CONSTANT,
     )
-    solid = seen[..., 3] >= 128
+    solid = sprite[..., 3] >= 128
     if layer.tint is not None:
-        seen = cv2.LUT(seen, layer.tint[t][None])
-    seen = _blur(seen, layer.transform, (x + width / 2, y + height / 2), t, shutter)
-    weight = seen[..., 3] * np.float32(1 / 255)
+        sprite = cv2.LUT(sprite, layer.tint[t][None])
+    sprite = _blur(sprite, layer.transform, (x + width / 2, y + height / 2), t, shutter)
+    weight = sprite[..., 3] * np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     frame[window] = cv2.blendLinear(
-        np.ascontiguousarray(seen[..., :3]), np.ascontiguousarray(frame[window]), weight, 1 - weight
+        np.ascontiguousarray(sprite[..., :3]),
+        np.ascontiguousarray(frame[window]),
+        weight,
+        1 - weight,
     )
     label[window][solid] = layer.label
 
