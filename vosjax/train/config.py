@@ -20,7 +20,7 @@ class LogConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig(Checked):
-    """How the weights are trained. Points in time are shares of the number of steps."""
+    """How the weights are trained."""
 
     steps: int = setting(100_000, "number of steps of the stage", least=1)
     batch: int = setting(16, "clips per step, over all devices", least=1)
@@ -64,12 +64,14 @@ class TrainConfig(Checked):
     # the loss
     hard_begin: float = setting(
         0.0,
-        "time from which on the share of pixels in the cross-entropy falls from 1; may be negative",
+        "share of the steps after which fewer pixels count in the cross-entropy; may be negative",
         least=-1,
     )
-    hard_end: float = setting(0.5, "time at which this share reaches hard_least", least=0)
+    hard_end: float = setting(
+        0.5, "share of the steps after which hard_least of the pixels count", least=0
+    )
     hard_least: float = setting(
-        0.15, "smallest share of pixels in the cross-entropy", least=0, most=1
+        0.15, "smallest share of pixels that count in the cross-entropy", least=0, most=1
     )
     jaccard_weight: float = setting(
         0.5,
@@ -78,7 +80,7 @@ class TrainConfig(Checked):
         most=1,
     )
     aux: float = setting(
-        0.1, "time at which the weight of the reference frame's loss has fallen to 0", least=0
+        0.1, "share of the steps in which the weight of the reference's loss falls to 0", least=0
     )
     loss_stride: int = setting(
         1, "compute the loss on every n-th pixel of rows and columns", least=1
@@ -104,7 +106,9 @@ class TrainConfig(Checked):
         choices=("hard", "soft"),
     )
     own_from: float = setting(
-        1.0, "time from which on own predictions are remembered instead of the truth", least=0
+        1.0,
+        "share of the steps after which own predictions are remembered instead of the truth",
+        least=0,
     )
     held: str = setting(
         "",
