@@ -260,7 +260,7 @@ def frame_program(vos: Vos, spec: Spec, size: tuple[int, int]) -> FrameProgram:
         program = frame_program(vos, spec, (480, 854))
         state, labels, object_stats = program.run(params, state, frame, prompt, ids, clock)
 
-    `run` takes a frame uint8 [H, W, 3], a prompt at the user's size and ids uint8 [N+1], and donates
+    `run` takes a frame uint8 [H, W, 3], a prompt at the user's size and ids uint8 [N+1]; it donates
     the state. Slots without an id get no pixels, and given objects are returned exactly as marked.
 
     Args:
