@@ -80,9 +80,9 @@ def network(
     """A config of one network.
 
     Args:
-      family: a folder of vosjax/models; '' takes the embedded weights and their network.
-      mem_every: frames from one remembered frame to the next; None: as the model says.
-      **model: the settings of the family's `build`.
+        family: a folder of vosjax/models; '' takes the embedded weights and their network.
+        mem_every: frames from one remembered frame to the next; None: as the model says.
+        **model: the settings of the family's `build`.
     """
     weights = "" if family else "default"
     return as_config_dict(Config(family=family, model=model, weights=weights, mem_every=mem_every))
