@@ -7,15 +7,15 @@
 
 `--config.model.depth=1` runs the first block alone. Every fifth frame is remembered.
 
-| variant | encoder | file | M weights | of which depths 1 and 2 run |
+| variant | encoder | file | M weights | M weights run at depths 1 and 2 |
 |---|---|---|---|---|
 | mobilenet | MobileNetV2 | aost.pth | 8.8 | 5.8 and 7.3 |
 | r50 | ResNet-50 | r50_aost.pth | 15.4 | 12.5 and 13.9 |
 | swin | Swin-B | swinb_aost.pth | 65.9 | 62.9 and 64.4 |
 
-Expected: figures of the variants were not published, nor weights; the files are those that
-aot-benchmark's branch `paot` trains. The best variant has J&F 87.0 on DAVIS 2017 val and 86.5
-overall on YouTube-VOS.
+Expected: neither figures nor weights of these variants were published; the files are those that
+aot-benchmark's branch `paot` trains. The paper's best variant has J&F 87.0 on DAVIS 2017 val and
+86.5 overall on YouTube-VOS.
 """
 
 from vosjax.config import network, variant

@@ -16,8 +16,8 @@ All have three blocks and remember every fifth frame.
 | resnext | ResNeXt-50 32x4d | none | 15.0 | none |
 
 The files are those that aot-benchmark's branch `paot` trains; none were published. `effnet` and
-`resnext` are members of the paper's ensemble; their kin:
-`--config.model.encoder=efficientnet:v2_s` (or b0 to b4), `resnet:resnext101_32x8d`.
+`resnext` are members of the paper's ensemble. Related encoders are chosen by
+`--config.model.encoder=efficientnet:v2_s` (or b0 to b4) or `resnet:resnext101_32x8d`.
 
 Expected: Swin-B is the best single model of the paper: at 30 frames a second 85.7 overall on
 YouTube-VOS 2019 val, 86.2 with more real video and 86.6 without strong augmentation (table 2).

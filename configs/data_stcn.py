@@ -1,11 +1,11 @@
-"""Clips of STCN's last stage: three frames of two objects, farther apart from phase to phase.
+"""Clips of STCN's last stage: three frames of two objects, with a skip that changes by phases.
 
     python launch.py --mode preview --config configs/data_stcn.py --config.data.root=DATASETS \\
         --output out
 
 DATASETS holds what configs/prepare.py:youtube_vos and :davis made.
 
-Expected: four sheets in `out` and in a folder for each later skip, six rows of three frames.
+Expected: four sheets in `out`, and in a folder for each later skip; six rows of three frames.
 """
 
 from vosjax.config import training

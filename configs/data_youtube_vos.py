@@ -1,14 +1,14 @@
-"""Clips of AOT's main stage: prepared YouTube-VOS 2019 and DAVIS 2017, gaps, merges, and its end.
+"""Clips of AOT's main stage from prepared YouTube-VOS 2019 and DAVIS 2017, and of its last phase.
 
     python launch.py --mode preview --config configs/data_youtube_vos.py \\
         --config.data.root=DATASETS --output out
 
-DATASETS holds what configs/prepare.py:youtube_vos and :davis made. The last tenth
-of the 130,000 steps takes random crops of YouTube-VOS only, as arXiv 2206.09585 says of its last
-epochs, whose number it does not give.
+DATASETS holds what configs/prepare.py:youtube_vos and :davis made. The last tenth of the 130,000
+steps uses random crops of YouTube-VOS only, as in the last epochs of arXiv 2206.09585, which does
+not give their number.
 
-Expected: four sheets in `out` of both sets with all changes of colour and shape, four in
-`out/from_step_117000` of unchanged crops of YouTube-VOS.
+Expected: four sheets in `out` of both datasets with all augmentations, and four in
+`out/from_step_117000` of crops of YouTube-VOS without any.
 """
 
 from vosjax.config import training

@@ -5,9 +5,9 @@
         --config.members.stcn.weights=weights/stcn \\
         --config.members.famnet.weights=runs/famnet/weights
 
-Each remembers its own masks; `--config.feedback=fused` lets all remember the fused ones.
-`--config.fuse=keypoints` weighs them by matched key points. To take the embedded model for AOT,
-give `--config.members.aot.family= --config.members.aot.weights=default`.
+Each network remembers its own masks; with `--config.feedback=fused` all remember the fused masks.
+`--config.fuse=keypoints` weights the networks by matched key points. To use the embedded model for
+AOT, give `--config.members.aot.family= --config.members.aot.weights=default`.
 
 Expected: masks, overlay, scores and run.json in `out`; about the time of the three one after
 another.

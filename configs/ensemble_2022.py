@@ -6,9 +6,9 @@
         --config.members.famnet.weights=runs/famnet/weights
 
 AOT with Swin-B and LSTT V2, STCN and FAMNet see every frame at 1.2, 1.3 and 1.4 times 480 pixels,
-and mirrored; each view keeps its own memory, and the 18 answers are averaged at the frame's size.
-The paper tried maximum weighting (`--config.fuse=max`) and key-point voting too, and kept the mean.
-On several machines each member runs by itself and the files are fused:
+and mirrored; each view has its own memory, and the 18 predictions are averaged at the frame's size.
+The paper also tried maximum weighting (`--config.fuse=max`) and key-point voting, and chose the
+mean. On several machines, each member runs separately and their files are fused:
 
     python launch.py --mode eval --config configs/ensemble_2022.py --data ytvos2022/test \\
         --output runs/aot --config.only=aot --config.eval.probabilities=8
@@ -16,8 +16,7 @@ On several machines each member runs by itself and the files are fused:
         --input runs/aot runs/stcn runs/famnet --output runs/fused --config.fuse=keypoints
 
 The sampling of memory frames is balanced over long and short videos (about 30 frames each). The
-paper's refinement of boundaries and of small objects comes after that and is not part of this
-command.
+paper's refinement of boundaries and of small objects follows after that and is not included.
 
 Expected: submission.zip. The paper's figures on the test server, with its own data, weights and
 refinement: 86.1 overall, J 84.7 seen and 80.8 unseen, F 90.1 and 89.0. Its AOT and FAMNet weights

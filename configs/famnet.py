@@ -5,11 +5,11 @@
     python launch.py --mode convert --config configs/famnet.py:stm --input STM_weights.pth \\
         --output weights/stm
 
-Every fifth frame is remembered, and always the previous one.
+Every fifth frame is remembered, and the previous frame in addition.
 
 | variant | decoder | ASPP | read | published file | M weights | J&F on DAVIS 2017 val |
 |---|---|---|---|---|---|---|
-| famnet | along a learnt flow | yes | top 20 | none | 49.0 | none |
+| famnet | along a learned flow | yes | top 20 | none | 49.0 | none |
 | stm | as STM | no | all | STM_weights.pth | 38.9 | 81.8 |
 
 Expected: STM's figure as published for these weights. FAMNet's weights come from

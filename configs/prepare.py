@@ -2,8 +2,8 @@
 
     python launch.py --config configs/prepare.py:davis --data DOWNLOADS --output DATASETS
 
-`--config.workers=8` takes so many processes; what is missing below DOWNLOADS is passed over. The
-same is done, for one dataset, by `python -m data_prep NAME --source DIR --output DATASETS`.
+`--config.workers=8` sets the number of processes; datasets missing below DOWNLOADS are passed over.
+`python -m data_prep NAME --source DIR --output DATASETS` does the same for one dataset.
 
 | variant | what DOWNLOADS holds, as it was unpacked |
 |---|---|
@@ -22,10 +22,10 @@ Expected:
                  2,079 frames, 20 of val with 1,376
     static       118,287 + 5,000 images of COCO found, 1,000 of ECSSD, 10,000 of MSRA10K, 850 of
                  PASCAL-S, 1,464 + 1,449 of VOC; images of COCO without objects of 500 square
-                 pixels are told and left out
+                 pixels are reported and left out
     videos       2,985 of YouTube-VIS found, 607 of OVIS, 2,806 of VSPW's and of VIPSeg's train; one
-                 of VSPW has damaged pictures, which are told and left out
-    youtube_vos  3,471 videos of train, 507 of valid, 541 of test, and no warning but for masks
+                 of VSPW has damaged pictures, which are reported and left out
+    youtube_vos  3,471 videos of train, 507 of valid, 541 of test, and no warnings except for masks
                  known to be missing
 """
 

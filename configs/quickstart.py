@@ -1,9 +1,9 @@
-"""Segments a rendered sample clip with the embedded model: the whole way in one command.
+"""Segments a rendered sample clip with the embedded model: a complete run in one command.
 
     python launch.py --config configs/quickstart.py
 
 Expected: in less than two minutes on 2 cores, masks, overlay.mp4, scores.csv and run.json in
-`output/quickstart/result`, and a table of J&F against the clip's known truth.
+`output/quickstart/result`, and a table of J&F against the clip's ground truth.
 """
 
 from vosjax.config import network

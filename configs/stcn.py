@@ -5,8 +5,8 @@
     python launch.py --config configs/stcn.py --config.weights=weights/stcn \\
         --video clip.mp4 --masks first.png --output out
 
-Every fifth frame is remembered; `--config.model.last_frame=True` also keeps the previous one. Files
-of stage 0 convert too.
+Every fifth frame is remembered; with `--config.model.last_frame=True` the previous frame is, too.
+Files of stage 0 can be converted as well.
 
 Expected: 54.4 M weights; J&F 85.3 on DAVIS 2017 val, as published for these weights.
 """

@@ -1,14 +1,14 @@
-"""AOT's first stage: 100,000 steps on clips made of stills.
+"""AOT's first stage: 100,000 steps on clips made from photos.
 
     python launch.py --config configs/train_aot_static.py:r50 --config.data.root=DATASETS \\
         --config.train.init=ENCODER --output runs/static
 
-`r50` names the network: a variant of configs/aot.py, `l` where it is left out; `swin` is
-configs/aot_swin.py. DATASETS holds what configs/prepare.py:static made. ENCODER is a folder of
-weights to start from; '' starts the encoder from random weights.
+`r50` is the network: a variant of configs/aot.py, by default `l`; `swin` is configs/aot_swin.py.
+DATASETS holds what configs/prepare.py:static made. ENCODER is a folder of initial weights; with ''
+the encoder starts from random weights.
 
-Expected: weights in runs/static/weights for the second stage; made for accelerators, where a batch
-of 16 clips is shared among the devices.
+Expected: weights in runs/static/weights for the second stage. It is meant for accelerators, over
+which a batch of 16 clips is distributed.
 """
 
 from vosjax import models

@@ -1,9 +1,9 @@
-"""AOT's second stage: videos of YouTube-VOS and DAVIS, own predictions in its second half.
+"""AOT's second stage: videos of YouTube-VOS and DAVIS; its second half uses own predictions.
 
     python launch.py --config configs/train_aot_video.py:r50 --config.data.root=DATASETS \\
         --config.train.init=runs/static/weights --output runs/video
 
-`r50` names the network as in configs/train_aot_static.py. DATASETS holds what
+`r50` is the network, as in configs/train_aot_static.py. DATASETS holds what
 configs/prepare.py:youtube_vos and :davis made.
 
 Expected: J&F near those published for the network (configs/aot.py:r50 has 85.2 on DAVIS 2017 val).

@@ -18,11 +18,11 @@ second. The embedded weights come from this file; only the rate of the first sta
 
 from vosjax.config import training
 
-SCALE = (  # the maps are large: adapters that start small let the identities through at once
+SCALE = (  # the encoder's maps are large, and adapters of full size would hide the identities
     ("^decoder/adapter16/", 0.1),
     ("^decoder/adapter8/", 0.08),
     ("^decoder/adapter4/", 0.06),
-    ("^identity/bank/kernel", 100.0),  # tiny in the reference, where its norm's epsilon swallows it
+    ("^identity/bank/kernel", 100.0),  # in the reference so small that its norm's epsilon dominates
     ("^identity/bank/bias", 0.0),
 )
 PHOTOS = "^(coco|cocoperson|ccp|balloon)_"
@@ -37,7 +37,7 @@ SOURCE = (
 
 
 def sets(photos, videos):
-    """The data sets, with the shares of all photos and of all videos."""
+    """Returns the datasets with the given shares of photos and of videos."""
     return (
         dict(folder="train/stills", only=PHOTOS, weight=0.9 * photos),
         dict(folder="stills", weight=0.1 * photos),

@@ -1,19 +1,20 @@
-"""A short training of a matching network, on stills and rendered clips: STCN, or `:famnet`, `:stm`.
+"""A short training of a matching network on photos and rendered clips: STCN, `:famnet` or `:stm`.
 
     python launch.py --config configs/train_matching.py:famnet --config.data.stills=STILLS \\
         --output runs/famnet
 
-STILLS has images/ and masks/ (palette PNG); without it the clips are rendered from nothing.
+STILLS has images/ and masks/ (palette PNG); without it, all clips are rendered.
 
 Expected: 400 steps from random encoders, 20 to 30 minutes on four busy cores. With 126 stills,
 STCN's mean J over the training clips goes from 0.07 to 0.46 and over rendered validation clips from
-0.04 to 0.29; FAMNet's from 0.03 to 0.37 and from 0 to 0.18 (docs/training.md has the curves). For
-seeing that and how a family learns: configs/train_stcn.py has the settings of the papers.
+0.04 to 0.29; FAMNet's from 0.03 to 0.37 and from 0 to 0.18 (docs/training.md has the curves). It
+demonstrates that a family learns; configs/train_stcn.py has the settings of the papers.
 """
 
 from vosjax.config import named, variant
 
-# Random features: skips and pictures start small, what carries the masks large enough to be seen.
+# With a random encoder, features are meaningless at first: the weights of skips and images start
+# small, and those that process masks start large.
 STCN = (
     ("^decoder/skip", 0.1),
     ("^key_comp", 0.1),

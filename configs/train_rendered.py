@@ -1,9 +1,9 @@
-"""A short training that needs no data: AOT-T on clips rendered from nothing.
+"""A short training that needs no data: AOT-T on rendered clips.
 
     python launch.py --config configs/train_rendered.py --output runs/rendered
 
 Expected: within 100 steps the loss falls by a third; `tensorboard --logdir runs/rendered` shows it,
-with pictures of what the network predicts. A network for trying things out, not for use.
+with pictures of what the network predicts. The network is meant for trying things out, not for use.
 """
 
 from vosjax.config import training

@@ -1,20 +1,20 @@
-"""Trains STCN as its authors do: stills with one object, then videos with two; `:famnet` likewise.
+"""Trains STCN as its authors do: photos with one object, then videos with two; also `:famnet`.
 
     python launch.py --config configs/train_stcn.py --config.data.root=DATASETS --output runs/stcn
     python launch.py --config configs/train_stcn.py:famnet --config.data.root=DATASETS \\
         --output runs/famnet
 
 DATASETS holds what configs/prepare.py:static, :youtube_vos and :davis made. The reference starts
-from torchvision's ImageNet weights (V1), ours does by
+from torchvision's ImageNet weights (V1); the same is done by
 
     --config.train.init=key_encoder=resnet50.pth,value_encoder=resnet18.pth
     --config.train.init=query_encoder=resnet50.pth,memory_encoder=resnet50.pth      (FAMNet)
 
-(the masks' input channels start orthogonally); without it encoders are random.
+where the input channels of masks start with orthogonal weights. Otherwise encoders start at random.
 
-Expected: 450 000 steps of three frames; 85.3 J&F on DAVIS 2017 val was published for STCN with
-BL30K (rendered videos) in the place of the last stage's first steps, which is not part of this. No
-figure of FAMNet is known, as the original was not published; STM with the same data gives 81.8.
+Expected: 450 000 steps of three frames. 85.3 J&F on DAVIS 2017 val was published for STCN with
+BL30K (rendered videos) in place of the last stage's first steps, which is not included here. No
+figures of FAMNet are known, as the original was not published; STM reaches 81.8 on the same data.
 """
 
 from vosjax.config import training, variant
@@ -30,8 +30,8 @@ NETWORKS = {
 def get_config(name="stcn"):
     family, model = variant(NETWORKS, name)
     config = training(family, **model)
-    # The reference sums the losses of its two frames and decays by 1e-7; of their mean, half of
-    # that is the same step of Adam.
+    # The reference sums the losses of its two frames and decays by 1e-7. With the mean of the
+    # losses, half of that decay gives the same step of Adam.
     config.train.update(
         optimizer="adam",
         lr=1e-5,
@@ -75,5 +75,5 @@ def get_config(name="stcn"):
 
 
 def hard(steps):
-    """All pixels count up to step 20 000, the hardest 15 % from step 70 000 on."""
+    """Counts all pixels up to step 20 000, and the hardest 15 % from step 70 000 on."""
     return dict(hard_begin=20_000 / steps, hard_end=70_000 / steps, hard_least=0.15)

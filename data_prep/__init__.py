@@ -1,4 +1,10 @@
-"""Datasets as people download them, turned into TFDS datasets: one builder a dataset.
+"""Prepares downloaded datasets as TFDS datasets, with one builder for each dataset.
 
-Imports `vosjax.datasets`, `vosjax.io` and `vosjax.errors`, which read files, and no network.
+    builder, salient, tracks   what builders share; one file for each dataset stands beside them
+    masks, pictures, components   masks of any source as label maps; checks of pictures
+    schema, records            what is stored of stills and videos
+    shards, beam               writes a dataset shard by shard, in parallel or on a cluster
+    report                     what was found and left out
+
+It imports `vosjax.datasets`, `vosjax.io` and `vosjax.errors`, which read files, but no network.
 """

@@ -12,7 +12,7 @@ from vosjax.io.terminal import say
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises in place of printing its usage and leaving."""
+    """A parser that raises an InputError instead of printing its usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         main(["davis/2017_480p", "--source", "DAVIS", "--output", "datasets", "--split", "val"])
 
     Returns:
-        The exit code: 0, or 2 after one line of error; 70 after an error that nobody expected, 130
-        where it was stopped.
+        The exit code: 0; 2 after an error in the input, 70 after an unexpected error, each reported
+        in one line; 130 if it was interrupted.
     """
     try:
         return _prepare(arguments)
@@ -82,12 +82,12 @@ def _prepare(arguments: Sequence[str] | None) -> int:
 
 
 def names(path: str | None) -> tuple[str, ...]:
-    """The names in an exclusion list: the videos of a meta.json, or the words of a text file.
+    """Reads an exclusion list: the videos of a meta.json, or the words of a text file.
 
         names("youtube_vos/valid/meta.json")
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     if not path:
         return ()

@@ -1,7 +1,7 @@
-"""Shards written by Apache Beam, on a cluster whose machines share the folders; needs `.[beam]`.
+"""Writes shards by Apache Beam, on a cluster whose machines share the folders; needs `.[beam]`.
 
-Beam only hands out the shards: what a shard is, how it is written and how a killed run goes on is
-the same as with processes (see `shards`).
+Beam only distributes the shards. What a shard is, how it is written and how a killed run is resumed
+is the same as with processes (see `shards`).
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from vosjax.errors import InputError
 
 
 def runner(options: Sequence[str] = ()) -> shards.Run:
-    """A `run` for `shards.prepare`.
+    """Returns a function that `shards.prepare` takes as its `run`.
 
         run = runner(["--runner=FlinkRunner"])
         shards.prepare("coco", source="COCO", output="datasets", run=run)
 
     Args:
-        options: of the Beam runner, as on its command line; none takes the local runner.
+        options: options of the Beam runner, as on its command line; without any, the local runner
+            is used.
 
     Raises:
         InputError: apache_beam is not installed.

@@ -1,9 +1,9 @@
 """What all builders share: a TFDS builder that reads a source folder unit by unit.
 
-A unit is a video or a still, with all that is needed to make its records besides its picture
-files; units can be handed to other processes. A dataset's file (`data_prep/NAME.py`) has a class
-`Builder` that says which splits there are, which units they have, and how a unit becomes records
-(`records.py`).
+A unit is a video or a still, with everything except its picture files that is needed to make its
+records; units can be sent to other processes. The file of a dataset (`data_prep/NAME.py`) has a
+class `Builder` that says which splits there are, which units they have, and how records are made
+from a unit (`records.py`).
 """
 
 import os
@@ -18,21 +18,21 @@ from vosjax.errors import InputError
 from vosjax.io.content import load_text
 from vosjax.io.names import check_name
 
-Unit = tuple[str, Any]  # (name, what `FolderBuilder.records` needs)
+Unit = tuple[str, Any]  # (name, what `FolderBuilder.records` needs to make its records)
 
 
 def listed(path: pathlib.Path) -> list[str]:
-    """The names in a list of a dataset, such as `train.txt`.
+    """Reads the names in a list of a dataset, such as `train.txt`.
 
     Raises:
-        InputError: it cannot be read, or names what can be no video or still.
+        InputError: the list cannot be read, or has an entry that is no valid name.
     """
-    words = load_text(path, name=str(path)).split()
-    return [check_name(word, where=path) for word in words]
+    names = load_text(path, name=str(path)).split()
+    return [check_name(name, where=path) for name in names]
 
 
 class Config(tfds.core.BuilderConfig):
-    """A variant of a dataset; `name` and `description` as in TFDS, and settings by name."""
+    """A variant of a dataset: `name` and `description` as in TFDS, and settings as attributes."""
 
     def __init__(self, name: str, description: str, **settings: Any) -> None:
         super().__init__(name=name, description=description)
@@ -41,10 +41,10 @@ class Config(tfds.core.BuilderConfig):
 
 
 class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A TFDS builder over a folder as it was downloaded; writes array_record, needs no TensorFlow.
+    """A TFDS builder over a downloaded folder; it writes array_record and needs no TensorFlow.
 
-    Subclasses set `name`, `VERSION`, `SPLITS`, `FEATURES`, `TEXT`, maybe `BUILDER_CONFIGS` and
-    `PER_SHARD`, and define `units`, `records` and `published`.
+    Subclasses set `name`, `VERSION`, `SPLITS`, `FEATURES` and `TEXT`, and `BUILDER_CONFIGS` and
+    `PER_SHARD` if needed, and define `units`, `records` and `published`.
     """
 
     name = "folder"
@@ -52,11 +52,11 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
     SPLITS: tuple[str, ...] = ()
     FEATURES = schema.STILL
     TEXT = ""
-    PER_SHARD = 32  # units in a shard
+    PER_SHARD = 32  # units per shard
     url_infos = None  # nothing is downloaded; TFDS would look for checksums
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(skip_registration=True, **kwargs)  # TFDS has a davis of its own
+        super().__init_subclass__(skip_registration=True, **kwargs)  # TFDS has its own davis
 
     def __init__(
         self,
@@ -67,41 +67,41 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         exclude: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """Prepares to read.
+        """Makes a builder without reading anything.
 
         Args:
-            source: the folder.
-            data_dir: where TFDS datasets lie.
-            config: the variant's name; None takes the first.
+            source: the downloaded folder.
+            data_dir: the folder of TFDS datasets.
+            config: name of the variant; None takes the first one.
             exclude: names of units to leave out.
-            **kwargs: as TFDS takes them.
+            **kwargs: further arguments of TFDS.
         """
         self.source = pathlib.Path(source)
         self.exclude = frozenset(exclude)
-        self._listed: dict[str, list[Unit]] = {}  # by split: listing may mean a large JSON
+        self._listed: dict[str, list[Unit]] = {}  # by split, as listing may read a large JSON
         super().__init__(data_dir=data_dir, config=config, file_format="array_record", **kwargs)
 
     def units(self, split: str) -> list[Unit]:
-        """The units of a split, in a fixed order.
+        """Lists the units of a split in a fixed order.
 
         Raises:
-            InputError: the folder lacks something without which the split cannot be read.
+            InputError: the folder lacks something that is needed to read the split.
         """
         raise InputError(f"{self.name} has no split {split}")
 
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
-        """Yields the records (dicts of `FEATURES`) of a unit; what is left out goes to `notes`."""
+        """Yields the records of a unit, dicts of `FEATURES`, and notes what is left out."""
         yield from ()
 
     def published(self, split: str) -> dict[str, int]:
-        """{what: number} as published: videos or stills, frames, objects; {} where unknown."""
+        """Returns {what: number} as published: videos or stills, frames, objects; {} if unknown."""
         return {}
 
     def chosen(self, split: str, notes: report.Notes) -> list[Unit]:
-        """The `units` that are not excluded.
+        """Lists the `units` of a split that are not excluded; excluded ones are added to `notes`.
 
         Raises:
-            InputError: there is no such split, nothing of it, or two units of one name.
+            InputError: there is no such split, it is empty, or two units have the same name.
         """
         if split not in self.SPLITS:
             raise InputError(f"{self.name} has no split {split!r}: it has {', '.join(self.SPLITS)}")
@@ -113,9 +113,9 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
             )
         names = [name for name, _ in units]
         if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
+            duplicate = next(name for name in names if names.count(name) > 1)
             raise InputError(
-                f"{self.source} has two units named {twice} in split {split}: "
+                f"{self.source} has two units named {duplicate} in split {split}: "
                 "unpack the dataset again"
             )
         for name in names:
@@ -124,10 +124,10 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         return [unit for unit in units if unit[0] not in self.exclude]
 
     def find(self, *candidates: str) -> pathlib.Path:
-        """The first of the candidate paths below the source that exists.
+        """Returns the first of some paths below the source that exists.
 
         Raises:
-            InputError: none does; names them.
+            InputError: none exists; the message names them.
         """
         for candidate in candidates:
             if (self.source / candidate).exists():
@@ -138,7 +138,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         )
 
     def present(self) -> list[str]:
-        """The splits that the source holds."""
+        """Lists the splits that the source holds."""
         return [split for split in self.SPLITS if self._has(split)]
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -1,9 +1,9 @@
 """COCO 2017: `{train2017,val2017}/*.jpg`, `annotations/instances_{train,val}2017.json`.
 
-AOT's pre-training takes both splits as AFB-URR converts them (arXiv 2010.07958): annotations below
-500 square pixels are dropped, a later one covers an earlier one, ids count up, and an image with
-nothing left is skipped. The first config differs in one thing: crowds (one mask for many objects)
-are ignored pixels, not an object.
+AOT's pre-training uses both splits as AFB-URR converts them (arXiv 2010.07958): annotations below
+500 square pixels are dropped, a later one covers an earlier one, ids are consecutive, and an image
+without objects is skipped. The first config differs in one respect: crowds (one mask for many
+objects) are ignored pixels instead of an object.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Builder(builder.FolderBuilder):
     def units(self, split: str) -> list[builder.Unit]:
         folder = self.find(f"{split}2017", f"images/{split}2017")
         path = self.find(f"annotations/instances_{split}2017.json")
-        masks.coco()  # said at once where it is missing, not of every annotation
+        masks.coco()  # fails now if it is not installed, rather than for every annotation
         try:
             data = load_json(path, name=str(path))
             names = {entry["id"]: entry["name"] for entry in data["categories"]}
@@ -84,7 +84,7 @@ class Builder(builder.FolderBuilder):
         size: pictures.Size,
         notes: report.Notes,
     ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
-        """Label map uint8 [H, W] and {id: category}; ids count up over the objects that stay."""
+        """Paints a label map uint8 [H, W] of consecutive ids; returns it and {id: category}."""
         labels = np.zeros(size, np.uint8)
         categories: dict[int, str] = {}
         for entry in annotations:
@@ -107,8 +107,8 @@ class Builder(builder.FolderBuilder):
                 continue
             categories[len(categories) + 1] = entry["category"]
             labels[mask] = len(categories)
-        seen = set(np.unique(labels).tolist())
-        for i in sorted(set(categories) - seen):
+        visible = set(np.unique(labels).tolist())
+        for i in sorted(set(categories) - visible):
             notes.add(report.EMPTY, f"{name} object {i} ({categories[i]})")
         return labels, categories
 

@@ -1,4 +1,4 @@
-"""Connected parts of class regions as objects, followed through a video by overlap."""
+"""Turns connected components of class regions into objects, tracked through a video by overlap."""
 
 import cv2
 import numpy as np
@@ -11,17 +11,18 @@ _MOST = 254
 
 
 class Follow:
-    """Numbers the parts of class regions; called with the class maps of a video in order.
+    """Numbers the components of class regions; call it with the class maps of a video in order.
 
         follow = Follow()
         ids = [follow(classes) for classes in class_maps]
 
-    A part keeps the id of the object of its class that covers most of it in the frame before, if
-    the two are each other's best match and share at least half of the smaller one. A part that
-    several objects (or an object that several parts) claim is ambiguous: it becomes 255, so that
-    no wrong identity is taught. What is not claimed at all and is large enough gets a new id.
+    A component and an object of its class in the frame before claim each other if they share at
+    least half of the smaller of the two. A component that is claimed by one object, which claims no
+    other, keeps that object's id. If there are several claims, the component becomes 255 (ignored),
+    so that no wrong identity is learned. If there is none, and the component is large enough, it
+    gets a new id.
 
-    `classes` is {id: class}. Classes are 1..254, 255 is ignored.
+    Classes are 1..254, and 255 is ignored. The attribute `classes` is {id: class}.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Follow:
         self.before: Labels | None = None
 
     def __call__(self, labels: Labels) -> Labels:
-        """Ids uint8 [H, W] of a class map uint8 [H, W]."""
+        """Returns the ids, uint8 [H, W], of the components of a class map, uint8 [H, W]."""
         ids = np.where(labels == IGNORE, IGNORE, 0).astype(np.uint8)
         for kind in np.unique(labels):
             if 0 < kind < IGNORE:
@@ -52,7 +53,7 @@ class Follow:
                 ids_so_far[inside] = len(self.classes)
 
     def _claims(self, kind: int, inside: npt.NDArray[np.bool_]) -> list[int]:
-        """Ids of this class whose overlap with a part is half of the smaller of the two."""
+        """Returns the ids of this class that share half of the smaller area with a component."""
         if self.before is None:
             return []
         size = np.count_nonzero(inside)

@@ -1,6 +1,6 @@
-"""DAVIS, the folder as it is unpacked; `vosjax.datasets.layout` knows its parts.
+"""DAVIS 2016 and 2017, as unpacked; `vosjax.datasets.layout` describes the layout.
 
-In 2016 all objects are one. Of test-dev and test-challenge only the first masks are public.
+In 2016 all objects count as one. In test-dev and test-challenge only the first masks are public.
 """
 
 import pathlib

@@ -1,6 +1,6 @@
-"""Masks of every source as label maps: COCO's run lengths and polygons, palette PNG, renumbering.
+"""Converts masks to label maps: COCO's run lengths and polygons, palette PNG, renumbering.
 
-Run lengths and polygons are COCO's own (`pycocotools`), whose rasteriser is the one that the
+Run lengths and polygons are decoded by `pycocotools`, whose rasteriser made the masks that the
 references were trained on.
 """
 
@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]  # [H, W]
 
 
 def coco() -> types.ModuleType:
-    """The module `pycocotools.mask`; builders ask for it before they begin.
+    """Imports `pycocotools.mask`; builders call this before they begin.
 
     Raises:
         InputError: it is not installed.
@@ -38,16 +38,16 @@ def coco() -> types.ModuleType:
 
 
 def from_rle(counts: str | bytes | Sequence[int], size: Size) -> Mask:
-    """A mask bool [H, W] of run lengths in column order, off first.
+    """Decodes run lengths in column order, zeros first, to a mask, bool [H, W].
 
         from_rle([6, 1, 5], (3, 4))  # one pixel
 
     Args:
         counts: the run lengths, or COCO's compressed string of them.
-        size: (H, W).
+        size: (H, W) of the mask.
 
     Raises:
-        InputError: they do not add up to H * W, or one is negative.
+        InputError: the run lengths do not add up to H * W, or one is negative.
     """
     height, width = size
     pixels, module = height * width, coco()
@@ -55,7 +55,7 @@ def from_rle(counts: str | bytes | Sequence[int], size: Size) -> Mask:
         if isinstance(counts, (str, bytes)):
             whole = {"counts": counts, "size": [height, width]}
             if pixels > 1 and _decodes({"counts": counts, "size": [pixels - 1, 1]}):
-                raise ValueError("they end early")  # whole ones do not fit into one pixel less
+                raise ValueError("they end early")  # complete ones do not fit one pixel less
         else:
             if sum(counts) != pixels or min(counts, default=0) < 0:
                 raise ValueError(f"they add up to {sum(counts)}")
@@ -68,17 +68,17 @@ def from_rle(counts: str | bytes | Sequence[int], size: Size) -> Mask:
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> Mask:
-    """A mask bool [H, W] of polygons, filled as COCO fills them.
+    """Fills polygons as COCO does; returns a mask, bool [H, W].
 
         from_polygons([[1, 1, 5, 1, 5, 4, 1, 4]], (10, 12)).sum()  # 12
 
     Args:
-        polygons: flat lists x0, y0, x1, y1, ... in pixels, (0, 0) being the outer corner of the
-            first pixel. Those of fewer than three points are dropped.
-        size: (H, W).
+        polygons: flat lists x0, y0, x1, y1, ... in pixels, where (0, 0) is the outer corner of the
+            first pixel. Polygons with fewer than three points are dropped.
+        size: (H, W) of the mask.
 
     Raises:
-        InputError: they are no numbers.
+        InputError: a coordinate is not a number.
     """
     module = coco()
     try:
@@ -92,10 +92,10 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> Mask:
 
 
 def from_segmentation(segmentation: Any, size: Size) -> Mask:
-    """A mask bool [H, W] of a JSON segmentation: polygons or run lengths, compressed or not.
+    """Decodes a JSON segmentation, polygons or run lengths (compressed or not), to bool [H, W].
 
     Raises:
-        InputError: it is something else, or its size is not `size`.
+        InputError: the segmentation is neither, is damaged, or has another size than `size`.
     """
     if isinstance(segmentation, list):
         return from_polygons(segmentation, size)
@@ -109,10 +109,10 @@ def from_segmentation(segmentation: Any, size: Size) -> Mask:
 
 
 def to_png(labels: npt.NDArray[np.uint8]) -> bytes:
-    """A label map uint8 [H, W] as the bytes of a palette PNG, exact.
+    """Encodes a label map, uint8 [H, W], losslessly as a palette PNG.
 
     Raises:
-        ValueError: another dtype or shape.
+        ValueError: the array has another dtype or shape.
     """
     if labels.dtype != np.uint8 or labels.ndim != 2:
         raise ValueError(f"a label map is uint8 [H, W], got {labels.dtype} {list(labels.shape)}")
@@ -126,16 +126,19 @@ def to_png(labels: npt.NDArray[np.uint8]) -> bytes:
 def renumbered(
     labels: LabelMap, *, void: Collection[int] = ()
 ) -> tuple[npt.NDArray[np.uint8], dict[int, int]]:
-    """(uint8 [H, W] with ids 1..n for the rising values of `labels`, {id: value}).
+    """Renumbers the n values of a label map as 1..n, in ascending order.
 
         ids, values = renumbered(panoptic, void=(0, 200))
 
     Args:
-        labels: integers [H, W] of any size.
+        labels: integers [H, W] of any range.
         void: values that become 255.
 
+    Returns:
+        Ids uint8 [H, W], and {id: value}.
+
     Raises:
-        InputError: more than 254 values.
+        InputError: there are more than 254 values.
     """
     values, inverse = np.unique(labels, return_inverse=True)
     objects = [int(value) for value in values if value not in void]
@@ -147,7 +150,7 @@ def renumbered(
 
 
 def _decodes(rle: dict[str, Any]) -> bool:
-    """Whether run lengths fit into a mask: pycocotools refuses them where they do not."""
+    """Whether run lengths fit into a mask; otherwise pycocotools raises an error."""
     try:
         coco().decode(rle)
     except ValueError:

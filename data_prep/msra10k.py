@@ -1,4 +1,4 @@
-"""MSRA10K: photos and masks of one stem in one folder, `MSRA10K_Imgs_GT/Imgs/*.{jpg,png}`."""
+"""MSRA10K: photos and masks with equal stems in one folder, `MSRA10K_Imgs_GT/Imgs/*.{jpg,png}`."""
 
 from data_prep import salient
 

@@ -1,6 +1,7 @@
 """OVIS: `annotations_train.json` (or in `annotations/`), `train/VIDEO/img_0000001.jpg`.
 
-Only train has masks; a video may hold more objects than a network has slots, clips take some.
+Only train has masks. A video may have more objects than a network has slots; clips then show a
+random choice of them.
 """
 
 import pathlib

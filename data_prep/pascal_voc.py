@@ -1,7 +1,7 @@
 """PASCAL VOC 2012: `JPEGImages`, palette `SegmentationObject`, `ImageSets/Segmentation`.
 
-Pixels of 255 (object boundaries and difficult regions) are ignored ones. The lists `train` and
-`val` together are the 2,913 images of `trainval` that AOT's pre-training takes.
+Pixels of 255 (boundaries of objects and difficult regions) are ignored. The lists `train` and `val`
+together are the 2,913 images of `trainval`, which AOT's pre-training uses.
 """
 
 import pathlib
@@ -63,7 +63,7 @@ def _bytes(path: str) -> bytes | None:
 
 
 def _categories(mask: bytes | None, classes: bytes | None) -> dict[int, str]:
-    """{id: class name} from the two masks; {} where the class mask is missing."""
+    """Returns {id: class name} from both masks; {} if a mask is missing or damaged."""
     if mask is None or classes is None:
         return {}
     ids, kinds = pictures.labels_of(mask), pictures.labels_of(classes)

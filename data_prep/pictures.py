@@ -1,7 +1,7 @@
-"""Looks at encoded pictures without raising: are they whole, how large are they, what do they show.
+"""Inspects encoded pictures without raising: whether they are complete, their size and content.
 
-A damaged file is left out of a prepared dataset and noted, so these give None where
-`vosjax.datasets.decode` raises.
+A damaged file is left out of a prepared dataset and noted, so these functions return None where
+`vosjax.datasets.decode` raises an error.
 """
 
 import io
@@ -20,7 +20,7 @@ LabelMap = npt.NDArray[np.integer]  # [H, W]
 
 
 def content(path: str | os.PathLike[str]) -> bytes:
-    """The content of a picture file; b'' where it cannot be read, or is a folder or a pipe."""
+    """Returns the content of a picture file; b'' if it cannot be read, or is a folder or a pipe."""
     try:
         return load_file(path, name=str(path))
     except InputError:
@@ -28,9 +28,9 @@ def content(path: str | os.PathLike[str]) -> bytes:
 
 
 def size_if_whole(data: bytes) -> Size | None:
-    """(height, width) as stored of an encoded picture, or None where it cannot be decoded.
+    """Returns the stored (height, width) of an encoded picture; None if it cannot be decoded.
 
-    The whole file is read (JPEG at an eighth of its size), so that a truncated one is noticed.
+    The whole file is decoded (JPEG at an eighth of its size), so that truncation is noticed.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -43,7 +43,7 @@ def size_if_whole(data: bytes) -> Size | None:
 
 
 def labels_of(data: bytes) -> LabelMap | None:
-    """The values [H, W] of an encoded mask, see `decode.wide_labels`; None where it has none."""
+    """Decodes the values [H, W] of a mask by `decode.wide_labels`; returns None if that fails."""
     try:
         return decode.wide_labels(data)
     except InputError:
@@ -51,6 +51,6 @@ def labels_of(data: bytes) -> LabelMap | None:
 
 
 def areas_of(labels: npt.NDArray[np.uint8]) -> dict[int, int]:
-    """{id: pixels} of a label map uint8 [H, W], without background and ignored pixels."""
+    """Returns {id: pixels} for a label map, uint8 [H, W], without background and ignored pixels."""
     counts = decode.counts(labels)
     return {i: count for i, count in counts.items() if i != decode.IGNORE}

@@ -1,7 +1,8 @@
 """Pixel-ImageNet (Zhang et al., CVPR 2020): masks `masks/WNID/NAME.png` over ImageNet's photos.
 
-The photos are ImageNet's training images, in `images/WNID/NAME.JPEG` (a link to its `train` folder
-will do). A pixel holds the index of its instance; all instances of a photo are of its class.
+The photos are ImageNet's training images in `images/WNID/NAME.JPEG` (`images` may be a link to the
+`train` folder). The value of a pixel is the index of its instance; all instances in a photo are of
+the photo's class.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Pictures and masks become records; what cannot be used is left out and noted."""
+"""Makes records from pictures and masks; what cannot be used is left out and noted."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -20,16 +20,16 @@ def still(
     *,
     categories: Mapping[int, str] | None = None,
 ) -> list[schema.Record]:
-    """The record of a still as a list of one, or [] with a note of why it was left out.
+    """Makes the record of a still: a list of one record, or of none with a note of the reason.
 
         yield from still("0001", image, mask, notes, categories={1: "dog"})
 
     Args:
-        name: of the still.
-        image: encoded bytes.
-        mask: encoded bytes of an 8-bit mask of ids, or a label map [H, W] to be encoded; None where
-            it is missing.
-        notes: takes what is left out.
+        name: name of the still.
+        image: the encoded image.
+        mask: an encoded 8-bit mask of ids, or a label map [H, W] to be encoded; None if it is
+            missing.
+        notes: collects what is left out.
         categories: {id: name}.
     """
     if mask is None:
@@ -68,39 +68,39 @@ def frame(
     size: Size | None,
     where: str,
 ) -> tuple[schema.StoredFrame | None, Size | None]:
-    """A frame of a video, or None with a note where the picture is damaged or of another size.
+    """Makes a frame of a video; None with a note if the picture is damaged or of another size.
 
     Args:
         name: the frame's stem.
-        image: encoded bytes.
-        mask: encoded bytes of an 8-bit mask, a label map [H, W], or b'' for none; one that is
-            damaged (None) or of another size than the picture is noted and dropped.
-        notes: takes what is left out.
-        size: (height, width) of the video, None for its first frame.
-        where: for the notes.
+        image: the encoded image.
+        mask: an encoded 8-bit mask, a label map [H, W], or b'' for none; a mask that is damaged
+            (None) or of another size than the picture is noted and dropped.
+        notes: collects what is left out.
+        size: (height, width) of the video; None for its first frame.
+        where: name of the frame in the notes.
 
     Returns:
-        (Frame or None, size).
+        The frame or None, and the size of the video.
     """
-    own = pictures.size_if_whole(image)
-    if own is None:
+    frame_size = pictures.size_if_whole(image)
+    if frame_size is None:
         notes.add(report.DAMAGED, where)
         return None, size
-    if size is not None and own != size:
+    if size is not None and frame_size != size:
         notes.add(report.FRAME_SIZE, where)
         return None, size
     if isinstance(mask, bytes) and not mask:
-        return schema.StoredFrame(name, image, b"", {}), own
+        return schema.StoredFrame(name, image, b"", {}), frame_size
     labels = pictures.labels_of(mask) if isinstance(mask, bytes) else mask
     if labels is None or labels.max(initial=0) > 255:
         notes.add(report.DAMAGED_MASK, where)
-        return schema.StoredFrame(name, image, b"", {}), own
-    if labels.shape != own:
+        return schema.StoredFrame(name, image, b"", {}), frame_size
+    if labels.shape != frame_size:
         notes.add(report.SIZE, where)
-        return schema.StoredFrame(name, image, b"", {}), own
+        return schema.StoredFrame(name, image, b"", {}), frame_size
     ids = labels.astype(np.uint8)
     encoded = mask if isinstance(mask, bytes) else masks.to_png(ids)
-    return schema.StoredFrame(name, image, encoded, pictures.areas_of(ids)), own
+    return schema.StoredFrame(name, image, encoded, pictures.areas_of(ids)), frame_size
 
 
 def video(
@@ -119,15 +119,15 @@ def video(
         yield from video(layout.video_files(name, images, masks), notes, fps=24.0)
 
     Args:
-        files: of the video.
-        notes: takes what is left out.
-        fps: as `schema.video`, and so are `categories` and `listed`.
+        files: the files of the video.
+        notes: collects what is left out.
+        fps: frames per second of the stored frames.
         categories: {id: name}.
-        expected: stems that must have a mask; a note is made where they have none.
-        announced: ids that some mask should show.
+        expected: stems that should have a mask; it is noted if one is missing.
+        announced: ids that some mask should show; it is noted if none does.
         listed: names of the frames that the dataset scores.
-        change: a function of a label map [H, W], applied to every mask in order; where it changes
-            nothing the file's own bytes are kept.
+        change: a function that maps a label map [H, W] to another one, applied to all masks in
+            order; the bytes of a file are kept if nothing is changed.
     """
     frames, size, required = [], None, set(expected)
     for t, file in enumerate(files.frames):
@@ -139,9 +139,9 @@ def video(
         mask: bytes | LabelMap | None = stored
         if stored and change is not None:
             mask = _changed(stored, change, pictures.size_if_whole(image))
-        made, size = frame(file.stem, image, mask, notes, size=size, where=where)
-        if made is not None:
-            frames.append(made)
+        stored_frame, size = frame(file.stem, image, mask, notes, size=size, where=where)
+        if stored_frame is not None:
+            frames.append(stored_frame)
     yield from joined(
         files.name,
         frames,
@@ -166,14 +166,17 @@ def joined(
     announced: Iterable[int] = (),
     listed: Sequence[str] = (),
 ) -> Iterator[schema.Record]:
-    """`schema.video`, with notes of announced objects that no mask shows and of empty videos."""
+    """Yields the records of `schema.video`; notes announced objects without a mask, empty videos.
+
+    The arguments are those of `video` and `schema.video`.
+    """
     if not frames or size is None:
         notes.add(report.NOTHING, name)
         return
     for text in (name, *(frame.name for frame in frames)):
         check_name(text, where=f"video {name}'s folder")
-    seen = {i for frame in frames for i in frame.areas}
-    for i in sorted(set(announced) - seen):
+    visible = {i for frame in frames for i in frame.areas}
+    for i in sorted(set(announced) - visible):
         notes.add(report.EMPTY, f"{name} object {i}")
     yield from schema.video(
         name,

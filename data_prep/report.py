@@ -1,4 +1,4 @@
-"""What a preparation found and what it left out: notes, counts, a printed table, a report file."""
+"""Reports of a preparation: notes of what was left out, counts, a table for the terminal."""
 
 import collections
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ MANY = "more objects than a mask can hold"
 _SHOWN = 5  # examples of each kind in the table
 
 
-Summary = dict[str, Any]  # of one split, ready for JSON
+Summary = dict[str, Any]  # the report of one split, ready for JSON
 
 
 class Notes:
@@ -29,19 +29,19 @@ class Notes:
 
         notes.add(report.DAMAGED, "bear/00077")
 
-    `pairs` are the notes as (kind, where), in order.
+    pairs  the notes (kind, where), in order
     """
 
     def __init__(self) -> None:
         self.pairs: list[tuple[str, str]] = []
 
     def add(self, kind: str, where: str) -> None:
-        """Notes that something of this kind happened at `where` (a name, a path, an id)."""
+        """Adds a note of this kind about `where`: a name, a path or an id."""
         self.pairs.append((kind, str(where)))
 
 
 def differences(counts: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
-    """Sentences that name where `counts` {what: number} differ from the published ones."""
+    """Returns a sentence for each of `counts` {what: number} that is not the published number."""
     return [
         f"{counts.get(what, 0):,} {what}, {number:,} were published "
         f"({counts.get(what, 0) - number:+,})"
@@ -57,13 +57,13 @@ def summary(
     notes: Iterable[tuple[str, str]],
     published: Mapping[str, int],
 ) -> Summary:
-    """The report of one split as plain data, ready for JSON.
+    """Makes the report of one split as plain data, ready for JSON.
 
     Args:
         title: what was prepared.
-        counts: {what: number}.
-        notes: pairs (kind, where).
-        published: {what: number} of the dataset's paper or site; may be empty.
+        counts: {what: number}, what was found and stored.
+        notes: pairs (kind, where), what was left out.
+        published: {what: number} from the dataset's paper or site; may be empty.
     """
     kinds: dict[str, list[str]] = collections.defaultdict(list)
     for kind, where in notes:
@@ -80,7 +80,7 @@ def summary(
 
 
 def table(report: Summary) -> str:
-    """A `summary` as lines for a terminal."""
+    """Formats a `summary` as lines for a terminal."""
     lines = [
         report["title"],
         "  " + ", ".join(f"{number:,} {what}" for what, number in report["counts"].items()),

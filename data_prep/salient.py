@@ -1,8 +1,8 @@
-"""What the salient-object sets share: photos with grey masks, one or several objects.
+"""What the datasets of salient objects share: photos with grey masks of one or several objects.
 
-Grey below 128 is background. In the config `binary` all the rest is one object; in `greys` every
-distinct level is one (as AFB-URR converts them for AOT's pre-training), which tells apart the
-objects of sets with graded masks.
+Levels below 128 are background. In the config `binary` all other levels are one object. In `greys`
+every distinct level is an object (as in AFB-URR's conversion for AOT's pre-training), which
+separates the objects in datasets with graded masks.
 """
 
 import pathlib
@@ -27,8 +27,8 @@ Candidates = Sequence[tuple[str, tuple[str, ...]]]  # (folder below the source, 
 class SalientBuilder(builder.FolderBuilder):
     """Stills with grey masks of the same stem.
 
-    Subclasses set `IMAGES` and `MASKS`, where the files may lie, and `COUNT`, the published number
-    of stills.
+    Subclasses set `IMAGES` and `MASKS`, the possible folders of the files, and `COUNT`, the
+    published number of stills.
     """
 
     name = "salient"
@@ -63,7 +63,7 @@ class SalientBuilder(builder.FolderBuilder):
         yield from records.still(name, image, mask, notes)
 
     def ids(self, levels: npt.NDArray[np.uint8]) -> Labels:
-        """Label map uint8 [H, W] of grey levels uint8 [H, W]."""
+        """Converts grey levels, uint8 [H, W], to a label map, uint8 [H, W]."""
         if self.builder_config.binary:
             return (levels >= 128).astype(np.uint8)
         table = np.zeros(256, np.uint8)
@@ -76,7 +76,7 @@ class SalientBuilder(builder.FolderBuilder):
 
 
 def _levels(path: str) -> npt.NDArray[np.uint8] | None:
-    """Grey levels uint8 [H, W] of a mask, whatever kind of picture it is; None if damaged."""
+    """Reads the grey levels, uint8 [H, W], of a mask in any picture format; None if damaged."""
     try:
         with Image.open(path) as image:
             colours = image.convert("RGB") if image.mode == "P" else image

@@ -1,12 +1,12 @@
-"""The two schemas, one of stills and one of videos, and how a video is cut into records.
+"""The two schemas, of stills and of videos, and how a video is split into records.
 
 Pictures and masks are stored encoded (JPEG or PNG bytes). A mask is an 8-bit palette or grey PNG
-(an opaque alpha channel does no harm) whose pixel values are 0 background, 1..254 object ids, 255
-ignored; it must be decoded to indices, never to colours (`vosjax.datasets.decode`).
+(an opaque alpha channel is allowed) whose values are 0 for background, 1..254 for object ids and
+255 for ignored pixels. It must be decoded to indices, not to colours (`vosjax.datasets.decode`).
 
-A video is cut into records of `CHUNK` frames, so that a clip of five frames reads one to three
-small records. Each record repeats what is known of the whole video, and the dataset's metadata
-(`metadata.json`) lists names and numbers of frames of all videos in the order of the records.
+A video is split into records of `CHUNK` frames, so that a clip of five frames reads one to three
+small records. Each record repeats what is known about the whole video, and the dataset's metadata
+(`metadata.json`) lists the names and numbers of frames of all videos in the order of the records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from vosjax.errors import InputError
 
 CHUNK = 8  # frames in a record of a video
 
-Record = dict[str, Any]  # of the features below
+Record = dict[str, Any]  # values of the features below
 
 _bytes = tfds.features.Tensor(shape=(), dtype=np.object_)
 _numbers = tfds.features.Tensor(shape=(None,), dtype=np.int32)
@@ -62,7 +62,13 @@ VIDEO = tfds.features.FeaturesDict(
 
 
 class StoredFrame(NamedTuple):
-    """One frame: name (the file's stem), encoded image, encoded mask or b'', {id: pixels}."""
+    """A frame to be stored.
+
+    name   the stem of its file
+    image  the encoded image
+    mask   the encoded mask, b'' for none
+    areas  {id: pixels}
+    """
 
     name: str
     image: bytes
@@ -79,7 +85,7 @@ def still(
     size: Size,
     categories: Mapping[int, str],
 ) -> Record:
-    """A record of `STILL`; `areas` {id: pixels} of every object, `categories` {id: name}."""
+    """Makes a record of `STILL` from `areas` {id: pixels} and `categories` {id: name}."""
     ids = sorted(areas)
     return dict(
         name=name,
@@ -103,19 +109,19 @@ def video(
     source_ids: Mapping[int, int] | None = None,
     listed: Sequence[str] = (),
 ) -> list[Record]:
-    """The records of `VIDEO` of one video, in order.
+    """Makes the records of `VIDEO` of one video, in order.
 
     Args:
-        name: unique in its split.
-        frames: in order of time.
+        name: name of the video, unique in its split.
+        frames: the frames in order of time.
         size: (height, width) of all frames.
-        fps: of the stored frames.
+        fps: frames per second of the stored frames.
         categories: {id: name}.
-        source_ids: {id: number in the source}; None where they are the same.
+        source_ids: {id: number in the source}; None if they are the same.
         listed: names of the frames that the dataset scores or lists.
 
     Raises:
-        InputError: two frames have one name.
+        InputError: two frames have the same name.
     """
     names = [frame.name for frame in frames]
     if len(set(names)) < len(names):

@@ -1,9 +1,10 @@
 """Prepares a dataset shard by shard: in parallel, resumable, readable by TFDS.
 
-A shard holds the records of a run of units. While a split is prepared its shards lie in
-`OUTPUT/.work`; a shard counts as done when the JSON beside it is there, so that a killed run loses
-only the shards it was writing. When all are done they move to `OUTPUT/NAME/[CONFIG/]VERSION` under
-TFDS's names and the metadata is written; splits can be prepared one at a time.
+A shard holds the records of several consecutive units. While a split is being prepared, its shards
+are in `OUTPUT/.work`. A shard is complete once the JSON file beside it exists, so that a killed run
+loses only the shards that it was writing. When all are complete, they are moved to
+`OUTPUT/NAME/[CONFIG/]VERSION` under TFDS's names, and the metadata is written. Splits can be
+prepared one at a time.
 """
 
 import concurrent.futures
@@ -34,16 +35,16 @@ from vosjax.io.names import printable
 from vosjax.io.refusals import writing
 
 Path = str | os.PathLike[str]
-Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
-Job = dict[str, Any]  # settings, split, units, path: all that it takes to write a shard
-Part = dict[str, Any]  # found, counts, notes, videos: what is known of a shard that is written
+Settings = dict[str, Any]  # name, config, source, exclude: the argument of `built`
+Job = dict[str, Any]  # settings, split, units, path: everything needed to write a shard
+Part = dict[str, Any]  # found, counts, notes, videos: what is known about a written shard
 
 
 class Progress(Protocol):
     """A progress bar."""
 
     def update(self, n: float | None = 1) -> Any:
-        """Tells that n more units are done."""
+        """Advances the bar by n units."""
 
 
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
@@ -68,18 +69,19 @@ def prepare(
         prepare("davis/2017_480p", source="DAVIS", output="datasets", splits=["val"])
 
     Args:
-        name: a module of this package, 'youtube_vos', or 'youtube_vos/2019' with the config.
-        source: the folder as downloaded.
+        name: a dataset, that is a module of this package, with or without its config:
+            'youtube_vos' or 'youtube_vos/2019'.
+        source: the downloaded folder.
         output: the folder of TFDS datasets.
-        config: the variant; None takes the first.
-        splits: names; None takes those that the source holds.
-        workers: processes; 0 takes this one.
+        config: name of the variant; None takes the first one.
+        splits: names of the splits; None takes those that the source holds.
+        workers: number of processes; 0 writes in this process.
         exclude: names of units to leave out.
-        per_shard: units in a shard; None takes the dataset's own number.
-        run: how the shards are written, called as `run(jobs, workers, bar)`; None takes processes.
+        per_shard: units per shard; None takes the dataset's own number.
+        run: writes the shards, called as `run(jobs, workers, bar)`; None takes `local`.
 
     Raises:
-        InputError: the source or what was asked for does not fit.
+        InputError: there is no such dataset, config or split, or the source lacks something.
     """
     name, _, variant = name.partition("/")
     settings = dict(
@@ -96,12 +98,12 @@ def prepare(
             run=run or local,
             per_shard=per_shard or builder.PER_SHARD,
         )
-        for split in splits or builder.present() or builder.SPLITS[:1]  # the first: to say why not
+        for split in splits or builder.present() or builder.SPLITS[:1]  # the first one says why not
     ]
 
 
 def built(settings: Settings) -> FolderBuilder:
-    """The builder of `settings` (name, config, source, exclude).
+    """Makes the builder for `settings` (name, config, source, exclude).
 
     Raises:
         InputError: there is no such dataset, variant or source folder.
@@ -119,7 +121,7 @@ def built(settings: Settings) -> FolderBuilder:
             f"{settings['name']} has no config {settings['config']!r}: it has "
             f"{', '.join(sorted(configs)) or 'none'}"
         )
-    # A folder that does not exist, so that TFDS looks for no earlier dataset.
+    # A folder that does not exist, so that TFDS does not find an earlier dataset.
     nowhere = pathlib.Path(settings["source"]) / ".no-dataset"
     builder: FolderBuilder = module.Builder(
         source=settings["source"],
@@ -131,7 +133,7 @@ def built(settings: Settings) -> FolderBuilder:
 
 
 def folder(builder: FolderBuilder, output: Path) -> pathlib.Path:
-    """Where a builder's dataset stands below `output`."""
+    """Returns the folder of a builder's dataset below `output`."""
     parts = [builder.name] + ([builder.builder_config.name] if builder.builder_config else [])
     return pathlib.Path(output).joinpath(*parts, str(builder.version))
 
@@ -150,7 +152,7 @@ def _split(
     name = "-".join((*final.relative_to(output).parts, split))
     path = output / fitted(f".{name}", ".lock")
     notes = report.Notes()
-    # Before anything is made: a source that is not as expected leaves no folder behind.
+    # Before anything is written, so that an unsuitable source leaves no folder behind.
     units = [] if split in _known(final) else builder.chosen(split, notes)
     with locked(path, what=f"split {split} of {final}"), writing(output):
         return _prepared(
@@ -187,16 +189,16 @@ def _prepared(
         return before
     work = output / ".work" / final.relative_to(output) / split
     jobs = _plan(work, settings, split, units, per_shard)
-    left = [job for job in jobs if not _done(job).is_file()]
+    remaining = [job for job in jobs if not _done(job).is_file()]
     with tqdm(
         total=len(units),
         unit="unit",
         desc=printable(f"{final.relative_to(output)} {split}"),
         file=sys.stderr,
         disable=None,
-        initial=len(units) - sum(len(job["units"]) for job in left),
+        initial=len(units) - sum(len(job["units"]) for job in remaining),
     ) as bar:
-        run(left, workers, bar)
+        run(remaining, workers, bar)
     parts = [json.loads(_done(job).read_text()) for job in jobs]
     return _finish(builder, split, output, work, jobs, parts, notes)
 
@@ -204,7 +206,7 @@ def _prepared(
 def _plan(
     work: pathlib.Path, settings: Settings, split: str, units: Sequence[Unit], per_shard: int
 ) -> list[Job]:
-    """The jobs of a split. Parts that other units or settings made are removed."""
+    """Makes the jobs of a split, and removes parts of other units or settings."""
     jobs = [
         dict(
             settings=settings,
@@ -215,11 +217,11 @@ def _plan(
         for at in range(0, len(units), per_shard)
     ]
     plan = json.dumps([settings, split, per_shard, [name for name, _ in units]])
-    mark = hashlib.sha256(plan.encode()).hexdigest()
-    if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == mark):
+    digest = hashlib.sha256(plan.encode()).hexdigest()
+    if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == digest):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
-    _write(work / "plan", mark)
+    _write(work / "plan", digest)
     return jobs
 
 
@@ -252,11 +254,15 @@ def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
 
 
 def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
-    """Writes one shard and, last, the JSON that says it is whole; returns its number of units.
+    """Writes one shard, and last the JSON file that completes it; returns its number of units.
+
+    Args:
+        job: the shard.
+        tell: called with the number of units that were written since the last call.
 
     Raises:
         DiskFull: the disk is full.
-        InputError: the shard cannot be written, or a unit not be read.
+        InputError: the shard cannot be written, or a unit cannot be read.
     """
     with writing(job["path"]), _refused(job["path"]):
         return _write_shard(job, tell)
@@ -264,7 +270,7 @@ def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> in
 
 @contextlib.contextmanager
 def _refused(path: str) -> Iterator[None]:
-    """Raises what the file system refused as an OSError: array_record tells of it in a text."""
+    """Raises errors of the file system as OSError; array_record reports them in a message only."""
     try:
         yield
     except RuntimeError as error:
@@ -314,7 +320,7 @@ def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
 
 
 def _known(final: pathlib.Path) -> dict[str, Any]:
-    """{split: SplitInfo} of a dataset that stands already."""
+    """Returns {split: SplitInfo} for a dataset that was prepared earlier."""
     if not (final / "dataset_info.json").is_file():
         return {}
     return dict(tfds.builder_from_directory(final).info.splits)
@@ -329,20 +335,20 @@ def _finish(
     parts: Sequence[Part],
     notes: report.Notes,
 ) -> report.Summary:
-    """Moves the shards of a split to their place and writes what TFDS needs to read them."""
+    """Moves the shards of a split to the dataset's folder and writes the metadata of TFDS."""
     final = folder(builder, output)
     filled = [(job, part) for job, part in zip(jobs, parts) if part["counts"]["records"]]
     if not filled:
         left_out = _summary(builder, split, parts, notes)["left_out"]
-        why = ", ".join(f"{entry['count']} times {kind}" for kind, entry in left_out.items())
-        raise InputError(f"nothing is left of split {split} in {builder.source}: {why}")
+        reasons = ", ".join(f"{entry['count']} times {kind}" for kind, entry in left_out.items())
+        raise InputError(f"nothing is left of split {split} in {builder.source}: {reasons}")
     template = naming.ShardedFileTemplate(
         data_dir=final, dataset_name=builder.name, split=split, filetype_suffix="array_record"
     )
     final.mkdir(parents=True, exist_ok=True)
     for i, (job, _) in enumerate(filled):
         shard = template.sharded_filepath(shard_index=i, num_shards=len(filled))
-        if os.path.exists(job["path"]):  # not moved by an earlier run that was killed here
+        if os.path.exists(job["path"]):  # else an earlier run, which was killed here, has moved it
             os.replace(job["path"], shard)
     summed = _summary(builder, split, parts, notes)
     _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
@@ -361,13 +367,13 @@ def _finish(
     builder.info.metadata.clear()
     builder.info.metadata.update(chunk=schema.CHUNK, videos=videos)
     builder.info.set_splits(tfds.core.splits.SplitDict(list(infos.values())))
-    made = work / "metadata"
-    made.mkdir(exist_ok=True)
-    builder.info.write_to_directory(made)
-    for file in sorted(made.iterdir(), key=lambda path: path.name == "dataset_info.json"):
+    metadata = work / "metadata"
+    metadata.mkdir(exist_ok=True)
+    builder.info.write_to_directory(metadata)
+    for file in sorted(metadata.iterdir(), key=lambda path: path.name == "dataset_info.json"):
         os.replace(file, final / file.name)
     shutil.rmtree(work)
-    with contextlib.suppress(OSError):  # other splits may be on their way
+    with contextlib.suppress(OSError):  # other splits may be in preparation
         for above in list(work.parents)[: len(final.parts) - len(output.parts) + 1]:
             above.rmdir()
     return summed
@@ -378,18 +384,18 @@ def _summary(
 ) -> report.Summary:
     counts = {key: sum(part["counts"][key] for part in parts) for key in parts[0]["counts"]}
     noun = "videos" if builder.FEATURES is schema.VIDEO else "stills"
-    shown = {
+    figures = {
         f"{noun} found": sum(part["found"] for part in parts) + len(notes.pairs),
         f"{noun} kept": counts["units"],
         "objects": counts["objects"],
     }
     if noun == "videos":
-        shown |= {"frames": counts["frames"], "masks": counts["masks"]}
+        figures |= {"frames": counts["frames"], "masks": counts["masks"]}
     variant = f"/{builder.builder_config.name}" if builder.builder_config else ""
     pairs = notes.pairs + [(kind, where) for part in parts for kind, where in part["notes"]]
     return report.summary(
         f"{builder.name}{variant} {split}",
-        counts=shown,
+        counts=figures,
         notes=pairs,
         published=builder.published(split),
     )

@@ -1,7 +1,7 @@
-"""What YouTube-VIS and OVIS share: one JSON of tracks, each with a mask or null for every frame.
+"""What YouTube-VIS and OVIS share: a JSON file of tracks with a mask or null for every frame.
 
-The id of an object is its place among the video's tracks; where two overlap the later one lies
-above. A video whose frames have no tracks in the file (valid, test) is stored without masks.
+The id of an object is its number among the video's tracks; where two overlap, the later one is on
+top. A video without tracks in the file (valid, test) is stored without masks.
 """
 
 import pathlib
@@ -20,23 +20,23 @@ _MOST = 254
 
 
 class TracksBuilder(builder.FolderBuilder):
-    """Videos from a JSON of tracks; subclasses define `files`."""
+    """Videos with masks from a JSON file of tracks; subclasses define `files`."""
 
     name = "tracks"
     FEATURES = schema.VIDEO
     FPS = 6.0
 
     def files(self, split: str) -> tuple[pathlib.Path, pathlib.Path]:
-        """(the JSON file, the folder that its file names are relative to).
+        """Returns the JSON file of a split, and the folder that its file names are relative to.
 
         Raises:
-            InputError: the source has none.
+            InputError: the source has no such files.
         """
         raise InputError(f"{self.name} has no split {split}")
 
     def units(self, split: str) -> list[builder.Unit]:
         path, images = self.files(split)
-        masks.coco()  # said at once where it is missing, not of every mask
+        masks.coco()  # fails now if it is not installed, rather than for every mask
         try:
             data = load_json(path, name=str(path))
             kinds = {entry["id"]: entry["name"] for entry in data.get("categories", ())}
@@ -111,7 +111,7 @@ def _painted(
     size: pictures.Size,
     notes: report.Notes,
 ) -> Labels:
-    """The label map of frame t."""
+    """Paints the label map of frame t, uint8 [H, W]."""
     labels = np.zeros(size, np.uint8)
     for i, track in enumerate(segmentations, start=1):
         if t < len(track) and track[t] is not None:

@@ -1,9 +1,9 @@
 """VIPSeg, the panoptic annotation of VSPW's videos: `imgs/VIDEO/*.jpg`, `panomasks/VIDEO/*.png`.
 
-A pixel of the 16-bit masks is a class below 125 (stuff), or class * 100 + instance (things); 0 is
-void. The value 200 is a known mistake of the annotation and is ignored like void. Objects are
-numbered 1..n in a video; `source_ids` keeps the source's values. The released frames are every
-third of VSPW's 15 per second.
+The value of a pixel in the 16-bit masks is a class below 125 (stuff), or class * 100 + instance
+(things); 0 is void. The value 200 is a known error of the annotation and is ignored like void.
+Objects are numbered 1..n in a video, and `source_ids` keeps the values of the source. The released
+frames are every third of VSPW's 15 frames per second.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ from vosjax.datasets import layout
 from vosjax.datasets.decode import IGNORE, Labels
 from vosjax.errors import InputError
 
-_STUFF = 125  # values below are classes, values above hold an instance
+_STUFF = 125  # values below are classes, the others include an instance
 _WRONG = 200
 _PUBLISHED = dict(train=2_806, val=343, test=387)
 
@@ -78,7 +78,7 @@ class Builder(builder.FolderBuilder):
         where: str,
         notes: report.Notes,
     ) -> Labels | None:
-        """Label map uint8 [H, W]; `known` {value: id} grows by what is new."""
+        """Converts values to a label map, uint8 [H, W]; adds new ones to `known` {value: id}."""
         values = values.astype(np.int32)
         if (values == _WRONG).any():
             notes.add(report.BUG, where)

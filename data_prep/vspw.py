@@ -1,9 +1,9 @@
 """VSPW: `data/VIDEO/{origin/*.jpg,mask/*.png}`, lists `train.txt`, `val.txt`, `test.txt`.
 
-A semantic set: a pixel holds a class 1..124; 0 is void and is ignored, as is 255. The config
-`classes` takes each class region as one object, without any error of tracking, though two people
-are one object then. `components` takes the connected parts of a region as objects of their own and
-follows them from frame to frame by overlap; where that is ambiguous pixels are ignored.
+The annotation is semantic: the value of a pixel is a class 1..124; 0 is void and ignored, as is
+255. In the config `classes` each class region is one object, so that there are no tracking errors,
+but two people are one object. In `components` the connected components of a region are objects,
+which are tracked from frame to frame by overlap; where that is ambiguous, pixels are ignored.
 """
 
 import pathlib
@@ -76,7 +76,7 @@ class Builder(builder.FolderBuilder):
             expected=expected,
             change=lambda labels: follow(_regions(labels)),
         )
-        for record in list(numbered):  # all of them first: classes are known at the end
+        for record in list(numbered):  # all records first, as classes are only known at the end
             classes = [follow.classes[int(i)] for i in record["ids"]]
             yield dict(
                 record,

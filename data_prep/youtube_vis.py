@@ -1,7 +1,8 @@
 """YouTube-VIS 2019 (`train.json`, `train/JPEGImages`) and 2021 (`train/instances.json`).
 
-Video names are those of YouTube-VOS, and videos of its validation set may be among them: exclude
-them (`--exclude valid/meta.json`) before training what is scored there. Only train has masks.
+Videos have the names of YouTube-VOS, and videos of its validation set may be among them. Exclude
+these (`--exclude valid/meta.json`) before training a network that is scored there. Only train has
+masks.
 """
 
 import pathlib

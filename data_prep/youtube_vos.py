@@ -1,8 +1,8 @@
-"""YouTube-VOS: the folders `{train,valid,test}`, whose parts `vosjax.datasets.layout` knows.
+"""YouTube-VOS: the folders `{train,valid,test}`; `vosjax.datasets.layout` describes their layout.
 
-The `*_all_frames` configs take the frames at 30 per second of `SPLIT_all_frames/JPEGImages` with
-the masks and the listed frames of the sparse release (6 per second). In valid and test only the
-frames in which an object appears have a mask, which shows only what is new.
+The `*_all_frames` configs use the frames in `SPLIT_all_frames/JPEGImages` (30 per second) with the
+masks and the listed frames of the sparse release (6 per second). In valid and test only frames in
+which a new object appears have a mask, which shows the new objects only.
 """
 
 import pathlib

@@ -1,7 +1,7 @@
-"""Checkpoint names: where our weights stand in a reference's state dict, and in which layout.
+"""Checkpoint names: the names of our weights in a reference's state dict, and their layouts there.
 
-A family's `names.py` lists one `Name` for each of its weights, made by the helpers below; the
-converter (`checkpoints/convert.py`) applies them strictly: nothing may be missing or left over.
+The `names.py` of a family lists a `Name` for each weight, made by the functions below. The
+converter (`checkpoints/convert.py`) applies them strictly: no weight may be missing or left over.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import numpy as np
 
 
 class Name(NamedTuple):
-    """One weight.
+    """The name of one weight.
 
-    path    ours, '/'-joined
-    key     the reference's
-    layout  what makes our array of the reference's
+    path    its '/'-joined path in our params
+    key     its key in the reference's state dict
+    layout  a function from the reference's array to ours
     """
 
     path: str
@@ -24,10 +24,10 @@ class Name(NamedTuple):
 
 
 class Names(NamedTuple):
-    """All weights of a model.
+    """The names of all weights of a model.
 
-    entries  one for each weight
-    ignored  regular expressions of the other keys that a file may hold
+    entries  a name for each weight
+    ignored  regular expressions for other keys that a file may hold
     """
 
     entries: tuple[Name, ...]
@@ -35,39 +35,39 @@ class Names(NamedTuple):
 
 
 def same(array: np.ndarray) -> np.ndarray:
-    """Vectors and tables, taken as they are."""
+    """Returns the array as it is: the layout of vectors and tables."""
     return array
 
 
 def conv_kernel(array: np.ndarray) -> np.ndarray:
-    """[out, in/groups, kh, kw] -> [kh, kw, in/groups, out]; depthwise kernels likewise."""
+    """Transposes [out, in/groups, kh, kw] to [kh, kw, in/groups, out], also if depthwise."""
     return array.transpose(2, 3, 1, 0)
 
 
 def linear_kernel(array: np.ndarray) -> np.ndarray:
-    """[out, in] or [out, in, 1, 1] -> [in, out]."""
+    """Transposes [out, in] or [out, in, 1, 1] to [in, out]."""
     return array.reshape(array.shape[:2]).T
 
 
 def conv(path: str, key: str, *, bias: bool = True) -> list[Name]:
-    """A convolution: `path`/kernel and, where it has one, `path`/bias."""
+    """Returns the names of a convolution: `path`/kernel, and `path`/bias if it has one."""
     names = [Name(f"{path}/kernel", f"{key}.weight", conv_kernel)]
     return names + ([Name(f"{path}/bias", f"{key}.bias", same)] if bias else [])
 
 
 def linear(path: str, key: str, *, bias: bool = True) -> list[Name]:
-    """A linear layer or a 1x1 convolution that we apply as one."""
+    """Returns the names of a linear layer, or of a 1x1 convolution that is applied as one."""
     names = [Name(f"{path}/kernel", f"{key}.weight", linear_kernel)]
     return names + ([Name(f"{path}/bias", f"{key}.bias", same)] if bias else [])
 
 
 def norm(path: str, key: str) -> list[Name]:
-    """Layer or group norm: scale and bias."""
+    """Returns the names of a layer or group norm: scale and bias."""
     return [Name(f"{path}/scale", f"{key}.weight", same), Name(f"{path}/bias", f"{key}.bias", same)]
 
 
 def frozen_norm(path: str, key: str) -> list[Name]:
-    """Frozen batch norm: scale, bias and the two statistics."""
+    """Returns the names of a frozen batch norm: scale, bias, mean and variance."""
     return norm(path, key) + [
         Name(f"{path}/mean", f"{key}.running_mean", same),
         Name(f"{path}/var", f"{key}.running_var", same),

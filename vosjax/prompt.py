@@ -1,28 +1,28 @@
-"""What the user marked in a frame, laid over what the network predicted there."""
+"""Lays what the user marked in a frame over the network's probabilities, and recovers it."""
 
 import jax
 import jax.numpy as jnp
 
 from vosjax.types import Prompt
 
-NOTHING = 1e-6  # less probability than this, of all objects together, counts as none left
+NOTHING = 1e-6  # a smaller remaining probability of a pixel counts as zero
 
 
 def apply_prompt(probs: jax.Array, prompt: Prompt) -> jax.Array:
-    """Probabilities in which the given objects stand exactly as the user gave them.
+    """Sets the probabilities of the given objects to exactly what the user marked.
 
         probs = apply_prompt(jax.nn.softmax(logits, 0), Prompt(labels, given))
 
-    Marked pixels belong to their object alone, given objects have no other pixel, and what is
-    left of the rest is renormalised (background where nothing is left). A frame without given
-    objects passes through bit by bit.
+    Marked pixels belong to their object alone, and given objects have no other pixels. What remains
+    in the other pixels is renormalised; they become background if nothing remains. Without given
+    objects, the probabilities are returned bit by bit.
 
     Args:
-      probs: [N+1, H, W], channel 0 is the background, sums to one.
-      prompt: of the same size.
+        probs: [N+1, H, W], channel 0 is the background; sums to one.
+        prompt: labels and given slots, of the same size.
 
     Returns:
-      [N+1, H, W], sums to one.
+        [N+1, H, W], sums to one.
     """
 
     def with_marks() -> jax.Array:
@@ -44,15 +44,15 @@ def apply_prompt(probs: jax.Array, prompt: Prompt) -> jax.Array:
 
 
 def prompt_from_probs(probs: jax.Array, given: jax.Array) -> Prompt:
-    """The prompt that was laid over probabilities.
+    """Recovers the prompt that was laid over probabilities.
 
         prompt = prompt_from_probs(probs, given)
 
-    A fused ensemble hands it to its members, which have masks of their own.
+    An ensemble lays it over the probabilities of its members.
 
     Args:
-      probs: [N+1, H, W], of `apply_prompt`.
-      given: [N] bool, the slots that were given.
+        probs: [N+1, H, W], the result of `apply_prompt`.
+        given: [N] bool, the slots that were given.
     """
     marked = (probs[1:] > 0.5) & given[:, None, None]
     labels = jnp.where(marked.any(0), marked.argmax(0) + 1, 0)

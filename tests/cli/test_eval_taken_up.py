@@ -12,7 +12,7 @@ from support.clips import clip
 from support.processes import ended, workplace
 
 from vosjax.eval import engine as engines
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import videos
 from vosjax.io import lock
 from vosjax.io.palette import read_label_png, write_label_png
@@ -260,7 +260,7 @@ def test_a_video_that_another_process_runs_is_passed_over(place, davis, ran, cap
     ran.clear()
     with (
         lock.locked(place.out / ".lock", what="out", shared=True),
-        lock.locked(files.lock_file(place.out, dog), what="dog"),
+        lock.locked(run_folder.lock_file(place.out, dog), what="dog"),
     ):
         capsys.readouterr()
         assert evaluate(place, davis) == 0

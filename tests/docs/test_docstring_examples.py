@@ -25,6 +25,7 @@ from vosjax.compose.combinators import confidence_weighted, ensemble
 from vosjax.data.config import ClipsConfig
 from vosjax.data.types import ClipSpec
 from vosjax.datasets import catalog
+from vosjax.datasets.folders import Folder
 from vosjax.eval import scoring
 from vosjax.io.scores import ObjectScore
 from vosjax.io.video import open_video
@@ -42,7 +43,11 @@ NOT_RUN = {  # only compiled
     "vosjax.eval.protocols.davis": "continues an example of scoring.score",
     "vosjax.eval.protocols.vos_benchmark": "continues an example of scoring.score",
     "vosjax.eval.protocols.youtube_vos": "needs a dataset's meta.json",
+    "vosjax.eval.rules.youtube": "needs a dataset's meta.json",
     "vosjax.eval.scoring.write_csv": "continues an example of scoring.score",
+    "vosjax.loading.ensembles.of_config": "loads the embedded network",
+    "vosjax.loading.ensembles.parts": "loads the embedded network",
+    "vosjax.loading.pretrained.configure": "loads the embedded network",
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",
     "vosjax.loading.pretrained.fresh": LONG,
     "vosjax.data.pipeline.clips": LONG,
@@ -149,6 +154,7 @@ def values_of(example):
             ClipsConfig=ClipsConfig,
             catalog=catalog,
             scoring=scoring,
+            source=Folder("DAVIS"),
         )
     values = dict(network_values())
     if example.name in ("mean", "confidence_weighted"):

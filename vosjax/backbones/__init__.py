@@ -1,4 +1,4 @@
-"""Image encoders: maps at strides 4, 8 and 16; an encoder is found by its module's name."""
+"""Image encoders with maps at strides 4, 8 and 16; an encoder is found by its module's name."""
 
 import importlib
 import pkgutil
@@ -13,9 +13,10 @@ from vosjax.names import Name, Names
 
 
 class FeatureMaps(NamedTuple):
-    """What an encoder gives of images [B, H, W, 3]: [B, h, w, C] at strides 4, 8 and 16.
+    """The maps [B, h, w, C] that an encoder computes from images [B, H, W, 3].
 
-    `deep` is the deepest map, at stride 16, too.
+    f4, f8, f16  at strides 4, 8 and 16
+    deep         the deepest map, also at stride 16
     """
 
     f4: Any
@@ -28,19 +29,20 @@ class Backbone(NamedTuple):
     """A configured encoder.
 
     module    module.apply({'params': params}, images, rng=None) -> FeatureMaps; images [B, H, W, 3]
-              normalised by ImageNet's mean and deviation; `rng` a key while training, else None
-    channels  those of the four maps
+              are normalised by ImageNet's mean and standard deviation; `rng` is a key while
+              training, else None
+    channels  numbers of channels of the four maps
     names     names(path, key) -> list[Name]: our weights below `path`, the reference's below `key`
-              (a prefix with its dot, or '')
-    ignored   regular expressions of keys of the published ImageNet files that we leave out
-    early     early(path) -> bool: belongs to the first two blocks, which training freezes; `path`
-              counts from the encoder's root
-    aligned   True when maps have 16k+1 -> k+1 geometry (odd sizes, align_corners), False when
-              images must be multiples of 16
-    absent    regular expressions of our paths (from the encoder's root) that the published
-              ImageNet files lack; they keep their initial values
-    folded    folded({name: array}) -> nested weights, of a network whose norms are folded into its
-              convolutions (an .npz file); None where no such file is read
+              (a prefix that ends with its dot, or '')
+    ignored   regular expressions for keys of the published ImageNet files that are not used
+    early     early(path) -> bool: whether the weight at `path` (from the encoder's root) belongs to
+              the first two blocks, which are frozen in training
+    aligned   True if sizes of 16k+1 give maps of k+1 (odd sizes, align_corners), False if images
+              must be multiples of 16
+    absent    regular expressions for our paths (from the encoder's root) that the published
+              ImageNet files lack; these weights keep their initial values
+    folded    folded({name: array}) -> nested weights, for a file (.npz) of a network whose norms
+              are folded into its convolutions; None if no such file can be read
     """
 
     module: nn.Module
@@ -54,12 +56,12 @@ class Backbone(NamedTuple):
 
 
 class PretrainedEncoder(NamedTuple):
-    """How one encoder of a network starts from a published ImageNet file.
+    """How one encoder of a network is initialised from a published ImageNet file.
 
-    names   what the file gives; our paths count from the encoder's root, and all weights that are
-            not named keep their initial values
-    wider   paths of kernels [k, k, I, O] of which the file gives the first three input channels,
-            those of the image; the others (masks) keep their initial values
+    names   the weights in the file, with our paths from the encoder's root; all other weights keep
+            their initial values
+    wider   paths of kernels [k, k, I, O] of which the file holds the first three input channels,
+            those of the image; the other channels (masks) keep their initial values
     folded  as in `Backbone`
     """
 
@@ -74,10 +76,10 @@ def build(encoder: str) -> Backbone:
         backbone = build("resnet:50")
 
     Args:
-      encoder: 'module' or 'module:variant', e.g. 'mobilenet_v2' or 'swin:b'.
+        encoder: 'module' or 'module:variant', e.g. 'mobilenet_v2' or 'swin:b'.
 
     Raises:
-      ValueError: no such module or variant; the message lists what there is.
+        InputError: there is no such module or variant; the message lists those that exist.
     """
     name, _, variant = encoder.partition(":")
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
@@ -89,16 +91,20 @@ def build(encoder: str) -> Backbone:
 def pretrained_encoder(
     encoder: str | Backbone, *, wider: tuple[str, ...] = ()
 ) -> PretrainedEncoder:
-    """How an encoder, or a network that holds all its weights, starts from a published file.
+    """Says how an encoder is initialised from a published ImageNet file.
 
-    start = pretrained_encoder("resnet:18", wider=("conv1/kernel",))
+        start = pretrained_encoder("resnet:18", wider=("conv1/kernel",))
+
+    Args:
+        encoder: the name of an encoder, or the encoder itself.
+        wider: as in `PretrainedEncoder`.
     """
     backbone = build(encoder) if isinstance(encoder, str) else encoder
     return PretrainedEncoder(imagenet_names(backbone), wider, backbone.folded)
 
 
 def imagenet_names(backbone: Backbone) -> Names:
-    """The weights that a published ImageNet file gives; our paths count from the encoder's root."""
+    """Returns the names of the weights in a published ImageNet file, from the encoder's root."""
     entries = tuple(
         name
         for name in backbone.names("", "")

@@ -1,9 +1,10 @@
 """EfficientNet B0-B4, V2-S and Lite0-Lite4 with the deepest map at stride 16.
 
 Tan and Le 2019 and 2021, in torchvision's form; Lite as in TensorFlow's TPU models (2020) and the
-public PyTorch files made of them. f4 f8 f16 are the native maps. The stage that would go on to
-stride 32 keeps its stride at 1 and the depthwise convolutions behind it are dilated by 2, as AOT
-does with MobileNetV2; `deep` is the last block's output, before the classifier's own convolution.
+public PyTorch files converted from them. f4, f8 and f16 are the native maps. In the stage that
+would go on to stride 32, the stride is replaced by a dilation of 2 in all following depthwise
+convolutions, as AOT does for MobileNetV2; `deep` is the output of the last block, before the
+convolution that belongs to the classifier.
 """
 
 import math
@@ -22,11 +23,11 @@ from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatch
 from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
 
-DROP_RATE = 0.2  # of the deepest block, stochastic depth
+DROP_RATE = 0.2  # rate of stochastic depth in the deepest block
 
 
 class Stage(NamedTuple):
-    """Equal blocks; the first has the stride."""
+    """A sequence of equal blocks, of which the first has the stride."""
 
     expand: int
     kernel: int
@@ -37,9 +38,12 @@ class Stage(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """`stages` count from 1 as in torchvision's `features`; f4 f8 f16 come from 2, 3 and 5.
+    """One network of the family.
 
-    Lite has no squeeze and excitation, ReLU6 instead of SiLU, and takes (RGB - 127) / 128.
+    stem     number of channels of the first convolution
+    stages   numbered from 1 as in torchvision's `features`; f4, f8, f16 come from 2, 3 and 5
+    epsilon  of the batch norms
+    lite     no squeeze and excitation, ReLU6 instead of SiLU, input (RGB - 127) / 128
     """
 
     stem: int
@@ -49,9 +53,9 @@ class Variant(NamedTuple):
 
 
 def _scaled(width: float, depth: float, *, lite: bool = False) -> Variant:
-    """The baseline with its channels and depths multiplied; channels rounded to eights.
+    """Scales the channels and depths of the baseline; channels are rounded to multiples of eight.
 
-    Lite keeps the stem, and the depth of the first and the last stage, as they are.
+    Lite leaves the stem, and the depths of the first and the last stage, unscaled.
     """
     base = (
         Stage(1, 3, 1, 16, 1),
@@ -105,7 +109,7 @@ VARIANTS = {
 
 
 class Block(nn.Module):
-    """An inverted bottleneck: with squeeze and excitation (but for Lite), or fused without."""
+    """An inverted bottleneck with squeeze and excitation (except in Lite), or a fused one."""
 
     stage: Stage
     stride: int
@@ -144,12 +148,13 @@ class Block(nn.Module):
 
 
 class EfficientNet(nn.Module):
-    """Images [B, H, W, 3] -> `FeatureMaps`; `rng` draws the stochastic depth.
+    """Maps images [B, H, W, 3] to `FeatureMaps`; `rng` draws the stochastic depth.
 
-    `dilate` False keeps the classifier's own strides, so that `deep` comes at stride 32. No network
-    of ours wants that: it is how the published classifier runs, which
-    tests/parity/test_backbones_torchvision.py holds our blocks and weights to, the last stages
-    included.
+    Attributes:
+        variant: the network.
+        dilate: False keeps the strides of the classifier, so that `deep` has stride 32. No network
+            here uses that; tests/parity/test_backbones_torchvision.py compares blocks and weights
+            with the published classifier in this form, including the last stages.
     """
 
     variant: Variant
@@ -183,13 +188,13 @@ class EfficientNet(nn.Module):
 
 
 def _lite_range(images: jax.Array) -> jax.Array:
-    """Images normalised by ImageNet's mean and deviation -> (RGB - 127) / 128."""
+    """Converts images normalised by ImageNet's mean and standard deviation to (RGB - 127) / 128."""
     mean, std = jnp.array(IMAGENET_MEAN, images.dtype), jnp.array(IMAGENET_STD, images.dtype)
     return images * (std * 255 / 128) + (mean * 255 - 127) / 128
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the published file.
+    """Returns the names of the weights: ours below `path`, those of the published file after `key`.
 
     names("b0", "encoder", "backbone.")
     """
@@ -197,7 +202,7 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def _lite_names(variant: str, path: str, key: str) -> list[Name]:
-    """Blocks are numbered through, and so are their norms: 0 follows an expansion, if any."""
+    """Returns the names in a Lite file, which numbers blocks across stages and norms in a block."""
     root = f"{path}/" if path else ""
     entries = conv_name(f"{root}stem", f"{key}_conv_stem", bias=False)
     entries += frozen_norm(f"{root}stem_bn", f"{key}_bn0")
@@ -229,7 +234,7 @@ def _torchvision_names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def _block_names(stage: Stage, path: str, key: str) -> list[Name]:
-    """torchvision numbers the parts that a block has, one after the other."""
+    """Returns the names of a block; torchvision numbers the parts that the block has in order."""
     if stage.fused:
         parts = ["fused"] + ["project"] * (stage.expand > 1)
     else:
@@ -247,7 +252,7 @@ def _block_names(stage: Stage, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The stem and the stages up to stride 4.
+    """Whether the weight at `path` belongs to the stem or to the stages up to stride 4.
 
     early("stem/kernel")      # True
     """
@@ -255,12 +260,12 @@ def early(path: str) -> bool:
 
 
 def build(variant: str) -> Backbone:
-    """'b0' ... 'b4', 'v2_s' or 'lite0' ... 'lite4'.
+    """Builds 'b0' ... 'b4', 'v2_s' or 'lite0' ... 'lite4'.
 
         backbone = build("b0")
 
     Raises:
-      ValueError: any other variant.
+        InputError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise InputError(f"unknown EfficientNet {variant!r}; there are: {', '.join(VARIANTS)}")

@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al. 2018, width 1.0) at output stride 16, as AOT takes it."""
+"""MobileNetV2 (Sandler et al. 2018, width 1.0) at output stride 16, as AOT uses it."""
 
 import re
 from typing import Any
@@ -14,8 +14,8 @@ from vosjax.layers.norm import EPSILON, IMAGENET_MEAN, IMAGENET_STD, FrozenBatch
 from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
 
-# expansion t, channels c, repeats n, stride of the first, dilations of the depthwise convolutions;
-# the stage that would leave stride 16 dilates in place of striding
+# Expansion t, channels c, repeats n, stride of the first block, dilations of the depthwise
+# convolutions; the stage that would go beyond stride 16 is dilated instead.
 STAGES = (
     (1, 16, 1, 1, (1,)),
     (6, 24, 2, 2, (1, 1)),
@@ -32,11 +32,11 @@ BLOCKS = tuple(
 )
 STEM, LAST = 32, 1280
 TAPS = (3, 6, 13)  # blocks whose outputs are f4, f8 and f16; torchvision counts the stem as 0
-EARLY = 3  # features 0..3 are frozen in training
+EARLY = 3  # the last block that is frozen in training
 
 
 class InvertedResidual(nn.Module):
-    """Expand (1x1), depthwise 3x3, project (1x1, linear); a residual where shapes allow."""
+    """Expansion (1x1), depthwise 3x3, projection (1x1, linear); residual if the shapes allow."""
 
     expansion: int
     features: int
@@ -57,7 +57,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Images [B, H, W, 3] -> `FeatureMaps` of 24, 32, 96 and 1280 channels."""
+    """Maps images [B, H, W, 3] to `FeatureMaps` with 24, 32, 96 and 1280 channels."""
 
     @nn.compact
     def __call__(self, images: jax.Array, rng: Any = None) -> FeatureMaps:
@@ -75,7 +75,7 @@ class MobileNetV2(nn.Module):
 
 
 def names(path: str, key: str) -> list[Name]:
-    """torchvision's names: `features.I.conv.J` with norms one further.
+    """Returns the names of the weights: ours below `path`, torchvision's after `key`.
 
     names("encoder", "encoder.")
     """
@@ -99,7 +99,7 @@ def names(path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """Features 0 to 3, the stem and the first three blocks.
+    """Whether the weight at `path` belongs to the stem or to the first three blocks.
 
     early("stem/kernel")      # True
     """
@@ -108,12 +108,12 @@ def early(path: str) -> bool:
 
 
 def build(variant: str = "") -> Backbone:
-    """The encoder; there are no variants.
+    """Builds the encoder, which has no variants.
 
         backbone = build("")
 
     Raises:
-      ValueError: a variant is named.
+        InputError: a variant is named.
     """
     if variant:
         raise InputError(f"mobilenet_v2 has no variant {variant!r}; say 'mobilenet_v2'")
@@ -129,24 +129,24 @@ def build(variant: str = "") -> Backbone:
 
 
 def from_folded(arrays: dict[str, np.ndarray]) -> dict:
-    """Encoder weights from a network whose batch norms are folded into its convolutions.
+    """Converts the weights of a network whose batch norms are folded into its convolutions.
 
         params = from_folded(dict(np.load("mobilenet_v2.npz")))
 
-    Norms become the identity (variance 1 - epsilon) that only adds the bias. The folded network
-    takes RGB / 127.5 - 1 and ours takes ImageNet's mean and deviation, so the first convolution is
-    rescaled; inside of the image the figures agree, on the outermost ring of the stem they do not,
-    because padding with zeros means the mean colour here and middle grey there.
+    Norms become the identity (variance 1 - epsilon) plus the bias. The folded network takes
+    RGB / 127.5 - 1 and this one takes images normalised by ImageNet's mean and standard deviation,
+    so the first convolution is rescaled. Results agree inside the image but not at its border,
+    since zero padding stands for the mean colour here and for medium grey there.
 
     Args:
-      arrays: `features.0.{w,b}`, `features.K.{expand,depthwise,project}.{w,b}` and
-        `features.18.{w,b}`; kernels [kh, kw, in, out], depthwise [kh, kw, 1, C].
+        arrays: `features.0.{w,b}`, `features.K.{expand,depthwise,project}.{w,b}` and
+            `features.18.{w,b}`; kernels [kh, kw, in, out], depthwise [kh, kw, 1, C].
 
     Returns:
-      A nested dict for `MobileNetV2`.
+        A nested dict for `MobileNetV2`.
 
     Raises:
-      ValueError: an array is missing.
+        InputError: an array is missing.
     """
 
     def take(key: str) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""ResNeSt up to its stride-16 stage: split attention, deep stem, average-pooled strides.
+"""ResNeSt up to stride 16: split attention, a deep stem, and average pooling for strides.
 
-Zhang et al., "ResNeSt: split-attention networks" (2020), radix 2 and cardinality 1, as AOT uses it:
-frozen batch norm, the fourth stage left out, `deep` is `f16`.
+Zhang et al., "ResNeSt: split-attention networks" (2020), with radix 2 and cardinality 1, as AOT
+uses it: batch norm is frozen, the fourth stage is left out, and `deep` is `f16`.
 """
 
 import flax.linen as nn
@@ -21,7 +21,7 @@ STEM = (("conv0", 64, 2), ("conv1", 64, 1), ("conv2", 128, 1))
 
 
 class SplitAttention(nn.Module):
-    """A 3x3 convolution to two splits, summed by weights from their global mean; C stays."""
+    """A 3x3 convolution to two splits, summed with weights computed from their global mean."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -29,15 +29,15 @@ class SplitAttention(nn.Module):
         y = GroupedConv(2 * size, 3, 2, name="conv")(x)
         y = nn.relu(FrozenBatchNorm(name="bn0")(y))
         first, second = y[..., :size], y[..., size:]
-        gap = (first + second).mean((1, 2))
-        gap = nn.relu(FrozenBatchNorm(name="bn1")(nn.Dense(max(size // 2, 32), name="fc1")(gap)))
-        logits = nn.Dense(2 * size, name="fc2")(gap).reshape(-1, 2, 1, 1, size)
+        pooled = nn.Dense(max(size // 2, 32), name="fc1")((first + second).mean((1, 2)))
+        pooled = nn.relu(FrozenBatchNorm(name="bn1")(pooled))
+        logits = nn.Dense(2 * size, name="fc2")(pooled).reshape(-1, 2, 1, 1, size)
         weights = nn.softmax(logits, axis=1)
         return weights[:, 0] * first + weights[:, 1] * second
 
 
 class Block(nn.Module):
-    """[B, H, W, C] -> [B, ceil(H/s), ceil(W/s), 4 * features]."""
+    """Bottleneck with split attention: [B, H, W, C] -> [B, ceil(H/s), ceil(W/s), 4 * features]."""
 
     features: int
     stride: int = 1
@@ -47,7 +47,7 @@ class Block(nn.Module):
         features = 4 * self.features
         y = nn.relu(FrozenBatchNorm(name="bn1")(pointwise(x, self.features, name="conv1")))
         y = SplitAttention(name="conv2")(y)
-        if self.stride > 1:  # this pool counts its padding, the one of the shortcut does not
+        if self.stride > 1:  # this mean includes the padding, that of the shortcut does not
             y = nn.avg_pool(y, (3, 3), (2, 2), ((1, 1), (1, 1)), count_include_pad=True)
         y = FrozenBatchNorm(name="bn3")(pointwise(y, features, name="conv3"))
         if self.stride > 1:
@@ -61,7 +61,7 @@ class Block(nn.Module):
 
 
 class ResNeSt(nn.Module):
-    """Images [B, H, W, 3] -> `FeatureMaps`."""
+    """Maps images [B, H, W, 3] to `FeatureMaps`."""
 
     depths: tuple[int, int, int]
 
@@ -83,7 +83,7 @@ class ResNeSt(nn.Module):
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the reference.
+    """Returns the names of the weights: ours below `path`, those of the reference after `key`.
 
     names("101", "encoder", "encoder.")
     """
@@ -110,7 +110,7 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The stem and the first stage.
+    """Whether the weight at `path` belongs to the stem or to the first stage.
 
     early("stem_conv1/kernel")
     """
@@ -118,12 +118,12 @@ def early(path: str) -> bool:
 
 
 def build(variant: str) -> Backbone:
-    """'101'.
+    """Builds '101', the only variant.
 
         backbone = build("101")
 
     Raises:
-      ValueError: any other variant.
+        InputError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise InputError(f"unknown ResNeSt {variant!r}; there are: {', '.join(VARIANTS)}")

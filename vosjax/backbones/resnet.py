@@ -1,7 +1,7 @@
-"""ResNet and ResNeXt up to their stride-16 stage, with frozen batch norm.
+"""ResNet and ResNeXt up to stride 16, with frozen batch norm.
 
-He et al. 2016 and Xie et al. 2017 in torchvision's v1.5 form: the stride sits in the 3x3
-convolution. The fourth stage is left out, as in AOT, STCN and STM: `deep` is `f16`.
+He et al. 2016 and Xie et al. 2017 in torchvision's v1.5 form, where the 3x3 convolution has the
+stride. The fourth stage is left out, as in AOT, STCN and STM, and `deep` is `f16`.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,13 @@ IGNORED = (r"(.*\.)?num_batches_tracked", r"layer4\..*", r"fc\..*")
 
 
 class Variant(NamedTuple):
-    """One of the published networks; `width` is the inner width of a bottleneck per 64 channels."""
+    """One of the published networks.
+
+    bottleneck  whether blocks are bottlenecks, or basic blocks
+    depths      numbers of blocks of the three stages
+    groups      of the 3x3 convolutions
+    width       inner width of a bottleneck per 64 features
+    """
 
     bottleneck: bool
     depths: tuple[int, int, int]
@@ -43,7 +49,7 @@ VARIANTS = {
 def pointwise(
     x: jax.Array, features: int, *, stride: int = 1, bias: bool = False, name: str | None = None
 ) -> jax.Array:
-    """A 1x1 convolution as a matrix product, which the CPU likes better; kernel [I, O].
+    """Applies a 1x1 convolution as a matrix product with a kernel [I, O], which is faster on CPUs.
 
     x = pointwise(x, 64, name="conv1")
     """
@@ -51,19 +57,19 @@ def pointwise(
 
 
 def relu_of_sum(a: jax.Array, b: jax.Array) -> jax.Array:
-    """max(a + b, 0), in a form whose result XLA's CPU backend keeps.
+    """Computes max(a + b, 0) in a form whose result XLA's CPU backend keeps in memory.
 
         x = relu_of_sum(x, shortcut)
 
-    An expression of one large operand is computed anew wherever it is used. So every block of a
-    stage would go through the products of all blocks before it, all of which would have to stay in
-    memory. A sum is kept if a convolution or a matrix product takes it as it is, not reshaped.
+    XLA recomputes an expression of one large operand wherever it is used. Every block of a stage
+    would then read the products of all blocks before it, and all of these would have to stay in
+    memory. A sum is kept if a convolution or a matrix product uses it directly, without a reshape.
     """
     return jnp.where(a <= -b, -b, a) + b
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (strided), 1x1 and the shortcut: [B, H, W, C] -> [B, H/s, W/s, 4 * features]."""
+    """A bottleneck (1x1, 3x3 with stride s, 1x1): [B, H, W, C] -> [B, H/s, W/s, 4 * features]."""
 
     features: int
     stride: int = 1
@@ -90,7 +96,7 @@ class Bottleneck(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the shortcut: [B, H, W, C] -> [B, H/s, W/s, features]."""
+    """A basic block (two 3x3, the first with stride s): [B, H, W, C] -> [B, H/s, W/s, features]."""
 
     features: int
     stride: int = 1
@@ -115,16 +121,21 @@ def _shortcut(x: jax.Array, features: int, stride: int, bias: bool, norms_train:
 
 
 class ResNet(nn.Module):
-    """Images [B, H, W, any channels] -> `FeatureMaps`.
+    """Maps images [B, H, W, I] with any number I of channels to `FeatureMaps`.
 
-    `extra_stems` names further 7x7 stems, each with an input of its own, whose outputs are added
-    to that of the image before the first norm (STM's memory encoder: the mask and the others').
+    Attributes:
+        variant: the network.
+        bias: whether all convolutions have a bias (STCN's value encoder).
+        extra_stems: names of further 7x7 stems, each with an input of its own, whose outputs are
+            added to that of the image before the first norm (STM's memory encoder: the mask, and
+            that of the other objects).
+        norms_train: whether scale and bias of the norms are trained; their statistics never are.
     """
 
     variant: Variant
-    bias: bool = False  # of all convolutions (STCN's value encoder)
+    bias: bool = False
     extra_stems: tuple[str, ...] = ()
-    norms_train: bool = False  # scale and bias of the norms; their statistics never do
+    norms_train: bool = False
 
     @nn.compact
     def __call__(
@@ -165,18 +176,18 @@ def names(
     bias: bool = False,
     extra_stems: tuple[str, ...] = (),
 ) -> list[Name]:
-    """Where the weights of a `ResNet` stand.
+    """Returns the names of the weights of a `ResNet`, ours and those of a reference.
 
         names("50", "encoder", "encoder.")
 
     Args:
-      variant: a key of VARIANTS.
-      path: our path in front of all, '' or 'encoder' (without a slash at its end).
-      key: the reference's prefix with its dot, or ''.
-      stages: what the reference calls the stages; ('res2', 'layer2', 'layer3') in STCN's key
-        encoder, ('res2', 'res3', 'res4') in STM.
-      bias: whether the convolutions have one.
-      extra_stems: as in `ResNet`.
+        variant: a key of VARIANTS.
+        path: path of the encoder in our weights, without a slash at its end, or ''.
+        key: prefix of the reference's names with its dot, or ''.
+        stages: the reference's names of the stages: ('res2', 'layer2', 'layer3') in STCN's key
+            encoder, ('res2', 'res3', 'res4') in STM.
+        bias: whether the convolutions have a bias.
+        extra_stems: as in `ResNet`.
     """
     root = f"{path}/" if path else ""
     entries = frozen_norm(f"{root}bn1", f"{key}bn1")
@@ -198,7 +209,7 @@ def names(
 
 
 def early(path: str) -> bool:
-    """The stem and the first stage.
+    """Whether the weight at `path` belongs to the stem or to the first stage.
 
     early("conv1/kernel")
     """
@@ -206,7 +217,7 @@ def early(path: str) -> bool:
 
 
 def channels(variant: str) -> tuple[int, int, int, int]:
-    """Of f4, f8, f16 and deep.
+    """Returns the numbers of channels of f4, f8, f16 and deep.
 
     channels("50")      # (256, 512, 1024, 1024)
     """
@@ -215,12 +226,12 @@ def channels(variant: str) -> tuple[int, int, int, int]:
 
 
 def build(variant: str) -> Backbone:
-    """'18', '50', '101', 'resnext50_32x4d' or 'resnext101_32x8d'.
+    """Builds '18', '50', '101', 'resnext50_32x4d' or 'resnext101_32x8d'.
 
         backbone = build("50")
 
     Raises:
-      ValueError: any other variant.
+        InputError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise InputError(f"unknown ResNet {variant!r}; there are: {', '.join(VARIANTS)}")

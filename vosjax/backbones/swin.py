@@ -1,8 +1,8 @@
-"""Swin transformer up to its stride-16 stage, with AOT's handling of sizes.
+"""Swin transformer up to stride 16, with AOT's handling of sizes.
 
-Liu et al., "Swin transformer" (2021), as aot-benchmark runs it for dense prediction: no fourth
-stage, a norm of its own on each returned map, windows padded after the first norm without a mask,
-and the shift applied even where a map is no larger than a window.
+Liu et al., "Swin transformer" (2021), as in aot-benchmark: the fourth stage is left out, each
+returned map has its own norm, windows are padded after the first norm without a mask, and windows
+are shifted even if a map is no larger than a window.
 """
 
 import functools
@@ -35,24 +35,30 @@ IGNORED = (
 
 
 class Variant(NamedTuple):
-    """`dropped_depth`: blocks of the fourth stage, which still count in the drop rates."""
+    """One of the published networks.
+
+    embed          number of channels of the first stage
+    depths         numbers of blocks of the first three stages
+    dropped_depth  number of blocks of the fourth stage, which still count in the drop rates
+    drop_rate      rate of stochastic depth in the deepest block
+    """
 
     embed: int
     depths: tuple[int, int, int]
     dropped_depth: int
-    drop_rate: float  # of the deepest block, stochastic depth
+    drop_rate: float
 
 
 VARIANTS = {
     "t": Variant(96, (2, 2, 6), 2, 0.2),
     "s": Variant(96, (2, 2, 18), 2, 0.3),
-    "b": Variant(128, (2, 2, 18), 2, 0.3),  # AOT's rate; ImageNet training had 0.5
+    "b": Variant(128, (2, 2, 18), 2, 0.3),  # AOT's rate; it was 0.5 in ImageNet training
 }
 
 
 @functools.lru_cache(maxsize=1)
 def position_index() -> np.ndarray:
-    """[49, 49]: the bias table's row for every query (first axis) and key of a window.
+    """Returns the row of the bias table for each query and key of a window: int [49, 49].
 
     bias = table[position_index()]
     """
@@ -63,11 +69,15 @@ def position_index() -> np.ndarray:
 
 @functools.lru_cache(maxsize=32)
 def shift_mask(height: int, width: int) -> np.ndarray:
-    """[windows, 1, 49, 49]: -100 between tokens that the shift brought together from afar.
+    """Returns the mask of shifted windows: float32 [windows, 1, 49, 49], added to the logits.
 
         mask = shift_mask(14, 14)
 
-    height and width are multiples of the window.
+    It is -100 between tokens that are in one window only because the shift wraps around, else 0.
+
+    Args:
+        height: rows of the map, a multiple of 7.
+        width: columns of the map, a multiple of 7.
     """
 
     def regions(size: int) -> np.ndarray:
@@ -80,7 +90,7 @@ def shift_mask(height: int, width: int) -> np.ndarray:
 
 
 class WindowAttention(nn.Module):
-    """Self-attention of windows [B, windows, 49, C]; `mask` [windows, 1, 49, 49] is added."""
+    """Self-attention in windows [B, windows, 49, C]; `mask` [windows, 1, 49, 49] is added."""
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: np.ndarray | None) -> jax.Array:
@@ -112,7 +122,7 @@ class WindowAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with the exact GELU between, four times as wide inside."""
+    """Two linear layers, four times as wide inside, with the exact GELU between them."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -160,7 +170,7 @@ class Merging(nn.Module):
 
 
 class Swin(nn.Module):
-    """Images [B, H, W, 3] -> `FeatureMaps`; `rng` draws the stochastic depth."""
+    """Maps images [B, H, W, 3] to `FeatureMaps`; `rng` draws the stochastic depth."""
 
     variant: Variant
 
@@ -188,7 +198,7 @@ class Swin(nn.Module):
 
 
 def names(variant: str, path: str, key: str) -> list[Name]:
-    """Where the weights stand: below `path` with us, behind `key` in the reference.
+    """Returns the names of the weights: ours below `path`, those of the reference after `key`.
 
     names("b", "encoder", "encoder.")
     """
@@ -213,7 +223,7 @@ def names(variant: str, path: str, key: str) -> list[Name]:
 
 
 def early(path: str) -> bool:
-    """The patch embedding and the first stage, without its merging.
+    """Whether the weight at `path` belongs to the patch embedding or the first stage's blocks.
 
     early("patch_embed/kernel")
     """
@@ -221,12 +231,12 @@ def early(path: str) -> bool:
 
 
 def build(variant: str) -> Backbone:
-    """'t', 's' or 'b'.
+    """Builds 't', 's' or 'b'.
 
         backbone = build("b")
 
     Raises:
-      ValueError: any other variant.
+        InputError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise InputError(f"unknown Swin {variant!r}; there are: {', '.join(VARIANTS)}")

@@ -1,9 +1,10 @@
-"""What two methods that know nothing reach on a dataset, to tell how hard its clips are.
+"""Scores of two baselines without a network on a dataset, which show how hard its videos are.
 
     python -m vosjax.bench.baselines --data DAVIS
 
-`copy` gives the mask of the first frame to all frames; `flow` carries it from frame to frame by
-optical flow (DIS, OpenCV's medium preset). Both are scored by DAVIS's rules, as `--mode eval` does.
+`copy` uses the mask of the first frame for all frames; `flow` warps it from frame to frame by
+optical flow (DIS, OpenCV's medium preset). Both are scored by the rules of DAVIS, as in
+`--mode eval`.
 """
 
 import argparse
@@ -30,10 +31,10 @@ def copied(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
 
 
 def carried(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
-    """Yields `given` and what optical flow makes of it, frame after frame.
+    """Yields `given`, uint8 [H, W], warped by optical flow from frame to frame.
 
-    The flow goes from a frame to the one before it, so that each pixel looks up the label of the
-    place that it came from (nearest neighbour; beyond the border it is background).
+    The flow goes from a frame to the one before it: each pixel takes the label of the position that
+    it came from (the nearest pixel; outside of the frame it is background).
     """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     labels, before = given, _grey(video, 0)
@@ -53,24 +54,28 @@ METHODS: dict[str, Method] = {"copy": copied, "flow": carried}
 
 
 def measure(data: str | os.PathLike[str], method: Method) -> scoring.Scores:
-    """The scores of a method on all videos of a dataset folder that have truth.
+    """Scores a method on all videos of a dataset folder that have public ground truth.
 
         measure("DAVIS", copied)["global"]["J&F-Mean"]  # 0..1
 
+    Args:
+        data: the folder of a dataset.
+        method: one of `METHODS`.
+
     Raises:
-        InputError: no such dataset, or files of it that cannot be read.
+        InputError: there is no such dataset, or a file cannot be read.
     """
-    found = [video for video in videos.discover(data) if video.truths is not None]
+    annotated = [video for video in videos.discover(data) if video.truths is not None]
     with tempfile.TemporaryDirectory(prefix="vosjax-") as folder:
-        for video in found:
+        for video in annotated:
             given = videos.read_given(video, 0)
             for frame, labels in zip(video.frames, method(video, given)):
                 write_label_png(pathlib.Path(folder) / video.name / f"{frame}.png", labels)
-        return scoring.score(videos.truths(found), folder, protocol=protocols.davis())
+        return scoring.score(videos.truths(annotated), folder, protocol=protocols.davis())
 
 
 def main() -> None:
-    """Prints J, F and their mean of both methods, for every video and all objects."""
+    """Prints J, F and their mean for both methods, for each video and over all objects."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="a dataset in DAVIS's layout")
     results = {name: measure(parser.parse_args().data, method) for name, method in METHODS.items()}

@@ -1,7 +1,7 @@
-"""Measures the input pipeline: clips and frames a second, and against plain decoding.
+"""Measures the input pipeline: clips and frames per second, also in comparison to plain decoding.
 
-Plain decoding is one thread that turns the same sets' stored frames and masks into arrays at full
-size, and does nothing else. Both take turns, so that whatever else the machine does falls on both.
+Plain decoding is one thread that only decodes the stored frames and masks of the same datasets at
+full size. The two alternate, so that other load on the machine affects both.
 """
 
 import contextlib
@@ -29,24 +29,24 @@ def measure(
     batches: int = 8,
     seed: int = 0,
 ) -> Any:
-    """Figures of a `ClipsConfig` as plain data, ready to be printed and stored.
+    """Measures the clips of a `ClipsConfig`; returns plain data, ready to be printed and stored.
 
         figures = measure(ClipsConfig(), batch=4, workers=2)
 
     Args:
-        config: its first phase is measured.
-        batch, workers, threads: as `pipeline.clips`.
-        rounds: times that the two take turns.
-        batches: timed in each round, after those that were made ahead.
-        seed: of the clips.
+        config: what the clips are made of; its first phase is measured.
+        batch, workers, threads: as for `pipeline.clips`.
+        rounds: number of rounds, in each of which both are measured.
+        batches: number of batches that are timed per round, after those made ahead.
+        seed: seed of the clips.
 
     Returns:
         dict: height, width, frames, batch, workers, threads, rounds;
         clips_per_second, frames_per_second: medians over the rounds; clips_per_second_range;
         core_ms_per_clip: processor time of one clip, made in this process by one thread (median);
-            1000 / it is what one core makes, whatever else the machine does;
+            one core makes 1000 / core_ms_per_clip clips per second, on a busy machine too;
         decode_frames_per_second, ratio (frames of clips per plainly decoded frame, median),
-            ratio_range, core_ratio (the same by processor time, of one thread): None where the sets
+            ratio_range, core_ratio (that ratio by processor time, with one thread): None if there
             are no stored videos or photos.
     """
     (_, config), *_ = pipeline.phased(config)
@@ -95,7 +95,7 @@ def measure(
 def _rate(
     config: ClipsConfig, batch: int, workers: int, threads: int, batches: int, seed: int
 ) -> Any:
-    """Clips a second, once what was made ahead while the stream started is used up."""
+    """Returns clips per second, after those made ahead while the stream started are used up."""
     stream = pipeline.clips(config, seed=seed, batch=batch, workers=workers, threads=threads)
     with contextlib.closing(stream):
         for _ in range(1 + 3 * workers + -(-2 * threads // batch)):
@@ -107,7 +107,7 @@ def _rate(
 
 
 def _cost(config: ClipsConfig, seed: int) -> Any:
-    """Milliseconds of processor time of a clip, mean of some after two."""
+    """Returns milliseconds of processor time per clip, the mean of some clips after two others."""
     with contextlib.closing(pipeline.clips(config, seed=seed, batch=1)) as stream:
         for _ in range(2):
             next(stream)
@@ -118,7 +118,7 @@ def _cost(config: ClipsConfig, seed: int) -> Any:
 
 
 def _plain(stored: Any, turn: int) -> Any:
-    """Seconds, and seconds of processor time, in which one thread decodes a frame and its mask."""
+    """Returns wall time and processor time, in seconds, to decode a frame and its mask."""
     pairs = []
     for source in stored:
         item = turn % len(source)
@@ -135,11 +135,11 @@ def _plain(stored: Any, turn: int) -> Any:
                 (frame.image, frame.mask)
                 for frame in source.source.read(item, range(min(count, _PLAIN)))
             ]
-    start, processor, done = time.perf_counter(), time.process_time(), 0
-    while done < _PLAIN:
+    start, processor, count = time.perf_counter(), time.process_time(), 0
+    while count < _PLAIN:
         for image, mask in pairs:
             decode.image(image)
             if mask:
                 decode.mask(mask)
-            done += 1
-    return (time.perf_counter() - start) / done, (time.process_time() - processor) / done
+            count += 1
+    return (time.perf_counter() - start) / count, (time.process_time() - processor) / count

@@ -1,9 +1,9 @@
-"""What a traced function costs: floating-point operations and activations, counted from its jaxpr.
+"""Counts floating-point operations and activations of a traced function from its jaxpr.
 
-The compiler's own cost analysis counts the body of a loop once, however often it runs, and on CPUs
-nothing of what it hands to a library. Here a loop's body counts as often as the loop is long, of a
-branch the one that the given values choose, the dearest where they do not say, and where platforms
-have forms of their own the general one.
+XLA's cost analysis counts the body of a loop only once, and on CPUs it does not count calls of
+libraries. Here, the body of a loop counts as often as it runs. Of a conditional, the branch that
+the given values select is counted, or the most expensive one if that is not known; of code that
+depends on the platform, the default.
 """
 
 import math
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-SMALL = 4096  # elements of a value that is followed through the program
+SMALL = 4096  # most elements of a value that is propagated through the program
 FREE = frozenset(
     """
     broadcast_in_dim reshape transpose squeeze expand_dims convert_element_type bitcast_convert_type
@@ -26,12 +26,12 @@ FREE = frozenset(
 
 
 class Cost(NamedTuple):
-    """What was counted.
+    """The counts of a function.
 
-    products     {dtype name: operations of matrix products and convolutions}, two a multiplication
-    others       operations elsewhere: one for every element that is computed or summed
-    activations  elements that matrix products and convolutions put out
-    unbounded    loops whose length only the run will tell; their bodies count once
+    products     {dtype name: operations of matrix products and convolutions}, two for each multiply
+    others       all other operations, one for each element that is computed or summed
+    activations  elements of the outputs of matrix products and convolutions
+    unbounded    number of loops of unknown length, whose bodies count once
     """
 
     products: dict
@@ -41,11 +41,11 @@ class Cost(NamedTuple):
 
     @property
     def flops(self) -> float:
-        """All operations."""
+        """Number of all operations."""
         return sum(self.products.values()) + self.others
 
     def plus(self, other: "Cost", times: float = 1) -> "Cost":
-        """This and `times` the other."""
+        """Returns the sum of this cost and `times` the other."""
         products = dict(self.products)
         for dtype, count in other.products.items():
             products[dtype] = products.get(dtype, 0.0) + times * count
@@ -58,15 +58,15 @@ class Cost(NamedTuple):
 
 
 def count(function: Callable, *args: Any, **kwargs: Any) -> Cost:
-    """The cost of one call.
+    """Counts the cost of one call of a function.
 
         count(vos.encode, params, frame).flops
 
     Args:
-      function: traceable.
-      *args: pytrees of arrays, whose small values choose branches, or of `jax.ShapeDtypeStruct`,
-        of which only shapes are known.
-      **kwargs: likewise.
+        function: a function that JAX can trace.
+        *args: pytrees of arrays, whose small values select branches, or of `jax.ShapeDtypeStruct`,
+            of which only the shapes are known.
+        **kwargs: keyword arguments, of the same kinds.
     """
     traced = jax.make_jaxpr(function)(*args, **kwargs)
     known = [
@@ -79,7 +79,7 @@ def count(function: Callable, *args: Any, **kwargs: Any) -> Cost:
 
 
 def _count(jaxpr: Any, consts: Any, inputs: list) -> tuple[Cost, list]:
-    """The cost of a jaxpr, and its outputs as far as they are known."""
+    """Returns the cost of a jaxpr, and its outputs as far as they are known."""
     values = dict(zip(jaxpr.constvars, consts))
     values |= {var: value for var, value in zip(jaxpr.invars, inputs) if value is not None}
     total = Cost({})
@@ -99,7 +99,7 @@ def _count(jaxpr: Any, consts: Any, inputs: list) -> tuple[Cost, list]:
 
 def _equation(eqn: Any, inputs: list) -> tuple[Cost, list]:
     name, params, unknown = eqn.primitive.name, eqn.params, [None] * len(eqn.outvars)
-    if name == "platform_index":  # the last of the branches is that of all other platforms
+    if name == "platform_index":  # the last branch is the default
         return Cost({}), [np.int32(len(params["platforms"]) - 1)]
     if name == "cond":
         return _branches(params["branches"], inputs, unknown)
@@ -125,28 +125,29 @@ def _equation(eqn: Any, inputs: list) -> tuple[Cost, list]:
 
 
 def _scan_consts(eqn: Any, body: Any) -> int:
-    """How many of a scan's inputs are the same in every turn.
+    """Returns the number of a scan's inputs that are the same in every iteration.
 
-    Inputs are constants, carry and rows; rows lose their first axis on the way into the body, and
-    rows of the output gain one. Told by these shapes, as the parameters' names change with JAX.
+    A scan has constants, a carry and rows. Only rows lose their first axis inside the body (and
+    gain one in the output), so they are recognized by their shapes; the names of parameters differ
+    between versions of JAX.
     """
 
-    def kept(outer: Any, inner: Any) -> Any:
+    def same_rank(outer: Any, inner: Any) -> Any:
         return sum(len(a.aval.shape) == len(b.aval.shape) for a, b in zip(outer, inner))
 
-    return kept(eqn.invars, body.invars) - kept(eqn.outvars, body.outvars)
+    return same_rank(eqn.invars, body.invars) - same_rank(eqn.outvars, body.outvars)
 
 
 def _branches(branches: Any, inputs: list, unknown: list) -> tuple[Cost, list]:
     if inputs[0] is not None:
-        chosen = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
-        return _count(chosen.jaxpr, chosen.consts, inputs[1:])
+        selected = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
+        return _count(selected.jaxpr, selected.consts, inputs[1:])
     costs = [_count(branch.jaxpr, branch.consts, inputs[1:])[0] for branch in branches]
     return max(costs, key=lambda cost: cost.flops), unknown
 
 
 def _folded(eqn: Any, inputs: list, unknown: list) -> list:
-    """The outputs where all inputs are known and small."""
+    """Returns the outputs of an equation if all of its inputs are known and they are small."""
     sizes = [math.prod(var.aval.shape) for var in eqn.outvars]
     if any(value is None for value in inputs) or max(sizes, default=0) > SMALL or eqn.effects:
         return unknown
@@ -156,7 +157,7 @@ def _folded(eqn: Any, inputs: list, unknown: list) -> list:
 
 
 def _cost(eqn: Any) -> Cost:
-    """The cost of an equation that holds no program of its own."""
+    """Returns the cost of an equation without an inner jaxpr."""
     name = eqn.primitive.name
     result: Any = eqn.outvars[0].aval if eqn.outvars else None
     shapes = [getattr(atom.aval, "shape", ()) for atom in eqn.invars]

@@ -1,17 +1,19 @@
-"""Frames between two given ones, followed from both: J of the ways to make one answer of two.
+"""J of the frames between two given ones, for several ways of combining passes from both sides.
 
     python -m vosjax.bench.directions DAVIS --second 0.67 --max-short-side 240
 
-DAVIS is a folder with JPEGImages and Annotations. The masks of frame 0 and of a second one are
-given; what lies between is followed forward from the first, backward from the second, and joined:
+DAVIS is a folder with JPEGImages and Annotations. The masks of frame 0 and of a second frame are
+given. The frames between them are tracked forward from the first and backward from the second, and
+the two passes are combined in several ways:
 
-- `cut`: an object is taken from the pass that was given it nearer by (`tracking.directions.merge`);
-- `surer`: from the pass whose mean probability in its mask, times one minus the distance's share,
-  is higher;
+- `cut`: an object is taken from the pass whose given frame is nearer
+  (`tracking.directions.merge`);
+- `surer`: an object is taken from the pass with the higher mean probability in its mask, weighted
+  linearly by distance;
 - `blend`: probabilities are averaged, weighted linearly by distance.
 
-Prints the mean J over objects and frames of every video, and the mean over objects of all videos
-with how each way differs from `forward`.
+It prints the mean J over objects and frames for each video, and over all objects, and how much each
+way differs from `forward`.
 """
 
 import argparse
@@ -49,22 +51,25 @@ CAPACITY = 8  # memory frames
 
 
 class Followed(NamedTuple):
-    """A frame of a pass: its labels and scores, and probs [N+1, H, W] float16."""
+    """The result of a pass in one frame: labels and scores, and probs float16 [N+1, H, W]."""
 
     output: FrameOutput
     probs: np.ndarray
 
 
 def follow(model: Loaded, frames: list, mask: np.ndarray, ids: list[int]) -> list[Followed]:
-    """One pass over frames, given the mask of the first of them.
+    """Tracks objects through frames from the mask of the first frame.
 
-        passed = follow(load(), frames, mask, ids=[1, 2])
+        results = follow(load(), frames, mask, ids=[1, 2])
 
     Args:
-      model: of `load`; it needs a slot for each object.
-      frames: uint8 [H, W, 3] each.
-      mask: uint8 [H, W] of ids.
-      ids: of the objects.
+        model: the network; it needs a slot for each object.
+        frames: uint8 [H, W, 3] each.
+        mask: uint8 [H, W] of ids, the mask of the first frame.
+        ids: the ids of the objects.
+
+    Returns:
+        The result of each frame.
     """
     vos, size = model.model.vos, mask.shape
     spec = Spec(*network_size(vos, size, None), len(ids), CAPACITY)
@@ -77,31 +82,31 @@ def follow(model: Loaded, frames: list, mask: np.ndarray, ids: list[int]) -> lis
         probs = apply_prompt(followed.probs, prompt)
         return followed.state, probs.astype(np.float16), *to_labels(probs, jnp.asarray(table))
 
-    state, last, passed = vos.init(model.params, spec), 0, []
+    state, last, results = vos.init(model.params, spec), 0, []
     for time, frame in enumerate(frames):
         prompt = nothing_marked(size, len(ids)) if time else Prompt(*to_slots(mask, table))
         clock = MemoryClock(np.int32(time), np.int32(last), np.int32(model.config["mem_every"]))
         state, probs, labels, stats = run(model.params, state, frame, prompt, clock)
         last = time if remembers(time == 0, time, last, model.config["mem_every"]) else last
         scores = to_scores(np.asarray(stats), {id: slot + 1 for slot, id in enumerate(ids)})
-        passed.append(Followed(FrameOutput(np.asarray(labels), scores), np.asarray(probs)))
-    return passed
+        results.append(Followed(FrameOutput(np.asarray(labels), scores), np.asarray(probs)))
+    return results
 
 
 def joined(
     index: int, forward: Followed, backward: Followed, second: int, ids: Sequence[int]
 ) -> dict:
-    """{way: labels} of the frame `index` between the given frames 0 and `second`."""
-    share = index / second  # of the way from the first to the second
+    """Combines two passes in a frame between the given frames 0 and `second`: {way: labels}."""
+    share = index / second  # position between the two given frames, 0..1
     masks = {frame: np.array([ids], np.uint8) for frame in (0, second)}
     blended = (1 - share) * forward.probs + share * backward.probs
     surer = np.zeros_like(forward.output.labels)
     for id in ids:
-        sure = [
+        confidences = [
             weight * side.output.scores[id].mean_probability
             for side, weight in ((forward, 1 - share), (backward, share))
         ]
-        side = forward if sure[0] >= sure[1] else backward
+        side = forward if confidences[0] >= confidences[1] else backward
         surer[side.output.labels == id] = id
     return {
         "forward": forward.output.labels,
@@ -113,15 +118,18 @@ def joined(
 
 
 def measure(model: Loaded, data: pathlib.Path, *, second: float, max_short_side: int) -> dict:
-    """{video: {way: J [objects]}}, means over the frames between the two given ones.
+    """Measures all ways on all videos; J is averaged over the frames between the given ones.
 
         table = measure(load(), pathlib.Path("DAVIS"), second=0.67, max_short_side=240)
 
     Args:
-      model: of `load`.
-      data: the folder.
-      second: the second given frame, as a share of the video.
-      max_short_side: frames and truth are scaled down to it.
+        model: the network.
+        data: a folder in the layout of DAVIS.
+        second: position of the second given frame, as a share of the video.
+        max_short_side: short side in pixels to which frames and ground truth are scaled down.
+
+    Returns:
+        {video: {way: J of each object}}.
     """
     table = {}
     for folder in sorted((data / "JPEGImages").iterdir()):
@@ -167,7 +175,7 @@ def _scaled(
 
 
 def main() -> None:
-    """Prints the table."""
+    """Runs the command line and prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--weights")

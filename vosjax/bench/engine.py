@@ -1,16 +1,16 @@
-"""What each part of the offline speed is worth: whole videos run in four ways, taking turns.
+"""Measures what each part of the offline engine gains: whole videos are run in four ways.
 
     python -m vosjax.bench.engine [--config aot:t] [--weights FOLDER]
 
-The ways, each with what those before it have:
-  frame by frame   read, compute, write, one after the other (`Tracker.step`)
-  overlapped       reading and writing beside the device (`Engine`, one frame at a time)
-  encoded ahead    frames encoded `--chunk` at a time
-  side by side     `--batch` videos in one `vmap`
+Each way adds something to the one before it:
+  frame by frame   read, compute and write one after the other (`Tracker.step`)
+  overlapped       read and write while the device computes (`Engine`, one frame at a time)
+  encoded ahead    encode `--chunk` frames at a time
+  side by side     run `--batch` videos in one `vmap`
 
-Each round runs all ways once over the same rendered videos; prints the median frames/s of each with
-its spread, and the gain over the first. Programs are compiled before. Without --weights they are
-random, which takes the same time.
+Each round runs all ways once over the same rendered videos. It prints the median frames/s of each
+way with its range, and the gain over the first way. Compilation is not counted. Without --weights
+the weights are random, which takes the same time.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import numpy as np
 
 from vosjax.config import opened
 from vosjax.eval import dataset, plan, rendered_set, videos
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.engine import Engine
 from vosjax.io.palette import write_label_png
 from vosjax.io.terminal import say
@@ -40,9 +40,16 @@ from vosjax.tracking.tracker import Tracker
 def measure(
     model: Loaded, data: str | os.PathLike[str], *, chunk: int, batch: int, rounds: int
 ) -> dict[str, list[float]]:
-    """{way: frames/s of each round} over the videos of a DAVIS folder.
+    """Measures all ways over the videos of a dataset: returns {way: frames/s of each round}.
 
-    rates = measure(load(), "DAVIS", chunk=8, batch=4, rounds=3)
+        rates = measure(load(), "DAVIS", chunk=8, batch=4, rounds=3)
+
+    Args:
+        model: the network.
+        data: a folder in the layout of DAVIS.
+        chunk: number of frames that are encoded at a time.
+        batch: number of videos that run side by side.
+        rounds: number of rounds.
     """
     sequences = videos.discover(data)
     count = sum(len(sequence.frames) for sequence in sequences)
@@ -65,11 +72,11 @@ def measure(
                 settings = dataset.RunConfig(pathlib.Path(scratch), memory, together, 2017)
                 start, before = time.perf_counter(), engine.compile_seconds
                 dataset.run(sequences, [engine], settings, slots=slots, stop=[])
-                took = time.perf_counter() - start - (engine.compile_seconds - before)
-                seconds[name].append(took)
+                elapsed = time.perf_counter() - start - (engine.compile_seconds - before)
+                seconds[name].append(elapsed)
                 if len(list((pathlib.Path(scratch) / "videos").glob("*.json"))) < len(sequences):
-                    raise RuntimeError(f"{name}: {files.failures(scratch)}")
-    return {name: [count / took for took in times[1:]] for name, times in seconds.items()}
+                    raise RuntimeError(f"{name}: {run_folder.failures(scratch)}")
+    return {name: [count / elapsed for elapsed in times[1:]] for name, times in seconds.items()}
 
 
 def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None:
@@ -86,7 +93,7 @@ def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None
         for index in range(len(sequence.frames)):
             labels_given = videos.read_given(sequence, index) if index in shapes.given else None
             labels, _ = tracker.step(videos.read_frame(sequence, index), labels_given)
-            write_label_png(files.mask_file(folder, sequence, index), labels)
+            write_label_png(run_folder.mask_file(folder, sequence, index), labels)
 
 
 def main() -> None:

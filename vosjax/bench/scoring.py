@@ -1,14 +1,14 @@
-"""How fast scoring is: folders of label maps, 1..n processes, against the rule written plainly.
+"""Measures the speed of scoring with several numbers of processes, and of a plain implementation.
 
     python -m vosjax.bench.scoring --truth DAVIS/Annotations/480p --prediction MASKS
 
-Prints the median and the spread of each way's wall time, its median processor time (all processes
-and threads together: what still means something on a busy machine), and the ratios of both to the
-plain way, which takes every object by itself, over whole frames, and dilates its boundaries by the
-disk. Without
---prediction each frame is predicted by the truth of the frame before (a good but not exact mask),
-so that any annotated folder can be timed. The rounds alternate between the ways: a busy machine
-then slows all of them alike. The global tables of all ways are compared and must agree.
+The plain implementation follows the definition: it scores each object separately over whole frames
+and dilates its boundaries by the disk. For each way it prints the median and the range of the wall
+time, the median processor time of all processes and threads (which is meaningful on a busy machine,
+too), and the ratios of the plain implementation's times to them. Without --prediction, the ground
+truth of the frame before is the prediction of each frame (a good but inexact mask), so that any
+annotated folder can be timed. The rounds alternate between the ways, so that other load affects all
+of them. The global tables of all ways are compared and must agree.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from vosjax.io.terminal import say
 def plain_frame_scores(
     truth: np.ndarray, prediction: np.ndarray, *, objects: Sequence[int], bound: float = 0.008
 ) -> Any:
-    """`metrics.frame_scores` as the definition reads: object by object, nothing cropped.
+    """Computes `metrics.frame_scores` by its definition: object by object, without cropping.
 
     j, f = plain_frame_scores(truth, prediction, objects=[1, 2])
     """
@@ -60,7 +60,7 @@ def _plain_object(truth: np.ndarray, prediction: np.ndarray, disk: np.ndarray) -
 
 
 def plain_davis_table(truth: pathlib.Path, prediction: pathlib.Path) -> Any:
-    """The DAVIS 2017 table of two folders by `plain_frame_scores`, one process.
+    """Computes the DAVIS 2017 table of two folders by `plain_frame_scores`, in one process.
 
     table = plain_davis_table(truth, prediction)
     """
@@ -72,9 +72,9 @@ def plain_davis_table(truth: pathlib.Path, prediction: pathlib.Path) -> Any:
         curves = []
         for file in files[1:-1]:
             labels = read_label_png(file)
-            guess = read_label_png(prediction / folder.name / file.name)
+            predicted = read_label_png(prediction / folder.name / file.name)
             labels = np.where(labels == protocols.VOID, 0, labels)
-            curves.append(plain_frame_scores(labels, guess, objects=range(1, count + 1)))
+            curves.append(plain_frame_scores(labels, predicted, objects=range(1, count + 1)))
         j, f = np.moveaxis(np.array(curves), 0, -1)
         results[folder.name] = {
             "objects": {str(key + 1): _row(j[key], f[key]) for key in range(count)}
@@ -89,11 +89,14 @@ def _row(j: np.ndarray, f: np.ndarray) -> Any:
 
 
 def delayed_truth(truth: pathlib.Path, output: pathlib.Path) -> Any:
-    """Writes each frame's truth as the prediction of the next one; sequences with 3 frames or more.
+    """Writes the ground truth of each frame as the prediction of the next one.
 
         delayed_truth(pathlib.Path("DAVIS/Annotations/480p"), pathlib.Path("delayed"))
 
-    Returns the two folders to score: symbolic links to the sequences that qualify, and predictions.
+    Sequences with fewer than three frames are left out.
+
+    Returns:
+        The two folders to score: symbolic links to the sequences, and their predictions.
     """
     for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
         files = sorted(folder.glob("*.png"))
@@ -120,9 +123,18 @@ def measure(
     processes: Sequence[int] = (1, 2, 4),
     rounds: int = 5,
 ) -> Any:
-    """{way: [(wall, processor) seconds of each round]}: plain, and each number of processes.
+    """Measures the plain implementation and each number of processes.
 
-    seconds = measure(truth, prediction, processes=(1, 2), rounds=3)
+        seconds = measure(truth, prediction, processes=(1, 2), rounds=3)
+
+    Args:
+        truth: a folder of label maps.
+        prediction: a folder of predicted label maps.
+        processes: the numbers of processes.
+        rounds: number of rounds.
+
+    Returns:
+        {way: [(wall, processor) seconds of each round]}.
     """
     protocol = protocols.davis()
     ways: dict[str, Callable[[], Any]] = {

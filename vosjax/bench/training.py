@@ -1,4 +1,4 @@
-"""Measures whether the input keeps the training step fed: both take turns in one run."""
+"""Measures whether the input pipeline keeps up with the training step; the two alternate."""
 
 import contextlib
 import statistics
@@ -13,22 +13,22 @@ from vosjax.train import build, loop, schedule, start, state, step
 
 
 def measure(config: Any, *, rounds: int) -> dict:
-    """Figures of a training config's first stage as plain data.
+    """Measures the first stage of a training config; returns plain data.
 
         figures = measure(opened("train_rendered"), rounds=3)
 
     Args:
-      config: a `Config` with a training; weights are random, whatever `train.init` says.
-      rounds: times that input, plain decoding and training step take turns.
+        config: a `Config` with a training; weights are random, whatever `train.init` is.
+        rounds: number of rounds, in each of which input, plain decoding and step are measured.
 
     Returns:
-      dict: size, frames, batch; for the rounds: `made`, clips a second of the input; `used`, clips
-      a second of the step; `fed`, made / used; `decoded`, the input's frames for each frame of
-      plain single-thread decoding (empty where there is nothing stored to decode); `core_ms`,
-      processor milliseconds a clip.
+        dict: size, frames, batch, workers, threads; and lists with an item for each round: `made`,
+        clips per second of the input; `used`, clips per second of the step; `fed`, made / used;
+        `decoded`, frames of the input per frame of plain single-thread decoding (empty if there are
+        no stored frames); `core_ms`, milliseconds of processor time per clip.
 
     Raises:
-      InputError: a config that does not fit the data or the network.
+        InputError: the config does not fit the data or the network.
     """
     (_, config), *_ = loop.stages(config)
     train, clips = config.train, config.data
@@ -63,7 +63,7 @@ def measure(config: Any, *, rounds: int) -> dict:
 
 
 def lines(figures: dict) -> list[str]:
-    """What `measure` found as a table: median and range of each figure.
+    """Formats the result of `measure` as a table: median and range of each figure.
 
     print(*lines(figures), sep="\n")
     """
@@ -85,19 +85,19 @@ def lines(figures: dict) -> list[str]:
 
 
 def _step(config: Any) -> Any:
-    """A function that takes one compiled training step on a clip batch and gives its seconds."""
+    """Returns a function that runs one compiled training step and returns its time in seconds."""
     train = config.train
     model = build.configured(config)
     chain = build.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
     everywhere, split = loop.shardings()
-    held = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
+    current = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
     stream = pipeline.clips(config.data, seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
     clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
     settings = build.step_settings(train)._replace(reference=False)
-    knobs = schedule.step_scalars(
+    scalars = schedule.step_scalars(
         train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
     )
     compiled = loop.compile_step(model, chain, settings)
@@ -105,7 +105,7 @@ def _step(config: Any) -> Any:
 
     def advance() -> Any:
         begin = time.perf_counter()
-        held[0], metrics = compiled(held[0], clips, knobs, key)
+        current[0], metrics = compiled(current[0], clips, scalars, key)
         jax.block_until_ready(metrics.loss)
         return time.perf_counter() - begin
 

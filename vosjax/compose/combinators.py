@@ -1,4 +1,4 @@
-"""Combinators take and give a `Vos`, so they nest: `ensemble([vos, flip(scale(vos, 1.3))])`."""
+"""Flip, scale and ensemble map a `Vos` to a `Vos`: `ensemble([vos, flip(scale(vos, 1.3))])`."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from vosjax.types import UNUSED_LOGIT, Release, Size, Spec, Vos, When
 
 
 def flip(vos: Vos) -> Vos:
-    """The network looking at the mirrored video.
+    """Makes a network see the mirrored video; masks are mirrored back.
 
     mirrored = flip(vos)
     """
@@ -41,7 +41,7 @@ def flip(vos: Vos) -> Vos:
 
 
 def scale(vos: Vos, factor: float) -> Vos:
-    """The network looking at frames resized by a factor, then rounded by its own size rule.
+    """Makes a network see frames resized by a factor, at a size rounded by its own size rule.
 
     larger = scale(vos, 1.3)
     """
@@ -49,12 +49,16 @@ def scale(vos: Vos, factor: float) -> Vos:
 
 
 def resized(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
-    """The network looking at frames resized to `rule(height, width)`.
+    """Makes a network see frames resized to `rule(height, width)`.
 
         half = resized(vos, lambda height, width: vos.size(height, width, 0.5))
 
-    The frame, of the size of the outer Spec, is resized by OpenCV's cubic kernel; logits and
-    probabilities travel bilinearly.
+    Frames have the size of the outer Spec and are resized with OpenCV's cubic kernel; logits and
+    probabilities are resized bilinearly.
+
+    Args:
+        vos: the network.
+        rule: maps the (height, width) of a frame to those that the network sees.
     """
 
     def init(params: Any, spec: Spec) -> Any:
@@ -96,27 +100,29 @@ def mean(probs: jax.Array) -> jax.Array:
 
 
 def confidence_weighted(probs: jax.Array) -> jax.Array:
-    """Fuses likewise, each network weighted in every pixel by its highest probability there.
+    """Fuses the probabilities of E networks by a mean weighted by confidence in each pixel.
 
-    fused = confidence_weighted(probs)      # [E, N+1, H, W] -> [N+1, H, W]
+        fused = confidence_weighted(probs)      # [E, N+1, H, W] -> [N+1, H, W]
+
+    The weight of a network in a pixel is its highest probability there.
     """
     weights = probs.max(1, keepdims=True)
     return (weights * probs).sum(0) / weights.sum(0)
 
 
 class Fusion(NamedTuple):
-    """How an ensemble's M networks become one: pure functions with a state, as those of a `Vos`.
+    """How the M networks of an ensemble are fused: pure functions with a state, like a `Vos`.
 
     init(spec, members) -> state
-        Empty; a pytree of arrays whose shapes depend on the Spec and on M alone.
-    encode(frame) -> seen
-        What fusing needs of a frame [H, W, 3]; runs where frames are encoded.
-    fuse(state, seen, probs) -> (probs, aux)
-        [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `commit` will want of this frame.
+        An empty state: a pytree of arrays whose shapes depend on the Spec and on M alone.
+    encode(frame) -> features
+        What fusing needs of a frame [H, W, 3] float32; runs together with the networks' `encode`.
+    fuse(state, features, probs) -> (probs, aux)
+        [M, N+1, H, W] -> [N+1, H, W]. `aux` is what `commit` needs from this frame.
     commit(state, aux, probs, given, when) -> state
-        As `Vos.commit`: what was decided for the frame, with the user's marks laid over it.
+        As `Vos.commit`, with the final probabilities of the frame.
     forget(state, release) -> state
-        The state without the objects that are followed no more, see `types.Release`.
+        Removes the objects that are no longer followed, see `types.Release`.
     """
 
     init: Callable[..., Any]
@@ -126,19 +132,19 @@ class Fusion(NamedTuple):
     forget: Callable[[Any, Release], Any]
 
 
-@functools.lru_cache  # so that programs that use it are the same
+@functools.lru_cache  # equal fusions are one object, so that programs are not compiled twice
 def stateless(function: Callable[[jax.Array], jax.Array]) -> Fusion:
-    """A fusion of nothing but the probabilities of the frame.
+    """Makes a fusion that uses only the probabilities of the current frame.
 
-        surest = ensemble(members, fusion=stateless(confidence_weighted))
+        weighted = ensemble(members, fusion=stateless(confidence_weighted))
 
     Args:
-      function: [M, N+1, H, W] -> [N+1, H, W].
+        function: fuses probabilities, [M, N+1, H, W] -> [N+1, H, W].
     """
     return Fusion(
         init=lambda spec, members: (),
         encode=lambda frame: (),
-        fuse=lambda state, seen, probs: (function(probs), ()),
+        fuse=lambda state, features, probs: (function(probs), ()),
         commit=lambda state, aux, probs, given, when: state,
         forget=lambda state, release: state,
     )
@@ -148,27 +154,28 @@ MEAN = stateless(mean)
 
 
 class EnsembleState(NamedTuple):
-    """State of `ensemble`: those of the members, and that of their fusion."""
+    """State of `ensemble`: the states of the members, and that of their fusion."""
 
     members: tuple[Any, ...]
     fusion: Any
 
 
 def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = MEAN) -> Vos:
-    """Several networks over one video, as one whose `params` are the tuple of theirs.
+    """Combines several networks into one, whose `params` are the tuple of their params.
 
         both = ensemble([aot.vos, stcn.vos], feedback="fused")
         state = both.init((aot_params, stcn_params), spec)
 
     Args:
-      members: the networks. All see frames of the first one's size rule; `scale` a member that is
-        to see others.
-      feedback: 'own', each member remembers its own probabilities (with the user's marks laid over
-        them), as the augmentations of aot-benchmark do; 'fused', all remember the fused ones.
-      fusion: of their probabilities.
+        members: the networks. All see frames at the size of the first one; use `scale` for a member
+            that is to see another size.
+        feedback: 'own': each member remembers its own probabilities, with the user's marks laid
+            over them, as the augmentations of aot-benchmark do; 'fused': all members remember the
+            fused probabilities.
+        fusion: how their probabilities are fused.
 
     Raises:
-      ValueError: no members, or an unknown kind of feedback.
+        InputError: there are no members, or `feedback` is unknown.
     """
     members = tuple(members)
     if not members:
@@ -190,13 +197,13 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
     def predict(
         params: Any, state: EnsembleState, features: Any, rng: Any = None
     ) -> tuple[jax.Array, Any]:
-        features, seen = features
+        features, fusion_features = features
         predictions = [
             vos.predict(own, *rest, rng)
             for vos, own, *rest in zip(members, params, state.members, features, strict=True)
         ]
         probs = jnp.stack([jax.nn.softmax(logits, 0) for logits, _ in predictions])
-        fused, fusion_aux = fusion.fuse(state.fusion, seen, probs)
+        fused, fusion_aux = fusion.fuse(state.fusion, fusion_features, probs)
         aux = tuple(aux for _, aux in predictions)
         return as_logits(fused), (aux, probs if feedback == "own" else None, fusion_aux)
 
@@ -211,20 +218,22 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
     ) -> EnsembleState:
         aux, own_probs, fusion_aux = aux
         if own_probs is None:
-            fed = [probs] * len(members)
+            remembered = [probs] * len(members)
         else:
             prompt = prompt_from_probs(probs, given)
-            fed = [apply_prompt(own, prompt) for own in own_probs]
+            remembered = [apply_prompt(own, prompt) for own in own_probs]
         return EnsembleState(
             tuple(
                 vos.commit(own, *rest, given, when, rng)
-                for vos, own, *rest in zip(members, params, state.members, aux, fed, strict=True)
+                for vos, own, *rest in zip(
+                    members, params, state.members, aux, remembered, strict=True
+                )
             ),
             fusion.commit(state.fusion, fusion_aux, probs, given, when),
         )
 
     def forget(state: EnsembleState, release: Release) -> tuple[EnsembleState, jax.Array]:
-        """A slot is free when it is in every member."""
+        """Forgets in every member; a slot is free if it is free in all of them."""
         cleared, free = zip(
             *(vos.forget(own, release) for vos, own in zip(members, state.members, strict=True))
         )
@@ -235,9 +244,9 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
 
 
 def as_logits(probs: jax.Array) -> jax.Array:
-    """Logits whose softmax is `probs`; those of unused slots where a probability is zero.
+    """Returns logits whose softmax is `probs`; where a probability is zero, they are -1e10.
 
     logits = as_logits(fused)      # [N+1, H, W] -> [N+1, H, W]
     """
-    some = probs > 1e-30
-    return jnp.where(some, jnp.log(jnp.where(some, probs, 1)), UNUSED_LOGIT)
+    positive = probs > 1e-30
+    return jnp.where(positive, jnp.log(jnp.where(positive, probs, 1)), UNUSED_LOGIT)

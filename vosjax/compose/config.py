@@ -1,4 +1,4 @@
-"""What can be set of test-time augmentation."""
+"""Settings of test-time augmentation."""
 
 import dataclasses
 
@@ -9,17 +9,17 @@ from vosjax.schema import Checked, setting
 class ViewsConfig(Checked):
     """The views of a video that a network averages (`compose.views`)."""
 
-    flip: bool = setting(False, "every view also mirrored")
+    flip: bool = setting(False, "add the mirror image of every view")
     scales: tuple[float, ...] = setting(
         (1.0,),
-        "factors on the size that the network sees; each is a view",
+        "factors on the size that the network sees, one view each",
         above=0,
         most=16,
         filled=True,
     )
     max_short_side: int | None = setting(
         None,
-        "most pixels of the short side before scaling, and 5/3 of it of the long one; "
+        "largest short side before scaling, in pixels; long sides are limited to 5/3 of it; "
         "None: the network's own rule",
         least=1,
         was="short",

@@ -1,4 +1,4 @@
-"""Groups of slots: room for more objects than one state of a network holds, and for more memory."""
+"""Groups of slots: room for more objects than one state of a network holds, or more memory."""
 
 import dataclasses
 import functools
@@ -9,13 +9,13 @@ import jax.numpy as jnp
 
 from vosjax.types import UNUSED_LOGIT, Release, Spec, Vos, When
 
-SURE = 1e-5  # merged probabilities of groups keep this distance from 0 and 1, as in aot-benchmark
+SURE = 1e-5  # least distance of merged probabilities from 0 and 1, as in aot-benchmark
 
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class ObjectCount:
-    """How many objects a state of `groups` speaks of; static."""
+    """The number of objects in a state of `groups`; static."""
 
     count: int
 
@@ -23,9 +23,9 @@ class ObjectCount:
 class GroupsState(NamedTuple):
     """State of `groups`: G groups of S slots.
 
-    known    [G, S] bool   slots that hold an object
+    known    [G, S] bool, the slots that hold an object
     states   the states of the groups, every leaf [G, ...]
-    objects  how many slots the Spec asked for, at most G * S
+    objects  number of slots that the Spec asked for, at most G * S
     """
 
     known: jax.Array
@@ -35,21 +35,22 @@ class GroupsState(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def groups(vos: Vos, count: int) -> Vos:
-    """Room for `count * vos.slots` objects: groups of slots that share one encoding.
+    """Makes room for `count * vos.slots` objects, in groups of slots that share one encoding.
 
-        many = groups(vos, 3)                                # 30 objects where vos.slots is 10
+        many = groups(vos, 3)                                # 30 objects if vos.slots is 10
         state = many.init(params, spec._replace(objects=30))
 
-    Slot n belongs to group (n - 1) // vos.slots; whatever is in other groups is background to a
-    group. A group remembers from the frame on in which its first object is given. The Spec's
-    `objects` may be any number up to the total. One group is the network itself.
+    Slot n belongs to group (n - 1) // vos.slots. To a group, the objects of other groups are
+    background. A group remembers nothing before the frame in which its first object is given. The
+    Spec's `objects` may be any number up to the total. One group is the network itself.
 
     Args:
-      vos: the network of one group.
-      count: the number of groups.
+        vos: the network of one group.
+        count: number of groups.
 
     Raises:
-      ValueError: count below 1, or a network without a limit of slots (which needs no groups).
+        ValueError: `count` is below 1, or the network takes any number of objects, so that it
+            needs no groups.
     """
     if count < 1 or vos.slots is None:
         raise ValueError(
@@ -75,8 +76,8 @@ def groups(vos: Vos, count: int) -> Vos:
             logits, aux = vos.predict(params, own, features, rng)
             return logits, aux
 
-        # One after the other on the CPU: there the branches of a group (empty memory slots) stay
-        # branches and take no time, where vmap would make selections of them.
+        # One after the other on CPUs, where branches (for empty memory slots) then cost nothing;
+        # vmap would turn them into selects.
         logits, aux = jax.lax.platform_dependent(
             state.states, cpu=lambda states: jax.lax.map(one, states), default=jax.vmap(one)
         )
@@ -85,7 +86,7 @@ def groups(vos: Vos, count: int) -> Vos:
         return logits[: state.objects.count + 1], aux
 
     def by_group(flags: Any, state: GroupsState) -> jax.Array:
-        """[N, ...] of all objects as [G, S]; the spare slots get zeros."""
+        """Splits flags [N] of all objects into [G, S]; spare slots get zeros."""
         return jnp.pad(flags, (0, total - state.objects.count)).reshape(count, slots)
 
     def commit(
@@ -122,12 +123,13 @@ def groups(vos: Vos, count: int) -> Vos:
 
 
 def merge_groups(logits: jax.Array) -> jax.Array:
-    """The logits of groups as those of all objects together, as in aot-benchmark.
+    """Merges the logits of groups into those of all objects, as in aot-benchmark.
 
         logits = merge_groups(logits)      # [G, S+1, H, W] -> [G*S+1, H, W]
 
-    Softmax in each group, backgrounds multiplied, then the logit of the result clamped to
-    1e-5 .. 1 - 1e-5 (a softmax over it renormalises odds).
+    The probabilities of a group are the softmax of its logits, and those of the background are
+    multiplied over the groups. They are clipped to 1e-5 .. 1 - 1e-5 and returned as log-odds, so
+    that a softmax over all objects normalises the odds.
     """
     probs = jax.nn.softmax(logits, 1)
     background = probs[:, 0].prod(0)[None]
@@ -137,12 +139,12 @@ def merge_groups(logits: jax.Array) -> jax.Array:
 
 
 def split_groups(probs: jax.Array, count: int) -> jax.Array:
-    """The probabilities of all objects as each group sees them.
+    """Splits the probabilities of all objects into those of each group.
 
         parts = split_groups(probs, 2)      # [N+1, H, W] -> [2, N/2+1, H, W]
 
-    A group's background is the strongest of everything outside it, so that where an object wins
-    over all, it wins in its group too, and nowhere else.
+    The background of a group is the maximum over everything outside the group. So an object has
+    the highest probability in its group exactly where it has the highest of all.
     """
     objects = probs[1:].reshape(count, -1, *probs.shape[1:])
     tops = objects.max(1)
@@ -157,20 +159,20 @@ def split_groups(probs: jax.Array, count: int) -> jax.Array:
 def enlarge(
     vos: Vos, params: Any, state: Any, spec: Spec, *, from_count: int = 1, to_count: int = 1
 ) -> Any:
-    """The same state with more memory frames, more groups or both; what is in it stays as it is.
+    """Enlarges a state to more memory frames, more groups or both, without changing its contents.
 
         state = enlarge(vos, params, state, spec._replace(capacity=16))
 
     Args:
-      vos: the network of one group.
-      params: its weights.
-      state: a state of `groups(vos, from_count)`, not larger than the Spec in anything.
-      spec: the new Spec.
-      from_count: groups in `state`.
-      to_count: groups in the result.
+        vos: the network of one group.
+        params: its weights.
+        state: a state of `groups(vos, from_count)`.
+        spec: the new Spec.
+        from_count: number of groups in `state`.
+        to_count: number of groups in the result.
 
     Raises:
-      ValueError: the Spec is smaller than the state in something.
+        ValueError: the Spec is smaller than that of the state.
     """
     if from_count == 1 < to_count:
         assert vos.slots is not None

@@ -1,7 +1,7 @@
-"""Test-time augmentation: a network that looks at a video in several ways, as one `Vos`.
+"""Test-time augmentation: a network that sees a video in several views, as one `Vos`.
 
-Every view keeps its own memory, written with its own answer; the views' probabilities are averaged
-at the size of the user's frames (the evaluator of aot-benchmark).
+Every view has its own memory and remembers its own masks. The probabilities of the views are
+averaged at the size of the user's frames, as in the evaluator of aot-benchmark.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from vosjax.errors import InputError
 from vosjax.prompt import apply_prompt, prompt_from_probs
 from vosjax.types import Release, Spec, Vos, When
 
-LONG = 5 / 3  # most that a long side has of a limited short side, before scaling
+LONG = 5 / 3  # largest long side, in units of the largest short side, before scaling
 
 
 def views(
@@ -26,24 +26,24 @@ def views(
     flip: bool = False,
     max_short_side: int | None = None,
 ) -> Vos:
-    """A network's augmentations as one network with the same weights.
+    """Averages several views of a video by one network, with one set of weights.
 
         augmented = views(vos, scales=(1.0, 1.3), flip=True)
         state = augmented.init(params, Spec(1080, 1920, objects=10, capacity=8))
 
-    The result takes frames of any size: its Spec is that of the user's frames, each of its views
-    resizes them once and hands its answer back at that size.
+    The result takes frames of any size: its Spec has the size of the user's frames, and each view
+    resizes them, and its probabilities back.
 
     Args:
-      vos: the network.
-      scales: factors on its own size rule; each is a view.
-      flip: every view also mirrored; the two run in one batch.
-      max_short_side: most pixels of the short side before scaling (and 5/3 of it of the long one);
-        None leaves that to the network's rule. AOT's multi-scale test is 480 with scales above 1,
-        which enlarges small frames.
+        vos: the network.
+        scales: factors on its own size rule, one view each.
+        flip: whether every view is averaged with its mirror image; the two run in one batch.
+        max_short_side: largest short side in pixels before scaling, while the long side is at most
+            5/3 of it; None leaves both to the network's rule. AOT's multi-scale test is 480 with
+            scales above 1, which enlarges small frames.
 
     Raises:
-      ValueError: no scale, or one that is not above 0.
+        InputError: there is no scale, or one that is not above 0.
     """
     members = separate_views(vos, scales=scales, max_short_side=max_short_side)
     if flip:
@@ -70,11 +70,11 @@ def separate_views(
     flip: bool = False,
     max_short_side: int | None = None,
 ) -> list[Vos]:
-    """The networks that `views` averages, each on its own: they may run on different devices.
+    """Returns the networks that `views` averages, which may then run on different devices.
 
         straight, mirror = separate_views(vos, flip=True)
 
-    Arguments and errors as for `views`.
+    The arguments and errors are those of `views`.
     """
     scales = tuple(scales)
     if not scales or min(scales) <= 0:
@@ -88,9 +88,14 @@ def separate_views(
 def size_rule(
     vos: Vos, scale: float, max_short_side: int | None
 ) -> Callable[[int, int], tuple[int, int]]:
-    """rule(height, width) -> the size at which a view sees a frame; arguments as for `views`.
+    """Returns the size rule of a view: a function from a frame's (height, width) to the view's.
 
-    height, width = size_rule(vos, 1.3, max_short_side=480)(1080, 1920)
+        height, width = size_rule(vos, 1.3, max_short_side=480)(1080, 1920)
+
+    Args:
+        vos: the network.
+        scale: factor on its own size rule.
+        max_short_side: as for `views`.
     """
 
     def rule(height: float, width: float) -> tuple[int, int]:
@@ -104,7 +109,7 @@ def size_rule(
 
 
 def native(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
-    """The network behind frames of the user's size, which it sees resized to `rule(H, W)`.
+    """Makes a network take frames of any size, which it sees resized to `rule(height, width)`.
 
     outer = native(vos, vos.size)
     """
@@ -116,12 +121,12 @@ def native(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
 
 
 def mirrored(vos: Vos) -> Vos:
-    """A network and its mirror image, averaged, in one batch of two.
+    """Averages a network and its mirror image, in one batch of two.
 
         both = mirrored(vos)
 
-    The same as `ensemble([vos, flip(vos)])` with the same weights for both. On the CPU the two run
-    one after the other, as empty memory slots then take no time.
+    This is `ensemble([vos, flip(vos)])` with one set of weights. On CPUs the two run one after the
+    other, since empty memory slots then cost nothing.
     """
 
     def both(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -153,8 +158,10 @@ def mirrored(vos: Vos) -> Vos:
     ) -> Any:
         aux, own_probs = aux
         prompt = prompt_from_probs(probs, given)
-        fed = _mirror_second(jax.vmap(lambda own: apply_prompt(own, prompt))(own_probs))
-        return both(lambda own: vos.commit(params, *own, given, when, rng))((state, aux, fed))
+        remembered = _mirror_second(jax.vmap(lambda own: apply_prompt(own, prompt))(own_probs))
+        return both(lambda own: vos.commit(params, *own, given, when, rng))(
+            (state, aux, remembered)
+        )
 
     def forget(state: Any, release: Release) -> tuple[Any, jax.Array]:
         state, free = jax.vmap(lambda own: vos.forget(own, release))(state)
@@ -164,5 +171,5 @@ def mirrored(vos: Vos) -> Vos:
 
 
 def _mirror_second(pair: jax.Array) -> jax.Array:
-    """[2, ..., W] with the second one mirrored."""
+    """Mirrors the second of two maps [2, ..., W]."""
     return jnp.stack([pair[0], pair[1][..., ::-1]])

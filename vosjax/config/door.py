@@ -15,12 +15,12 @@ def opened(asked: str, overrides: Iterable[str] = ()) -> Config:
     """The config of a file.
 
     Args:
-      asked: a file or a name, see `files.named`.
-      overrides: 'FIELD=VALUE', fields within fields behind dots: 'train.lr=1e-4',
-        'data.sets[0].weight=2'.
+        asked: a file or a name, see `files.named`.
+        overrides: 'FIELD=VALUE', fields within fields behind dots: 'train.lr=1e-4',
+            'data.sets[0].weight=2'.
 
     Raises:
-      InputError: no such file, no such field, or a value that the field cannot hold.
+        InputError: no such file, no such field, or a value that the field cannot hold.
     """
     return parsed(files.named(asked), overrides, name=asked)
 

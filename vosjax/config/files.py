@@ -50,11 +50,11 @@ def named(asked: str) -> ml_collections.ConfigDict:
     """What the `get_config` of a config file returns.
 
     Args:
-      asked: a file, or the name of one of the project's, with an argument for `get_config` behind
-        a colon: 'mine.py', 'configs/aot.py:r50', 'aot:r50'.
+        asked: a file, or the name of one of the project's, with an argument for `get_config` behind
+            a colon: 'mine.py', 'configs/aot.py:r50', 'aot:r50'.
 
     Raises:
-      InputError: there is no such file, or it cannot be used.
+        InputError: there is no such file, or it cannot be used.
     """
     path, argument = find(asked)
     made = _called(_module(path), path, argument)
@@ -70,7 +70,7 @@ def find(asked: str) -> tuple[pathlib.Path, str | None]:
     """The file that is meant, and the argument for its `get_config`.
 
     Raises:
-      InputError: there is none.
+        InputError: there is none.
     """
     file, _, argument = asked.partition(":")
     for name, behind in ((asked, None), (file, argument or None)):
@@ -106,7 +106,7 @@ def variant(table: Mapping[str, Any], name: str) -> Any:
     """table[name], of the variants that a config file has.
 
     Raises:
-      InputError: there is no such variant; the message names those that there are.
+        InputError: there is no such variant; the message names those that there are.
     """
     if name not in table:
         raise InputError(
@@ -163,7 +163,7 @@ def as_values(config: Any) -> dict[str, Any]:
     """A ConfigDict (or another mapping) as nested dicts.
 
     Raises:
-      InputError: it holds itself.
+        InputError: it holds itself.
     """
     try:
         return _as_values(config)

@@ -16,7 +16,7 @@ def lines(names: Sequence[str]) -> list[str]:
     """A line for each of some fields of a `Config`, and for those within them.
 
     Args:
-      names: of fields: 'mem_every', 'train', 'train.seed'.
+        names: of fields: 'mem_every', 'train', 'train.seed'.
     """
     shown = [line for name in names for line in _described(Config, name.split("."), ())]
     return ["", "fields of the config (--config.FIELD=VALUE):", *shown] if shown else []

@@ -1,4 +1,4 @@
-"""What can be set of modes that no room is configured for: `bench`, `summary`, `prepare`."""
+"""Settings of the modes `bench`, `summary` and `prepare`, and of rendered datasets."""
 
 import dataclasses
 
@@ -13,43 +13,45 @@ class BenchConfig(Checked):
         ("aot:t", "aot:r50"), "configs, with random weights, or 'default'", filled=True
     )
     sizes: tuple[tuple[int, int], ...] = setting(
-        ((480, 854),), "of the user's frames, (height, width)", least=1, filled=True
+        ((480, 854),), "sizes (height, width) of the user's frames", least=1, filled=True
     )
-    objects: tuple[int, ...] = setting((1, 3, 10), "objects", least=1, filled=True)
-    memory: tuple[int, ...] = setting((4,), "filled memory frames", least=1, filled=True)
+    objects: tuple[int, ...] = setting((1, 3, 10), "numbers of objects", least=1, filled=True)
+    memory: tuple[int, ...] = setting((4,), "numbers of filled memory frames", least=1, filled=True)
     top_k: tuple[int, ...] = setting(
-        (), "memory places that a query reads, 0 for all; (): as the models say", least=0
+        (),
+        "numbers of memory positions that a query reads, 0 for all; (): the models' defaults",
+        least=0,
     )
-    repeats: int = setting(5, "rounds in which all rows take turns", least=1)
-    frames: int = setting(4, "frames timed together in each round", least=1)
+    repeats: int = setting(5, "number of rounds, in each of which all rows are timed", least=1)
+    frames: int = setting(4, "number of frames that are timed together in each round", least=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig(Checked):
-    """The frame that `--mode summary` counts."""
+    """The frame whose cost `--mode summary` counts."""
 
-    height: int = setting(480, "of the user's frame", least=1)
-    width: int = setting(854, "of the user's frame", least=1)
-    objects: int = setting(3, "objects", least=1)
-    memory: int = setting(4, "filled memory frames", least=1)
+    height: int = setting(480, "height of the user's frame in pixels", least=1)
+    width: int = setting(854, "width of the user's frame in pixels", least=1)
+    objects: int = setting(3, "number of objects", least=1)
+    memory: int = setting(4, "number of filled memory frames", least=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class RenderConfig(Checked):
     """The clips of a rendered dataset (`eval/rendered_set.py`)."""
 
-    clips: int = setting(8, "clips, a video each", least=1)
-    frames: int = setting(120, "frames of each", least=1)
-    height: int = setting(240, "of a frame", least=1)
-    width: int = setting(432, "of a frame", least=1)
-    objects: int = setting(3, "most objects in a clip", least=1, most=10)
+    clips: int = setting(8, "number of clips, which become a video each", least=1)
+    frames: int = setting(120, "number of frames of each clip", least=1)
+    height: int = setting(240, "height of a frame in pixels", least=1)
+    width: int = setting(432, "width of a frame in pixels", least=1)
+    objects: int = setting(3, "largest number of objects in a clip", least=1, most=10)
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceConfig(Checked):
     """A downloaded dataset that is to be prepared."""
 
-    name: str = setting(dataclasses.MISSING, "NAME or NAME/CONFIG of `data_prep`")
-    source: str = setting(dataclasses.MISSING, "its folder below --data")
-    splits: tuple[str, ...] | None = setting(None, "its splits; None: all that are there")
-    exclude: str = setting("", "a file below --data whose videos are left out; '': none")
+    name: str = setting(dataclasses.MISSING, "NAME or NAME/CONFIG of a builder of `data_prep`")
+    source: str = setting(dataclasses.MISSING, "folder of the downloaded dataset below --data")
+    splits: tuple[str, ...] | None = setting(None, "splits to prepare; None: all that exist")
+    exclude: str = setting("", "a file below --data that lists videos to leave out; '': none")

@@ -20,13 +20,14 @@ def laid(values: dict, field: str, text: str, *, note: Callable[[str, str], Any]
     """A config's values with one of them given as text.
 
     Args:
-      values: as `parse` takes them.
-      field: its name: 'mem_every', 'train.log.every', 'members.aot.weights', 'data.sets[0].weight'.
-      text: the value.
-      note: called with the old and the new name where a field was renamed.
+        values: as `parse` takes them.
+        field: its name: 'mem_every', 'train.log.every', 'members.aot.weights',
+            'data.sets[0].weight'.
+        text: the value.
+        note: called with the old and the new name where a field was renamed.
 
     Raises:
-      FieldError: there is no such field, or the text is no value of its type.
+        FieldError: there is no such field, or the text is no value of its type.
     """
     from vosjax.config.root import Config  # which `door` imports beside this file
 
@@ -117,7 +118,7 @@ def from_text(text: str, hint: Any) -> Any:
     """What a text says to a field of a type; what it may be is for `parse` to check.
 
     Raises:
-      FieldError: it says nothing that such a field can hold.
+        FieldError: it says nothing that such a field can hold.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:

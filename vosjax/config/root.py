@@ -19,40 +19,49 @@ from vosjax.train.config import TrainConfig
 
 @dataclasses.dataclass(frozen=True)
 class StageConfig(Checked):
-    """One stage of a training: what it changes of `train` and `data`."""
+    """One stage of a training: its changes to `train` and `data`."""
 
-    name: str = setting("", "of its folder; '' where there is one stage alone")
+    name: str = setting("", "name of the stage's folder; '': stage0, stage1, ...")
     train: Annotated[dict[str, Any], ChangesOf(lambda: TrainConfig)] = setting(
-        {}, "changes of train"
+        {}, "changed fields of train"
     )
-    data: Annotated[dict[str, Any], ChangesOf(lambda: ClipsConfig)] = setting({}, "changes of data")
+    data: Annotated[dict[str, Any], ChangesOf(lambda: ClipsConfig)] = setting(
+        {}, "changed fields of data"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(NetworkConfig):
     """What a config of `configs/` says; fields that a mode does not use are left alone."""
 
-    mode: str = setting("segment", "what is done where no mode is named")
+    mode: str = setting("segment", "the mode of this config if none is named")
     direction: str = setting(
-        "both", "segment: where objects are followed from given frames", choices=DIRECTIONS
+        "both",
+        "segment: direction in which objects are tracked from given frames",
+        choices=DIRECTIONS,
     )
     overlay: bool = setting(True, "segment: write overlay.mp4")
     save_every: int = setting(200, "segment: frames from one saved state to the next", least=1)
     balance: int | None = setting(
-        None, "eval: an interval for about so many memory frames a video; None: mem_every", least=1
+        None,
+        "eval: choose the memory interval of each video for about this many memory frames; "
+        "None: mem_every",
+        least=1,
     )
-    balance_low: int = setting(1, "eval: its smallest interval", least=1)
-    balance_high: int = setting(20, "eval: its largest interval", least=1)
-    fuse_weights: tuple[float, ...] = setting((), "fuse: one for each run, for the mean", above=0)
-    eval: EvalConfig = setting(EvalConfig(), "of --mode eval")
-    summary: SummaryConfig = setting(SummaryConfig(), "of --mode summary")
-    bench: BenchConfig = setting(BenchConfig(), "of --mode bench")
-    render: RenderConfig = setting(RenderConfig(), "of datasets that are rendered")
-    datasets: tuple[SourceConfig, ...] = setting((), "prepare: downloaded datasets")
-    workers: int = setting(4, "prepare: processes; 0: this one", least=0)
-    train: TrainConfig | None = setting(None, "of --mode train; None: no training")
-    data: ClipsConfig | None = setting(None, "training clips; None: no training")
-    stages: tuple[StageConfig, ...] = setting((), "of the training, in order; (): one")
+    balance_low: int = setting(1, "eval: smallest interval, with balance", least=1)
+    balance_high: int = setting(20, "eval: largest interval, with balance", least=1)
+    fuse_weights: tuple[float, ...] = setting(
+        (), "fuse: weights of the runs, for fuse=mean; (): equal weights", above=0
+    )
+    eval: EvalConfig = setting(EvalConfig(), "settings of --mode eval")
+    summary: SummaryConfig = setting(SummaryConfig(), "settings of --mode summary")
+    bench: BenchConfig = setting(BenchConfig(), "settings of --mode bench")
+    render: RenderConfig = setting(RenderConfig(), "settings of rendered datasets")
+    datasets: tuple[SourceConfig, ...] = setting((), "prepare: the downloaded datasets")
+    workers: int = setting(4, "prepare: processes that write; 0: only this one", least=0)
+    train: TrainConfig | None = setting(None, "settings of --mode train; None: no training")
+    data: ClipsConfig | None = setting(None, "the training clips; None: no training")
+    stages: tuple[StageConfig, ...] = setting((), "stages of the training, in order; (): one")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,9 +80,9 @@ def network(
     """A config of one network.
 
     Args:
-      family: a folder of vosjax/models; '' takes the embedded weights and their network.
-      mem_every: frames from one remembered frame to the next; None: as the model says.
-      **model: the settings of the family's `build`.
+        family: a folder of vosjax/models; '' takes the embedded weights and their network.
+        mem_every: frames from one remembered frame to the next; None: as the model says.
+        **model: the settings of the family's `build`.
     """
     weights = "" if family else "default"
     return as_config_dict(Config(family=family, model=model, weights=weights, mem_every=mem_every))

@@ -1,4 +1,4 @@
-"""Which frames of a video make a clip: AOT's gaps and STCN's skips."""
+"""Choosing the frames of a video that make a clip: AOT's gaps and STCN's skips."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ Indices = npt.NDArray[np.integer]
 class Candidates(NamedTuple):
     """The frames of a video that a clip may be made of.
 
-    frames  int [A]     their indices, rising
-    areas   int [A, N]  pixels of each object in each of them
+    frames  int [A]     their indices in ascending order
+    areas   int [A, N]  pixels of each object in each of these frames
     """
 
     frames: Indices
@@ -22,11 +22,11 @@ class Candidates(NamedTuple):
 
 
 def candidates(header: Header) -> Candidates:
-    """The annotated frames of a video.
+    """Returns the annotated frames of a video.
 
         frames = candidates(source.header(0))
 
-    Of a video without any object all frames, which are background then.
+    A video without any object yields all of its frames, which then count as background.
     """
     if not len(header.ids):
         return Candidates(np.arange(header.length), np.zeros((header.length, 0), int))
@@ -35,11 +35,11 @@ def candidates(header: Header) -> Candidates:
 
 
 def reflected(indices: Indices, count: int) -> Indices:
-    """Indices int [...] folded back into 0..count-1 at both ends.
+    """Folds indices, int [...], back into 0..count-1 by reflection at both ends.
 
         reflected(np.array([1, 2, 3, 4]), 3)  # [1, 2, 1, 0]
 
-    An index i from count on becomes 2 (count - 1) - i, repeatedly.
+    An index i >= count becomes 2 (count - 1) - i, as often as needed.
     """
     if count == 1:
         return np.zeros_like(indices)
@@ -58,30 +58,33 @@ def by_gaps(
     attempts: int = 5,
     least: int = 200,
 ) -> Indices:
-    """Indices int [frames] of a clip in time order, by AOT's rule (its public training code).
+    """Chooses the frames of a clip by AOT's rule, as in its public training code.
 
         indices = by_gaps(areas, 5, max_gap=3, rng=np.random.default_rng(0))
 
-    The video is turned round with probability `reverse`. The reference is a random frame with more
-    than `least` object pixels (the first one if there is none); the others follow at gaps of
-    1..max_gap, reflected at the end. A choice in which a later frame shows an object that the
-    reference lacks is made anew, up to `attempts` times; then the last one is taken.
+    The reference is a random frame with more than `least` object pixels, or the first frame if
+    there is none. The others follow at random gaps of 1..max_gap frames, reflected at the end of
+    the video. A choice in which a later frame shows an object that the reference lacks is drawn
+    again.
 
     Args:
         areas: int [A, N], pixels of each object in each frame.
-        frames: of the clip, the reference first.
-        max_gap: the largest distance of two frames.
-        rng: makes the choices.
-        reverse: see above.
-        attempts: see above.
-        least: see above.
+        frames: number of frames of the clip, including the reference.
+        max_gap: largest distance between two consecutive frames of the clip.
+        rng: source of all random choices.
+        reverse: probability that the video is played backward.
+        attempts: most draws; the last one is taken whatever it shows.
+        least: object pixels that the reference must exceed.
+
+    Returns:
+        Indices int [frames] into `areas`, the reference first.
     """
     count = len(areas)
     order = np.arange(count)[::-1] if rng.random() < reverse else np.arange(count)
     areas = areas[order]
-    able = np.flatnonzero(areas.sum(1) > least)
+    references = np.flatnonzero(areas.sum(1) > least)
     for _ in range(attempts):
-        reference = able[rng.integers(len(able))] if len(able) else 0
+        reference = references[rng.integers(len(references))] if len(references) else 0
         steps = rng.integers(1, max_gap + 1, frames - 1)
         indices = reflected(np.concatenate([[reference], reference + np.cumsum(steps)]), count)
         later = (areas[indices[1:]] > 0).any(0) if frames > 1 else np.zeros(areas.shape[1], bool)
@@ -93,12 +96,22 @@ def by_gaps(
 def by_skip(
     count: int, frames: int, *, skip: int, rng: np.random.Generator, reverse: float = 0.5
 ) -> Indices:
-    """Indices int [frames] of a clip in a video of `count` frames, by STCN's rule.
+    """Chooses the frames of a clip by STCN's rule, as in its public training code.
 
         indices = by_skip(27, 3, skip=5, rng=np.random.default_rng(0))
 
-    The first frame lies at most at count - skip; each next one is 1..skip + 1 later, but the k-th
-    at most at count - skip // k (caps may repeat a frame). Turned round with probability `reverse`.
+    The first frame is at most count - skip. Each following frame is 1..skip + 1 later, but the k-th
+    is at most count - skip // k; this bound may repeat a frame.
+
+    Args:
+        count: number of frames of the video.
+        frames: number of frames of the clip.
+        skip: largest number of frames that are skipped.
+        rng: source of all random choices.
+        reverse: probability that the clip is played backward.
+
+    Returns:
+        Indices int [frames] in 0..count-1.
     """
     skip = min(count, skip)
     indices = [int(rng.integers(count - skip + 1))]
@@ -110,13 +123,16 @@ def by_skip(
 
 
 def skip_curriculum(steps: int, *, last: float = 0.9) -> tuple[tuple[int, int], ...]:
-    """STCN's ((first step, skip), ...): 5, 10, 15, 20, 25 and at the end 5 again.
+    """Returns STCN's curriculum of skips: 5, 10, 15, 20, 25, and 5 again at the end.
 
         skip_curriculum(1000)  # ((0, 5), (100, 10), (200, 15), (300, 20), (400, 25), (900, 5))
 
     Args:
-        steps: of the whole stage.
-        last: the share of them after which the skip falls back (0.9; 0.8 on BL30K).
+        steps: training steps of the whole stage.
+        last: share of these steps after which the skip falls back to 5 (0.9; 0.8 on BL30K).
+
+    Returns:
+        Pairs (first step, skip) in the order of the steps.
     """
     shares = (0.0, 0.1, 0.2, 0.3, 0.4, last)
     return tuple(

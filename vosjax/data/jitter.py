@@ -1,6 +1,6 @@
-"""Colour changes of single frames as torchvision defines them, on uint8, fast enough for training.
+"""Colour augmentation of single frames as torchvision defines it, on uint8, fast enough to train.
 
-`draw` fixes the numbers, `apply` uses them, so that frames can share them or not.
+`draw` draws the parameters and `apply` applies them, so that frames may share parameters.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from vosjax.datasets.decode import Picture
 
 
 class Strength(NamedTuple):
-    """How strong the changes are.
+    """Strength of the augmentation.
 
-    brightness, contrast, saturation  half-widths of the factors' ranges around 1
-    hue     half-width around 0, a share of a full turn
-    jitter  probability of any of these four
+    brightness, contrast, saturation  half-widths of the ranges of the factors around 1
+    hue     half-width of the range around 0, as a share of a full turn
+    jitter  probability that these four are applied at all
     grey    probability of a grey frame
-    blur    probability of a Gaussian blur, sigma 0.1..2 pixels
+    blur    probability of a Gaussian blur with sigma 0.1..2 pixels
     """
 
     brightness: float = 0.0
@@ -32,7 +32,12 @@ class Strength(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Numbers for one or several frames: (kind, factor) in order, grey or not, sigma or 0."""
+    """Parameters drawn for one or several frames.
+
+    changes  (kind, factor) in the order of application; kinds are indices into `Strength`
+    grey     whether the frame becomes grey
+    sigma    of the Gaussian blur in pixels; 0 for none
+    """
 
     changes: tuple[tuple[int, float], ...]
     grey: bool
@@ -45,11 +50,11 @@ V2 = Strength(0.4, 0.4, 0.2, 0.1, jitter=0.8, grey=0.2, blur=0.3)  # AOT's TRAIN
 
 
 def draw(rng: np.random.Generator, strength: Strength) -> Drawn:
-    """Draws the numbers of a change.
+    """Draws the parameters of an augmentation.
 
         frame = apply(frame, draw(rng, V2))
 
-    Frames that are to change alike share what is drawn.
+    Frames that are to change in the same way share one draw.
     """
     changes: tuple[tuple[int, float], ...] = ()
     if rng.random() < strength.jitter:
@@ -64,7 +69,7 @@ def draw(rng: np.random.Generator, strength: Strength) -> Drawn:
 
 
 def apply(frame: Picture, drawn: Drawn) -> Picture:
-    """The frame uint8 [H, W, 3] RGB with the changes of `drawn`; colours stay within 0..255.
+    """Applies drawn parameters to a frame, uint8 [H, W, 3] RGB; values are clipped to 0..255.
 
     changed = apply(frame, draw(rng, V2))
     """

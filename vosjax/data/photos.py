@@ -1,4 +1,4 @@
-"""Photos with instance masks: list, read at working size, fill holes, cut objects out."""
+"""Photos with instance masks: listed, read at working size, inpainted, and cut into objects."""
 
 import functools
 import os
@@ -15,8 +15,8 @@ from vosjax.datasets import decode
 from vosjax.datasets.decode import Labels, Picture
 from vosjax.errors import InputError
 
-_LONGEST = 2**15 - 2  # pixels of a side that OpenCV can warp
-_MOST = 200  # objects of one photo; leaves ids free for what joins them in a clip
+_LONGEST = 2**15 - 2  # the longest side in pixels that OpenCV can warp
+_MOST = 200  # objects of one photo; leaves ids free for the others of a clip
 
 File = str | bytes  # a path, or the file's bytes
 
@@ -32,7 +32,12 @@ class PhotoSource(Protocol):
 
 
 class Cutout(NamedTuple):
-    """An object cut out of a photo: its id, uint8 [h, w, 4] RGB and opacity, corner (x, y)."""
+    """An object cut out of a photo.
+
+    id      its id in the photo's mask
+    patch   uint8 [h, w, 4], RGB and opacity
+    corner  (x, y) of the patch in the photo
+    """
 
     id: int
     patch: npt.NDArray[np.uint8]
@@ -45,7 +50,7 @@ class Photo(NamedTuple):
     image    uint8 [h, w, 3]
     ids      uint8 [h, w]     0 background, 1..n objects, 255 ignored
     filled   uint8 [h, w, 3]  the photo without its objects
-    cutouts  the objects, in the order of the ids
+    cutouts  the objects in the order of their ids
     """
 
     image: Picture
@@ -55,9 +60,11 @@ class Photo(NamedTuple):
 
 
 def pairs(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
-    """The (image path, mask path) pairs of `folder`/images and `folder`/masks, by stem, sorted.
+    """Lists the (image path, mask path) pairs of `folder`/images and `folder`/masks, sorted.
 
         pairs("stills")  # (('stills/images/0.jpg', 'stills/masks/0.png'), ...)
+
+    An image and a mask belong together if their file names have the same stem.
 
     Raises:
         InputError: there is no pair.
@@ -80,15 +87,15 @@ def pairs(folder: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]:
 
 @functools.lru_cache(maxsize=128)
 def load(image: File, mask: File, *, short_side: int, least_area: float) -> Photo:
-    """The `Photo` of two files; the last 128 are kept in memory.
+    """Reads a `Photo` and cuts out its objects; the 128 photos used last are kept in memory.
 
         photo = load("stills/images/0.jpg", "stills/masks/0.png", short_side=560, least_area=0.004)
 
     Args:
-        image: a path, or the file's bytes.
-        mask: the same.
-        short_side: pixels of the photo's short side.
-        least_area: objects below this share of the photo get no cutout.
+        image: path of the image, or the file's bytes.
+        mask: path of the mask, or the file's bytes.
+        short_side: short side of the photo at working size, in pixels.
+        least_area: objects below this share of the photo's area get no cutout.
 
     Raises:
         InputError: the files cannot be read, or differ in size.
@@ -104,15 +111,15 @@ def load(image: File, mask: File, *, short_side: int, least_area: float) -> Phot
 def read(
     image: File, mask: File, *, short_side: int, enlarge: bool = True
 ) -> tuple[Picture, Labels]:
-    """Image uint8 [h, w, 3] and ids 1..n uint8 [h, w] at working size.
+    """Reads a photo and its mask at working size: uint8 [h, w, 3], and ids 1..n uint8 [h, w].
 
         image, ids = read("stills/images/0.jpg", "stills/masks/0.png", short_side=560)
 
     Args:
-        image: a path, or the file's bytes.
-        mask: the same; a palette or grey PNG of ids, see `decode.mask`.
-        short_side: pixels of the short side.
-        enlarge: False leaves smaller pictures as they are.
+        image: path of the image, or the file's bytes.
+        mask: path of the mask, or its bytes: a palette or grey PNG of ids, see `decode.mask`.
+        short_side: short side at working size, in pixels.
+        enlarge: whether pictures with a smaller short side are enlarged to it.
 
     Raises:
         InputError: the files cannot be read, differ in size, or are too narrow to be enlarged.
@@ -146,12 +153,12 @@ def read(
 
 
 def fill(image: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
-    """The picture uint8 [h, w, 3] with the pixels of bool `hole` made up from their surroundings.
+    """Inpaints the pixels of a hole, bool [h, w], in a picture, uint8 [h, w, 3].
 
         background = fill(image, ids > 0)
 
-    Colour comes from a pyramid of weighted means, detail from the mirrored picture where that is
-    not a hole.
+    The colour comes from a pyramid of weighted means of the surroundings, the detail from the
+    mirrored picture wherever that is not a hole itself.
     """
     if not hole.any():
         return image

@@ -1,4 +1,4 @@
-"""Endless batches of training clips: mixed by weight, deterministic, resumable from a step."""
+"""Endless batches of training clips: mixed by weight, deterministic, resumable at any step."""
 
 import contextlib
 import dataclasses
@@ -19,19 +19,20 @@ from vosjax.data.synthetic.rendered import Rendered
 from vosjax.errors import InputError
 from vosjax.schema import replaced
 
-_ENDLESS = 2**48  # clips of a source; grain's own endless length overflows when streams are mixed
+# Clips of an endless source; grain's own endless length overflows when streams are mixed.
+_ENDLESS = 2**48
 
 Weighted = Sequence[tuple[float, types.ClipSource]]
 Batch = dict[str, Any]  # of arrays, see `clips`
 
 
 def sources(config: ClipsConfig) -> Weighted:
-    """The (weight, source of clips) pairs of a config without its phases.
+    """Opens the sources of clips of a config without phases, as (weight, source) pairs.
 
         pairs = sources(ClipsConfig())
 
     Raises:
-        InputError: there is no source, or one cannot be opened.
+        InputError: the config names no source, or one cannot be opened.
     """
     weighted = sets.weighted(config)
     stills, rendered = config.stills_settings, config.rendered_settings
@@ -66,31 +67,31 @@ def clips(
     workers: int = 0,
     threads: int = 0,
 ) -> Generator[Batch]:
-    """An endless iterator of batches for training steps start_step, start_step + 1, ...
+    """Yields batches of clips for the training steps start_step, start_step + 1, ... without end.
 
         with contextlib.closing(clips(ClipsConfig(), seed=0, batch=4)) as batches:
             next(batches)["frames"].shape  # (4, 5, 465, 465, 3)
 
-    Step n is the same for any number of workers, threads and hosts and for any start_step. Close
-    the iterator when it is no longer needed.
+    The batch of a step does not depend on the number of workers, threads or hosts, nor on
+    start_step. Close the iterator when it is no longer needed.
 
     Args:
         config: what the clips are made of.
-        seed: of all random numbers.
-        batch: clips in a step over all hosts; this host gets the B = batch / hosts rows host,
-            host + hosts, ...
+        seed: seed of all random numbers.
+        batch: clips per step over all hosts; this host gets B = batch / hosts of them, the rows
+            host, host + hosts, ...
         start_step: the first step.
-        host: number of this host.
-        hosts: their count.
-        workers: processes that make clips; 0 for none.
-        threads: threads in each process that make clips ahead of time; 0 makes them when asked for.
+        host: number of this host, from 0.
+        hosts: number of hosts.
+        workers: processes that make clips; 0 makes them in this process.
+        threads: threads of each process that make clips ahead of time; 0 makes them on demand.
 
     Yields:
         A dict of arrays: frames uint8 [B, T, H, W, 3], labels uint8 [B, T, H, W], live bool [B,
         max_objects], objects int32 [B] (see `types`).
 
     Raises:
-        ValueError: settings that do not fit together.
+        InputError: `batch` is no multiple of `hosts`, or a source cannot be opened.
     """
     _check(batch, host, hosts)
     parts = [(start, sources(part), spec_of(part)) for start, part in phased(config)]
@@ -104,7 +105,7 @@ def clips(
 
 
 def spec_of(config: ClipsConfig) -> types.ClipSpec:
-    """The shape of a config's clips.
+    """Returns the shape of a config's clips.
 
     spec = spec_of(ClipsConfig())
     """
@@ -114,7 +115,7 @@ def spec_of(config: ClipsConfig) -> types.ClipSpec:
 
 
 def phased(config: ClipsConfig) -> list[tuple[int, ClipsConfig]]:
-    """[(first step, config without phases)] of a config, by rising steps, from 0 on.
+    """Splits a config into its phases: [(first step, config without phases)], the first at step 0.
 
     phased(ClipsConfig(phases=({"start": 100, "plain": True},)))[1][1].plain  # True
     """
@@ -152,7 +153,10 @@ def mixed(
     workers: int = 0,
     threads: int = 0,
 ) -> Generator[Batch]:
-    """`clips` for any list of (weight, source) pairs and the clips' shape."""
+    """Yields batches as `clips` does, from any (weight, source) pairs and the shape of the clips.
+
+    batches = mixed([(1.0, Rendered())], ClipSpec(5, 465, 465), seed=0, batch=4)
+    """
     _check(batch, host, hosts)
     parts = [
         _stream(source, spec, seed=int(np.random.SeedSequence([seed, i]).generate_state(1)[0]))
@@ -186,7 +190,7 @@ def _check(batch: int, host: int, hosts: int) -> None:
 
 
 class _Make:
-    """Calls a source; a class because processes need something that can be pickled by name."""
+    """Calls a source; a class, because worker processes need something that can be pickled."""
 
     def __init__(self, source: types.ClipSource, spec: types.ClipSpec) -> None:
         self.source, self.spec = source, spec

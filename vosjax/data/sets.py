@@ -1,4 +1,4 @@
-"""The data sets of a config: prepared datasets, plain folders of videos, or photos with masks."""
+"""Opens the datasets of a config: prepared ones, plain folders of videos, photos with masks."""
 
 import dataclasses
 import importlib
@@ -17,24 +17,24 @@ from vosjax.errors import InputError
 
 
 class Dataset(NamedTuple):
-    """A data set that is open: a source of videos or one of photos, the other is None."""
+    """An open dataset: either a source of videos or a source of photos; the other one is None."""
 
     videos: Source | None
     photos: photos.PhotoSource | None
 
 
 def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
-    """Opens a data set.
+    """Opens a dataset.
 
         open_dataset(DatasetConfig("DAVIS", split="train", repeat=5)).videos.names
 
     Args:
-        dataset: what is opened.
-        root: where relative folders stand.
+        dataset: the dataset's settings.
+        root: folder that a relative `dataset.folder` is in.
 
     Raises:
-        InputError: the folder is missing or of no known kind; no such split; no mask at all;
-            `only` is no regular expression, fits no name, or is asked of a prepared dataset.
+        InputError: the folder is missing or of no known kind; there is no such split or no mask at
+            all; `only` matches no name, or is set for a prepared dataset.
     """
     folder = pathlib.Path(root) / dataset.folder
     if not folder.is_dir():
@@ -65,7 +65,7 @@ def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
             f"the set {folder} is prepared, and its videos cannot be chosen by name: "
             "leave `only` away, or prepare the ones that are wanted"
         )
-    from vosjax.datasets import prepared  # imports TFDS, which takes a second
+    from vosjax.datasets import prepared  # imports TFDS, which takes about a second
 
     split = prepared.open_split(folder, dataset.split or "train")
     if isinstance(split, prepared.Photos):
@@ -74,7 +74,7 @@ def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
 
 
 def of_config(config: ClipsConfig) -> list[DatasetConfig]:
-    """The data sets of a config, which may be dicts of their fields there.
+    """Returns the datasets of a config, where they may also be given as dicts of their fields.
 
     sets = of_config(ClipsConfig(sets=(DatasetConfig("YTB"),)))
     """
@@ -85,14 +85,15 @@ def of_config(config: ClipsConfig) -> list[DatasetConfig]:
 
 
 def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
-    """The (weight, source of clips) pairs of a config's data sets.
+    """Opens the datasets of a config as sources of clips: (weight, source) pairs.
 
         pairs = weighted(config)
 
     The weights add up to `config.sets_weight`.
 
     Raises:
-        InputError: a set cannot be opened, no set weighs anything, or there is no such sampler.
+        InputError: a dataset cannot be opened, none has a positive weight, or there is no such
+            sampler.
     """
     names = sorted(
         module.name
@@ -123,7 +124,7 @@ def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
 
 
 def _matching(dataset: DatasetConfig, names: Sequence[str]) -> list[str]:
-    """The names in which `dataset.only` is found."""
+    """Returns the names in which the regular expression `dataset.only` is found."""
     matching = [name for name in names if re.search(dataset.only, name)]
     if not matching:
         raise InputError(

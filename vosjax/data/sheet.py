@@ -1,4 +1,4 @@
-"""A picture of what the network sees: clips as rows of a contact sheet, masks and ids laid over."""
+"""Contact sheets of training clips: one row for each clip, with its masks and ids drawn over."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,22 @@ from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS
 
 _GAP = 4  # pixels between frames
-_LINE = 18  # pixels for the words above a row
+_LINE = 18  # pixels for the title above a row
 
 
 def contact_sheet(
     clips: Sequence[Clip], *, width: int = 240, titles: Sequence[str] | None = None
 ) -> Picture:
-    """A sheet uint8 [H, W, 3] with a row for each clip (see `types`) and a column for each frame.
+    """Draws a sheet, uint8 [H, W, 3], with a row for each clip and a column for each frame.
 
         Image.fromarray(contact_sheet([sample_clip()])).save("sheet.png")
 
-    Objects are tinted and bear their slot's number; ignored pixels are hatched.
+    Objects are tinted and labelled with the number of their slot; ignored pixels are hatched.
 
     Args:
-        clips: dicts of frames, labels, objects; all of one shape.
-        width: pixels of a frame on the sheet.
-        titles: words above each row; None tells the number of objects.
+        clips: clips of one shape, see `types`.
+        width: width of a frame on the sheet, in pixels.
+        titles: a title for each row; None shows the number of objects.
     """
     count, high, wide = clips[0]["labels"].shape
     height = max(1, round(high * width / wide))
@@ -59,8 +59,8 @@ def _tile(frame: Picture, labels: Labels, size: tuple[int, int]) -> Picture:
     stripes = np.add.outer(np.arange(size[0]), np.arange(size[1])) % 8 < 2
     tile[ignored & stripes] = 255
     for i in np.unique(labels[~ignored & (labels > 0)]):
-        inside = np.pad((labels == i).astype(np.uint8), 1)  # its deepest place, off the border
-        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+        inside = np.pad((labels == i).astype(np.uint8), 1)  # the border counts as outside
+        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)  # the number stands where it is most
         y, x = np.unravel_index(depth.argmax(), depth.shape)
         for colour, thick in (((0, 0, 0), 3), (tuple(map(int, DAVIS[i] // 2 + 127)), 1)):
             cv2.putText(

@@ -1,4 +1,4 @@
-"""Thin-plate-spline warps of single frames, as STCN bends its stills."""
+"""Thin-plate-spline warps of single frames, by which STCN deforms its still images."""
 
 import cv2
 import numpy as np
@@ -14,13 +14,21 @@ Points = npt.NDArray[np.float64]
 
 
 def spline(points: Points, values: Points, at: Points) -> Points:
-    """A thin-plate spline [..., K] at `at` [..., 2] that takes `values` [C, K] at `points` [C, 2].
+    """Evaluates the thin-plate spline that interpolates given values.
 
         spline(points, points + push, grid)
 
-    It is an affine map plus a sum of r^2 log r^2 over the distances r to the points. SciPy's
-    `RBFInterpolator` gives the same figures, but refuses points that coincide ("Singular matrix"),
-    as drawn ones may; the least squares here take their mean.
+    The spline is an affine map plus a weighted sum of r^2 log r^2 over the distances r to the
+    points. SciPy's `RBFInterpolator` gives the same figures, but refuses points that coincide
+    ("Singular matrix"), as random ones may; least squares take the mean of their values.
+
+    Args:
+        points: float [C, 2], the control points.
+        values: float [C, K], the values at the control points.
+        at: float [..., 2], where the spline is evaluated.
+
+    Returns:
+        float [..., K], the values of the spline.
     """
     count = len(points)
     system = np.zeros((count + 3, count + 3))
@@ -42,16 +50,19 @@ def _kernel(at: Points, points: Points) -> Points:
 def bend(
     frame: Picture, labels: Labels, rng: np.random.Generator, *, controls: int, push: float
 ) -> tuple[Picture, Labels]:
-    """Frame uint8 [H, W, 3] and labels uint8 [H, W] under one random thin-plate-spline warp.
+    """Warps a frame and its labels by one random thin-plate spline.
 
         frame, labels = bend(frame, labels, rng, controls=12, push=0.02)
 
     Args:
-        frame: RGB.
-        labels: of the frame.
-        rng: draws the control points and where they go.
+        frame: uint8 [H, W, 3], RGB.
+        labels: uint8 [H, W], the frame's labels.
+        rng: draws the control points and their displacements.
         controls: number of control points.
-        push: deviation of their displacements, relative to the frame.
+        push: standard deviation of the displacements, relative to the frame's sides.
+
+    Returns:
+        The warped frame and labels, of the same shapes and dtypes.
     """
     height, width = labels.shape
     points = rng.uniform(0, 1, (controls, 2))

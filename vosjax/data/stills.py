@@ -1,9 +1,9 @@
-"""Training clips made from single photos with instance masks, in two styles that are mixed.
+"""Training clips from single photos with instance masks, in a mixture of two styles.
 
-*Independent*: AOT's static recipe (arXiv 2106.02638 and its public code: every frame is its own
-random affine copy of the photo, and two such clips are merged). *Coherent*: the photo's objects are
-lifted off a filled-in background, objects of other photos join them, and all move on smooth paths,
-bend, cross, leave, come back.
+*Independent*: AOT's static pre-training (arXiv 2106.02638 and its public code), where every frame
+is a random affine copy of the photo of its own, and two such clips are merged. *Coherent*: the
+photo's objects are lifted off an inpainted background, objects of other photos join them, and all
+of them move on smooth paths, deform, cross each other, leave the frame and come back.
 """
 
 import dataclasses
@@ -27,62 +27,68 @@ Times = npt.NDArray[np.float64]  # [T]
 
 @dataclasses.dataclass(frozen=True)
 class StillsSettings(Checked):
-    """Probabilities and ranges.
+    """Probabilities and ranges of clips from photos.
 
-    The values of the independent style are those of AOT's static pre-training.
+    The defaults of the independent style are those of AOT's static pre-training.
     """
 
     coherent: float = setting(0.75, "share of clips in the coherent style", least=0, most=1)
     scene: scenes.Scene = setting(scenes.Scene(), "what happens in a coherent clip")
-    colour: colours.Colour = setting(colours.Colour(), "changes of colour")
+    colour: colours.Colour = setting(colours.Colour(), "colour augmentation")
     # independent style
-    warp: warps.Warp = setting(warps.Warp(), "of every frame, in the independent style")
+    warp: warps.Warp = setting(warps.Warp(), "the warp of each frame, in the independent style")
     frame_jitter: float = setting(
-        0.4, "colour jitter of single frames there, relative to `colour`", least=0
+        0.4, "colour jitter of single frames in that style, relative to `colour`", least=0
     )
-    merge: float = setting(1.0, "probability of the dynamic merge of two clips", least=0, most=1)
+    merge: float = setting(1.0, "probability that two clips are merged", least=0, most=1)
     # coherent style
     lift: float = setting(
         0.65, "probability that the photo's own objects move on their own", least=0, most=1
     )
-    pasted: int = setting(3, "at most so many objects of other photos", least=1)
+    pasted: int = setting(3, "largest number of objects pasted from other photos", least=1)
     crowd: float = setting(
-        0.0, "probability of a crowd: many small objects of photos of one kind", least=0, most=1
+        0.0, "probability of a crowd: many small objects from similar photos", least=0, most=1
     )
-    crowd_count: tuple[int, int] = setting((5, 9), "so many, inclusive", least=1)
+    crowd_count: tuple[int, int] = setting(
+        (5, 9), "range of the number of objects in a crowd, inclusive", least=1
+    )
     crowd_size: tuple[float, float] = setting(
-        (0.12, 0.5), "their longer side, share of the frame's", above=0
+        (0.12, 0.5),
+        "range of the longer side of a crowd's objects, as a share of the frame's",
+        above=0,
     )
     kin: int = setting(
-        40, "photos that stand so near in the list, by name, are of one kind", least=0
+        40, "photos at most this far apart in the list sorted by name count as similar", least=0
     )
     pasted_size: tuple[float, float] = setting(
-        (0.2, 0.9), "longer side of pasted objects, share of the frame's", above=0
+        (0.2, 0.9),
+        "range of the longer side of pasted objects, as a share of the frame's",
+        above=0,
     )
     least_area: float = setting(
-        0.004, "objects below this share of their photo are not cut out", least=0, most=1
+        0.004, "objects below this share of their photo's area are not cut out", least=0, most=1
     )
     zoom: tuple[float, float] = setting(
-        (1.0, 1.8), "the frame shows the photo enlarged so much", above=0
+        (1.0, 1.8), "range of the factor by which the photo is enlarged to fill the frame", above=0
     )
     figure: float = setting(
-        0.2, "probability of a rendered object before the photo", least=0, most=1
+        0.2, "probability of a rendered object in front of the photo", least=0, most=1
     )
     occluder: float = setting(
-        0.25, "probability of an unlabelled occluder with a photo's texture", least=0, most=1
+        0.25, "probability of an unlabelled occluder with the texture of a photo", least=0, most=1
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Stills:
-    """Source of clips from photos.
+    """A source of clips from photos.
 
         clips = Stills(photos.pairs("stills"))
         clip = clips.clip(0, np.random.default_rng(0), ClipSpec(3, 193, 193))
 
     Attributes:
-        photos: see `photos.PhotoSource`.
-        settings: see `StillsSettings`.
+        photos: the photos, see `photos.PhotoSource`.
+        settings: probabilities and ranges, see `StillsSettings`.
     """
 
     photos: PhotoSource
@@ -92,7 +98,7 @@ class Stills:
         return len(self.photos)
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`) whose main photo is `photos[index]`."""
+        """Makes a clip (see `types`) whose main photo is `photos[index]`."""
         if rng.random() < self.settings.coherent:
             frames, labels, when = self._coherent(index, rng, spec)
             colour = self.settings.colour
@@ -104,10 +110,11 @@ class Stills:
         return types.assign_slots(frames, labels, spec=spec, rng=rng)
 
     def guests(self, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
-        """Objects of photos that move over nothing, to be laid over another clip (`types.merge`).
+        """Makes a clip of moving objects without a background, for `types.merge`.
 
         Returns:
-            Frames uint8 [T, H, W, 3], black where nothing is, and raw labels uint8 [T, H, W].
+            Frames uint8 [T, H, W, 3], black outside of the objects, and raw labels uint8
+            [T, H, W].
         """
         size = (spec.height, spec.width)
         actors = self._pasted(int(rng.integers(len(self))), rng, spec, group=1, fewest=1)
@@ -177,7 +184,7 @@ class Stills:
     def _pasted(
         self, index: int, rng: np.random.Generator, spec: ClipSpec, *, group: int, fewest: int
     ) -> list[scenes.Actor]:
-        """Actors cut out of other photos, of the groups and labels from `group` on."""
+        """Cuts actors out of other photos; their groups and labels count from `group` on."""
         settings, size = self.settings, (spec.height, spec.width)
         crowd = settings.crowd > 0 and rng.random() < settings.crowd
         low, high = settings.crowd_count if crowd else (fewest, settings.pasted)
@@ -198,7 +205,7 @@ class Stills:
         return actors
 
     def _occluder(self, rng: np.random.Generator, spec: ClipSpec) -> scenes.Actor:
-        """A random shape with a photo's texture, unlabelled, in front of most things."""
+        """Makes an unlabelled actor in front of most others: a shape with a photo's texture."""
         size = (spec.height, spec.width)
         share = rng.uniform(0.15, 0.5)
         alpha = shapes.opacity(
@@ -216,9 +223,12 @@ class Stills:
 
 
 def fitted(patch: npt.NDArray[np.uint8], longest: float) -> npt.NDArray[np.uint8]:
-    """The patch reduced to about `longest` pixels if it is far larger (warps do not smooth).
+    """Shrinks a patch, uint8 [h, w, 4], to a longer side of about `longest` pixels.
 
-    small = fitted(patch, longest=200)
+        small = fitted(patch, longest=200)
+
+    Warps do not smooth, so a patch that is shown much smaller is shrunk before. A patch of less
+    than about 1.4 times that size is returned as it is.
     """
     height, width = patch.shape[:2]
     factor = longest / max(height, width)
@@ -236,7 +246,7 @@ def _framed(
     size: tuple[int, int],
     zoom: tuple[float, float],
 ) -> Transform:
-    """A base [3, 3] by which a random part of a photo (h, w) fills a frame (H, W)."""
+    """Returns a transform [3, 3] by which a random part of a photo (h, w) fills a frame (H, W)."""
     scale = max(size[0] / shape[0], size[1] / shape[1]) * rng.uniform(*zoom)
     spare_y, spare_x = shape[0] * scale - size[0], shape[1] * scale - size[1]
     base = motion.shift(-rng.uniform(0, 1) * spare_x, -rng.uniform(0, 1) * spare_y) @ motion.linear(

@@ -1,15 +1,15 @@
-"""What a training clip is, and how its objects get their slots.
+"""What a training clip is, and how its objects are assigned to slots.
 
 A clip is a dict of NumPy arrays:
 
     frames   uint8 [T, H, W, 3]   RGB
     labels   uint8 [T, H, W]      0 background, 1..max_objects object slots, 255 ignored
-    live     bool  [max_objects]  live[i] says that slot i + 1 holds an object of frame 0
-    objects  int32 []             how many slots are live
+    live     bool  [max_objects]  live[i]: slot i + 1 holds an object of frame 0
+    objects  int32 []             number of live slots
 
-Before that a clip is raw: frames and labels with any ids. The slots of the n objects are n random
-distinct numbers out of 1..max_objects: this permutes the channels of the identity bank from clip to
-clip, which is AOT's identity shuffling (arXiv 2106.02638, section 3.2).
+A raw clip is frames and labels with any ids. `assign_slots` makes a clip of it: the slots of its n
+objects are n distinct random numbers in 1..max_objects. This permutes the channels of the identity
+bank from clip to clip, which is AOT's identity shuffling (arXiv 2106.02638, section 3.2).
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -27,7 +27,14 @@ RawClip = tuple[Frames, Labels]
 
 
 class ClipSpec(NamedTuple):
-    """Shape of a clip; `shuffle=False` numbers the objects 1..n in the order of their raw ids."""
+    """Shape of a clip.
+
+    frames       number of frames T
+    height       H of the frames, in pixels
+    width        W of the frames, in pixels
+    max_objects  number of slots
+    shuffle      whether objects get random slots; else slots 1..n in the order of their raw ids
+    """
 
     frames: int
     height: int
@@ -37,17 +44,17 @@ class ClipSpec(NamedTuple):
 
 
 class ClipSource(Protocol):
-    """What makes clips: of a dataset's videos or photos, or from nothing."""
+    """A source of clips, made from a dataset's videos or photos, or rendered."""
 
     def __len__(self) -> int:
-        """The number of videos or photos, which is how often a pass draws from it."""
+        """The number of videos or photos, which is the number of clips in one pass."""
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip of video or photo `index`; the same for an equal `rng`."""
+        """Makes a clip of video or photo `index`; equal generators give equal clips."""
 
 
 def minimum_pixels(height: int, width: int) -> int:
-    """Pixels that an object must exceed in frame 0: 100 as in AOT, fewer in tiny frames.
+    """Returns the pixels that an object must exceed in frame 0: 100 as in AOT, fewer if tiny.
 
     minimum_pixels(465, 465)      # 100
     """
@@ -55,11 +62,11 @@ def minimum_pixels(height: int, width: int) -> int:
 
 
 def visible_ids(labels: Labels, more_than: float) -> npt.NDArray[np.intp]:
-    """The ids in `labels`, rising, that have over `more_than` pixels.
+    """Returns the ids with more than `more_than` pixels in `labels`, in ascending order.
 
         visible_ids(np.array([[0, 3, 3], [255, 7, 3]], np.uint8), 1)  # [3]
 
-    0 (background) and 255 (ignored) are no ids.
+    0 (background) and 255 (ignored) are not ids.
     """
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[[0, IGNORE]] = 0
@@ -74,23 +81,23 @@ def assign_slots(
     rng: np.random.Generator,
     least: int | None = None,
 ) -> Clip:
-    """Chooses the objects of a raw clip and gives them slots.
+    """Chooses the objects of a raw clip and assigns them to slots.
 
         clip = assign_slots(frames, labels, spec=ClipSpec(3, 465, 465), rng=rng)
 
-    Objects are the raw ids that exceed `minimum_pixels` in frame 0, at random `max_objects` of them
-    where there are more. All other ids become background; their pixels stay in the picture, as
-    distractors.
+    The objects are the raw ids that exceed `minimum_pixels` in frame 0, or a random choice of
+    `max_objects` of them if there are more. All other ids become background; their pixels stay in
+    the frames, as distractors.
 
     Args:
         frames: uint8 [T, H, W, 3].
         labels: uint8 [T, H, W], any ids 1..254; 255 is ignored.
-        spec: of the clip.
+        spec: shape of the clip.
         rng: chooses objects and slots.
         least: pixels that an object must exceed in frame 0; None takes `minimum_pixels`.
 
     Returns:
-        The clip, see the top of this file.
+        The clip, as described at the top of this file.
     """
     height, width = labels.shape[1:]
     ids = visible_ids(labels[0], minimum_pixels(height, width) if least is None else least)
@@ -113,7 +120,7 @@ def assign_slots(
 
 
 def keep(labels: Labels, ids: npt.NDArray[np.integer]) -> Labels:
-    """Labels with background in place of all ids but `ids`; 255 stays.
+    """Replaces all ids but `ids` by background in labels, uint8 [..., H, W]; 255 stays.
 
     kept = keep(labels, [1, 3])
     """
@@ -124,7 +131,7 @@ def keep(labels: Labels, ids: npt.NDArray[np.integer]) -> Labels:
 
 
 def look_up(table: npt.NDArray[np.uint8], labels: Labels) -> Labels:
-    """table[labels] for a table uint8 [256] and labels uint8 of any shape, fast.
+    """Returns table[labels], computed fast, for uint8 [256] and uint8 labels of any shape.
 
     swapped = look_up(np.arange(255, -1, -1).astype(np.uint8), labels)
     """
@@ -132,9 +139,12 @@ def look_up(table: npt.NDArray[np.uint8], labels: Labels) -> Labels:
 
 
 def densify(labels: Labels) -> tuple[Labels, int]:
-    """(labels with ids 1..n in the rising order of the given ids, n); 0 and 255 stay.
+    """Renumbers the n ids in labels, uint8 [..., H, W], as 1..n; 0 and 255 stay.
 
-    dense, count = densify(labels)
+        dense, count = densify(labels)
+
+    Returns:
+        The renumbered labels, in which the ids keep their order, and n.
     """
     ids = visible_ids(labels, 0)
     table = np.zeros(256, np.uint8)
@@ -144,16 +154,19 @@ def densify(labels: Labels) -> tuple[Labels, int]:
 
 
 def merge(below: RawClip, above: RawClip) -> RawClip:
-    """Lays the foreground of one raw clip over another: AOT's dynamic merge.
+    """Pastes the objects of one raw clip over another: AOT's dynamic merge (arXiv 2106.02638).
 
         frames, labels = merge((frames, labels), other)
 
     Args:
         below: frames uint8 [T, H, W, 3] and labels uint8 [T, H, W].
-        above: the same; its ids follow those of `below`, so that no two objects share one.
+        above: a clip of the same shape, whose objects are pasted.
+
+    Returns:
+        The merged raw clip, in which the ids of `above` follow those of `below`.
 
     Raises:
-        ValueError: the two hold more than 254 ids together.
+        ValueError: the two clips hold more than 254 ids together.
     """
     lower, count = densify(below[1])
     upper, more = densify(above[1])
@@ -165,7 +178,7 @@ def merge(below: RawClip, above: RawClip) -> RawClip:
     shift[[0, IGNORE]] = 0, IGNORE
     frames = np.array(below[0], order="C")
     for frame, front, ids, label in zip(frames, above[0], upper, lower):
-        shown = cv2.compare(ids, 0, cv2.CMP_GT)
-        cv2.copyTo(np.ascontiguousarray(front), shown, frame)
-        cv2.copyTo(look_up(shift, ids), shown, label)
+        foreground = cv2.compare(ids, 0, cv2.CMP_GT)
+        cv2.copyTo(np.ascontiguousarray(front), foreground, frame)
+        cv2.copyTo(look_up(shift, ids), foreground, label)
     return frames, lower

@@ -1,6 +1,6 @@
-"""AOT's warp of a photo (arXiv 2106.02638 and its public code): every frame shows it anew.
+"""AOT's clips from one photo (arXiv 2106.02638 and its public code): every frame is a warp of it.
 
-Transforms are float [3, 3] or [2, 3] and map a photo's pixels to a frame's.
+Transforms are float [3, 3] or [2, 3] and map pixels of the photo to pixels of the frame.
 """
 
 import dataclasses
@@ -14,33 +14,48 @@ from vosjax.data.types import ClipSpec, Labels, RawClip
 from vosjax.datasets.decode import Picture
 from vosjax.schema import Checked, setting
 
-FILL = (124, 116, 104)  # the mean colour, which AOT puts where a picture shows nothing
+FILL = (124, 116, 104)  # ImageNet's mean colour, by which AOT pads
 
 Transform = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
 class Warp(Checked):
-    """Probabilities and ranges; the values are those of AOT's static pre-training."""
+    """Probabilities and ranges of the warp; the defaults are those of AOT's static pre-training."""
 
     flip: float = setting(0.5, "probability that the whole clip is mirrored", least=0, most=1)
-    frame_flip: float = setting(0.3, "the same of each frame after the first", least=0, most=1)
-    angle: float = setting(20.0, "degrees, +-", least=0)
-    shift: float = setting(0.1, "of the photo's size, +-", least=0)
-    scale: tuple[float, float] = setting((0.9, 1.1), "range of the factor", above=0)
-    shear: float = setting(10.0, "degrees, +-", least=0)
-    crop_area: tuple[float, float] = setting((0.8, 1.0), "range, share of the photo's", above=0)
-    crop_aspect: tuple[float, float] = setting((3 / 4, 4 / 3), "range, width by height", above=0)
+    frame_flip: float = setting(
+        0.3, "probability that a frame after the first is mirrored", least=0, most=1
+    )
+    angle: float = setting(20.0, "largest rotation to either side, in degrees", least=0)
+    shift: float = setting(0.1, "largest shift, as a share of the photo's sides", least=0)
+    scale: tuple[float, float] = setting((0.9, 1.1), "range of the scale factor", above=0)
+    shear: float = setting(10.0, "largest shear to either side, in degrees", least=0)
+    crop_area: tuple[float, float] = setting(
+        (0.8, 1.0), "range of the crop's area, as a share of the photo's", above=0
+    )
+    crop_aspect: tuple[float, float] = setting(
+        (3 / 4, 4 / 3), "range of the crop's width over its height", above=0
+    )
 
 
 def warped(
     photo: tuple[Picture, Labels], rng: np.random.Generator, spec: ClipSpec, warp: Warp
 ) -> RawClip:
-    """AOT's static clip of one photo (image, ids): frames and raw labels.
+    """Makes AOT's static clip of one photo: every frame is a random affine warp of its own.
 
         frames, labels = warped((image, ids), rng, ClipSpec(3, 465, 465), Warp())
 
-    All transforms of a frame make one warp.
+    All transforms of a frame are composed into one matrix, so that it is resampled only once.
+
+    Args:
+        photo: image uint8 [h, w, 3] and ids uint8 [h, w].
+        rng: draws the transforms.
+        spec: shape of the clip.
+        warp: probabilities and ranges.
+
+    Returns:
+        Frames uint8 [T, H, W, 3] and raw labels uint8 [T, H, W].
     """
     image, ids = photo
     height, width = ids.shape
@@ -82,7 +97,7 @@ def resized_crop(
     area: tuple[float, float],
     aspect: tuple[float, float],
 ) -> Transform:
-    """torchvision's RandomResizedCrop as a matrix [3, 3].
+    """Draws torchvision's RandomResizedCrop as a transform, float [3, 3].
 
         matrix = resized_crop(rng, (480, 854), (384, 384), area=(0.36, 1.0), aspect=(3 / 4, 4 / 3))
 
@@ -90,8 +105,8 @@ def resized_crop(
         rng: draws the window.
         shape: (height, width) of the picture.
         size: (height, width) of the frame that the window is stretched to.
-        area: the range of the window's area, shares of the picture's.
-        aspect: the range of the window's width over its height.
+        area: range of the window's area, as a share of the picture's.
+        aspect: range of the window's width over its height.
     """
     height, width = shape
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Random crop windows: which part of a stored frame is decoded, scaled, and put into a clip."""
+"""Random crop windows: which part of a stored frame is decoded, scaled and put into a clip."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ class View:
     Attributes:
         source: (y, x, height, width) of the stored frame that is taken.
         size: (height, width) that it is scaled to.
-        corner: (y, x) where it stands in the clip's frame.
+        corner: (y, x) of its position in the clip's frame.
         full: (height, width) of the clip's frame.
     """
 
@@ -31,10 +31,10 @@ class View:
     full: Pair
 
     def picture(self, encoded: Encoded, header: Header) -> Picture:
-        """The window of an encoded frame, uint8 [*size, 3], decoded as small as will do.
+        """Decodes the window of a frame, uint8 [*size, 3], at the smallest sufficient resolution.
 
         Raises:
-            InputError: it cannot be decoded, or is not of the video's size.
+            InputError: the frame cannot be decoded, or is not of the video's size.
         """
         y, x, height, width = self.source
         reduce = decode.reduction(max(self.size[0] / height, self.size[1] / width))
@@ -54,7 +54,7 @@ class View:
         return cv2.resize(window, self.size[::-1], interpolation=cv2.INTER_CUBIC)
 
     def labels(self, mask: Labels) -> Labels:
-        """The window of a label map uint8 [H, W], padded with background: uint8 [*full]."""
+        """Cuts the window out of a label map, uint8 [H, W]; returns uint8 [*full], zero-padded."""
         y, x, height, width = self.source
         window = mask[y : y + height, x : x + width]
         if window.shape != self.size:
@@ -62,7 +62,7 @@ class View:
         return self.padded(window, 0)
 
     def padded(self, window: Picture, fill: int | tuple[int, int, int]) -> Picture:
-        """A window as a whole frame of the clip; what it does not cover is of colour `fill`."""
+        """Pads a window to a whole frame of the clip with the colour `fill`."""
         if self.size == self.full:
             return window
         y, x = self.corner
@@ -71,11 +71,18 @@ class View:
 
 
 def draw(shape: Pair, scale: float, full: Pair, rng: np.random.Generator) -> View:
-    """A random `View` of a frame (H, W) scaled by `scale`, for a clip's frame `full` (H, W).
+    """Draws a random window of a scaled frame.
 
         view = draw((480, 854), 1.2, (465, 465), rng)
 
-    A scaled side that is shorter than the clip's is taken whole and padded on both sides at random.
+    A scaled side that is shorter than the clip's is taken whole, at a random position of the clip's
+    frame.
+
+    Args:
+        shape: (height, width) of the stored frame.
+        scale: factor by which it is scaled.
+        full: (height, width) of the clip's frame.
+        rng: draws the window.
     """
     source, size, corner = [], [], []
     for side, target in zip(shape, full):

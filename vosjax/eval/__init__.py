@@ -1,1 +1,12 @@
-"""Evaluation: metrics, the rules of datasets, submissions, and the run over a whole dataset."""
+"""Evaluation of a network over whole datasets: running, scoring, submissions and reports.
+
+source, videos, rules   which videos of a dataset are run, what is given, what is scored
+dataset                 runs the videos of a dataset, one worker for each device
+plan, engine, programs  many videos at full speed: plans, batches, compiled programs
+folder, audit, leftovers, probabilities   the files of a run, and whether they are complete
+fusion                  fuses runs that kept their probabilities
+metrics, protocols, scoring, results      from masks to J, F and results.json
+submission, report      the zip for a server, the HTML page
+absence, rendered_set   measurements: absent objects, datasets of rendered clips
+cluster                 the number of this process in a cluster
+"""

@@ -1,11 +1,11 @@
-"""How right a run's `absent` is: precision and recall against the truth, and of other rules.
+"""Precision and recall of a run's `absent` flags against the ground truth, also for other rules.
 
     python -m vosjax.eval.absence RUN [RUN ...] [--data DATASET]
 
-An object is absent in a frame whose truth shows no pixel of it. A run records of every object its
-mask's area, its mean probability and its margin there; a rule calls it absent where the mask is
-empty or one of these is low. The frame that gives an object is left out, and so are objects that
-the dataset never gives.
+An object is absent in a frame if the ground truth shows no pixel of it. For every object in every
+frame a run records the area, the mean probability and the margin of its mask; a rule calls the
+object absent if the mask is empty or one of these is low. The frame in which an object is given is
+left out, and so are objects that the dataset never gives.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.errors import shown as shown_error
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import source
 from vosjax.eval.config import recorded
 from vosjax.eval.report import checked_settings
@@ -32,7 +32,14 @@ MARGINS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 class Verdicts(NamedTuple):
-    """Of n objects in frames, each array [n]: what the run said of them, if they were absent."""
+    """What a run recorded of n pairs of an object and a frame, and the truth; arrays [n].
+
+    probability  mean probability over the mask
+    margin       mean margin over the second most probable object there
+    area         pixels of the mask
+    called       whether the run called the object absent
+    absent       whether it is absent in the ground truth
+    """
 
     probability: npt.NDArray[np.float64]
     margin: npt.NDArray[np.float64]
@@ -42,7 +49,7 @@ class Verdicts(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """Of a rule: precision, recall and their harmonic mean; NaN where nothing can be divided."""
+    """Precision and recall of a rule, and their harmonic mean; NaN if undefined."""
 
     precision: float
     recall: float
@@ -50,26 +57,30 @@ class Quality(NamedTuple):
 
 
 def gather(run: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> Verdicts:
-    """The verdicts in a run's scores/*.csv, beside the truth.
+    """Reads the verdicts of a run from its scores/*.csv, together with the ground truth.
 
         quality(*gather("runs/davis", videos)[3:]).precision
 
+    Args:
+        run: the folder of the run.
+        videos: the videos of its dataset; those without public truth are passed over.
+
     Raises:
-        InputError: no scores of a video that has truth, or damaged ones.
+        InputError: the scores of a video with public truth are missing or damaged.
     """
     rows: list[Any] = []
     for video in videos:
-        path = files.scores_file(run, video)
+        path = run_folder.scores_file(run, video)
         if video.truths is None:
             continue
         if not path.is_file():
             raise InputError(f"{path} is missing: name the folder of a complete run of --mode eval")
-        shown = {
+        visible = {
             index: set(np.unique(read_labels(video, index)).tolist()) for index in video.truths
         }
         try:
             with open(path, newline="", encoding="utf-8") as file:
-                rows += _rows(csv.DictReader(file), shown, video.starts)
+                rows += _rows(csv.DictReader(file), visible, video.starts)
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise InputError(
                 f"{path} is no table of scores ({shown_error(error)}): run the video again"
@@ -79,23 +90,23 @@ def gather(run: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> Verdicts
 
 
 def _rows(
-    lines: Iterable[Mapping[str, str]], shown: Mapping[int, set[int]], starts: Mapping[int, int]
+    lines: Iterable[Mapping[str, str]], visible: Mapping[int, set[int]], starts: Mapping[int, int]
 ) -> Iterator[tuple[float, float, int, int, bool]]:
-    """What a table says of the objects of the frames {index: ids that are shown}."""
+    """Yields the rows of `Verdicts` in a table of scores, for the frames {index: visible ids}."""
     for row in lines:
         index, key = int(row["frame"]), int(row["object"])
-        if index in shown and index > starts[key]:
+        if index in visible and index > starts[key]:
             yield (
                 float(row["mean_probability"]),
                 float(row["margin"]),
                 int(row["area"]),
                 int(row["absent"]),
-                key not in shown[index],
+                key not in visible[index],
             )
 
 
 def together(verdicts: Sequence[Verdicts]) -> Verdicts:
-    """Those of several runs as one.
+    """Joins the verdicts of several runs.
 
     verdicts = together([gather(run, videos) for run in runs])
     """
@@ -103,7 +114,7 @@ def together(verdicts: Sequence[Verdicts]) -> Verdicts:
 
 
 def quality(called: npt.NDArray[np.bool_], absent: npt.NDArray[np.bool_]) -> Quality:
-    """Of calls [n] against the truth [n].
+    """Measures calls, bool [n], against the truth, bool [n].
 
     quality(called, absent).precision
     """
@@ -114,7 +125,7 @@ def quality(called: npt.NDArray[np.bool_], absent: npt.NDArray[np.bool_]) -> Qua
 
 
 def rules(verdicts: Verdicts) -> dict[str, Quality]:
-    """{rule: its quality}: the run's own calls, and what other rules would have given.
+    """Returns {rule: quality} for the run's own calls and for rules that it might have used.
 
     rules(verdicts)["as called"].recall
     """
@@ -133,20 +144,20 @@ def rules(verdicts: Verdicts) -> dict[str, Quality]:
 def table(
     runs: Sequence[str | os.PathLike[str]], data: str | os.PathLike[str] | None = None
 ) -> str:
-    """The qualities of all rules over the verdicts of several runs, as lines to print.
+    """Formats the quality of all rules over the verdicts of several runs, one rule a line.
 
         print(table(["runs/davis"]))
 
     Args:
         runs: folders of complete runs.
-        data: the dataset, if it is not where the runs found it.
+        data: the dataset, if it has moved since the runs.
 
     Raises:
-        InputError: a folder that is no run, or a dataset that is not there.
+        InputError: a folder is no complete run, or the dataset is missing.
     """
     gathered = []
     for run in runs:
-        settings = checked_settings(files.results(run), run)
+        settings = checked_settings(run_folder.results(run), run)
         evaluation = recorded(settings["eval"], pathlib.Path(run) / "results.json")
         gathered.append(gather(run, source.discover(data or settings["data"], evaluation)))
     verdicts = together(gathered)
@@ -160,7 +171,7 @@ def table(
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", nargs="+", type=pathlib.Path)
     parser.add_argument("--data", help="the dataset, if it is not where the run found it")

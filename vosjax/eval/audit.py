@@ -1,49 +1,49 @@
-"""Whether videos that are done still are: their inputs as they were, their files as written."""
+"""Checks that completed videos are still valid: same inputs, and files as they were written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.datasets.protocol import Encoded
 from vosjax.errors import InputError
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, read_given
 from vosjax.io import lock
 from vosjax.io.video.types import some
 from vosjax.runs import books, digests
 
-TOGETHER = 16  # frames that are read at a time
+TOGETHER = 16  # frames that are read at once
 
-Digests = dict[str, str]  # {what was given: its digest}
+Digests = dict[str, str]  # {kind of input: digest}
 
 
 class FrameDigests:
-    """Digests of a video's frames, taken from the very bytes that are decoded.
+    """Computes digests of a video's frames from the very bytes that are decoded.
 
         seen = FrameDigests(video)
         encoded = seen.read(0)          # and so on, in any order
-        seen.total()                    # of all frames; reads those that were not read
+        seen.total()                    # digest of all frames; reads those that were not read
 
     Attributes:
-      video: of a dataset.
+        video: a video of a dataset.
     """
 
     def __init__(self, video: EvalVideo) -> None:
-        """Begins; nothing is read."""
+        """Starts without reading anything."""
         self.video = video
         self._parts: dict[int, str] = {}
 
     def read(self, index: int) -> Encoded:
-        """A frame as stored.
+        """Reads a frame as it is stored.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: the frame cannot be read.
         """
         (encoded,) = self.video.source.read(self.video.number, [index])
         self._note(index, encoded)
         return encoded
 
     def total(self) -> str:
-        """One digest of the names and the content of all frames.
+        """Returns one digest of the names and the contents of all frames.
 
         Raises:
             InputError: a frame that was not read yet cannot be.
@@ -61,14 +61,14 @@ class FrameDigests:
 
 
 def inputs(video: EvalVideo, *, year: int, seen: FrameDigests | None = None) -> Digests:
-    """Digests of all that decides a video's masks but for the network: its frames, given masks.
+    """Returns digests of the inputs of a video's run: its frames and its given masks.
 
         inputs(video, year=2017)    # {'frames': '9f86...', 'given masks': '6030...'}
 
     Args:
-        video: of a dataset.
-        year: of `videos.read_given`.
-        seen: what is known of the frames already.
+        video: a video of a dataset.
+        year: year of DAVIS, see `videos.read_given`.
+        seen: digests of frames that were read already.
 
     Raises:
         InputError: a frame or a given mask cannot be read.
@@ -78,7 +78,7 @@ def inputs(video: EvalVideo, *, year: int, seen: FrameDigests | None = None) -> 
 
 
 def given_masks(video: EvalVideo, *, year: int) -> Digests:
-    """The digest of the label maps that a video's objects are given by, whatever their files.
+    """Returns the digest of the label maps that give a video's objects, however they are stored.
 
         given_masks(video, year=2017)    # {'given masks': '6030...'}
 
@@ -90,10 +90,10 @@ def given_masks(video: EvalVideo, *, year: int) -> Digests:
 
 
 class Findings(NamedTuple):
-    """What an audit found.
+    """The result of an audit.
 
-    again    {video: why it is made again}
-    unknown  videos of earlier versions, whose records hold no digests: they are taken as they are
+    again    {video: why it has to be run again}
+    unknown  videos of earlier versions, whose records hold no digests; they count as valid
     """
 
     again: dict[str, str]
@@ -101,39 +101,41 @@ class Findings(NamedTuple):
 
 
 def audit(
-    folder: files.Folder, videos: Sequence[EvalVideo], inputs_of: Callable[[EvalVideo], Digests]
+    folder: run_folder.Folder,
+    videos: Sequence[EvalVideo],
+    inputs_of: Callable[[EvalVideo], Digests],
 ) -> Findings:
-    """Looks at the videos that are done and removes the record of each that is not as it was.
+    """Checks the completed videos of a run and removes the record of each that is not valid.
 
         audit("runs/davis", videos, lambda video: inputs(video, year=2017))
 
-    So the videos of other content, and those with files that were lost, torn or replaced, are run
-    again, and no others. Frames and files are read once: 0.1 to 1 s for 100 MB. A video whose lock
-    another process holds is that one's affair.
+    So exactly those videos are run again whose inputs have changed, or of whose files one was lost,
+    truncated or replaced. Frames and files are read once, which takes 0.1 to 1 s for 100 MB. A
+    video whose lock another process holds is left to that process.
 
     Args:
-        folder: of the run.
-        videos: to be looked at; those that are not done are passed over.
-        inputs_of: inputs_of(video) -> digests of what the video is made of.
+        folder: the folder of the run.
+        videos: the videos to check; those that are not complete are passed over.
+        inputs_of: returns the digests of a video's inputs.
 
     Raises:
-        InputError: a record may not be read or removed.
+        InputError: a record cannot be read or removed for lack of permission.
     """
     findings = Findings({}, [])
     for video in videos:
-        facts = files.read_record(folder, video)
+        facts = run_folder.read_record(folder, video)
         if facts is None:
             continue
         if "made" not in facts or "inputs" not in facts:
             findings.unknown.append(video.name)
             continue
-        why = _changed(video, facts["inputs"], inputs_of) or _fault(folder, video, facts)
-        if why is None:
+        reason = _changed(video, facts["inputs"], inputs_of) or _fault(folder, video, facts)
+        if reason is None:
             continue
         try:
-            with lock.locked(files.lock_file(folder, video), what=video.name):
-                files.forget(folder, video)
-            findings.again[video.name] = why
+            with lock.locked(run_folder.lock_file(folder, video), what=video.name):
+                run_folder.forget(folder, video)
+            findings.again[video.name] = reason
         except lock.Held:
             continue
     return findings
@@ -142,10 +144,10 @@ def audit(
 def _changed(
     video: EvalVideo, before: Any, inputs_of: Callable[[EvalVideo], Digests]
 ) -> str | None:
-    """What was given anew since a video was made, in a few words."""
+    """Says which inputs have changed since a video was run, in a few words; None if none has."""
     try:
         now = inputs_of(video)
-    except InputError as error:  # which the run will tell
+    except InputError as error:  # the run will report it
         return str(error)
     if not isinstance(before, Mapping):
         return "its record is damaged"
@@ -153,9 +155,12 @@ def _changed(
     return f"{' and '.join(changed)} changed since" if changed else None
 
 
-def _fault(folder: files.Folder, video: EvalVideo, facts: files.Record) -> str | None:
-    made, expected = facts["made"], books.names(files.files(folder, video, facts["files"]), folder)
-    if not isinstance(made, Mapping) or set(expected) - set(made):
+def _fault(folder: run_folder.Folder, video: EvalVideo, facts: run_folder.Record) -> str | None:
+    recorded, expected = (
+        facts["made"],
+        books.names(run_folder.files(folder, video, facts["files"]), folder),
+    )
+    if not isinstance(recorded, Mapping) or set(expected) - set(recorded):
         return "its record is damaged"
-    faults = books.faults({name: made[name] for name in expected}, folder)
+    faults = books.faults({name: recorded[name] for name in expected}, folder)
     return some(faults, 1) if faults else None

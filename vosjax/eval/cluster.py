@@ -1,4 +1,4 @@
-"""Which of a cluster's processes this one is, as `jax.distributed` finds out."""
+"""Finds the number of this process in a cluster, by means of `jax.distributed`."""
 
 import os
 
@@ -10,20 +10,20 @@ VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
 def place() -> tuple[int, int]:
-    """(number of this process, count of processes).
+    """Returns the number of this process, from 0, and the number of processes.
 
         part, parts = place()
         mine = plan.share(videos, part, parts)
 
-    TPU pods, Slurm (`srun`) and Open MPI (`mpirun`) are recognized, and on GPUs each process there
-    takes the one of its local rank; anywhere else the three `VARIABLES` decide. The process leaves
-    the others again as soon as it knows: they share files, not arrays, and jax.distributed would
-    end all of them when one is killed, or when the first is done long before the last.
+    TPU pods, Slurm (`srun`) and Open MPI (`mpirun`) are recognized; there, each process on GPUs
+    takes the GPU of its local rank. Anywhere else the three `VARIABLES` decide. The process
+    disconnects from the others at once: they share files, not arrays, and jax.distributed would
+    end all of them if one were killed, or if the first finished long before the last.
 
-    It has to be called before anything is computed, in all processes.
+    Call it in all processes, before anything is computed.
 
     Raises:
-        InputError: no cluster is recognized, a variable is no number, or not all processes come.
+        InputError: no cluster is recognized, a variable is not a number, or a process is missing.
     """
     values = {name: os.environ.get(name) for name in VARIABLES}
     count, number = (_number(name, values[name]) for name in VARIABLES[1:])

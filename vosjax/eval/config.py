@@ -1,4 +1,4 @@
-"""What can be set of a dataset run."""
+"""Settings of a dataset run (`--mode eval`)."""
 
 import dataclasses
 import os
@@ -16,28 +16,33 @@ PROTOCOLS = ("auto", "davis", "youtube", "vos_benchmark")
 class EvalConfig(Checked):
     """Which videos of a dataset are run, how they are scored, and how fast (`--mode eval`)."""
 
-    split: str | None = setting(None, "a list of ImageSets, or of a prepared dataset; None: all")
-    year: int = setting(2017, "of DAVIS", choices=(2016, 2017))
-    resolution: str = setting("480p", "of DAVIS: the folder below JPEGImages")
-    names: tuple[str, ...] = setting((), "only these videos; (): all")
+    split: str | None = setting(
+        None, "split of a prepared dataset, or a list in ImageSets; None: every video"
+    )
+    year: int = setting(2017, "year of DAVIS", choices=(2016, 2017))
+    resolution: str = setting("480p", "DAVIS: the folder of frames below JPEGImages")
+    names: tuple[str, ...] = setting((), "run only these videos; (): all")
     all_frames: bool = setting(False, "YouTube-VOS: track the frames of FOLDER_all_frames")
     protocol: str = setting("auto", "the rules of scoring", choices=PROTOCOLS)
     seen: str | tuple[str, ...] = setting(
-        "", "YouTube-VOS: the classes that count as seen, or a training set's folder"
+        "", "YouTube-VOS: the classes that count as seen, or the folder of a training set"
     )
     drop_last: bool = setting(False, "YouTube-VOS: leave out the last annotated frame")
-    processes: int = setting(1, "processes that score, threads that fuse", least=1)
-    zip: bool = setting(True, "write the server's file")
+    processes: int = setting(1, "processes that score, or threads that fuse", least=1)
+    zip: bool = setting(True, "write the zip file that the server takes")
     chunk: int | None = setting(
-        None, "frames that are encoded at once; None: 8, on CPUs 1", least=1
+        None, "frames that are encoded at once; None: 8, or 1 on CPUs", least=1
     )
-    batch: int | None = setting(None, "most videos side by side; None: 4, on CPUs 1", least=1)
-    spread: bool = setting(False, "views and members on devices of their own")
+    batch: int | None = setting(
+        None, "most videos that run side by side; None: 4, or 1 on CPUs", least=1
+    )
+    spread: bool = setting(False, "distribute views and members over the devices")
     probabilities: int = setting(
-        0, "bits of a probability kept for --mode fuse: 8 or 16 bits, 0 keeps none",
-        choices=(0, 8, 16),
-    )  # fmt: skip
-    scale: float = setting(0.5, "of the frame's size, at which they are kept", above=0, most=1)
+        0, "keep probabilities for --mode fuse, with 8 or 16 bits; 0 keeps none", choices=(0, 8, 16)
+    )
+    scale: float = setting(
+        0.5, "size at which probabilities are kept, relative to the frame's", above=0, most=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,7 +55,7 @@ class EvalConfig(Checked):
                 raise FieldError(("names", number), f"is {shown(name)}, which {name_problem(name)}")
 
     def selection(self) -> dict:
-        """The fields that decide what is computed, not where and how fast."""
+        """Returns the fields that decide what is computed, without those for where and how fast."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -62,12 +67,16 @@ SPEED = ("processes", "zip", "chunk", "batch", "spread")
 
 
 def recorded(values: Mapping[str, Any], file: str | os.PathLike[str]) -> EvalConfig:
-    """What a run's record tells of its `eval`.
+    """Parses the `eval` settings in a run's record.
 
         recorded(record["settings"]["eval"], "runs/davis/run.json").split     # 'val'
 
+    Args:
+        values: the recorded fields.
+        file: the file of the record, which error messages name.
+
     Raises:
-        InputError: a field that there is not, or of another type; the message names the file.
+        InputError: a field is unknown, or has a wrong type or value.
     """
     try:
         return parse(EvalConfig, values)

@@ -1,7 +1,8 @@
-"""The dataset run: which videos are left, a worker for every device, files as they come.
+"""Runs a network over the videos of a dataset: one worker per device, files written as they come.
 
-A video is complete or absent: what was being computed when a run was killed is computed anew, and
-nothing else is. Whoever runs a video holds its lock, so that processes can share a folder.
+A video is either complete or absent: if a run is killed, the next one computes exactly the videos
+that were under way, and those that had not begun. The process that runs a video holds its lock, so
+several processes can share a folder.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ import jax
 from vosjax.datasets.decode import Picture
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import audit
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import plan as plans
 from vosjax.eval.audit import FrameDigests
 from vosjax.eval.engine import Engine, VideoInput
@@ -30,14 +31,14 @@ Planned = tuple[plans.Plan, EvalVideo]
 
 
 class Memory(NamedTuple):
-    """When frames are remembered.
+    """Which frames are remembered.
 
-    mem_every       frames from one to the next
-    max_mem_frames  most of them
-    balance         wanted number of memory frames, for an interval of each video's own; None keeps
-                    `mem_every`
-    balance_low     bounds of that interval
-    balance_high    likewise
+    mem_every       frames from one remembered frame to the next
+    max_mem_frames  most remembered frames
+    balance         number of memory frames for which each video's own interval is chosen; None
+                    takes `mem_every` for all
+    balance_low     smallest such interval
+    balance_high    largest such interval
     """
 
     mem_every: int
@@ -48,12 +49,12 @@ class Memory(NamedTuple):
 
 
 class RunConfig(NamedTuple):
-    """How a dataset is run, but for the network.
+    """How a dataset is run.
 
-    folder   for what is made
-    memory   when frames are remembered
+    folder   the output folder
+    memory   which frames are remembered
     batch    most videos that run side by side
-    year     of `videos.read_given`
+    year     year of DAVIS, see `videos.read_given`
     """
 
     folder: pathlib.Path
@@ -77,31 +78,31 @@ def run(
         config = RunConfig(pathlib.Path("runs/davis"), memory, batch=4, year=2017)
         run(videos.discover("DAVIS", split="val"), engines, config, slots=10, stop=[])
 
-    A video that cannot be read is recorded in `failed/`, and the others go on.
+    A video that cannot be read is recorded in `failed/`, and the run continues with the others.
 
     Args:
-        videos: of a dataset, or a share of them.
-        engines: one for each device (or group of devices).
-        config: see `RunConfig`.
-        slots: of the network; None for any number.
-        stop: once something is in it, the run ends after the frames under way.
-        progress: told the number of frames that are done.
+        videos: the videos of a dataset, or a share of them.
+        engines: one for each device or group of devices.
+        config: how they are run, see `RunConfig`.
+        slots: number of slots of the network; None if it takes any number of objects.
+        stop: a signal to end the run: once it holds an item, no further frame is begun.
+        progress: called with the number of frames that were completed since the last call.
 
     Returns:
-        {video: who is at it} of those that another process runs, which are passed over.
+        {video: holder of its lock} of the videos that other processes run, which are passed over.
 
     Raises:
         DiskFull: the disk is full.
     """
     planned: list[Planned] = []
     for video in videos:
-        if files.done(config.folder, video) is not None:
+        if run_folder.done(config.folder, video) is not None:
             progress(len(video.frames))
             continue
         try:
             planned.append((_plan(video, config.memory, slots), video))
         except InputError as error:
-            files.fail(config.folder, video.name, error)
+            run_folder.fail(config.folder, video.name, error)
     waiting: queue.SimpleQueue[list[Planned]] = queue.SimpleQueue()
     for batch in plans.batches(planned, config.batch):
         waiting.put(batch)
@@ -143,20 +144,20 @@ def _claimed(
     busy: dict[str, str],
     progress: Callable[[int], Any],
 ) -> list[Planned]:
-    """Those of a batch that no other process runs or has finished meanwhile, locked until the end.
+    """Locks the videos of a batch that no other process runs or has finished in the meantime.
 
-    The others are noted in `busy` or counted as done.
+    The others are noted in `busy`, or counted as done. `stack` holds the locks.
     """
     claimed = []
     for planned in batch:
         video = planned[1]
-        path = files.lock_file(folder, video)
+        path = run_folder.lock_file(folder, video)
         try:
             stack.enter_context(lock.locked(path, what=video.name))
         except lock.Held:
             busy[video.name] = lock.holder(path)
             continue
-        if files.done(folder, video) is not None:
+        if run_folder.done(folder, video) is not None:
             progress(len(video.frames))
             continue
         claimed.append(planned)
@@ -189,7 +190,7 @@ def _try_batch(
     stop: Sequence[Any],
     progress: Callable[[int], Any],
 ) -> None:
-    """Runs a batch; where that fails, its videos one by one."""
+    """Runs a batch; if that fails, runs its videos one by one."""
     try:
         _run_batch(engine, batch, config, stop, progress)
     except DiskFull:
@@ -198,7 +199,7 @@ def _try_batch(
         if len(batch) == 1 and not isinstance(error, InputError):
             raise
         if len(batch) == 1:
-            files.fail(config.folder, batch[0][1].name, error)
+            run_folder.fail(config.folder, batch[0][1].name, error)
             return
         for planned in batch:
             _try_batch(engine, [planned], config, stop, progress)
@@ -212,10 +213,11 @@ def _run_batch(
     progress: Callable[[int], Any],
 ) -> None:
     plan = batch[0][0]
-    seen = [FrameDigests(video) for _, video in batch]
-    inputs = [_input(one, plan, config.year) for one in seen]
+    frame_digests = [FrameDigests(video) for _, video in batch]
+    inputs = [_input(digests, plan, config.year) for digests in frame_digests]
     writers = [
-        files.Writer(config.folder, video, source.ids) for (_, video), source in zip(batch, inputs)
+        run_folder.Writer(config.folder, video, source.ids)
+        for (_, video), source in zip(batch, inputs)
     ]
     counts, before = [0] * len(batch), engine.compile_seconds
     start = began = time.perf_counter()
@@ -235,21 +237,21 @@ def _run_batch(
         end = time.perf_counter()
         progress(sum(len(video.frames) for _, video in batch) - sum(counts))
         compiled = engine.compile_seconds - before
-        for writer, one, count in zip(writers, seen, counts):
-            made_of = audit.inputs(one.video, year=config.year, seen=one)
+        for writer, digests, count in zip(writers, frame_digests, counts):
+            made_of = audit.inputs(digests.video, year=config.year, seen=digests)
             seconds = {
                 "seconds": round((end - began - compiled) / len(batch), 4),
                 "seconds_after_first": round((end - start) / len(batch), 4),
                 "compile_seconds": round(compiled / len(batch), 3),
             }
-            facts = _facts(one.video, plan, count, len(batch))
+            facts = _facts(digests.video, plan, count, len(batch))
             writer.finish(facts | seconds | {"inputs": made_of})
     finally:
         for writer in writers:
             writer.close()
 
 
-def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> files.Record:
+def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> run_folder.Record:
     return {
         "name": video.name,
         "frames": len(video.frames),
@@ -264,7 +266,7 @@ def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> fil
 
 
 def _input(seen: FrameDigests, plan: plans.Plan, year: int) -> VideoInput:
-    """Readers of the frames, whose digests are taken, and the masks that are given.
+    """Returns readers of a video's frames, which take their digests, and its given masks.
 
     Raises:
         InputError: a mask cannot be read, or is not of its frame's size.

@@ -1,8 +1,8 @@
-"""Whole videos at full speed: frames encoded in batches ahead, several videos of one plan at once.
+"""Whole videos at full speed: frames are encoded ahead in batches, videos of one plan run together.
 
-`Tracker` takes frames as they come; here everything is known before: where objects start, how many
-frames the memory will hold. So nothing grows, encoding runs in batches of frames, and videos with
-the same plan run in one `vmap` (`programs`). The masks are the tracker's.
+`Tracker` takes frames as they come. Here everything is known in advance: where objects start, and
+how many frames the memory will hold. So nothing grows, encoding runs on batches of frames, and
+videos with the same plan run in one `vmap` (`programs`). The masks are the same as the tracker's.
 """
 
 import collections
@@ -24,16 +24,16 @@ from vosjax.tracking.slots import to_slots
 from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt
 
-AHEAD = 3  # frames whose results may be under way
+AHEAD = 3  # frames that may be under way on the device
 READERS = 4  # threads that decode images
 
 
 class VideoInput(NamedTuple):
-    """One video to follow.
+    """A video to be tracked.
 
-    frames  functions without arguments that give uint8 [H, W, 3], in order
-    marks   {index: uint8 [H, W] of ids}, the frames that give objects
-    ids     every object's id, in the order of their slots
+    frames  functions without arguments that return the frames, uint8 [H, W, 3], in order
+    marks   {frame index: uint8 [H, W] of ids}, for the frames that give objects
+    ids     the ids of all objects, in the order of their slots
     """
 
     frames: Sequence[Callable[[], np.ndarray]]
@@ -42,9 +42,9 @@ class VideoInput(NamedTuple):
 
 
 class EngineOutput(NamedTuple):
-    """One frame of one video.
+    """The result of one frame of one video.
 
-    index         of the frame
+    index         index of the frame
     labels        uint8 [H, W] of ids
     object_stats  [N, 3], see `tracking.frame.to_labels`
     packed        uint8 or uint16 [N, h, w] probabilities of the objects, None if they are not kept
@@ -63,7 +63,7 @@ class Engine:
         for outputs in engine.follow(plan, videos):      # an `EngineOutput` for each video
             ...
 
-    compile_seconds  spent so far on compiling
+    compile_seconds  time spent on compiling so far
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Engine:
         """Puts the parts on their devices; programs are compiled when they are needed.
 
         Args:
-          parts: of `ensembles.parts`, or one `Part`, the whole network.
-          fuse: of the parts' members.
-          devices: the parts are dealt out over them; None takes the first there is.
-          chunk: frames that are encoded in one batch.
-          max_short_side: most pixels of the short side that the network sees, or None.
-          packing: of the probabilities that are given back, if any.
+            parts: the parts of a network, see `ensembles.parts`; or one, the whole network.
+            fuse: fuses the probabilities of members, [members, N+1, H, W] -> [N+1, H, W].
+            devices: the devices over which the parts are distributed; None takes the first one.
+            chunk: number of frames that are encoded in one batch.
+            max_short_side: largest short side in pixels that the network sees, or None.
+            packing: how probabilities are returned, or None.
         """
         devices = list(devices or jax.local_devices()[:1])
         self._devices = [devices[i % len(devices)] for i in range(len(parts))]
@@ -104,12 +104,16 @@ class Engine:
     ) -> Iterator[list[EngineOutput | None]]:
         """Runs videos of one plan side by side.
 
+        Args:
+            plan: the plan of all videos.
+            videos: the videos.
+
         Yields:
-          for every frame from the first that gives objects to the end of the longest video, an
-          `EngineOutput` for each video, None for those that have ended.
+            For every frame, from the first that gives objects to the end of the longest video, an
+            `EngineOutput` for each video; None for videos that have ended.
 
         Raises:
-          InputError: a frame that cannot be read.
+            InputError: a frame cannot be read.
         """
         programs = self._compiled(plan, len(videos))
         states = [program.start(part.params) for part, program in zip(self._parts, programs.parts)]
@@ -140,9 +144,9 @@ class Engine:
                     outputs = programs.outputs_marked if marks else programs.outputs
                     waiting.append((index, outputs(probs, ids, *marks)))
                     if len(waiting) > AHEAD:
-                        yield _fetched(videos, *waiting.popleft())
+                        yield _to_outputs(videos, *waiting.popleft())
         while waiting:
-            yield _fetched(videos, *waiting.popleft())
+            yield _to_outputs(videos, *waiting.popleft())
 
     def _compiled(self, plan: Plan, batch: int) -> Programs:
         key = plan._replace(given=(), mem_every=0), batch  # neither decides a shape
@@ -156,7 +160,7 @@ class Engine:
 
 
 def _prompt(videos: Sequence[VideoInput], index: int, ids: np.ndarray) -> Prompt:
-    """What is marked in one frame of all videos: labels [B, H, W] of slots, given [B, N]."""
+    """Returns the prompt of one frame in all videos: labels [B, H, W] of slots, given [B, N]."""
     marked = [to_slots(video.marks[index], own) for video, own in zip(videos, ids)]
     return Prompt(*(np.stack(part) for part in zip(*marked)))
 
@@ -164,7 +168,7 @@ def _prompt(videos: Sequence[VideoInput], index: int, ids: np.ndarray) -> Prompt
 def _chunks(
     videos: Sequence[VideoInput], first: int, size: int
 ) -> Generator[tuple[int, np.ndarray, int], None, None]:
-    """(index of the first frame, frames uint8 [B, T, H, W, 3], how many of T are frames)."""
+    """Yields (index of the first frame, frames uint8 [B, T, H, W, 3], how many of T are real)."""
     longest = max(len(video.frames) for video in videos)
     with concurrent.futures.ThreadPoolExecutor(READERS, "read") as pool:
         for begin in range(first, longest, size):
@@ -181,7 +185,7 @@ def _chunks(
             )
 
 
-def _fetched(
+def _to_outputs(
     videos: Sequence[VideoInput], index: int, outputs: tuple[Any, Any, Any]
 ) -> list[EngineOutput | None]:
     labels, stats = (np.asarray(part) for part in outputs[:2])

@@ -1,17 +1,17 @@
-"""A run's folder: the files of every video, what tells that they are complete, and what failed.
+"""The folder of a run: the files of every video, the record that completes it, and failures.
 
 run.json                          settings, versions, status
-videos/NAME.json                  written last: the video is complete; what it was made of, its
-                                  files and their digests
+videos/NAME.json                  written last, when the video is complete: digests of its inputs,
+                                  its files and their digests
 failed/NAME.json                  why a video could not be run
 masks/NAME/FRAME.png              palette PNGs
 scores/NAME.csv                   a row for every object in every frame
 probabilities/NAME/FRAME.npz      if they are kept
 results.json                      scores, tables and speed, once all videos are done
 
-Several processes may share the folder: each holds the lock of the videos that it is at
-(videos/.NAME.lock), and shares the one of the folder (.lock). Names of videos that leave no room
-for an ending are shortened (`io.files.fitted`), but for those of folders.
+Several processes may share the folder: each holds the locks of the videos that it runs
+(videos/.NAME.lock), and all share that of the folder (.lock). In names of files, though not of
+folders, a video's name that leaves no room for an ending is shortened (`io.files.fitted`).
 """
 
 import concurrent.futures
@@ -36,18 +36,18 @@ from vosjax.tracking.frame import to_scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them
-KINDS = ("masks", "scores", "probabilities")  # of files, as records name them
+KINDS = ("masks", "scores", "probabilities")  # the kinds of files that a record names
 
 Folder = str | os.PathLike[str]
 Record = dict[str, Any]  # the content of a JSON file
 
 
 class Damaged(InputError):
-    """A file of a run that is no JSON any more."""
+    """A file of a run that is no longer valid JSON."""
 
 
 class Writer:
-    """Writes the files of one video as its frames come.
+    """Writes the files of one video while it is being tracked.
 
         writer = Writer("runs/davis", video, ids=(1, 2))
         for output in outputs:
@@ -60,8 +60,9 @@ class Writer:
     def __init__(self, folder: Folder, video: EvalVideo, ids: tuple[int, ...]) -> None:
         """Begins a video; `ids` are its objects in the order of their slots.
 
-        A record of an earlier run is removed first: what is killed from here on is not complete.
-        The caller holds the video's lock, so that what is swept here is nobody's.
+        The record of an earlier run is removed first, since from here on the files are incomplete.
+        The caller holds the video's lock, so temporary files that are removed here belong to no
+        other process.
 
         Raises:
             InputError: the files cannot be written.
@@ -79,7 +80,7 @@ class Writer:
         self._scores = ScoreWriter(scores_file(folder, video))
 
     def write(self, output: EngineOutput) -> None:
-        """Takes the next frame; raises what went wrong with an earlier one."""
+        """Writes the next frame; raises any error that occurred while writing an earlier one."""
         video, index = self._video, output.index
         frame = video.frames[index]
         slots = {key: slot for slot, key in enumerate(self._ids, 1) if video.starts[key] <= index}
@@ -98,21 +99,21 @@ class Writer:
             )
 
     def empty(self, size: tuple[int, int]) -> None:
-        """Writes empty masks of this size (H, W) for the frames before the first object."""
+        """Writes empty masks of size (H, W) for the frames before the first object."""
         for index in range(min(self._video.starts.values())):
             if index in self._indices:
                 path = mask_file(self._folder, self._video, index)
                 self._submit(write_label_png, path, np.zeros(size, np.uint8))
 
     def finish(self, facts: Record) -> None:
-        """Waits for the files and writes the record with these facts."""
+        """Waits until all files are written, then writes the record with these facts."""
         for job in self._jobs:
             job.result()
         self.close()
         finish(self._folder, self._video, facts, kinds=self._kinds)
 
     def close(self) -> None:
-        """Drops what was not begun."""
+        """Cancels writes that have not begun."""
         self._pool.shutdown(cancel_futures=True)
         self._scores.close()
 
@@ -123,28 +124,28 @@ class Writer:
 
 
 def frames_to_write(video: EvalVideo) -> set[int]:
-    """The frames whose masks are written: those that are scored, annotated or wanted by a server.
+    """Returns the indices of the frames whose masks are written: scored, annotated or submitted.
 
-    Of a video tracked over all frames that is about every fifth.
+    In a video of YouTube-VOS that is tracked over all frames, that is about every fifth frame.
     """
     return {*video.written, *video.scored, *(video.truths or ())}
 
 
 def mask_file(folder: Folder, video: EvalVideo, index: int) -> pathlib.Path:
-    """Where the mask of a frame lies in a run's folder."""
+    """Returns the path of a frame's mask in a run's folder."""
     return pathlib.Path(folder) / "masks" / video.name / f"{video.frames[index]}.png"
 
 
 def probabilities_file(folder: Folder, video: EvalVideo, index: int) -> pathlib.Path:
-    """Where the probabilities of a frame lie in a run's folder."""
+    """Returns the path of a frame's probabilities in a run's folder."""
     return pathlib.Path(folder) / "probabilities" / video.name / f"{video.frames[index]}.npz"
 
 
 def done(folder: Folder, video: EvalVideo) -> Record | None:
-    """The record of a video whose files are all there, else None.
+    """Returns the record of a video if all of its files exist, else None.
 
-    It looks at no content: whether the files are those that were written, of the same frames, is
-    found by `audit`. A record that is torn, empty or of another video counts as none.
+    The files are not opened: `audit` checks their contents and the video's inputs. A record that
+    is truncated, empty or that of another video counts as missing.
     """
     if video.damage:
         return None
@@ -156,23 +157,23 @@ def done(folder: Folder, video: EvalVideo) -> Record | None:
 
 
 def read_record(folder: Folder, video: EvalVideo) -> Record | None:
-    """The record of a video, None where there is none, or one that cannot be its.
+    """Reads the record of a video; None if it is missing, damaged or that of another video.
 
     Raises:
-        InputError: it may not be read.
+        InputError: permission to read it is missing.
     """
     path = _record(folder, video)
     with reading(path):
         try:
             facts: Record = {"files": ["masks"], **json.loads(path.read_text(encoding="utf-8"))}
-            fits = facts["name"] == video.name and set(facts["files"]) <= set(KINDS)
-            return facts if fits else None
+            valid = facts["name"] == video.name and set(facts["files"]) <= set(KINDS)
+            return facts if valid else None
         except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
 
 
 def files(folder: Folder, video: EvalVideo, kinds: Collection[str]) -> Iterator[pathlib.Path]:
-    """The files of these kinds that a video's run leaves."""
+    """Yields the paths of all files of these kinds that the run of a video writes."""
     first = min(video.starts.values())
     for index in sorted(frames_to_write(video)):
         if "masks" in kinds:
@@ -184,7 +185,7 @@ def files(folder: Folder, video: EvalVideo, kinds: Collection[str]) -> Iterator[
 
 
 def scores_file(folder: Folder, video: EvalVideo) -> pathlib.Path:
-    """Where the table of a video's scores lies in a run's folder."""
+    """Returns the path of a video's table of scores in a run's folder."""
     return pathlib.Path(folder) / "scores" / fitted(video.name, ".csv")
 
 
@@ -197,7 +198,7 @@ def _failure(folder: Folder, name: str) -> pathlib.Path:
 
 
 def lock_file(folder: Folder, video: EvalVideo) -> pathlib.Path:
-    """The lock that whoever runs a video holds."""
+    """Returns the path of the lock that the process running a video holds."""
     return pathlib.Path(folder) / "videos" / fitted(f".{video.name}", ".lock")
 
 
@@ -210,12 +211,12 @@ def forget(folder: Folder, video: EvalVideo) -> None:
 def finish(
     folder: Folder, video: EvalVideo, facts: Record, *, kinds: Collection[str] = ("masks",)
 ) -> None:
-    """Writes the record of a video whose files, of these kinds, are all written.
+    """Writes the record of a video after all files of these kinds are written.
 
-    They are on the disk before the record is, and their digests are in it.
+    The files are flushed to disk before the record is written, and their digests stand in it.
 
     Raises:
-        InputError: a file cannot be read again, or the record not be written.
+        InputError: a file cannot be read back, or the record cannot be written.
     """
     paths = list(files(folder, video, kinds))
     with writing(folder):
@@ -227,15 +228,15 @@ def finish(
 
 
 def fail(folder: Folder, name: str, error: Exception) -> None:
-    """Records why a video could not be run; the next run tries it again."""
+    """Records why a video could not be run; the next run tries again."""
     write_json(_failure(folder, name), {"name": name, "error": str(error)})
 
 
 def failures(folder: Folder) -> dict[str, str]:
-    """{video: why it failed}; what is no such record is left out, and the next run's affair.
+    """Returns {video: why it failed}; damaged records are ignored.
 
     Raises:
-        InputError: a record may not be read.
+        InputError: permission to read a record is missing.
     """
     failed = {}
     for path in sorted((pathlib.Path(folder) / "failed").glob("*.json")):
@@ -250,10 +251,10 @@ def failures(folder: Folder) -> dict[str, str]:
 
 
 def results(folder: Folder) -> Record:
-    """The results.json of a run.
+    """Reads the results.json of a run.
 
     Raises:
-        InputError: there is none, or it is damaged.
+        InputError: it is missing or damaged.
     """
     path = pathlib.Path(folder) / "results.json"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Fuses runs that kept their probabilities, one frame of every run at a time."""
+"""Fuses runs that kept their probabilities, reading one frame of every run at a time."""
 
 import pathlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vosjax.compose.combinators import Fusion, stateless
 from vosjax.errors import InputError
 from vosjax.eval import audit, probabilities
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, frame_size, read_frame, read_given
 from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
@@ -25,9 +25,9 @@ from vosjax.types import Prompt, Spec, When
 class FusionConfig(NamedTuple):
     """How runs are fused.
 
-    name     of `ensembles.WAYS`
-    weights  one for each run, for 'mean'; () gives all the same weight
-    method   key points: 'sift' or 'orb'
+    name     one of `ensembles.WAYS`
+    weights  for 'mean', one for each run; () gives all runs the same weight
+    method   for 'keypoints', the kind of key points: 'sift' or 'orb'
     """
 
     name: str
@@ -43,32 +43,32 @@ def fuse_sequence(
     *,
     year: int,
 ) -> dict[str, Any]:
-    """Writes the fused masks of one video, its record last.
+    """Fuses the probabilities of one video and writes its masks, and its record last.
 
         fuse_sequence([run_a, run_b], video, out, FusionConfig("mean"), year=2017)
 
     Args:
-        runs: folders with probabilities.
-        video: of the dataset that all of them ran.
-        folder: for what is made.
+        runs: folders of runs that kept their probabilities.
+        video: a video of the dataset that all of them ran.
+        folder: the output folder.
         config: how runs are fused.
-        year: of `videos.read_given`.
+        year: year of DAVIS, see `videos.read_given`.
 
     Returns:
-        The record.
+        The record without its digests.
 
     Raises:
-        InputError: probabilities that are missing or damaged, or of other objects or sizes.
+        InputError: probabilities are missing or damaged, or the runs differ in objects or sizes.
     """
     if video.damage:
         raise InputError(video.damage)
-    files.forget(folder, video)
+    run_folder.forget(folder, video)
     fusion = _fusion(config)
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
-    first, indices = min(video.starts.values()), sorted(files.frames_to_write(video))
+    first, indices = min(video.starts.values()), sorted(run_folder.frames_to_write(video))
     state: Any = None
     for time, index in enumerate(indices):
-        path = files.mask_file(folder, video, index)
+        path = run_folder.mask_file(folder, video, index)
         if index < first:
             write_label_png(path, np.zeros(frame_size(video, index), np.uint8))
             continue
@@ -77,13 +77,13 @@ def fuse_sequence(
         if state is None:
             _, _, height, width = probs.shape
             state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
-        seen = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
-        fused, aux = fuse(state, seen, probs)
-        decided, starting = _decided(fused, ids, video, index, year)
+        features = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
+        fused, aux = fuse(state, features, probs)
+        final, starting = _prompted(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
-        state = commit(state, aux, decided, starting, when)
-        winner = np.asarray(decided.argmax(0))
-        write_label_png(path, to_ids(winner, np.array([0, *ids], np.uint8)))
+        state = commit(state, aux, final, starting, when)
+        slots = np.asarray(final.argmax(0))
+        write_label_png(path, to_ids(slots, np.array([0, *ids], np.uint8)))
     facts = {
         "name": video.name,
         "frames": len(video.frames),
@@ -91,29 +91,33 @@ def fuse_sequence(
         "objects": len(video.starts),
     }
     made_of = inputs(runs, video, config, year=year)
-    files.finish(folder, video, facts | {"inputs": made_of})
+    run_folder.finish(folder, video, facts | {"inputs": made_of})
     return facts
 
 
 def inputs(
     runs: Sequence[pathlib.Path], video: EvalVideo, config: FusionConfig, *, year: int
 ) -> audit.Digests:
-    """Digests of all that decides a video's fused masks: the runs' probabilities, given masks.
+    """Returns digests of everything that decides a video's fused masks.
 
         inputs([run_a, run_b], video, FusionConfig("mean"), year=2017)
 
+    These are the runs' probabilities and the given masks, and for key points the frames.
+
     Args:
-        runs: folders with probabilities.
-        video: of the dataset.
-        config: how runs are fused; by key points the frames count too.
-        year: of `videos.read_given`.
+        runs: folders of runs that kept their probabilities.
+        video: a video of the dataset.
+        config: how runs are fused.
+        year: year of DAVIS, see `videos.read_given`.
 
     Raises:
         InputError: a file cannot be read.
     """
     own = audit.inputs(video, year=year) if config.name == "keypoints" else None
     packed = {
-        f"the probabilities in {run}": digests.of_files(files.files(run, video, ["probabilities"]))
+        f"the probabilities in {run}": digests.of_files(
+            run_folder.files(run, video, ["probabilities"])
+        )
         or ""
         for run in runs
     }
@@ -123,8 +127,8 @@ def inputs(
 def _read(
     runs: Sequence[pathlib.Path], video: EvalVideo, index: int
 ) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
-    """Probabilities [M, N+1, H, W] of a frame, and the ids."""
-    frames = [probabilities.read(files.probabilities_file(run, video, index)) for run in runs]
+    """Reads the probabilities of a frame in M runs, float32 [M, N+1, H, W], and the ids."""
+    frames = [probabilities.read(run_folder.probabilities_file(run, video, index)) for run in runs]
     if len({(probs.shape, ids) for probs, ids in frames}) > 1:
         shapes = "; ".join(
             f"{run}: ids {ids}, {probs.shape[1]}x{probs.shape[2]}"
@@ -144,10 +148,13 @@ def _fusion(config: FusionConfig) -> Fusion:
     return ensembles.fusion(config.name, method=config.method)
 
 
-def _decided(
+def _prompted(
     fused: jax.Array, ids: tuple[int, ...], video: EvalVideo, index: int, year: int
 ) -> tuple[jax.Array, npt.NDArray[np.bool_]]:
-    """Probabilities in which the objects that the frame gives stand as given; which these are."""
+    """Lays given objects over fused probabilities; returns both, and which objects start here.
+
+    Objects that start in a later frame get probability 0.
+    """
     started = np.array([True, *(video.starts[key] <= index for key in ids)])
     starting = np.array([video.starts[key] == index for key in ids])
     fused = jnp.where(started[:, None, None], fused, 0)
@@ -158,9 +165,13 @@ def _decided(
 
 
 def check(runs: Sequence[pathlib.Path], config: FusionConfig) -> None:
-    """Raises InputError unless there are runs, and what is asked for fits them.
+    """Checks that runs can be fused as asked.
 
-    check([pathlib.Path("a"), pathlib.Path("b")], FusionConfig("mean"))
+        check([pathlib.Path("a"), pathlib.Path("b")], FusionConfig("mean"))
+
+    Raises:
+        InputError: there are no runs, one has no probabilities, there is no such fusion, or the
+            weights do not fit.
     """
     if not runs:
         raise InputError("--input is missing; fusing takes --input RUN RUN ... --output DIR")

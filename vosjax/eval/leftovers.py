@@ -1,4 +1,4 @@
-"""Which files an earlier run of `eval` or `fuse` left in a folder, for `--overwrite`."""
+"""Lists the files that an earlier run of `eval` or `fuse` left in a folder, for `--overwrite`."""
 
 import json
 import os
@@ -13,13 +13,13 @@ Folder = str | os.PathLike[str]
 
 
 def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
-    """The files that runs of these videos, and earlier ones of others, leave; but for run.json.
+    """Returns the paths of all files that a run writes, except run.json.
 
         clear.clear("runs/davis", made_by("runs/davis", ["dog"]))
 
     Args:
-        folder: of the run.
-        names: of videos.
+        folder: the folder of the run.
+        names: the run's videos; those of earlier runs in the folder are added.
     """
     folder = pathlib.Path(folder)
     paths = [folder / "results.json", folder / "submission.zip"]
@@ -35,7 +35,7 @@ def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
 
 
 def _earlier(folder: pathlib.Path) -> Iterator[str]:
-    """The names of videos that the records in a folder tell of, as far as they can be names."""
+    """Yields the names of the videos in the records of a folder, as far as they are valid names."""
     try:
         listed = (record.read(folder) or {}).get("names", [])
     except InputError:  # damaged

@@ -4,11 +4,11 @@ Definitions: Perazzi et al., CVPR 2016, and Pont-Tuset et al., arXiv 1704.00675,
 the public davis2017-evaluation for what the papers leave open. Only integers are counted and
 divided, so the figures equal the official tool's to the last bits of float64.
 
-All objects of a frame are scored in one go. Only boundary pixels are looked at (a few thousand,
-kept as sorted integer keys, one key range per object), never a dilated image: a boundary pixel has
-a partner within the tolerance r if some row at distance dy holds one at most isqrt(r^2 - dy^2)
-columns away, which is a binary search. These pixels are the disk dx^2 + dy^2 <= r^2 by which the
-official tool dilates.
+All objects of a frame are scored at once, and no image is dilated. Only boundary pixels are looked
+at: a few thousand, kept as sorted integer keys with one range of keys per object. A boundary pixel
+is matched within the tolerance r if some row at distance dy holds a partner at most
+isqrt(r^2 - dy^2) columns away, which a binary search finds. These pixels form the disk
+dx^2 + dy^2 <= r^2 by which the official tool dilates.
 """
 
 import math
@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Statistics(NamedTuple):
-    """Mean, recall (share of frames above 0.5) and decay (first quarter minus last quarter)."""
+    """Mean, recall (share of frames above 0.5) and decay (mean of the first quarter minus last)."""
 
     mean: float
     recall: float
@@ -32,23 +32,23 @@ class Statistics(NamedTuple):
 
 
 def tolerance(height: int, width: int, *, bound: float = 0.008) -> int:
-    """How many pixels apart two boundaries may lie and still match: ceil(bound * diagonal).
+    """Returns the largest distance in pixels at which boundaries match: ceil(bound * diagonal).
 
         tolerance(480, 854)  # 8
 
-    A bound of 1 or more is a number of pixels already (official rule).
+    A bound of 1 or more is itself a number of pixels, as in the official tool.
     """
     return int(bound) if bound >= 1 else math.ceil(bound * math.hypot(height, width))
 
 
 def boundary(mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Boundary map, bool [H, W], of a mask [H, W] (any dtype, non-zero is the object).
+    """Returns the boundary map, bool [H, W], of a mask [H, W] (any dtype, non-zero: the object).
 
         edge = boundary(labels == 1)
 
     A pixel is on the boundary if the mask changes between it and its right, lower or lower right
-    neighbour. The last row and column are repeated outside: an object has no boundary where it
-    meets the image border.
+    neighbour. The mask is padded by its last row and column, so an object has no boundary where it
+    meets the border of the image.
     """
     inside = np.pad(np.asarray(mask) != 0, ((0, 1), (0, 1)), mode="edge")
     here = inside[:-1, :-1]
@@ -58,11 +58,14 @@ def boundary(mask: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 def region_similarity(
     truth: npt.ArrayLike, prediction: npt.ArrayLike, *, void: npt.ArrayLike | None = None
 ) -> float:
-    """J, the intersection over union in 0..1 of two masks [H, W]; 1 if both are empty.
+    """Returns J, the intersection over union of two masks [H, W], in 0..1; 1 if both are empty.
 
         region_similarity(labels == 1, predicted == 1, void=labels == 255)
 
-    Pixels where `void` [H, W] is not zero count nowhere.
+    Args:
+        truth: the true mask, any dtype; non-zero is the object.
+        prediction: the predicted mask.
+        void: pixels [H, W] that do not count, or None.
     """
     return _one_object(truth, prediction, void, 0.008)[0]
 
@@ -74,12 +77,17 @@ def boundary_accuracy(
     void: npt.ArrayLike | None = None,
     bound: float = 0.008,
 ) -> float:
-    """F, the F-measure in 0..1 of boundary precision and recall, of two masks [H, W].
+    """Returns F, the F-measure of boundary precision and recall of two masks [H, W], in 0..1.
 
         boundary_accuracy(labels == 1, predicted == 1)
 
-    Void pixels are background in both masks before the boundaries are taken. Without a boundary in
-    both masks F is 1, without one in just one of them 0.
+    F is 1 if neither mask has a boundary, and 0 if only one has.
+
+    Args:
+        truth: the true mask, any dtype; non-zero is the object.
+        prediction: the predicted mask.
+        void: pixels [H, W] that become background in both masks first, or None.
+        bound: tolerance relative to the diagonal, see `tolerance`.
     """
     return _one_object(truth, prediction, void, bound)[1]
 
@@ -102,29 +110,29 @@ def frame_scores(
     objects: npt.ArrayLike,
     bound: float = 0.008,
 ) -> tuple[Floats, Floats]:
-    """J and F of all objects of one frame.
+    """Returns J and F of all objects of one frame.
 
         j, f = frame_scores(labels, predicted, objects=(1, 2))
 
     Args:
-        truth: label map uint8 [H, W]; 0 is background.
-        prediction: the same.
-        objects: N different ids in 1..255; ids that are not named count as background.
-        bound: of `tolerance`.
+        truth: true label map, uint8 [H, W]; 0 is background.
+        prediction: predicted label map, uint8 [H, W].
+        objects: N distinct ids in 1..255; all other ids count as background.
+        bound: tolerance relative to the diagonal, see `tolerance`.
 
     Returns:
         J and F, float64 [N] each, in 0..1, in the order of `objects`.
 
     Raises:
-        ValueError: other dtypes, maps of different sizes, ids out of range.
+        ValueError: a map has another dtype, the sizes differ, or ids are repeated or out of range.
     """
     truth, prediction, ids = _checked(truth, prediction, objects)
     radius = tolerance(*truth.shape, bound=bound)
     x, y, w, h = cv2.boundingRect(truth | prediction)
     if w == 0 or len(ids) == 0:
         return np.ones(len(ids)), np.ones(len(ids))
-    # One pixel more on every side: a boundary map reaches one pixel up and left of its object, and
-    # the background to its right and below must be seen where the image goes on there.
+    # One pixel more on every side: a boundary map extends one pixel above and left of its object,
+    # and the background right of it and below must be visible where the image continues.
     crop = np.s_[max(y - 1, 0) : y + h + 1, max(x - 1, 0) : x + w + 1]
     truth, prediction = truth[crop], prediction[crop]
     return (
@@ -157,8 +165,8 @@ def _checked(
 
 
 def _similarities(truth: Labels, prediction: Labels, objects: Ints) -> Floats:
-    # Where the maps agree nothing is counted twice: T & P has |T| - |T where they differ| pixels,
-    # T | P has |T| + |P where they differ|.
+    # Only pixels where the maps differ are counted per object: T & P has |T| - |T where they
+    # differ| pixels, T | P has |T| + |P where they differ|.
     differs = truth != prediction
     area = np.array([np.count_nonzero(truth == key) for key in objects])
     lost = np.bincount(truth[differs], minlength=256)[objects]
@@ -168,9 +176,9 @@ def _similarities(truth: Labels, prediction: Labels, objects: Ints) -> Floats:
 
 
 def _accuracies(truth: Labels, prediction: Labels, objects: Ints, radius: int) -> Floats:
-    # Keys are slot * plane + y * stride + x. The gaps (`radius` columns after a row, `radius` + 1
-    # rows after a plane) keep a search window that leaves the image from reaching other rows or
-    # objects.
+    # Keys are slot * plane + y * stride + x. Gaps of `radius` columns after each row and
+    # `radius` + 1 rows after each plane keep search windows that leave the image from reaching
+    # other rows or objects.
     stride = truth.shape[1] + radius
     plane = stride * (truth.shape[0] + radius + 1)
     slots = np.full(256, -1, dtype=np.int64)
@@ -179,7 +187,7 @@ def _accuracies(truth: Labels, prediction: Labels, objects: Ints, radius: int) -
     of_prediction = _boundary_keys(prediction, slots, stride, plane)
 
     def matched_share(points: Ints, partners: Ints) -> Floats:
-        # 1 without a point; 0 with points but no partner (official rule: F is 0 then).
+        # 1 without points; 0 for points without any partner (official rule: F is 0 then).
         alone = without_partner(points, partners, radius, stride)
         total = np.bincount(points // plane, minlength=len(objects))
         missed = np.bincount(alone // plane, minlength=len(objects))
@@ -192,8 +200,8 @@ def _accuracies(truth: Labels, prediction: Labels, objects: Ints, radius: int) -
 
 
 def _boundary_keys(labels: Labels, slots: Ints, stride: int, plane: int) -> Ints:
-    """Sorted int64 keys of the boundary pixels of all objects that have a slot."""
-    # A pixel is on an object's boundary if the 2 x 2 labels that start there differ and name it.
+    """Returns the sorted int64 keys of the boundary pixels of all objects that have a slot."""
+    # A pixel is on an object's boundary if the 2 x 2 labels from it on differ and contain its id.
     height, width = labels.shape
     padded = np.empty((height + 1, width + 1), dtype=np.uint8)
     padded[:-1, :-1], padded[-1, :-1], padded[:-1, -1] = labels, labels[-1], labels[:, -1]
@@ -205,7 +213,7 @@ def _boundary_keys(labels: Labels, slots: Ints, stride: int, plane: int) -> Ints
     corner = y * (width + 1) + x
     square = np.stack([corner, corner + 1, corner + width + 1, corner + width + 2])
     slot = slots[padded.ravel()[square]]
-    # Each object once a pixel, so that the keys are distinct (and few) before they are sorted.
+    # Each object counts once per pixel, so that keys are distinct (and few) before sorting.
     for i in range(1, 4):
         slot[i, (slot[i] == slot[:i]).any(axis=0)] = -1
     keys = (slot * plane + (y * stride + x))[slot >= 0]
@@ -214,21 +222,20 @@ def _boundary_keys(labels: Labels, slots: Ints, stride: int, plane: int) -> Ints
 
 
 def without_partner(points: Ints, partners: Ints, radius: int, stride: int) -> Ints:
-    """The points that have no partner within a radius.
+    """Returns the points that have no partner within a radius.
 
         without_partner(np.array([0, 27]), np.array([1]), radius=1, stride=8)  # [27]
 
     Args:
         points: int64 [P], sorted keys `y * stride + x` of pixels.
-        partners: int64 [Q], likewise.
-        radius: of the disk, in pixels; see `tolerance`.
-        stride: keys from one row to the next, wider than the image by the radius.
+        partners: int64 [Q], sorted keys of the pixels to be matched with.
+        radius: radius of the disk in pixels, see `tolerance`.
+        stride: difference of the keys of two rows: the width of the image plus the radius.
     """
     if len(partners) == 0:
         return points
     partners = np.append(partners, np.iinfo(np.int64).max)
-    # Near rows first: they settle most points, and the far rows are searched for the few that
-    # remain.
+    # Near rows come first: they match most points, so far rows are searched for only a few.
     for dy in sorted(range(-radius, radius + 1), key=abs):
         reach = math.isqrt(radius * radius - dy * dy)
         start = points + (dy * stride - reach)
@@ -239,13 +246,17 @@ def without_partner(points: Ints, partners: Ints, radius: int, stride: int) -> I
 
 
 def statistics(values: npt.ArrayLike) -> Statistics:
-    """Mean, recall and decay of one object's J or F over its scored frames, float [T], T >= 1.
+    """Returns mean, recall and decay of one object's J or F over its scored frames.
 
         statistics([0.9, 0.8, 0.4]).mean  # 0.7
 
-    Decay is the mean of the first of four bins minus that of the last; neighbouring bins share
-    their edge frame. Edges are plain integers here (the official tool keeps them in uint8, which
-    goes wrong from 256 frames on). NaN values count in no mean and are no hit for the recall.
+    The decay is the mean over the first of four bins minus that over the last; neighbouring bins
+    share the frame at their edge. (The official tool keeps the edges in uint8, which overflows
+    from 256 frames on; here they are plain integers.) NaN values are left out of the means, and
+    count as 0 for the recall.
+
+    Args:
+        values: float [T], T >= 1.
 
     Raises:
         ValueError: there is no value.

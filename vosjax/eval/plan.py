@@ -1,4 +1,4 @@
-"""What is known of a video before it runs: its memory, its shapes, who runs it and with whom."""
+"""Plans videos before they run: memory and shapes, shares of processes, and batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,18 +6,18 @@ from typing import NamedTuple
 from vosjax.eval.videos import EvalVideo
 from vosjax.tracking.step import remembered_frames
 
-OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # slots that programs are compiled for
-SLOTS = 10  # of networks that take any number of objects
+OBJECTS = (1, 2, 3, 4, 6, 8, 10)  # numbers of slots that programs are compiled for
+SLOTS = 10  # most slots of a group for networks that take any number of objects
 
 
 class Plan(NamedTuple):
-    """Everything that decides a video's programs, and its clock; equal plans can share a batch.
+    """Everything that decides a video's programs and memory; equal plans can share a batch.
 
     size       (H, W) of its frames
     given      indices of the frames that give objects
-    slots      of a group
+    slots      number of slots of a group
     groups     number of groups of slots
-    capacity   memory frames
+    capacity   number of memory frames that there is room for
     mem_every  frames from one remembered frame to the next
     """
 
@@ -30,16 +30,17 @@ class Plan(NamedTuple):
 
 
 def balanced_mem_every(length: int, *, target: int, low: int = 1, high: int = 20) -> int:
-    """The interval that puts about `target` of a video's frames into the memory.
+    """Returns the interval at which about `target` frames of a video are remembered.
 
         balanced_mem_every(150, target=30)  # 5
 
-    The dynamic sampling of arXiv 2206.09585, which gives no formula: long and short videos keep a
-    like number of memory frames, so clip(round(length / target), low, high).
+    This is the dynamic sampling of arXiv 2206.09585, by which long and short videos keep a similar
+    number of memory frames. The paper gives no formula; this one is
+    clip(round(length / target), low, high).
 
     Args:
-        length: frames from the first that gives an object to the last.
-        target: memory frames wanted.
+        length: frames from the first that gives an object to the last of the video.
+        target: desired number of memory frames.
         low: smallest interval.
         high: largest interval.
     """
@@ -58,14 +59,14 @@ def plan(
 
         plan(video, (480, 854), slots=10, mem_every=5, max_mem_frames=32).capacity  # 16
 
-    Capacities are powers of two and slots come in a few sizes, so that a dataset's many videos need
-    few programs; neither changes a figure. As in `Tracker`, annotated frames are kept beyond the
-    limit.
+    Capacities are powers of two and slots come in a few numbers, so that the many videos of a
+    dataset need few programs; neither changes a result. As in `Tracker`, annotated frames are kept
+    even beyond the limit.
 
     Args:
-        video: of a dataset.
+        video: a video of a dataset.
         size: (H, W) of its frames.
-        slots: of the network; None for any number.
+        slots: number of slots of the network; None if it takes any number of objects.
         mem_every: frames from one remembered frame to the next.
         max_mem_frames: most memory frames.
     """
@@ -80,12 +81,17 @@ def plan(
 
 
 def share(videos: Sequence[EvalVideo], part: int, parts: int) -> list[EvalVideo]:
-    """The videos of shard `part` (0-based) of `parts`: about the same number of frames for all.
+    """Returns the videos of one of several shards with about equal numbers of frames.
 
         mine = share(videos, part=0, parts=4)
 
-    The longest are dealt out first, each to the shard with the least to do; every process computes
-    the same shares.
+    The longest videos are assigned first, each to the shard with the fewest frames so far. All
+    processes compute the same shards.
+
+    Args:
+        videos: all videos.
+        part: number of the shard, from 0.
+        parts: number of shards.
     """
     loads, mine = [0] * parts, []
     for video in sorted(videos, key=lambda video: (-len(video.frames), video.name)):
@@ -99,19 +105,19 @@ def share(videos: Sequence[EvalVideo], part: int, parts: int) -> list[EvalVideo]
 def batches(
     planned: Sequence[tuple[Plan, EvalVideo]], most: int, *, max_padding: float = 0.25
 ) -> list[list[tuple[Plan, EvalVideo]]]:
-    """Groups videos of equal plans, which run together.
+    """Groups videos with equal plans into batches.
 
         for batch in batches(planned, most=4):
             print([video.name for _, video in batch])
 
     Args:
         planned: (plan, video) pairs.
-        most: videos in a batch.
-        max_padding: how much shorter than the longest a video of a batch may be, as a share of its
-            frames: the longest one's frames are computed for all.
+        most: most videos in a batch.
+        max_padding: how much shorter than the longest video of a batch another may be, as a share
+            of the longest one's frames, which are computed for all.
 
     Returns:
-        Lists of pairs, those with most frames first.
+        Lists of pairs, the batch with the most frames first.
     """
     groups: list[list[tuple[Plan, EvalVideo]]] = []
     for plan, video in sorted(

@@ -1,8 +1,7 @@
-"""Probabilities of a run on disk: whole numbers at a part of the size, one compressed file a frame.
+"""Probabilities of a run on disk: integers at a reduced size, one compressed file per frame.
 
-`FOLDER/VIDEO/FRAME.npz` holds `probs` uint8 or uint16 [N, h, w] (255 or 65535 is one), `ids` [N]
-and `size` (H, W). The background is what is left of one. Fusion reads one frame of every run at a
-time.
+`FOLDER/VIDEO/FRAME.npz` holds `probs` uint8 or uint16 [N, h, w] (255 or 65535 stands for 1), `ids`
+[N] and `size` (H, W). The probability of the background is what remains to 1.
 """
 
 import io
@@ -26,14 +25,14 @@ def write(
     ids: Sequence[int],
     size: tuple[int, int],
 ) -> None:
-    """Writes one frame, atomically, without waiting for the disk (`folder.finish` does).
+    """Writes one frame atomically, but without flushing it to disk (`folder.finish` does).
 
         write("runs/a/probabilities/cow/00000.npz", packed, ids=(1, 2), size=(480, 854))
 
     Args:
-        path: the file.
-        packed: uint8 or uint16 [N, h, w].
-        ids: of the N objects.
+        path: the file to write.
+        packed: uint8 or uint16 [N, h, w], see `programs.pack`.
+        ids: the ids of the N objects.
         size: (H, W) of the frame.
 
     Raises:
@@ -47,12 +46,12 @@ def write(
 
 
 def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[int, ...]]:
-    """Probabilities float32 [N+1, H, W] of a frame, the background first, and the objects' ids.
+    """Reads the probabilities of a frame, float32 [N+1, H, W], background first, and the ids.
 
         probs, ids = read("runs/a/probabilities/cow/00000.npz")
 
     Raises:
-        InputError: missing or damaged.
+        InputError: the file is missing or damaged.
     """
     path = pathlib.Path(path)
     try:
@@ -65,7 +64,7 @@ def read(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float32], tuple[i
             raise ValueError(f"a frame of {height}x{width}, ids of {ids.dtype}")
     except InputError:
         raise
-    except Exception as error:  # of damaged data decoders raise whatever they stumble over
+    except Exception as error:  # NumPy and zipfile raise all kinds of errors on damaged data
         raise InputError(
             f"probabilities {path} cannot be read ({error}): they are missing or "
             "damaged, run the sequence again with config.eval.probabilities"

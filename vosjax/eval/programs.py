@@ -1,8 +1,8 @@
-"""The compiled programs of the engine: frames of several videos at once, each function for batches.
+"""The compiled programs of the engine, which process frames of several videos at once.
 
-What they compile is the tracker's frame (`tracking.frame`), taken apart: frames are encoded many
-at a time, each part of a network follows them on its own device, and labels are made after the
-parts' probabilities are fused.
+They perform the same computation as the tracker (`tracking.frame`), in three steps: frames are
+encoded in batches, each part of a network tracks them on its own device, and labels are computed
+after the probabilities of the parts are fused.
 """
 
 import functools
@@ -23,20 +23,20 @@ from vosjax.types import Prompt, Spec
 
 
 class Packing(NamedTuple):
-    """How probabilities are kept: 8 or 16 bits, at `scale` of the frame's size."""
+    """How probabilities are kept: with 8 or 16 bits, at `scale` times the frame's size."""
 
     bits: int
     scale: float
 
 
 class PartPrograms(NamedTuple):
-    """The programs of one part. A batch of B videos comes first; states are donated.
+    """The programs of one part, for a batch of B videos; states are donated.
 
     start          (params) -> state
     encode         (params, frames uint8 [B, T, H, W, 3]) -> features, every leaf [T, B, ...]
-    follow         (params, state, features, number in the chunk, clock) -> `FollowedFrame`, the
+    follow         (params, state, features, number in the chunk, clock) -> `FollowedFrame` with
                    probabilities [B, N+1, H, W]
-    follow_marked  the same with a `Prompt` behind, labels [B, H, W] and given [B, N]
+    follow_marked  the same with one more argument, a `Prompt` of labels [B, H, W] and given [B, N]
     """
 
     start: Callable[..., Any]
@@ -46,12 +46,12 @@ class PartPrograms(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """Everything that a plan needs.
+    """All programs of a plan.
 
     parts           `PartPrograms` of each part
     outputs         (list of probabilities [B, N+1, H, W], ids [B, N+1]) -> labels, object stats,
                     packed probabilities or None
-    outputs_marked  the same with a `Prompt` behind
+    outputs_marked  the same with one more argument, a `Prompt`
     """
 
     parts: list[PartPrograms]
@@ -75,14 +75,14 @@ def compile_plan(
         programs = compile_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...)
 
     Args:
-      plan: of the videos.
-      batch: how many run side by side.
-      parts: of the network.
-      devices: one for each part.
-      fuse: of the parts' members.
-      chunk: frames that are encoded in one batch.
-      max_short_side: most pixels of the short side that the network sees, or None.
-      packing: of the probabilities that are given back, if any.
+        plan: the plan of all videos.
+        batch: number B of videos that run side by side.
+        parts: the parts of the network.
+        devices: a device for each part.
+        fuse: fuses the probabilities of members, [members, N+1, H, W] -> [N+1, H, W].
+        chunk: number T of frames that are encoded in one batch.
+        max_short_side: largest short side in pixels that the network sees, or None.
+        packing: how probabilities are returned, or None.
     """
     programs = [
         _compile_part(part, plan, batch, chunk, max_short_side, device)
@@ -180,24 +180,26 @@ def to_outputs(
     ids: jax.Array,
     prompt: Prompt | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-    """What is said of a frame of B videos, given the probabilities of all parts.
+    """Computes the outputs for one frame of B videos from the probabilities of all parts.
 
         labels, object_stats, packed = to_outputs((0, 0, 1), mean, None, probs, ids)
 
+    The views of a member are averaged, members are fused, and the prompt is laid over the result.
+
     Args:
-      members: the number of the member that each part is a view of; views are averaged first.
-      fuse: [members, N+1, H, W] -> [N+1, H, W].
-      packing: how probabilities are given back, or None.
-      probs: [B, N+1, H, W] of each part.
-      ids: uint8 [B, N+1].
-      prompt: what was marked, labels [B, H, W] and given [B, N], or None.
+        members: for each part, the number of the member that it is a view of.
+        fuse: fuses the probabilities of members, [members, N+1, H, W] -> [N+1, H, W].
+        packing: how probabilities are returned, or None.
+        probs: probabilities of each part, float32 [B, N+1, H, W].
+        ids: uint8 [B, N+1], the id of each slot, and 0 for the background.
+        prompt: the given objects, labels [B, H, W] and given [B, N], or None.
 
     Returns:
-      labels uint8 [B, H, W] and object stats [B, N, 3] as of `to_labels`; [B, N, h, w] of `pack`,
-      or None.
+        Labels uint8 [B, H, W] and object stats [B, N, 3], as from `to_labels`; and the packed
+        probabilities [B, N, h, w], or None.
     """
     views = [
-        [mine for member, mine in zip(members, probs) if member == number]
+        [view for member, view in zip(members, probs) if member == number]
         for number in sorted(set(members))
     ]
     means = jnp.stack([sum(own) / len(own) for own in views], 1)
@@ -215,9 +217,13 @@ def to_outputs(
 
 
 def pack(probs: jax.Array, packing: Packing) -> jax.Array:
-    """The objects of probabilities, smaller and in whole numbers.
+    """Reduces the objects' probabilities in size and rounds them to integers.
 
-    packed = pack(probs, Packing(bits=8, scale=0.5))      # [N+1, H, W] -> uint8 [N, H/2, W/2]
+        packed = pack(probs, Packing(bits=8, scale=0.5))      # [N+1, H, W] -> uint8 [N, H/2, W/2]
+
+    Args:
+        probs: float32 [N+1, H, W], the background first.
+        packing: number of bits and scale.
     """
     height, width = (max(round(side * packing.scale), 1) for side in probs.shape[1:])
     small = resize_maps(probs[1:], height, width)

@@ -1,14 +1,14 @@
-"""Which frames and objects count: the rules of DAVIS, YouTube-VOS and vos-benchmark.
+"""The scoring rules of DAVIS, YouTube-VOS and vos-benchmark: which frames and objects count.
 
-A `Protocol` scores one sequence (`sequence`) and sums up all of them (`total`). A sequence is a
-list of `FrameCurves`, the frames that have truth, in order; label maps may be given as functions
-without arguments, which are called only if the frame counts, so that files are read lazily. Scores
-are 0..1 throughout. The results are plain dicts (ready for JSON):
+A `Protocol` scores single sequences (`sequence`) and summarizes them (`total`). A sequence is a
+list of `FrameCurves`, its frames with ground truth in order. Label maps may be given as functions
+without arguments, which are called only for frames that count, so files are read lazily. All scores
+are in 0..1. Results are plain dicts, ready for JSON:
 
     {"objects": {"1": {"J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay",
                        "frames": [name, ...], "J": [...], "F": [...]}, ...},
      "J&F-Mean", "J-Mean", "F-Mean": means over the objects,
-     "ignored_ids": ids in predictions that no rule counts, "unscored": {id: why}}
+     "ignored_ids": predicted ids that are not scored, "unscored": {id: why}}
 """
 
 import functools
@@ -20,15 +20,15 @@ import numpy.typing as npt
 
 from vosjax.eval import metrics
 
-VOID = 255  # the truth's "do not know" in DAVIS 2017
+VOID = 255  # pixels of the ground truth in DAVIS 2017 that are not labelled
 
 Labels = npt.NDArray[np.uint8]
-Scores = dict[str, Any]  # of a sequence, or a global table: ready for JSON
-Row = Mapping[str, Any]  # an object's scores
+Scores = dict[str, Any]  # the scores of a sequence, or a global table; ready for JSON
+Row = Mapping[str, Any]  # the scores of an object
 
 
 class FrameCurves(NamedTuple):
-    """A frame's name and its two label maps, uint8 [H, W] or functions that return one."""
+    """A frame's name and its two label maps: uint8 [H, W], or functions that return such a map."""
 
     name: str
     truth: Labels | Callable[[], Labels]
@@ -38,8 +38,8 @@ class FrameCurves(NamedTuple):
 class Protocol(NamedTuple):
     """The rules of a benchmark.
 
-    name      of the rules
-    settings  that distinguish them, ready for JSON
+    name      name of the rules
+    settings  their parameters, ready for JSON
     sequence  sequence(name, frames) -> the result of one sequence
     total     total({name: result}) -> the global table
     """
@@ -51,19 +51,20 @@ class Protocol(NamedTuple):
 
 
 def davis(*, year: int = 2017, bound: float = 0.008) -> Protocol:
-    """The semi-supervised protocol of DAVIS 2017, or of 2016 (all ids merged into one object).
+    """Returns the semi-supervised protocol of DAVIS 2017, or of 2016 (all ids are one object).
 
         scoring.score(truth, prediction, protocol=davis())["global"]["J&F-Mean"]
 
-    The first and the last frame are left out. Objects are 1..N, N the largest id of the first
-    truth; an id missing in between is an object without pixels. Truth 255 is background (2017).
+    The first and the last frame are not scored. The objects are 1..N, where N is the largest id in
+    the first frame's ground truth; an id that is missing there is an object without pixels. In
+    2017, 255 in the ground truth counts as background.
 
     Args:
         year: 2016 or 2017.
-        bound: of `metrics.tolerance`.
+        bound: tolerance of boundaries, see `metrics.tolerance`.
 
     Raises:
-        ValueError: another year.
+        ValueError: `year` is neither.
     """
     if year not in (2016, 2017):
         raise ValueError(f"DAVIS {year}; expected year 2016 or 2017")
@@ -78,20 +79,20 @@ def youtube_vos(
     drop_last: bool = False,
     bound: float = 0.008,
 ) -> Protocol:
-    """YouTube-VOS: J and F over objects of seen and of unseen classes, `Overall` the mean of four.
+    """Returns the protocol of YouTube-VOS: J and F over objects of seen and of unseen classes.
 
         protocol = youtube_vos(json.load(open("valid/meta.json")), seen=["dog", "cat"])
 
-    Each object counts from the first annotated frame after the one that shows it first, to the end
-    of the video.
+    `Overall` is the mean of these four. An object is scored in all annotated frames after the one
+    that shows it first.
 
     Args:
         meta: the content of meta.json.
         seen: names of the classes in the training set; None counts every class as seen, and
             `Overall` is None.
-        drop_last: leaves out the last annotated frame (the convention of DAVIS and pytracking; the
-            server's is not published).
-        bound: of `metrics.tolerance`.
+        drop_last: whether the last annotated frame is left out (the convention of DAVIS and
+            pytracking; that of the server is not published).
+        bound: tolerance of boundaries, see `metrics.tolerance`.
     """
     seen = None if seen is None else sorted(seen)
     videos = {
@@ -110,16 +111,16 @@ def youtube_vos(
 
 
 def vos_benchmark(*, skip_first_last: bool = True, bound: float = 0.008) -> Protocol:
-    """The convention of the public tool vos-benchmark (which prints percent; here 0..1).
+    """Returns the rules of the public tool vos-benchmark (which prints percent; here 0..1).
 
         scoring.score(truth, prediction, protocol=vos_benchmark())
 
-    Any ids, 255 among them. An object's mean starts at the frame where its id is first met in truth
-    or prediction; only objects met in the truth of a scored frame count.
+    All ids count, 255 among them. The mean of an object starts at the frame in which its id first
+    appears in truth or prediction; only objects in the ground truth of a scored frame count.
 
     Args:
-        skip_first_last: leaves out the first and the last frame.
-        bound: of `metrics.tolerance`.
+        skip_first_last: whether the first and the last frame are left out.
+        bound: tolerance of boundaries, see `metrics.tolerance`.
     """
     sequence = functools.partial(_benchmark_sequence, skip=skip_first_last, bound=bound)
     return Protocol(
@@ -131,7 +132,7 @@ def vos_benchmark(*, skip_first_last: bool = True, bound: float = 0.008) -> Prot
 
 
 class _Curves:
-    """J and F per object, frame by frame, as they are measured."""
+    """Collects J and F of each object, frame by frame."""
 
     def __init__(self, name: str, bound: float) -> None:
         self.name, self.bound = name, bound
@@ -239,7 +240,7 @@ def _plain_total(sequences: Mapping[str, Scores]) -> Scores:
 
 
 def _total(rows: Collection[Row], columns: Iterable[str]) -> Scores:
-    # Every object weighs the same, not every sequence.
+    # All objects weigh the same, not all sequences.
     table = _means(rows, columns)
     j, f = table["J-Mean"], table["F-Mean"]
     return {"J&F-Mean": None if j is None or f is None else (j + f) / 2, **table}
@@ -261,38 +262,38 @@ def _youtube_sequence(
         )
     categories = videos[name]
     curves = _Curves(name, bound)
-    shown: dict[int, str] = {}  # {object: the first frame that shows it}
-    strange: dict[int, str] = {}  # the same of ids that meta.json does not name
-    met: set[int] = set()  # in predictions
+    first_frames: dict[int, str] = {}  # {object: the first frame that shows it}
+    unknown: dict[int, str] = {}  # {id that meta.json does not name: the first frame with it}
+    predicted: set[int] = set()  # ids
     for index, frame in enumerate(frames):
         truth = _read(frame.truth)
-        active = sorted(shown)
+        active = sorted(first_frames)
         if active and not (drop_last and index == len(frames) - 1):
             prediction = _read(frame.prediction)
-            met |= set(np.unique(prediction).tolist())
+            predicted |= set(np.unique(prediction).tolist())
             curves.add(frame.name, truth, prediction, active)
         for key in np.unique(truth).tolist():
-            (shown if key in categories else strange).setdefault(key, frame.name)
+            (first_frames if key in categories else unknown).setdefault(key, frame.name)
     extra = {
         key: {
             "category": categories[key],
-            "first_frame": shown[key],
+            "first_frame": first_frames[key],
             "seen": seen is None or categories[key] in seen,
         }
-        for key in shown
+        for key in first_frames
     }
     unscored = {
-        str(key): f"no scored frame after its first, {shown[key]}"
-        if key in shown
+        str(key): f"no scored frame after its first, {first_frames[key]}"
+        if key in first_frames
         else "no annotated frame shows it"
         for key in sorted(set(categories) - set(curves.objects))
     }
     unscored |= {
-        str(key): f"not in meta.json, met in frame {where}"
-        for key, where in strange.items()
+        str(key): f"not in meta.json, met in frame {frame_name}"
+        for key, frame_name in unknown.items()
         if key not in (0, VOID)
     }
-    return curves.result(ignored=met - set(categories) - {0}, unscored=unscored, extra=extra)
+    return curves.result(ignored=predicted - set(categories) - {0}, unscored=unscored, extra=extra)
 
 
 def _youtube_total(sequences: Mapping[str, Scores]) -> Scores:
@@ -301,8 +302,8 @@ def _youtube_total(sequences: Mapping[str, Scores]) -> Scores:
     for group, seen in (("seen", True), ("unseen", False)):
         means = _means([row for row in rows if row["seen"] == seen], ("J-Mean", "F-Mean"))
         table[f"J_{group}"], table[f"F_{group}"] = means["J-Mean"], means["F-Mean"]
-    four = [value for value in table.values() if value is not None]
-    overall = sum(four) / 4 if len(four) == 4 else None
+    means_of_four = [value for value in table.values() if value is not None]
+    overall = sum(means_of_four) / 4 if len(means_of_four) == 4 else None
     return {"Overall": overall, **table, **_total(rows, ("J-Mean", "F-Mean"))}
 
 
@@ -311,11 +312,11 @@ def _benchmark_sequence(
 ) -> Scores:
     curves = _Curves(name, bound)
     in_truth: set[int] = set()
-    met: set[int] = set()
+    in_either: set[int] = set()
     for frame in frames[1:-1] if skip else frames:
         truth, prediction = _read(frame.truth), _read(frame.prediction)
         in_truth |= set(np.unique(truth).tolist()) - {0}
-        met |= in_truth | (set(np.unique(prediction).tolist()) - {0})
-        curves.add(frame.name, truth, prediction, sorted(met))
+        in_either |= in_truth | (set(np.unique(prediction).tolist()) - {0})
+        curves.add(frame.name, truth, prediction, sorted(in_either))
     curves.objects = {key: curve for key, curve in curves.objects.items() if key in in_truth}
-    return curves.result(ignored=met - in_truth)
+    return curves.result(ignored=in_either - in_truth)

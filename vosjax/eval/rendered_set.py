@@ -1,9 +1,9 @@
-"""A dataset folder of rendered clips, for measuring what needs truth in every frame, at any length.
+"""Writes a dataset of rendered clips of any length, with ground truth in every frame.
 
     python -m vosjax.eval.rendered_set --output rendered --clips 8 --frames 120 --size 240x432
 
-Objects pass behind each other, leave the frame and come back; the truth knows. The same arguments
-give the same clips. The folder has the layout of DAVIS, so `--mode eval --data rendered` runs it.
+Objects pass behind each other, leave the frame and come back. The same arguments give the same
+clips. The folder has the layout of DAVIS, so `--mode eval --data rendered` runs it.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from vosjax.runs.hold import held
 
 # The settings of a rendered folder, as its record names them.
 _NAMES = ("clips", "frames", "height", "width", "objects")
-SEED = 8_000_000  # apart from those of training and validation clips
-TRAVEL = 16  # a clip of any length moves as far as one of so many frames at full speed
+SEED = 8_000_000  # differs from those of training and validation clips
+TRAVEL = 16  # objects move as far in a clip of any length as in so many frames at full speed
 LEAVE = 0.4  # probability that an object leaves the frame and comes back
 
 
 def settings(frames: int) -> RenderedSettings:
-    """The settings of clips of so many frames: slow, with much leaving, returning and crossing.
+    """Returns settings for clips of `frames` frames, with slow motion and many occlusions.
 
     clips = settings(frames=40)
     """
@@ -47,17 +47,17 @@ def write(
     objects: int = 3,
     overwrite: bool = False,
 ) -> None:
-    """Writes rendered clips as a dataset folder, losslessly.
+    """Writes rendered clips as a dataset folder in the layout of DAVIS, losslessly.
 
         write("rendered", clips=8, frames=120, size=(240, 432))
 
     Args:
-        output: the folder.
-        clips: their number.
-        frames: of each clip.
+        output: the folder to write.
+        clips: number of clips.
+        frames: number of frames of each clip.
         size: (H, W) of the frames.
-        objects: most in a clip; clips have 1, 2, ... objects in turns.
-        overwrite: whether to remove clips of other settings that stand in the folder.
+        objects: most objects in a clip; the clips have 1, 2, ..., `objects`, 1, 2, ... objects.
+        overwrite: whether clips of other settings in the folder are replaced.
 
     Raises:
         DiskFull: the disk is full.
@@ -97,7 +97,7 @@ def _write_clip(
 
 
 def _files(root: pathlib.Path) -> list[pathlib.Path]:
-    """The pictures and masks of clips that were rendered into a folder."""
+    """Lists the frames and masks of the clips that were rendered into a folder."""
     return [
         path
         for kind in ("JPEGImages", "Annotations")
@@ -113,7 +113,7 @@ def _write_png(path: pathlib.Path, frame: Picture) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", required=True)
     parser.add_argument("--clips", type=int, default=8)

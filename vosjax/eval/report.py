@@ -1,8 +1,8 @@
-"""One self-contained HTML page about one run or several side by side: for people to look at.
+"""Renders one self-contained HTML page about one run, or about several side by side.
 
-Numbers come from results.json, pictures from the dataset's frames and the runs' masks. Nothing is
-loaded from elsewhere; curves are inline SVG, frames inline JPEG. What the page looks like stands in
-the template `report.html`.
+Numbers come from results.json, pictures from the dataset's frames and the runs' masks. Curves are
+inline SVG and frames inline JPEG, so the page loads nothing else. Its layout is the template
+`report.html`.
 """
 
 import base64
@@ -27,12 +27,12 @@ from vosjax.schema import FieldError, typed
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown
-APART = 5  # frames at least between two of a sequence
-WIDTH = 420  # pixels of a shown frame
+APART = 5  # least distance in frames between two of a sequence
+WIDTH = 420  # width of a shown frame in pixels
 QUALITY = 80  # of its JPEG
 CHART = (360, 130)  # width and height of the curves of a sequence
 COLUMNS = ("J&F-Mean", "J-Mean", "F-Mean")
-FORM = {  # of a results.json
+FORM = {  # types of the fields of a results.json
     "protocol": str,
     "rules": dict[str, Any],
     "failed": dict[str, str],
@@ -43,7 +43,7 @@ FORM = {  # of a results.json
 
 
 class Run(NamedTuple):
-    """A run: what it is called, its folder and its results.json."""
+    """A run: its name on the page, its folder and the content of its results.json."""
 
     name: str
     folder: pathlib.Path
@@ -58,7 +58,7 @@ class Cell(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A picture with its caption: pixels, and a JPEG in base64."""
+    """A picture with its caption, its width and height in pixels, and its JPEG in base64."""
 
     caption: str
     width: int
@@ -67,12 +67,12 @@ class Figure(NamedTuple):
 
 
 def load(folders: Sequence[str | os.PathLike[str]]) -> list[Run]:
-    """The runs in folders, by names that differ.
+    """Reads the results of runs and gives each run a distinct name.
 
         runs = load(["runs/a", "runs/b"])
 
     Raises:
-        InputError: a folder without results, with damaged ones, or runs scored by different rules.
+        InputError: results are missing or damaged, or the runs were scored by different rules.
     """
     paths = [pathlib.Path(folder) for folder in folders]
     contents = [_checked(results(path), path) for path in paths]
@@ -90,10 +90,14 @@ def load(folders: Sequence[str | os.PathLike[str]]) -> list[Run]:
 
 
 def checked_settings(content: Any, folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The settings in the results.json of a run: a dict with the dataset, `data`, and `eval`.
+    """Returns the settings in a results.json, after checking that they name `data` and `eval`.
+
+    Args:
+        content: the content of the file.
+        folder: the folder of the run, which error messages name.
 
     Raises:
-        InputError: it is no results.json of a run.
+        InputError: the file is not the results.json of a run.
     """
     settings = content.get("settings") if isinstance(content, dict) else None
     if not isinstance(settings, dict) or not isinstance(settings.get("data"), str):
@@ -104,7 +108,7 @@ def checked_settings(content: Any, folder: str | os.PathLike[str]) -> dict[str, 
 
 
 def _checked(content: Any, folder: pathlib.Path) -> dict[str, Any]:
-    """The content of a results.json, if all that a page shows of it is there and of its type."""
+    """Returns the content of a results.json after checking everything that a page shows of it."""
     checked_settings(content, folder)
     try:
         for name, hint in FORM.items():
@@ -134,13 +138,13 @@ def _no_results(folder: Any, why: Any) -> InputError:
 
 
 def page(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> str:
-    """The whole page as HTML.
+    """Renders the whole page as HTML.
 
         pathlib.Path("report.html").write_text(page(load(["runs/a", "runs/b"]), videos))
 
     Args:
-        runs: of `load`.
-        videos: of the dataset, for the pictures; () leaves these out.
+        runs: the runs, see `load`.
+        videos: the videos of the dataset, from which pictures are taken; () leaves them out.
 
     Raises:
         InputError: a frame or mask that is shown cannot be read.
@@ -175,7 +179,7 @@ def page(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> str:
 def _numbers(
     values: Sequence[float | None], *, best: Callable[[Iterable[float]], float] = max
 ) -> list[Cell]:
-    """Cells of numbers 0..1 as percent, the best marked where there are several."""
+    """Formats numbers in 0..1 as percent, and marks the best one of several."""
     known = [value for value in values if value is not None]
     top = best(known) if len(known) > 1 else None
     return [
@@ -209,12 +213,12 @@ def _totals(runs: Sequence[Run]) -> list[list[Cell]]:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The names of the sequences that some run scored."""
+    """Returns the names of all sequences that any run scored."""
     return list(dict.fromkeys(name for run in runs for name in run.results["sequences"]))
 
 
 def _sequences(runs: Sequence[Run]) -> list[list[Cell]]:
-    """A row for each sequence, hardest first."""
+    """Returns a row for each sequence, the hardest first."""
     rows = []
     for name in _names(runs):
         scores = [run.results["sequences"].get(name, {}) for run in runs]
@@ -227,7 +231,7 @@ def _sequences(runs: Sequence[Run]) -> list[list[Cell]]:
 
 
 def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """J over time of every sequence that has scored frames."""
+    """Returns a chart of J over time for every sequence with scored frames."""
     charts = []
     for name in _names(runs):
         curves = [
@@ -243,7 +247,7 @@ def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
 def _chart(
     name: str, curves: Sequence[tuple[int, Sequence[str], Sequence[float]]]
 ) -> dict[str, Any]:
-    """Curves (run, frame names, values 0..1) as parts of an SVG."""
+    """Converts curves (run, frame names, values in 0..1) to the parts of an SVG."""
     width, height = CHART
     frames = sorted({frame for _, names, _ in curves for frame in names})
     x = {frame: 30 + (width - 40) * i / max(len(frames) - 1, 1) for i, frame in enumerate(frames)}
@@ -276,29 +280,29 @@ def _chart(
 
 
 def _worst(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> list[dict[str, Any]]:
-    """Frames with the lowest mean J over objects and runs, two of a sequence at most."""
-    known = {video.name: video for video in videos}
-    taken: dict[str, list[int]] = {name: [] for name in known}
-    shown: list[dict[str, Any]] = []
+    """Returns the frames with the lowest mean J over objects and runs, at most two per sequence."""
+    by_name = {video.name: video for video in videos}
+    picked: dict[str, list[int]] = {name: [] for name in by_name}
+    worst: list[dict[str, Any]] = []
     for value, name, frame in sorted(_frame_means(runs)):
-        if name not in known or len(shown) == WORST or frame not in known[name].frames:
+        if name not in by_name or len(worst) == WORST or frame not in by_name[name].frames:
             continue
-        index, before = known[name].frames.index(frame), taken[name]
+        index, before = by_name[name].frames.index(frame), picked[name]
         if len(before) < 2 and all(abs(index - other) >= APART for other in before):
             before.append(index)
-            shown.append(
+            worst.append(
                 {
                     "video": name,
                     "name": frame,
                     "value": f"{100 * value:.1f}",
-                    "figures": _figures(runs, known[name], index),
+                    "figures": _figures(runs, by_name[name], index),
                 }
             )
-    return shown
+    return worst
 
 
 def _frame_means(runs: Sequence[Run]) -> list[tuple[float, str, str]]:
-    """(mean J over objects and runs, sequence, frame) of every scored frame."""
+    """Returns (mean J over objects and runs, sequence, frame) for every scored frame."""
     values: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         for name, sequence in run.results["sequences"].items():
@@ -309,7 +313,7 @@ def _frame_means(runs: Sequence[Run]) -> list[tuple[float, str, str]]:
 
 
 def _figures(runs: Sequence[Run], video: EvalVideo, index: int) -> list[Figure]:
-    """The truth of a frame, then every run's mask."""
+    """Returns pictures of a frame's ground truth and of every run's mask."""
     image = read_frame(video, index)
     figures = [_figure(image, read_labels(video, index), "truth")]
     for run in runs:
@@ -320,9 +324,9 @@ def _figures(runs: Sequence[Run], video: EvalVideo, index: int) -> list[Figure]:
 
 
 def _figure(image: Picture, labels: Labels, caption: str) -> Figure:
-    shown = overlay(image, np.where(labels == VOID, 0, labels), palette=DAVIS)
-    ratio = min(1, WIDTH / shown.shape[1])
-    small = cv2.resize(shown, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+    tinted = overlay(image, np.where(labels == VOID, 0, labels), palette=DAVIS)
+    ratio = min(1, WIDTH / tinted.shape[1])
+    small = cv2.resize(tinted, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not ok:
         raise InputError(f"OpenCV {cv2.__version__} could not encode a JPEG")
@@ -331,7 +335,7 @@ def _figure(image: Picture, labels: Labels, caption: str) -> Figure:
 
 
 def _settings(runs: Sequence[Run]) -> list[list[Cell]]:
-    """Settings that differ between the runs; of one run all of them."""
+    """Returns the settings that differ between the runs, or all settings of a single run."""
     flat = [
         dict(_flat({key: run.results[key] for key in ("settings", "versions")})) for run in runs
     ]
@@ -342,7 +346,7 @@ def _settings(runs: Sequence[Run]) -> list[list[Cell]]:
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted name, JSON) of every value in nested dicts."""
+    """Yields (dotted name, JSON) for every value in nested dicts."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _flat(inner, f"{path}.{name}" if path else str(name))

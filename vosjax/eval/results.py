@@ -1,4 +1,4 @@
-"""results.json: what a run scored, with which settings, weights and machine, and how fast."""
+"""Writes results.json: the scores of a run, its settings, weights and machine, and its speed."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval import protocols, scoring, source, submission
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
@@ -20,10 +20,10 @@ _SPEED_FACTS = ("computed", "seconds_after_first", "objects", "gap", "capacity",
 class ScoringRules(NamedTuple):
     """How a run is scored.
 
-    protocol   of `protocols`
-    zip        'davis', 'youtube' or None: the server's file that is written
-    subset     name of the videos, in the names of csv files
-    processes  that score side by side
+    protocol   the scoring rules, see `protocols`
+    zip        the server for which a zip file is written: 'davis', 'youtube' or None
+    subset     name of the set of videos, for the names of csv files
+    processes  number of processes that score side by side
     """
 
     protocol: protocols.Protocol
@@ -33,16 +33,18 @@ class ScoringRules(NamedTuple):
 
 
 def scoring_rules(data: str | os.PathLike[str], options: EvalConfig) -> ScoringRules:
-    """The rules of a dataset: YouTube-VOS's where it has a meta.json or categories, else DAVIS's.
+    """Chooses the rules by which a dataset is scored.
 
         scoring_rules("DAVIS", EvalConfig()).protocol.name  # 'davis2017'
 
+    By default these are YouTube-VOS's if the dataset has a meta.json or categories, else DAVIS's.
+
     Args:
         data: a dataset's folder or name, see `catalog.find`.
-        options: which videos and by which rules.
+        options: the config's `eval`.
 
     Raises:
-        InputError: no such rules, or a list of seen classes that cannot be read.
+        InputError: the rules do not fit the dataset, or the seen classes cannot be read.
     """
     name, meta = options.protocol, source.meta(data, options)
     if name == "auto":
@@ -69,7 +71,7 @@ def scoring_rules(data: str | os.PathLike[str], options: EvalConfig) -> ScoringR
 
 
 def _seen(classes: str | Sequence[str]) -> set[str] | None:
-    """The seen classes: names, or those in the meta.json of a training set; None where unknown."""
+    """Returns the seen classes: the given names or those in a training set's meta.json; or None."""
     if not classes:
         return None
     if not isinstance(classes, str):
@@ -87,33 +89,34 @@ def write(
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Scores a run whose videos are all complete or failed; writes results.json and the rest.
+    """Scores a run and writes results.json, the csv tables and the zip file.
 
         write("runs/davis", videos, scoring_rules("DAVIS", options), settings=settings, facts={})
 
-    Where videos failed there is no global table and no zip, as they would be those of other data:
-    the finished videos' own table stands under "global_of_finished".
+    All videos of the run are complete or have failed. If any has failed, there is no global table
+    and no zip, since these would describe a smaller dataset; the table of the finished videos is
+    stored as "global_of_finished".
 
     Args:
-        folder: of the run.
-        videos: all of the dataset's.
-        rules: see `scoring_rules`.
+        folder: the folder of the run.
+        videos: all videos of the dataset.
+        rules: how the run is scored, see `scoring_rules`.
         settings: everything that decided the masks.
-        facts: what else belongs into the file.
+        facts: further fields of the file.
 
     Returns:
         The content of results.json.
 
     Raises:
-        InputError: truth that cannot be read or does not fit its frames; nothing is written then,
-            and the masks stay as they are.
+        InputError: ground truth cannot be read, or does not fit its frames. Nothing is written
+            then, and the masks stay as they are.
     """
     folder = pathlib.Path(folder)
     names = {video.name for video in videos}
     failed = {
-        name: why
-        for name, why in files.failures(folder).items()
-        if name in names - {video.name for video in videos if files.done(folder, video)}
+        name: reason
+        for name, reason in run_folder.failures(folder).items()
+        if name in names - {video.name for video in videos if run_folder.done(folder, video)}
     }
     finished = [video for video in videos if video.name not in failed]
     public = truths(finished)
@@ -156,14 +159,14 @@ def write(
 
 
 def speed(folder: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> dict[str, Any] | None:
-    """Frames, seconds and frames/s over all videos (each without its first frame), peak memory.
+    """Returns frames, seconds, frames/s and peak memory over all videos of a run.
 
         speed(pathlib.Path("out"), videos)["frames_per_second"]
 
-    Seconds are those of one device, compiling left out; several devices share the work. None where
-    a run holds no times (fused ones).
+    The first frame of each video is not counted. Seconds are summed over the devices, without
+    compilation. Returns None for a run without times, such as a fused one.
     """
-    complete = [facts for video in videos if (facts := files.done(folder, video)) is not None]
+    complete = [facts for video in videos if (facts := run_folder.done(folder, video)) is not None]
     timed = [facts for facts in complete if "seconds_after_first" in facts]
     if not timed:
         return None

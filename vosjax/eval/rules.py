@@ -1,7 +1,7 @@
-"""The rules of DAVIS and YouTube-VOS: which frame gives an object, what is scored and written.
+"""The rules of DAVIS and YouTube-VOS: which frames give objects, are scored and are written.
 
-They are functions of a video's header (`datasets.protocol`), so that they hold for plain folders
-and prepared datasets alike. How frames are scored stands in `protocols`.
+They are functions of a video's header (`datasets.protocol`), so they hold for plain folders and
+prepared datasets alike. How frames are scored is described in `protocols`.
 """
 
 import collections
@@ -12,17 +12,17 @@ from vosjax.datasets.protocol import Header
 from vosjax.errors import InputError
 from vosjax.eval.protocols import VOID
 
-_REGULAR = 0.8  # share of equal steps from which on a numbering counts as regular
+_REGULAR = 0.8  # a numbering counts as regular if at least this share of its steps is equal
 
 
 class Rules(NamedTuple):
-    """What a dataset's rules say of a video; frames go by their indices.
+    """What a dataset's rules say about a video; frames are named by their indices.
 
     starts   {object id: index of the frame whose mask gives the object}
-    scored   indices that the dataset scores (some objects may start later)
-    truths   indices of the annotated frames; None where the truth is not public
-    written  indices for which a server wants masks
-    binary   all masks are black and white: 255 is object 1 in them, and not void
+    scored   indices of the frames that are scored (some objects may start later)
+    truths   indices of the annotated frames; None if the ground truth is not public
+    written  indices of the frames whose masks a server expects
+    binary   whether all masks are black and white; then 255 is object 1 and not void
     """
 
     starts: dict[int, int]
@@ -33,10 +33,16 @@ class Rules(NamedTuple):
 
 
 def davis(header: Header, *, year: int = 2017) -> Rules:
-    """The rules of DAVIS: the first mask gives all objects; first and last frame are not scored.
+    """Applies the rules of DAVIS: the first mask gives all objects.
 
-    A first mask of 0 and 255 alone shows one object, id 1, and so do the later masks of its video.
-    (Beside other ids, and alone in the later masks of any other video, 255 is void.)
+        starts = davis(source.header(0)).starts
+
+    All annotated frames but the first and the last one are scored. If the first mask holds only 0
+    and 255, then 255 is one object with id 1 in all masks of the video; otherwise it is void.
+
+    Args:
+        header: the header of the video.
+        year: 2017, or 2016, where all ids are one object.
 
     Raises:
         InputError: the first frame has no mask, or its mask shows no object.
@@ -64,10 +70,12 @@ def davis(header: Header, *, year: int = 2017) -> Rules:
 
 
 def youtube(header: Header) -> Rules:
-    """The rules of YouTube-VOS: each object starts where it is first shown, and is scored after.
+    """Applies the rules of YouTube-VOS: an object is given by the first mask that shows it.
 
-    The frame that meta.json announces is at times too early; the object then starts where the next
-    mask shows it.
+        starts = youtube(source.header(0)).starts
+
+    It is scored in all later frames. The first frame that meta.json announces is sometimes too
+    early; the object then starts in the next frame whose mask shows it.
 
     Raises:
         InputError: no mask from the announced frame on shows the object.
@@ -93,11 +101,12 @@ def youtube(header: Header) -> Rules:
 
 
 def lost_number(names: Sequence[str]) -> tuple[str, str] | None:
-    """(the frame before, the number that is lost) in a numbering with a hole; None without one.
+    """Finds a missing number: returns (the name before it, the missing name), or None.
 
         lost_number(["00000", "00001", "00003", "00004", "00005", "00006"])  # ('00001', '00002')
 
-    A regular numbering with a rare hole is a lost file; an irregular one is the data's own.
+    A rare gap in a regular numbering means that a file was lost. An irregular numbering is taken
+    to be intended.
     """
     if not all(name.isdecimal() for name in names):
         return None
@@ -106,7 +115,7 @@ def lost_number(names: Sequence[str]) -> tuple[str, str] | None:
     if not steps:
         return None
     step, count = collections.Counter(steps).most_common(1)[0]
-    holes = [before for before, taken in zip(numbers, steps) if taken > step]
+    holes = [before for before, distance in zip(numbers, steps) if distance > step]
     if not holes or count < _REGULAR * len(steps):
         return None
     width = len(names[0])

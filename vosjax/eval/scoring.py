@@ -1,7 +1,7 @@
-"""Scores folders of predicted label maps against the truth, with one or several processes.
+"""Scores folders of predicted label maps against the ground truth, in one or several processes.
 
-Predictions are `FOLDER/SEQUENCE/FRAME.png` (8-bit palette or grey PNG, value = object id), as DAVIS
-and YouTube-VOS keep them. Which frames and objects count is the protocol's affair (`protocols`).
+Predictions are `FOLDER/SEQUENCE/FRAME.png` (8-bit palette or grey PNG whose values are object ids),
+as DAVIS and YouTube-VOS store them. Which frames and objects count is decided by `protocols`.
 """
 
 import concurrent.futures
@@ -25,7 +25,7 @@ Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or 
 
 
 class _Job(NamedTuple):
-    """One sequence: its name, (frame, truth) in order, and the predictions' folder."""
+    """One sequence: its name, its (frame, truth) pairs in order, and its folder of predictions."""
 
     name: str
     truth: tuple[tuple[str, Truth], ...]
@@ -41,29 +41,29 @@ def score(
     processes: int = 1,
     progress: Callable[[str], Any] | None = None,
 ) -> Scores:
-    """The scores of all sequences and their global table.
+    """Scores all sequences and summarizes them in a global table.
 
         result = score("DAVIS/Annotations/480p", "runs/davis/masks", protocol=protocols.davis())
         result["global"]["J&F-Mean"]  # 0..1
 
     Args:
         truth: a folder with one folder of label PNGs for each sequence, or {sequence: {frame name:
-            file, or a function without arguments that gives the label map}}. With several processes
-            functions have to be picklable.
-        prediction: a folder laid out in the same way; frames without truth are not read.
+            file, or a function without arguments that returns the label map}}. With several
+            processes the functions must be picklable.
+        prediction: a folder of the same layout; frames without ground truth are not read.
         protocol: `protocols.davis()`, `youtube_vos(meta)` or `vos_benchmark()`.
-        sequences: names of those to score, in the order of the result; None: all of `truth`.
-        processes: how many score sequences side by side; 1 starts none.
-        progress: called with a sequence's name whenever one is finished, in any order.
+        sequences: names of the sequences to score, in the order of the result; None: all.
+        processes: number of processes that score side by side; 1 scores in this process.
+        progress: called with the name of each finished sequence, in any order.
 
     Returns:
         A dict ready for JSON: "protocol", "settings", "global" (the protocol's table), "sequences"
-        ({name: result}, curves of every object included, see `protocols`) and "extra_sequences",
-        folders of `prediction` that were not asked for.
+        ({name: result} with the curves of every object, see `protocols`) and "extra_sequences",
+        the folders of `prediction` that were not scored.
 
     Raises:
-        InputError: a sequence or frame is missing, a file cannot be read, sizes differ.
-        ValueError: ids that the protocol refuses, no process.
+        InputError: a sequence or frame is missing, or a file cannot be read.
+        ValueError: sizes differ, the protocol does not allow an id, or `processes` is below 1.
     """
     if processes < 1:
         raise ValueError(f"processes is {processes}; expected at least 1")
@@ -132,8 +132,8 @@ def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[t
     if processes == 1:
         yield from ((job.name, _score_sequence(protocol, job)) for job in jobs)
         return
-    # Spawned, as a fork of a process in which JAX runs threads may hang. The longest first, so that
-    # no process is left with a long one at the end.
+    # Processes are spawned, as a fork may hang if JAX runs threads. The longest sequences come
+    # first, so that none of them keeps a single process busy at the end.
     jobs = sorted(jobs, key=lambda job: len(job.truth), reverse=True)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
@@ -144,11 +144,11 @@ def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[t
             for done in concurrent.futures.as_completed(running):
                 yield running[done], done.result()
         except BaseException:
-            pool.shutdown(cancel_futures=True)  # do not score the rest before the error is told
+            pool.shutdown(cancel_futures=True)  # report the error without scoring the rest
             raise
 
 
-_kept: list[Protocol] = []  # a worker's: sent once to a process, not with every sequence
+_kept: list[Protocol] = []  # of a worker: sent once to each process, not with every sequence
 
 
 def _keep(protocol: Protocol) -> None:
@@ -193,14 +193,19 @@ def _read_prediction(job: _Job, frame: str) -> decode.Labels:
 def write_csv(
     result: Scores, folder: str | os.PathLike[str], *, subset: str
 ) -> tuple[pathlib.Path, pathlib.Path]:
-    """Writes the two tables of the official DAVIS tool from a result of `score`, atomically.
+    """Writes the two tables of the official DAVIS tool, atomically, and returns their paths.
 
         write_csv(result, "runs/davis", subset="val")
 
     `global_results-SUBSET.csv` holds one row with the columns of the protocol's global table,
     `per-sequence_results-SUBSET.csv` a row SEQUENCE_OBJECT with J-Mean and F-Mean for every object.
-    Values have three digits; an undefined one is empty. Names with commas, quotes or line breaks
-    are quoted, bytes that are no UTF-8 escaped. Returns the two paths.
+    Values have three digits; undefined values are empty. Names with commas, quotes or line breaks
+    are quoted, and bytes that are not UTF-8 are escaped.
+
+    Args:
+        result: what `score` returned.
+        folder: the folder to write to.
+        subset: name of the set of videos.
     """
     folder = pathlib.Path(folder)
     table = result["global"]

@@ -1,4 +1,4 @@
-"""What a config's `eval` selects of a dataset: its videos, and its list of categories."""
+"""Selects the videos and the categories of a dataset by a config's `eval`."""
 
 import os
 from typing import Any
@@ -11,16 +11,16 @@ Meta = dict[str, Any]  # the content of a meta.json
 
 
 def discover(data: str | os.PathLike[str], options: EvalConfig) -> list[videos.EvalVideo]:
-    """The videos of a dataset that a config's `eval` selects.
+    """Finds the videos of a dataset that a config's `eval` selects.
 
         videos = discover("DAVIS", EvalConfig())
 
     Args:
         data: a dataset's folder or name, see `catalog.find`.
-        options: the config's `eval`, see `videos.discover`.
+        options: the config's `eval`.
 
     Raises:
-        InputError: as `videos.discover`.
+        InputError: the dataset is missing or incomplete, see `videos.discover`.
     """
     return videos.discover(
         data,
@@ -33,12 +33,20 @@ def discover(data: str | os.PathLike[str], options: EvalConfig) -> list[videos.E
 
 
 def meta(data: str | os.PathLike[str], options: EvalConfig) -> Meta | None:
-    """The categories as YouTube-VOS's meta.json names them; None for a dataset by DAVIS's rules.
+    """Returns the categories of objects in the form of YouTube-VOS's meta.json.
 
         categories = meta("YTB/valid", EvalConfig())
 
+    Args:
+        data: a dataset's folder or name, see `catalog.find`.
+        options: the config's `eval`.
+
+    Returns:
+        {"videos": {name: {"objects": {id: {"category": name}}}}}, or None if the dataset has no
+        categories and follows the rules of DAVIS.
+
     Raises:
-        InputError: no such dataset, or a damaged meta.json.
+        InputError: there is no such dataset, or its meta.json is damaged.
     """
     folder = catalog.find(data)
     if catalog.is_prepared(folder):

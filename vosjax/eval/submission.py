@@ -1,8 +1,9 @@
-"""The zip files that the evaluation servers of DAVIS and YouTube-VOS take.
+"""Writes the zip files that the evaluation servers of DAVIS and YouTube-VOS take.
 
-DAVIS: `SEQUENCE/FRAME.png` at the top; YouTube-VOS: `Annotations/VIDEO/FRAME.png`. Every file is an
-8-bit palette PNG of the frame's size whose values are object ids. The same masks give the same
-bytes: entries are sorted, stored (PNG is compressed already) and carry one fixed date.
+DAVIS expects `SEQUENCE/FRAME.png`, YouTube-VOS `Annotations/VIDEO/FRAME.png`. Every file is an
+8-bit palette PNG of the frame's size whose values are object ids. Equal masks give equal bytes:
+entries are sorted, stored without compression (as PNG is compressed already) and carry a fixed
+date.
 """
 
 import os
@@ -24,28 +25,28 @@ Path = str | os.PathLike[str]
 
 
 def davis_zip(path: Path, predictions: Path, videos: Sequence[EvalVideo]) -> None:
-    """Writes the DAVIS server's zip of `predictions/SEQUENCE/FRAME.png`, atomically.
+    """Writes the zip file for the DAVIS server from `predictions/SEQUENCE/FRAME.png`, atomically.
 
         davis_zip("runs/davis/submission.zip", "runs/davis/masks", discover("DAVIS", split="val"))
 
     Args:
-        path: the zip file.
+        path: the zip file to write.
         predictions: a folder with one folder of label PNGs for each video.
-        videos: their frames in `written` are packed, all others left out.
+        videos: the videos, whose frames in `written` are packed.
 
     Raises:
-        InputError: a mask is missing or damaged, is no 8-bit palette PNG, has another size than its
-            frame or an id that its video has not. Nothing is written then.
+        InputError: a mask is missing or damaged, is not an 8-bit palette PNG, differs in size from
+            its frame, or has an id that its video does not have. Nothing is written then.
     """
     _write(path, predictions, videos, "")
 
 
 def youtube_zip(path: Path, predictions: Path, videos: Sequence[EvalVideo]) -> None:
-    """Writes the YouTube-VOS server's zip; arguments and errors as of `davis_zip`.
+    """Writes the zip file for the YouTube-VOS server, with the arguments and errors of `davis_zip`.
 
         youtube_zip("valid.zip", "out/masks", videos)
 
-    Of videos tracked over all frames the frames of the sparse release are packed.
+    If videos were tracked over all frames, only the frames of the sparse release are packed.
     """
     _write(path, predictions, videos, "Annotations/")
 
@@ -59,7 +60,7 @@ def _write(path: Path, predictions: Path, videos: Sequence[EvalVideo], prefix: s
                 frame = video.frames[index]
                 file = pathlib.Path(predictions) / video.name / f"{frame}.png"
                 _check(file, video, index)
-                # A zip holds UTF-8; no server's dataset has other names.
+                # Names in a zip are UTF-8; no dataset of a server has other names.
                 entry = zipfile.ZipInfo(_utf8(f"{prefix}{video.name}/{frame}.png"), _DATE)
                 entry.create_system = 3  # Unix, wherever this runs
                 entry.external_attr = 0o100644 << 16

@@ -1,4 +1,4 @@
-"""The videos of a dataset run, found and checked; frames and masks are read by their source."""
+"""Finds and checks the videos of a dataset run, and reads their frames and masks."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,18 +14,18 @@ from vosjax.eval import rules
 
 
 class EvalVideo(NamedTuple):
-    """One video of a dataset run; frames go by their indices in `frames`.
+    """One video of a dataset run; frames are named by their indices in `frames`.
 
-    name     of the video
-    frames   the names of its frames, which are the stems of the files that are written
+    name     name of the video
+    frames   names of its frames, which are the stems of the files that are written
     starts   {object id: index of the frame whose mask gives the object}
-    scored   indices that the dataset scores (some objects may start later)
-    truths   indices of the annotated frames; None where the truth is not public
-    written  indices for which a server wants masks
-    source   where frames and masks are read
-    number   of the video in `source`
-    binary   255 is object 1 in its masks, and not void
-    damage   why the video cannot be run, '' where it can: a given mask cannot be decoded
+    scored   indices of the frames that are scored (some objects may start later)
+    truths   indices of the annotated frames; None if the ground truth is not public
+    written  indices of the frames whose masks a server expects
+    source   the dataset that frames and masks are read from
+    number   number of the video in `source`
+    binary   whether 255 is object 1 in its masks, and not void
+    damage   why a given mask cannot be decoded, so that the video cannot be run; else ''
     """
 
     name: str
@@ -41,7 +41,7 @@ class EvalVideo(NamedTuple):
 
     @property
     def given(self) -> tuple[int, ...]:
-        """Indices of the frames whose masks are given, rising."""
+        """Indices of the frames whose masks are given, in ascending order."""
         return tuple(sorted(set(self.starts.values())))
 
 
@@ -54,27 +54,27 @@ def discover(
     names: Sequence[str] | None = None,
     all_frames: bool = False,
 ) -> list[EvalVideo]:
-    """The videos of a dataset, plain or prepared.
+    """Finds the videos of a dataset, plain or prepared, and checks that their files are complete.
 
         for video in discover("DAVIS", split="val"):
             print(video.name, len(video.frames), video.starts)
 
-    A prepared dataset goes by the rules of YouTube-VOS where its objects have categories, a folder
-    where it has a meta.json or is named `*_all_frames`; any other dataset by those of DAVIS.
+    The rules of YouTube-VOS apply to a prepared dataset whose objects have categories, and to a
+    folder with a meta.json or a name `*_all_frames`; those of DAVIS apply to all other datasets.
 
     Args:
         data: a dataset's folder or name, see `catalog.find`.
-        split: of a prepared dataset; of DAVIS the list ImageSets/YEAR/SPLIT.txt, None for every
-            video.
-        year: of DAVIS: 2017, or 2016, where all objects of a mask are one.
-        resolution: of DAVIS: the folder between JPEGImages and the videos, if there is one.
-        names: only these videos, in this order.
-        all_frames: YouTube-VOS: track the frames of the neighbour folder `*_all_frames`; masks,
-            scored and written frames stay those of `data`.
+        split: split of a prepared dataset, or for DAVIS the list ImageSets/YEAR/SPLIT.txt; None
+            takes every video.
+        year: year of DAVIS: 2017, or 2016, where all objects of a mask are one.
+        resolution: for DAVIS, the folder between JPEGImages and the videos, if there is one.
+        names: takes only these videos, in this order.
+        all_frames: for YouTube-VOS, tracks the frames of the neighbouring folder `*_all_frames`;
+            masks, scored and written frames stay those of `data`.
 
     Raises:
-        InputError: no such dataset; a list or meta.json that names what is not there; a file that
-            was lost; a first mask without objects, or without one that meta.json announces.
+        InputError: there is no such dataset; a list or meta.json names a missing file; a file was
+            lost; a first mask shows no object, or not the one that meta.json announces.
     """
     folder = catalog.find(data)
     if catalog.is_prepared(folder):
@@ -88,45 +88,45 @@ def discover(
 
 
 def read_frame(video: EvalVideo, index: int) -> decode.Picture:
-    """A frame, uint8 [H, W, 3] RGB.
+    """Reads a frame, uint8 [H, W, 3] RGB.
 
         image = read_frame(video, 0)
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the frame cannot be read.
     """
     (encoded,) = video.source.read(video.number, [index])
     return decode_frame(video, index, encoded.image)
 
 
 def decode_frame(video: EvalVideo, index: int, data: bytes) -> decode.Picture:
-    """A frame, uint8 [H, W, 3] RGB, of the bytes that are stored of it.
+    """Decodes a frame, uint8 [H, W, 3] RGB, from its stored bytes.
 
     Raises:
-        InputError: they are damaged.
+        InputError: the bytes are damaged; the message names the frame's file.
     """
     return decode.frame(data, name=video.source.locate(video.number, index).image)
 
 
 def frame_size(video: EvalVideo, index: int) -> tuple[int, int]:
-    """(height, width) of a frame, without decoding it.
+    """Returns (height, width) of a frame without decoding it.
 
         height, width = frame_size(video, 0)
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the frame cannot be read.
     """
     (encoded,) = video.source.read(video.number, [index])
     return decode.size(encoded.image, name=video.source.locate(video.number, index).image)
 
 
 def read_labels(video: EvalVideo, index: int) -> decode.Labels:
-    """The mask of an annotated frame, uint8 [H, W] of ids; 255 is void.
+    """Reads the mask of an annotated frame, uint8 [H, W] of ids; 255 is void.
 
         labels = read_labels(video, 0)
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the mask cannot be read.
     """
     (encoded,) = video.source.read(video.number, [index], images=False)
     labels = decode.labels(encoded.mask, name=video.source.locate(video.number, index).mask)
@@ -134,15 +134,20 @@ def read_labels(video: EvalVideo, index: int) -> decode.Labels:
 
 
 def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labels:
-    """The label map given at frame `index`, uint8 [H, W]: only the objects that start there.
+    """Reads the label map that is given in a frame, uint8 [H, W], with objects that start there.
 
         labels = read_given(video, 0)
 
-    The mask of a later frame also shows objects that run already, whose truth must not be given
-    away. Void is background (DAVIS 2016: all that is not background is object 1).
+    The mask of a later frame also shows objects that are already being tracked, whose ground truth
+    must not be revealed. Void becomes background; in DAVIS 2016 all objects are object 1.
+
+    Args:
+        video: the video.
+        index: index of the frame, one of `video.given`.
+        year: year of DAVIS.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the mask cannot be read.
     """
     labels = read_labels(video, index)
     if year == 2016:
@@ -152,11 +157,11 @@ def read_given(video: EvalVideo, index: int, *, year: int = 2017) -> decode.Labe
 
 
 def truths(videos: Sequence[EvalVideo]) -> dict[str, dict[str, Callable[[], decode.Labels]]]:
-    """{video: {frame: function that reads its truth}} for `scoring.score`.
+    """Returns {video: {frame: function that reads its truth}}, which `scoring.score` takes.
 
         tables = scoring.score(truths(videos), "out/masks", protocol=protocols.davis())
 
-    Videos without public truth are left out.
+    Videos without public ground truth are left out.
     """
     return {
         video.name: {video.frames[t]: partial(read_labels, video, t) for t in video.truths}
@@ -166,7 +171,7 @@ def truths(videos: Sequence[EvalVideo]) -> dict[str, dict[str, Callable[[], deco
 
 
 def _video(source: Source, number: int, decide: Callable[[Header], rules.Rules]) -> EvalVideo:
-    """A video by the rules `decide`; one of whose given masks cannot be decoded fails alone."""
+    """Makes a video by the rules `decide`; if a given mask is damaged, only this video fails."""
     names, damage = frame_names(source, number), ""
     try:
         decided = decide(source.header(number))
@@ -253,12 +258,12 @@ def _youtube_folder(source: folders.Folder, names: Sequence[str] | None) -> list
 
 
 def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, layout.MetaObject]]:
-    """`layout.read_meta` of a folder that YouTube-VOS's rules can be applied to.
+    """Reads a meta.json by `layout.read_meta` and checks what the rules of YouTube-VOS need.
 
         categories = read_meta("YTB/valid")
 
     Raises:
-        InputError: there is no meta.json, or it names no objects, or one without category or
+        InputError: there is no meta.json, or a video has no objects, or one without category or
             frames.
     """
     path = os.path.join(folder, "meta.json")
@@ -275,7 +280,7 @@ def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, layout.Meta
 
 
 def _check_files(source: folders.Folder, header: Header) -> None:
-    """Raises InputError, naming a file, where one was lost from a video's folders."""
+    """Raises an InputError that names the file if one was lost from a video's folders."""
     images = source.parts.images / header.name
     if not header.annotated and not header.stray:
         raise InputError(

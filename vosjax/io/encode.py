@@ -27,8 +27,8 @@ class H264Encoder:
     """Writes uint8 RGB frames of even size with their times to an H.264 mp4, index first.
 
     Raises:
-      Refused: PyAV is missing, has no such encoder, or the encoder takes no such size or rate.
-      OSError: the file cannot be written.
+        Refused: PyAV is missing, has no such encoder, or the encoder takes no such size or rate.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
@@ -125,7 +125,7 @@ class Mpeg4Encoder:
     """Writes uint8 RGB frames of even size to an mp4 at an even rate; times are left aside.
 
     Raises:
-      Refused: OpenCV opens no such video.
+        Refused: OpenCV opens no such video.
     """
 
     def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:

@@ -12,8 +12,8 @@ def say(*lines: Any, file: TextIO | None = None) -> None:
         say("evil\\nname.mp4")      prints one line, evil\\nname.mp4
 
     Args:
-      *lines: anything that has a text; a line break within one is escaped too.
-      file: a stream; None: stdout.
+        *lines: anything that has a text; a line break within one is escaped too.
+        file: a stream; None: stdout.
     """
     stream = sys.stdout if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -23,18 +23,18 @@ def join_heads(x: jax.Array) -> jax.Array:
 
 
 class SelfAttention(nn.Module):
-    """Tokens attend to each other; positions enter only queries and keys (AOT, section 5.1)."""
+    """Self-attention in which positions are added to queries and keys only (AOT, section 5.1)."""
 
     heads: int
     features: int = 256
 
     @nn.compact
     def __call__(self, x: jax.Array, position: jax.Array) -> jax.Array:
-        """x [P, C], position [P, C] -> [P, features]."""
-        placed = (x + position).astype(x.dtype)
+        """Maps tokens x [P, C] with positions [P, C] to [P, features]."""
+        positioned = (x + position).astype(x.dtype)
         query, key, value = (
             split_heads(nn.Dense(self.features, name=name)(source), self.heads)
-            for name, source in (("query", placed), ("key", placed), ("value", x))
+            for name, source in (("query", positioned), ("key", positioned), ("value", x))
         )
         mixed = read(query, key[None], value[None], jax.numpy.ones(1, bool))
         return nn.Dense(self.features, name="projection")(join_heads(mixed))

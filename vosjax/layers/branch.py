@@ -1,4 +1,4 @@
-"""A conditional that disappears where its predicate is known while tracing."""
+"""A conditional that disappears if its predicate is known while tracing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,18 @@ import numpy as np
 def branch(
     predicate: Any, true: Callable[..., Any], false: Callable[..., Any], *operands: Any
 ) -> Any:
-    """`lax.cond` that traces only one side where the predicate is a plain (or NumPy) bool.
+    """Works like `lax.cond`, but traces only one side if the predicate is a Python or NumPy bool.
 
         entry = branch(when.annotated, reference, propagated, kept)
 
-    A trainer knows which frames are annotated and remembered. Left inside of a conditional, their
-    arithmetic is compiled for both sides, and XLA's CPU backend runs it on one thread.
+    Training knows which frames are annotated and remembered. In a conditional, both sides would be
+    compiled, and XLA's CPU backend would run them on one thread.
+
+    Args:
+        predicate: a bool, or a traced bool scalar.
+        true: called with `operands` if the predicate holds.
+        false: called with `operands` otherwise; returns the same structure.
+        *operands: pytrees of arrays.
     """
     if isinstance(predicate, (bool, np.bool_)):
         return (true if predicate else false)(*operands)

@@ -1,4 +1,4 @@
-"""Convolutions padded as the references'; depthwise ones in the form that each platform likes."""
+"""Convolutions padded as in the references, depthwise ones in the fastest form of each platform."""
 
 import functools
 from typing import Any
@@ -18,9 +18,20 @@ def conv(
     bias: bool = True,
     name: str | None = None,
 ) -> nn.Conv:
-    """A square convolution, padded by dilation * (kernel - 1) / 2 on every side at any stride.
+    """Makes a square convolution, padded by dilation * (kernel - 1) / 2 on every side.
 
-    x = conv(64, 3, stride=2, name="stem")(images)
+        x = conv(64, 3, stride=2, name="stem")(images)
+
+    Unlike flax's "SAME", this padding does not depend on the stride, as in PyTorch.
+
+    Args:
+        features: number of output channels.
+        kernel: side of the kernel in pixels, odd.
+        stride: stride along both axes.
+        dilation: dilation of the kernel.
+        groups: number of groups of channels.
+        bias: whether a bias is added.
+        name: name of the layer.
     """
     pad = dilation * (kernel - 1) // 2
     return nn.Conv(
@@ -36,7 +47,7 @@ def conv(
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """3x3 maxima at stride 2, padded by one: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C].
+    """Max-pools 3x3 at stride 2, padded by one: [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C].
 
     max_pool(jnp.zeros((1, 33, 65, 8))).shape      # (1, 17, 33, 8)
     """
@@ -44,12 +55,18 @@ def max_pool(x: jax.Array) -> jax.Array:
 
 
 def depthwise(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1) -> jax.Array:
-    """Depthwise convolution, padded symmetrically.
+    """Convolves each channel with its own kernel, padded symmetrically.
 
         y = depthwise(x, kernel, dilation=2)      # [B, H, W, C], [k, k, 1, C]
 
-    On the CPU it is a sum of k*k shifted products, many times faster there than a grouped
-    convolution, with a derivative of its own; other platforms take the convolution.
+    On CPUs it is computed as a sum of k*k shifted products with a custom derivative, which is many
+    times faster there than a grouped convolution. Other platforms use the convolution.
+
+    Args:
+        x: [B, H, W, C].
+        kernel: [k, k, 1, C].
+        stride: stride along both axes.
+        dilation: dilation of the kernel.
     """
     pad = dilation * (kernel.shape[0] - 1) // 2
 
@@ -98,7 +115,7 @@ def _shifted_forward(x: jax.Array, kernel: jax.Array, stride: int, dilation: int
 
 
 def _shifted_backward(stride: int, dilation: int, saved: Any, change: jax.Array) -> Any:
-    """The transposed sum for x; for the kernel, products that are summed row by row, in cache."""
+    """Transposes the sum for x; for the kernel, sums products row by row, which stay in cache."""
     x, kernel = saved
     size = kernel.shape[0]
     pad = dilation * (size - 1) // 2

@@ -1,19 +1,19 @@
-"""Stochastic depth: a residual branch that is left out at random while training."""
+"""Stochastic depth: residual branches are dropped at random during training."""
 
 import jax
 
 
 def drop_path(x: jax.Array, rate: float, rng: jax.Array | None) -> jax.Array:
-    """Leaves out a residual branch for some samples and divides the others by 1 - rate.
+    """Drops a residual branch for some samples and divides the others by 1 - rate.
 
         x = x + drop_path(branch, 0.1, rng)
 
     Args:
-      x: output of the branch, [B, ...]; one draw for each sample.
-      rate: probability of leaving a sample's branch out, 0 <= rate < 1.
-      rng: a key, or None in inference, which returns x.
+        x: output of the branch, [B, ...]; one draw for each sample.
+        rate: probability that a sample's branch is dropped, 0 <= rate < 1.
+        rng: a PRNG key; None in inference, which returns x.
 
-    Source: Huang et al., "Deep networks with stochastic depth", in the form of torchvision's
+    Source: Huang et al., "Deep networks with stochastic depth" (2016), as in torchvision's
     `stochastic_depth(mode="row")`.
     """
     if rng is None or rate == 0.0:

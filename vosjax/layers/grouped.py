@@ -1,4 +1,4 @@
-"""Grouped 3x3 convolutions (ResNeXt, ResNeSt) in the form that each platform likes."""
+"""Grouped convolutions (ResNeXt, ResNeSt) in the fastest form for each platform."""
 
 import math
 
@@ -6,17 +6,23 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-BUNDLE = 4  # groups computed together on the CPU; measured best for 4 to 32 channels a group
+BUNDLE = 4  # groups computed together on CPUs; measured as fastest for 4 to 32 channels per group
 
 
 def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 1) -> jax.Array:
-    """A grouped convolution, padded by (k - 1) / 2.
+    """Convolves groups of channels, padded by (k - 1) / 2.
 
         y = grouped_conv(x, kernel, groups=32)      # [B, H, W, I], [k, k, I/32, O]
 
-    On the CPU the compiler's grouped convolution is slow. There the channels are split into
-    bundles of a few groups, each a dense convolution whose kernel is block-diagonal: the extra
-    products with zero cost less than they save. Other platforms take the grouped convolution.
+    XLA's grouped convolution is slow on CPUs. There, a few groups at a time are computed as a dense
+    convolution with a block-diagonal kernel: the extra products with zero cost less than they
+    save. Other platforms use the grouped convolution.
+
+    Args:
+        x: [B, H, W, I].
+        kernel: [k, k, I / groups, O].
+        groups: number of groups; divides I and O.
+        stride: stride along both axes.
     """
     pad = (kernel.shape[0] - 1) // 2
 
@@ -31,11 +37,13 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, *, groups: int, stride: int = 
         )
 
     def bundled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        rows, cols, inside, made = kernel.shape
+        rows, cols, inputs, outputs = kernel.shape
         size = math.gcd(groups, BUNDLE) if groups > BUNDLE else 1
-        blocks = kernel.reshape(rows, cols, inside, groups // size, size, made // groups)
+        blocks = kernel.reshape(rows, cols, inputs, groups // size, size, outputs // groups)
         diagonal = jnp.einsum("klisgo,fg->sklfigo", blocks, jnp.eye(size, dtype=kernel.dtype))
-        dense = diagonal.reshape(groups // size, rows, cols, size * inside, size * made // groups)
+        dense = diagonal.reshape(
+            groups // size, rows, cols, size * inputs, size * outputs // groups
+        )
         parts = jnp.split(x, groups // size, axis=-1)
         return jnp.concatenate([convolve(p, k) for p, k in zip(parts, dense)], axis=-1)
 

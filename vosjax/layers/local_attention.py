@@ -1,9 +1,9 @@
 """Attention to a square window of another frame (AOT's short-term attention).
 
-A query in row y sees rows y-R..y+R only, so one row of queries times the band of 2R+1 key rows is
-a plain matrix product; the columns outside of the window are masked away. Relative terms travel
-between the window's and the band's coordinates by a skew: padding a row to length M+1 and viewing
-it with length M moves row w by w places.
+A query in row y attends to the rows y-R..y+R only, so one row of queries times the band of 2R+1
+rows of keys is a plain matrix product, in which columns outside the window are masked. Relative
+terms are converted between the coordinates of the window and of the band by a skew: padding rows to
+length M+1 and reshaping them to length M shifts row w by w positions.
 """
 
 import math
@@ -15,20 +15,20 @@ import numpy as np
 
 from vosjax.layers.attention import join_heads, split_heads
 
-OUTSIDE = -1e9  # logit of places outside of the window or the map
+OUTSIDE = -1e9  # logit of positions outside the window or the map
 
 
 def _to_band(window: jax.Array, width: int) -> jax.Array:
-    """[..., W, K] -> [..., W, width]: entry (w, d) goes to column w + d - R, zero elsewhere."""
+    """Maps [..., W, K] to [..., W, width]: entry (w, d) goes to column w + d - R; the rest is 0."""
     side = window.shape[-1]
-    row = width + side - 1  # of padded columns
+    row = width + side - 1  # length of a padded row
     flat = jnp.pad(window, [(0, 0)] * (window.ndim - 1) + [(0, row + 1 - side)])
     flat = flat.reshape(*window.shape[:-2], -1)[..., : width * row]
     return flat.reshape(*window.shape[:-2], width, row)[..., side // 2 : side // 2 + width]
 
 
 def _to_window(band: jax.Array, side: int) -> jax.Array:
-    """[..., W, W] -> [..., W, side]: the inverse of `_to_band`."""
+    """Maps [..., W, W] to [..., W, side]: the inverse of `_to_band`."""
     width = band.shape[-1]
     row = width + side - 1
     padded = jnp.pad(band, [(0, 0)] * (band.ndim - 1) + [(side // 2, side // 2)])
@@ -46,22 +46,25 @@ def local_attention(
     radius: int,
     offsets: jax.Array | None = None,
 ) -> jax.Array:
-    """Softmax attention of every place to the window of (2 radius + 1)^2 places around it.
+    """Computes softmax attention of every position to a window of positions around it.
 
         near = local_attention(query, key, value, bias, radius=7)
 
-    Logits are q.k / sqrt(C) + bias; what lies outside of the map takes no part.
+    The window has K x K positions, K = 2 radius + 1. Logits are q.k / sqrt(C) + bias; positions
+    outside the map take no part.
 
     Args:
-      query: [h, w, heads, C].
-      key: [h, w, heads, C], of the other frame.
-      value: [h, w, heads, D].
-      bias: [h, w, heads, K, K] float32 added to the logits, K = 2 radius + 1, rows first.
-      radius: of the window.
-      offsets: [heads, D, K, K] added to the values by their place in the window, or None.
+        query: [h, w, heads, C].
+        key: [h, w, heads, C], of the other frame.
+        value: [h, w, heads, D], of the other frame.
+        bias: float32 [h, w, heads, K, K], added to the logits, rows first.
+        radius: radius of the window, in positions.
+        offsets: [heads, D, K, K], added to the values by their position in the window, or None.
 
     Returns:
-      [h, w, heads, D].
+        [h, w, heads, D].
+
+    Source: AOT (arXiv 2106.02638), section 5.3.
     """
     height, width, heads, depth = query.shape
     side = 2 * radius + 1
@@ -81,13 +84,13 @@ def local_attention(
             for x in (key, value)
         )
         logits = jnp.einsum("nwc,nsc->nws", query, key, preferred_element_type=jnp.float32) * scale
-        placed = _to_band(bias, width).transpose(0, 2, 1, 3)  # [heads, W, K, W]
+        band_bias = _to_band(bias, width).transpose(0, 2, 1, 3)  # [heads, W, K, W]
         allowed = column_inside[:, None] & inside[:, None]  # [W, K, W]
-        logits = jnp.where(allowed, logits.reshape(placed.shape) + placed, OUTSIDE)
+        logits = jnp.where(allowed, logits.reshape(band_bias.shape) + band_bias, OUTSIDE)
         weights = jax.nn.softmax(logits.reshape(heads, width, -1), -1).astype(value.dtype)
         mixed = jnp.einsum("nws,nsd->nwd", weights, value)
         if offsets is not None:
-            window = _to_window(weights.reshape(placed.shape).transpose(0, 2, 1, 3), side)
+            window = _to_window(weights.reshape(band_bias.shape).transpose(0, 2, 1, 3), side)
             mixed += jnp.einsum("nkwj,ndkj->nwd", window, offsets)
         return mixed
 
@@ -110,10 +113,14 @@ def local_attention(
 
 
 class LocalAttention(nn.Module):
-    """Short-term attention with relative terms (AOT, 5.3).
+    """Short-term attention with relative terms (AOT, section 5.3).
 
-    The relative key term is linear in the unscaled query. `offset` switches on the relative value
-    term, which DeAOT leaves out.
+    The relative key term is linear in the unscaled query.
+
+    Attributes:
+        heads: number of heads.
+        radius: radius of the window, in positions.
+        offset: whether there is a relative value term, which DeAOT leaves out.
     """
 
     heads: int
@@ -124,7 +131,7 @@ class LocalAttention(nn.Module):
     def __call__(
         self, query: jax.Array, key: jax.Array, value: jax.Array, grid: tuple[int, int]
     ) -> jax.Array:
-        """Tokens [P, C], [P, C], [P, D] of a grid (h, w) -> [P, D]."""
+        """Maps query [P, C], key [P, C] and value [P, D] of a grid (h, w) to [P, D]."""
         side = 2 * self.radius + 1
         query, key, value = (
             split_heads(x, self.heads).reshape(*grid, self.heads, -1) for x in (query, key, value)
@@ -132,7 +139,7 @@ class LocalAttention(nn.Module):
         init = nn.initializers.xavier_uniform()
         relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
         constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
-        # Heads first: XLA's CPU backend has no other such product of bfloat16 with float32 sums.
+        # Heads come first: only so does XLA's CPU backend sum bfloat16 products in float32.
         bias = jnp.einsum("yxnc,nck->nyxk", query, relative, preferred_element_type=jnp.float32)
         bias = bias.transpose(1, 2, 0, 3) + constant
         offsets = None

@@ -1,4 +1,4 @@
-"""Norms with the epsilon of the references (1e-5 everywhere; flax's default is 1e-6)."""
+"""Norms with the epsilon of the references: 1e-5, where flax's default is 1e-6."""
 
 import flax.linen as nn
 import jax
@@ -10,7 +10,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def imagenet_normalise(frame: jax.Array) -> jax.Array:
-    """RGB [..., 3] in 0..1, with ImageNet's mean taken off and divided by its deviation.
+    """Normalises RGB, [..., 3] in 0..1, by the mean and the standard deviation of ImageNet.
 
     image = imagenet_normalise(frame)
     """
@@ -19,11 +19,11 @@ def imagenet_normalise(frame: jax.Array) -> jax.Array:
 
 
 class FrozenBatchNorm(nn.Module):
-    """Batch norm, always in inference form: (x - mean) / sqrt(var + epsilon) * scale + bias.
+    """Batch norm in inference form: (x - mean) / sqrt(var + epsilon) * scale + bias.
 
     Attributes:
-      epsilon: added to the variance.
-      trains: whether scale and bias have gradients (STCN, STM); the statistics never do.
+        epsilon: added to the variance.
+        trains: whether scale and bias have gradients (STCN, STM); the statistics never have.
     """
 
     epsilon: float = EPSILON
@@ -44,7 +44,7 @@ class FrozenBatchNorm(nn.Module):
 
 
 def layer_norm(name: str | None = None) -> nn.LayerNorm:
-    """LayerNorm over the last axis.
+    """Makes a LayerNorm over the last axis.
 
     x = layer_norm(name="norm")(x)
     """
@@ -52,7 +52,7 @@ def layer_norm(name: str | None = None) -> nn.LayerNorm:
 
 
 def group_norm(groups: int, name: str | None = None) -> nn.GroupNorm:
-    """GroupNorm over all axes but the first, channels split into `groups`.
+    """Makes a GroupNorm over all axes but the first, with the channels split into `groups`.
 
     x = group_norm(32, name="norm")(x)
     """

@@ -1,4 +1,4 @@
-"""What networks with a mask for each object share: aggregation, the other objects, padding."""
+"""Operations of networks with one mask per object: aggregation, other objects, padding."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,18 +8,24 @@ import jax.numpy as jnp
 
 from vosjax.types import UNUSED_LOGIT
 
-SURE = 1e-7  # probabilities keep this distance from 0 and 1
+SURE = 1e-7  # least distance of probabilities from 0 and 1
 STRIDE = 16
 
 
 def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
-    """Soft aggregation of independent object probabilities.
+    """Aggregates independent object probabilities softly (STM, Oh et al. 2019, eq. 3).
 
         logits = aggregate(probs, live)      # [N, ...], [N] -> [N+1, ...]
 
-    The background is where no object is, every class has its log-odds; a softmax over the result
-    gives the odds' shares (STM, Oh et al. 2019, eq. 3). Slots that are not live [N] get -1e10 and
-    weigh nothing.
+    The probability of the background is the product of 1 - p over the objects. Every class gets its
+    log-odds, so that a softmax over the classes normalises the odds.
+
+    Args:
+        probs: [N, ...], the probability of each object in 0..1.
+        live: bool [N], the slots that hold an object; the logits of all others are -1e10.
+
+    Returns:
+        Logits [N+1, ...], the background first.
     """
     live = live.reshape(-1, *[1] * (probs.ndim - 1))
     probs = jnp.where(live, probs, 0)
@@ -30,7 +36,7 @@ def aggregate(probs: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def others(masks: jax.Array) -> jax.Array:
-    """For every mask the sum of all the others, unclamped: [N, ...] -> [N, ...].
+    """Returns for each mask the sum of all other masks, not clipped: [N, ...] -> [N, ...].
 
     rest = others(masks)
     """
@@ -38,7 +44,7 @@ def others(masks: jax.Array) -> jax.Array:
 
 
 def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows before and after, columns before and after, that make both sides multiples of 16.
+    """Returns the padding (before, after) of rows and columns that makes both multiples of 16.
 
     margins(33, 64)      # ((7, 8), (0, 0))
     """
@@ -47,7 +53,7 @@ def margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
-    """Pads rows and columns of x, axes `first` and `first + 1`, with zeros to multiples of 16.
+    """Pads the axes `first` (rows) and `first + 1` (columns) with zeros to multiples of 16.
 
     padded = pad(frame)
     """
@@ -56,7 +62,7 @@ def pad(x: jax.Array, *, first: int = 0) -> jax.Array:
 
 
 def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
-    """The inverse of `pad` for maps [..., H', W'].
+    """Undoes `pad`: cuts maps [..., height, width] out of padded ones [..., H', W'].
 
     maps = crop(padded, 33, 64)
     """
@@ -65,7 +71,7 @@ def crop(maps: jax.Array, height: int, width: int) -> jax.Array:
 
 
 def paste(maps: jax.Array, inner: jax.Array) -> jax.Array:
-    """Padded maps [..., H', W'] with `inner` [..., H, W] in the place that `crop` takes.
+    """Replaces the part of padded maps [..., H', W'] that `crop` returns by `inner` [..., H, W].
 
     maps = paste(maps, inner)
     """
@@ -76,14 +82,23 @@ def paste(maps: jax.Array, inner: jax.Array) -> jax.Array:
 def map_objects(
     function: Callable[..., Any], live: jax.Array, *arrays: jax.Array, together: bool = False
 ) -> Any:
-    """`function` of every live object's arrays, zeros for the others.
+    """Applies a function to the arrays of every live object; the results of others are zeros.
 
         logits = map_objects(decode, live, readouts)      # readouts [N, h, w, D]
 
-    One object after the other: the maps of one object at a time are in memory, and slots that
-    nobody has given cost nothing. `together` takes them as a batch, for training: a derivative
-    keeps all their maps in any case, a batch of clips makes every branch run, and the gradients
-    of convolutions inside of a loop are many times slower than outside of one.
+    By default the objects are processed one after the other, so that only one object's maps are in
+    memory and slots without an object cost nothing. For training, `together` processes them as a
+    batch: derivatives need the maps of all objects anyway, a batch of clips makes every branch run,
+    and gradients of convolutions are many times slower inside a loop.
+
+    Args:
+        function: maps the arrays of one object to a pytree of arrays.
+        live: bool [N], the slots that hold an object.
+        *arrays: arrays [N, ...].
+        together: whether all objects are processed as one batch.
+
+    Returns:
+        The results, stacked along a first axis of length N.
     """
     if together:
         results = jax.vmap(function)(*arrays)

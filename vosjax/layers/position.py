@@ -1,4 +1,4 @@
-"""The sine position embedding of AOT: DETR's idea, with AOT's own normalisation."""
+"""The sine position embedding of AOT, which is DETR's with a normalisation of its own."""
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,22 @@ TEMPERATURE = 10000.0
 
 
 def sine_position(height: int, width: int, *, channels: int = 256) -> jax.Array:
-    """Position embedding; rows in the first half of the channels, columns in the second.
+    """Returns the position embedding of a grid, half of the channels for rows, half for columns.
 
         position = sine_position(30, 54)      # float32 [30 * 54, 256]
 
-    Along an axis of n places v = 2 pi i / (n - 1 + 1e-6), i from 0; channel j is the sine (even j)
-    or cosine (odd j) of v / 10000^(2 floor(j / 2) / (channels / 2)). DETR starts at 1 and divides
-    by n. It is computed by numpy while tracing, as it depends on the size alone.
+    Position i = 0, 1, ... of an axis of length n has v = 2 pi i / (n - 1 + 1e-6); channel j is the
+    sine (even j) or cosine (odd j) of v / 10000^(2 floor(j / 2) / (channels / 2)). DETR counts i
+    from 1 and divides by n. The embedding depends on the size alone, so NumPy computes it while
+    tracing.
+
+    Args:
+        height: number of rows h.
+        width: number of columns w.
+        channels: number of channels, even.
+
+    Returns:
+        float32 [h * w, channels].
     """
     half = channels // 2
     frequency = TEMPERATURE ** (2 * (np.arange(half) // 2) / half)

@@ -1,8 +1,8 @@
-"""bfloat16: a network computes in the dtype of its weights, and sums in float32 wherever it sums.
+"""bfloat16: a network computes in the dtype of its weights, and accumulates sums in float32.
 
 Kernels, biases and tables are cast once, when weights are loaded; frames, features and memories
-follow. What stays float32: batch-norm statistics with their scale and bias, softmaxes and
-attention logits, the last layer's logits, probabilities.
+take over their dtype. Batch-norm statistics with their scale and bias, attention logits and
+softmaxes, the logits of the last layer and probabilities stay float32.
 """
 
 from typing import Any
@@ -16,16 +16,16 @@ DTYPES = ("float32", "bfloat16")
 
 
 def cast(params: Any, dtype: str) -> Any:
-    """Weights in a dtype; the groups that hold a variance (batch norms) stay float32.
+    """Casts weights to a dtype; batch norms (groups that hold a variance) stay float32.
 
         params = cast(params, "bfloat16")
 
     Args:
-      params: nested dicts of arrays.
-      dtype: one of DTYPES.
+        params: nested dicts of arrays.
+        dtype: one of DTYPES.
 
     Raises:
-      ValueError: another dtype than those of DTYPES.
+        InputError: `dtype` is not one of DTYPES.
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} was asked for; there are {' and '.join(DTYPES)}")
@@ -46,7 +46,7 @@ def _as(leaf: Any, dtype: Any) -> jax.Array:
 
 
 def compute_dtype(params: Any) -> Any:
-    """What a network with these weights computes in: the narrowest floating dtype among them.
+    """Returns the dtype that a network computes in: the narrowest floating dtype of its weights.
 
     compute_dtype(params)
     """

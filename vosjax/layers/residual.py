@@ -1,7 +1,8 @@
-"""The convolutions of the matching networks, initialised as PyTorch's, and their residual blocks.
+"""The convolutions of the matching networks, initialised as in PyTorch, and their residual blocks.
 
-A joint layer takes what belongs to one object and what all objects share as if they were one
-concatenated input, but meets the shared part once: `share` first, then one call an object.
+A joint layer computes a convolution of the concatenation of one object's own input and an input
+that all objects share, but processes the shared part only once: call `share` first, and then the
+layer for each object.
 """
 
 import math
@@ -15,12 +16,12 @@ import jax.numpy as jnp
 
 from vosjax.layers.resize import resize
 
-BRANCH = 0.2  # scale of the last norm of a fresh residual block
-QUIET = 0.2  # of the picture in fresh values: features of no meaning would drown the masks' part
+BRANCH = 0.2  # initial scale of the last norm of a residual block
+QUIET = 0.2  # initial weight of the image in values, since untrained features would hide the masks
 
 
 def _uniform(fan_in: int) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
-    """Uniform in +-1/sqrt(fan-in): PyTorch's default of kernels and biases alike."""
+    """Returns an initializer, uniform in +-1/sqrt(fan-in): PyTorch's for kernels and biases."""
     bound = 1 / math.sqrt(fan_in)
     return lambda rng, shape: jax.random.uniform(rng, shape, jnp.float32, -bound, bound)
 
@@ -42,7 +43,7 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
 
 
 def upsample(x: jax.Array, factor: int) -> jax.Array:
-    """Bilinear upsampling with half-pixel centres: [B, H, W, C] -> [B, f H, f W, C].
+    """Upsamples bilinearly with half-pixel centres: [B, H, W, C] -> [B, f H, f W, C].
 
     upsample(jnp.zeros((1, 9, 9, 4)), 2).shape      # (1, 18, 18, 4)
     """
@@ -64,13 +65,13 @@ class Conv(nn.Module):
 
 
 class JointConv(nn.Module):
-    """A 3x3 convolution with bias over the channels [own, shared].
+    """A 3x3 convolution with bias over the concatenated channels of own and shared input.
 
     Attributes:
-      own: channels of an object's own input, the first ones of the kernel.
-      shared: channels of the shared input.
-      features: of the output.
-      dilation: of the kernel.
+        own: number of channels of an object's own input, which come first in the kernel.
+        shared: number of channels of the shared input.
+        features: number of output channels.
+        dilation: dilation of the kernel.
     """
 
     own: int
@@ -85,7 +86,7 @@ class JointConv(nn.Module):
         self.bias = self.param("bias", start, shape[3:])
 
     def share(self, x: jax.Array) -> jax.Array:
-        """The shared input's part of the output, bias included."""
+        """Returns the contribution of the shared input to the output, including the bias."""
         return convolve(x, self.kernel[:, :, self.own :], dilation=self.dilation) + self.bias
 
     def __call__(self, x: jax.Array, shared: jax.Array) -> jax.Array:
@@ -93,9 +94,9 @@ class JointConv(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """shortcut(x) + conv2(relu(conv1(relu(x)))), without norms.
+    """A residual block without norms: shortcut(x) + conv2(relu(conv1(relu(x)))).
 
-    The shortcut is a 3x3 convolution of the raw x where the number of channels changes.
+    The shortcut is the identity, or a 3x3 convolution if the number of channels changes.
     """
 
     features: int
@@ -110,7 +111,7 @@ class ResBlock(nn.Module):
 
 
 class JointBlock(nn.Module):
-    """A `ResBlock` over the channels [own, shared]."""
+    """A `ResBlock` over the concatenated channels of own and shared input, see `JointConv`."""
 
     own: int
     shared: int
@@ -122,7 +123,7 @@ class JointBlock(nn.Module):
         self.conv2 = Conv(self.features)
 
     def share(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The shared input's part of the first convolution and of the shortcut."""
+        """Returns the contributions of the shared input to the first convolution and shortcut."""
         return self.conv1.share(nn.relu(x)), self.downsample.share(x)
 
     def __call__(self, x: jax.Array, shared: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -132,20 +133,22 @@ class JointBlock(nn.Module):
 
 
 def random_encoder(rng: jax.Array, shapes: dict) -> dict:
-    """Weights for an image encoder: kernels He-normal by fan-in, biases 0, norms the identity.
+    """Draws weights of an image encoder: kernels He-normal by fan-in, biases 0, norms the identity.
 
         params = random_encoder(jax.random.key(0), shapes)
 
-    The last norm of a residual block starts at a fifth (Goyal et al. 2017 start it at zero): frozen
-    statistics tame no sums, and thirteen blocks at full strength would make maps ninety times as
-    large as the image.
-
-    Stands in where no published encoder is loaded; the references always start from ImageNet. All
-    weights are cut from one draw, as one draw for each takes minutes to compile.
+    They are used if no published encoder is loaded; the references always start from ImageNet. The
+    scale of the last norm of each residual block starts at 0.2 (Goyal et al. 2017 start it at 0):
+    frozen statistics do not normalise sums, and after thirteen blocks at full strength maps would
+    be ninety times as large as the image. All weights are slices of one draw, since one draw for
+    each would take minutes to compile.
 
     Args:
-      rng: a key.
-      shapes: its tree of weights or of their shapes.
+        rng: a PRNG key.
+        shapes: nested dicts of arrays or of their shapes.
+
+    Returns:
+        Nested dicts of float32 arrays of these shapes.
     """
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     drawn = jax.random.normal(rng, (sum(math.prod(leaf.shape) for _, leaf in leaves),))
@@ -164,7 +167,7 @@ def random_encoder(rng: jax.Array, shapes: dict) -> dict:
 
 
 def _closes(path: Any, shapes: Any) -> bool:
-    """Whether a norm's weight at [block, norm, 'scale'] is the last of a residual block."""
+    """Whether the path [block, norm, 'scale'] leads to the last norm of a residual block."""
     if len(path) != 3:
         return False
     norms = sorted(name for name in shapes[path[0].key] if re.fullmatch(r"bn\d", name))
@@ -172,7 +175,7 @@ def _closes(path: Any, shapes: Any) -> bool:
 
 
 def orthogonal(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """A kernel [k, k, I, O] whose O rows over [I, k, k] are orthonormal, as PyTorch's.
+    """Draws a kernel [k, k, I, O] whose O rows over [I, k, k] are orthonormal, as in PyTorch.
 
     kernel = orthogonal(jax.random.key(0), (3, 3, 64, 32))
     """

@@ -1,7 +1,7 @@
-"""Resizing as the references do it: bilinear with either corner rule, OpenCV's cubic, nearest.
+"""Resizing as in the references: bilinear with either rule for corners, OpenCV's cubic, nearest.
 
-Both axes are a few shifted gathers with constant indices, which XLA fuses into one loop; the
-gradient is two matrix products, as the transpose of a gather (a scatter) is slow.
+Each axis is resized by a few gathers with constant indices, which XLA fuses into one loop. The
+gradient is two matrix products, as the transpose of a gather, a scatter, is slow.
 """
 
 import functools
@@ -15,7 +15,7 @@ from vosjax.types import Array, Size
 
 @functools.lru_cache(maxsize=64)
 def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and weights [taps, new] of one axis; borders are repeated, nothing is low-passed."""
+    """Returns indices and weights [taps, new] of one axis; borders repeat, without antialiasing."""
     position = np.arange(new, dtype=np.float64)
     if align_corners:
         at = position * (old - 1) / (new - 1) if new > 1 else np.zeros(1)
@@ -46,7 +46,7 @@ def _taps(old: int, new: int, kind: str, align_corners: bool) -> tuple[np.ndarra
 
 
 def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
-    """The same as a [new, old] matrix."""
+    """Returns the weights of one axis as a matrix [new, old]."""
     matrix = np.zeros((new, old), np.float32)
     for index, weight in zip(*_taps(old, new, kind, align_corners)):
         np.add.at(matrix, (np.arange(new), index), weight)
@@ -99,10 +99,12 @@ def resize(
         small = resize(frames, 480, 854, kind="cubic")
 
     Args:
-      x: float array.
-      kind: 'bilinear' or 'cubic' (a = -0.75, as OpenCV and PyTorch; not clipped).
-      align_corners: True maps corner pixels onto corner pixels, False maps half-pixel centres
-        (torch's `interpolate` without antialiasing, and OpenCV).
+        x: floating array [..., H, W, C].
+        height: new number of rows.
+        width: new number of columns.
+        kind: 'bilinear', or 'cubic' (a = -0.75, as in OpenCV and PyTorch; results are not clipped).
+        align_corners: True aligns the centres of the corner pixels; False aligns the borders, with
+            half-pixel centres (as OpenCV, and as PyTorch's `interpolate` without antialiasing).
     """
     return _resize(x, height, width, kind, align_corners)
 
@@ -110,7 +112,7 @@ def resize(
 def resize_maps(
     maps: jax.Array, height: int, width: int, *, align_corners: bool = False
 ) -> jax.Array:
-    """Bilinear resizing of maps without channels: [..., H, W] -> [..., height, width].
+    """Resizes maps without channels bilinearly: [..., H, W] -> [..., height, width].
 
     resize_maps(jnp.zeros((3, 8, 8)), 16, 16).shape      # (3, 16, 16)
     """
@@ -118,7 +120,7 @@ def resize_maps(
 
 
 def resize_nearest(labels: Array, height: int, width: int) -> Array:
-    """Nearest resizing of labels [..., H, W] from the index floor(i * old / new), as in torch.
+    """Resizes labels [..., H, W] to the nearest index floor(i * old / new), as in PyTorch.
 
     resize_nearest(jnp.zeros((8, 8), jnp.int32), 4, 4).shape      # (4, 4)
     """

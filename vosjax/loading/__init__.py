@@ -1,1 +1,1 @@
-"""Networks with their weights, as a config or a folder names them."""
+"""Loads networks with their weights: one network, or the members of an ensemble as one."""

@@ -1,4 +1,4 @@
-"""What can be set of a network and its weights, and of several as one."""
+"""Settings of a network and its weights, and of several networks as one."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from vosjax.schema import Checked, setting
 DTYPES = ("float32", "bfloat16")
 FUSIONS = ("mean", "max", "keypoints")
 KEYPOINTS = ("sift", "orb")
-MODEL_NAMES = {"short_side": "max_short_side"}  # settings of a model by their names of version 0.1
+MODEL_NAMES = {"short_side": "max_short_side"}  # {name in version 0.1: current name}
 
 
 def modern_model(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a model by the names that they bear today.
+    """Returns the settings of a model under their current names.
 
     modern_model({"short_side": 480})      # {"max_short_side": 480}
     """
@@ -29,9 +29,9 @@ class WeightsConfig(Checked):
     model: dict[str, Any] = setting({}, "settings of the family's `build`")
     weights: str = setting("", "a folder of weights, or the name of embedded ones")
     top_k: int | None = setting(
-        None, "memory places that a query reads; None: as the model says", least=1
+        None, "number of memory positions that a query reads; None: the model's default", least=1
     )
-    dtype: str = setting("float32", "what the network computes in", choices=DTYPES)
+    dtype: str = setting("float32", "dtype in which the network computes", choices=DTYPES)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +39,7 @@ class WeightsConfig(Checked):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the family's `build`: `model`, and `top_k` where it is given."""
+        """The settings of the family's `build`: `model`, and `top_k` unless it is None."""
         return self.model if self.top_k is None else {**self.model, "top_k": self.top_k}
 
 
@@ -47,39 +47,39 @@ class WeightsConfig(Checked):
 class MemberConfig(WeightsConfig):
     """One network of an ensemble."""
 
-    dtype: str | None = setting(  # type: ignore[assignment]  # a member may leave it open
-        None, "what the member computes in; None: as the ensemble", choices=DTYPES
+    dtype: str | None = setting(  # type: ignore[assignment]  # None is the ensemble's
+        None, "dtype in which the member computes; None: the ensemble's", choices=DTYPES
     )
-    tta: ViewsConfig | None = setting(None, "its views; None: those of the ensemble")
+    tta: ViewsConfig | None = setting(None, "test-time augmentation; None: the ensemble's")
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig(WeightsConfig):
-    """A network, or several as one, and when it remembers frames."""
+    """A network, or several as one, and which frames it remembers."""
 
     mem_every: int | None = setting(
         None,
-        "frames from one remembered frame to the next; None: as the model says",
+        "frames from one remembered frame to the next; None: the model's default",
         least=1,
         was="gap",
         was_never=9999,
     )
     max_mem_frames: int | None = setting(
-        None, "most remembered frames; None: as the model says", least=1, was="limit"
+        None, "most remembered frames; None: the model's default", least=1, was="limit"
     )
     max_short_side: int | None = setting(
         None,
-        "most pixels of the short side that the network sees; None: its own rule",
+        "largest short side, in pixels, that the network sees; None: the network's own rule",
         least=1,
         was="size",
     )
     tta: ViewsConfig = setting(ViewsConfig(), "test-time augmentation")
     members: dict[str, MemberConfig] = setting({}, "the networks of an ensemble, by name")
-    only: str = setting("", "one of the members, to be run alone")
+    only: str = setting("", "name of the one member to run; '': all members")
     feedback: str = setting(
-        "own", "what members remember: their own masks or the fused", choices=("own", "fused")
+        "own",
+        "which masks the members remember: their own or the fused ones",
+        choices=("own", "fused"),
     )
-    fuse: str = setting(
-        "mean", "how members and runs are fused; of one there is nothing to fuse", choices=FUSIONS
-    )
-    keypoints: str = setting("sift", "key points that vote, with fuse=keypoints", choices=KEYPOINTS)
+    fuse: str = setting("mean", "how several members, or several runs, are fused", choices=FUSIONS)
+    keypoints: str = setting("sift", "kind of key points, for fuse=keypoints", choices=KEYPOINTS)

@@ -1,7 +1,8 @@
-"""A config's networks as one: several models, each with its augmentations, fused frame by frame.
+"""Builds the network of a config: one model, or several that are fused frame by frame.
 
-A config names them in `config.members`, {name: `MemberConfig`}, of which `config.only` picks one;
-without members it is one network, with the config's own `tta`.
+The members of an ensemble are `config.members`, {name: `MemberConfig`}, each with its test-time
+augmentation; `config.only` selects one of them. Without members, the config is one network with
+its own `tta`.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ class Part(NamedTuple):
 
     vos     the network
     params  its weights
-    member  number of the model it is a view of
+    member  number of the member that it is a view of
     """
 
     vos: Vos
@@ -38,8 +39,9 @@ class Part(NamedTuple):
 class Parts(NamedTuple):
     """An ensemble in parts.
 
-    parts  list of `Part`
-    fuse   probabilities [members, N+1, H, W] -> [N+1, H, W]; a member's own views are averaged
+    parts  the views of all members
+    fuse   fuses probabilities [members, N+1, H, W] -> [N+1, H, W], after each member's views have
+           been averaged
     """
 
     parts: list[Part]
@@ -47,13 +49,17 @@ class Parts(NamedTuple):
 
 
 def of_config(config: NetworkConfig) -> Loaded:
-    """The network of a config: `pretrained.of_config` where it is a single one without views.
+    """Builds the network of a config, with its members, their views and the fusion.
+
+        loaded = of_config(NetworkConfig(weights="default"))
+
+    A single network without views is the result of `pretrained.of_config`.
 
     Raises:
-      InputError: a member without weights, or with those of another network; a setting that the
-        family does not know.
+        InputError: a member has no weights, or those of another network; a setting is unknown to
+            the family.
     """
-    fused = fusion_of(config)  # before anything is computed, as voting wants it
+    fused = fusion_of(config)  # first: voting sizes XLA's thread pool, which starts with an array
     members = _members(config)
     first, tta = members[0]
     if len(members) == 1 and tta == ViewsConfig():
@@ -69,19 +75,21 @@ def of_config(config: NetworkConfig) -> Loaded:
 
 
 def parts(config: NetworkConfig) -> Parts:
-    """The same network in parts, of which each keeps its own memory.
+    """Builds the network of a config in parts, each with its own memory.
+
+        network = parts(NetworkConfig(weights="default"))
 
     Raises:
-      InputError: as `of_config`; the config wants fused feedback or voting along the video, which
-        tie the parts together.
+        InputError: as for `of_config`; or the config asks for fused feedback or for voting along
+            the video, so that its members depend on each other.
     """
     fusion_of(config)
     members = _members(config)
-    for field, tied in (
+    for field, dependent in (
         ("feedback", config.feedback != "own"),
         ("fuse", config.fuse not in AVERAGES and len(members) > 1),
     ):
-        if tied:
+        if dependent:
             raise InputError(
                 f"config.{field} is {getattr(config, field)!r}, so the members cannot run "
                 "apart; set config.eval.spread to False"
@@ -95,12 +103,12 @@ def parts(config: NetworkConfig) -> Parts:
 
 
 def chosen(config: NetworkConfig) -> dict[str, MemberConfig]:
-    """{name: member} of a config's members, or of the one that `only` picks; {} without members.
+    """Returns {name: member} for a config's members, or for the one that `only` selects.
 
         members = chosen(NetworkConfig())
 
     Raises:
-      InputError: there is no such member.
+        InputError: there is no such member.
     """
     if config.only and config.only not in config.members:
         raise InputError(
@@ -110,7 +118,7 @@ def chosen(config: NetworkConfig) -> dict[str, MemberConfig]:
 
 
 def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
-    """Every model with its augmentations."""
+    """Loads every member, and returns it with its test-time augmentation."""
     memory = dict(mem_every=config.mem_every, max_mem_frames=config.max_mem_frames)
     if not chosen(config):
         return [(pretrained.of_config(config, dtype=config.dtype, **memory), config.tta)]
@@ -125,17 +133,17 @@ def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
 
 
 def fusion(name: str, *, method: str = "sift") -> combinators.Fusion:
-    """How members are fused.
+    """Returns the fusion of this name.
 
         fused = fusion("mean")
 
     Args:
-      name: 'mean', 'max' (`combinators.confidence_weighted`) or 'keypoints'
-        (`voting.fusion.keypoint_fusion`).
-      method: key points: 'sift' or 'orb'.
+        name: 'mean', 'max' (`combinators.confidence_weighted`) or 'keypoints'
+            (`voting.fusion.keypoint_fusion`).
+        method: for 'keypoints', the kind of key points: 'sift' or 'orb'.
 
     Raises:
-      InputError: an unknown one of either.
+        InputError: the name or the method is unknown.
     """
     if name not in FUSIONS:
         raise InputError(f"config.fuse is {name!r}; there are {', '.join(FUSIONS)}")
@@ -147,7 +155,7 @@ def fusion(name: str, *, method: str = "sift") -> combinators.Fusion:
 
 
 def fusion_of(config: NetworkConfig) -> combinators.Fusion:
-    """`fusion` of a config.
+    """Returns the `fusion` of a config.
 
     fused = fusion_of(NetworkConfig(fuse="max"))
     """
@@ -163,7 +171,7 @@ def _card(members: Sequence[tuple[Loaded, ViewsConfig]]) -> dict:
 
 
 def _described(members: Sequence[tuple[Loaded, ViewsConfig]], config: NetworkConfig) -> dict:
-    """What `Loaded.config` says of several networks, or of one with views."""
+    """Returns `Loaded.config` for several networks, or for one with views."""
     (first, tta), *others = members
     if not others:
         return first.config | {"model": first.config["model"] | {"tta": plain(tta)}}
@@ -171,8 +179,12 @@ def _described(members: Sequence[tuple[Loaded, ViewsConfig]], config: NetworkCon
         "family": "ensemble",
         "model": {
             "members": [
-                {"family": one.config["family"], "model": one.config["model"], "tta": plain(views)}
-                for one, views in members
+                {
+                    "family": member.config["family"],
+                    "model": member.config["model"],
+                    "tta": plain(views),
+                }
+                for member, views in members
             ],
             "fuse": config.fuse,
             "keypoints": config.keypoints,

@@ -1,4 +1,4 @@
-"""Networks with their weights: the embedded default, or any folder of the project's format."""
+"""Loads networks with their weights: the embedded default, or a folder in the project's format."""
 
 import copy
 import importlib.resources
@@ -22,17 +22,18 @@ from vosjax.loading.config import DTYPES, WeightsConfig, modern_model
 from vosjax.types import Model
 
 DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
-# Settings that are not those of a family's `build`, as they are where a card says nothing.
+# Defaults of the settings that are not those of a family's `build`.
 OUTSIDE = {"mem_every": 5, "max_mem_frames": 32, "dtype": WeightsConfig.dtype}
 
 
 class Loaded(NamedTuple):
-    """A model, ready to use.
+    """A model with its weights, ready to use.
 
-    model   `types.Model`
+    model   the network, see `types.Model`
     params  its weights on the device, in the config's dtype (`layers.precision`)
-    card    what is known of the weights: family, config, source, licence, sha256, and `objects`,
-          the identities that they were trained with, which `model.vos.slots` keeps to
+    card    what is known about the weights: family, config, source, licence, sha256, and
+            `objects`, the number of identities that they were trained with, which limits
+            `model.vos.slots`
     config  {'family': str, 'model': the settings of its `build`, 'mem_every': int,
             'max_mem_frames': int, 'dtype': 'float32' or 'bfloat16'}
     """
@@ -46,7 +47,7 @@ class Loaded(NamedTuple):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Loaded":
-        """Functions and weights, which nothing changes, are shared."""
+        """Copies card and config; functions and weights are never changed, so they are shared."""
         return self._replace(card=copy.deepcopy(self.card), config=copy.deepcopy(self.config))
 
     def __reduce__(self) -> NoReturn:
@@ -62,15 +63,15 @@ def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:
         model = load("weights/aot_r50", mem_every=3)
 
     Args:
-      source: a folder with weights.safetensors and card.json (as `--mode convert` and training
-        write them), or the name of embedded weights; None takes the embedded default.
-      **overrides: 'mem_every' (frames from one remembered frame to the next), 'max_mem_frames',
-        'dtype' ('float32' or 'bfloat16'), or settings of the family's `build` that change no
-        weight, for example `top_k=64`.
+        source: a folder with weights.safetensors and card.json, as `--mode convert` and training
+            write them, or the name of embedded weights; None takes the embedded default.
+        **overrides: 'mem_every' (frames from one remembered frame to the next), 'max_mem_frames'
+            (most remembered frames), 'dtype' ('float32' or 'bfloat16'), or settings of the family's
+            `build` that change no weight, for example `top_k=64`.
 
     Raises:
-      InputError: no such weights, or damaged ones; an override that the family does not know or
-        that asks for other weights.
+        InputError: the weights are missing or damaged; an override is unknown to the family, or
+            would need other weights.
     """
     compile_cache()
     folder = _folder(source)
@@ -81,7 +82,10 @@ def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:
 
 
 def configure(model: Loaded, **overrides: Any) -> Loaded:
-    """The same weights with other settings, as the `overrides` of `load`."""
+    """Returns the same weights with other settings; these are the `overrides` of `load`.
+
+    model = configure(load(), mem_every=3)
+    """
     config = _changed(model.config, overrides)
     if all(config[name] == model.config[name] for name in ("model", "dtype")):
         return model._replace(config=config)
@@ -89,12 +93,12 @@ def configure(model: Loaded, **overrides: Any) -> Loaded:
 
 
 def _of_card(folder: pathlib.Path, card: dict[str, Any]) -> dict[str, Any]:
-    """The config of `Loaded` that a card gives, of a network that can be built."""
-    said = card_config(card)
-    config = {"family": card["family"], "model": modern_model(said.model or {}), **OUTSIDE}
+    """Returns the config of `Loaded` that a card describes, after checking that it can be built."""
+    card_settings = card_config(card)
+    config = {"family": card["family"], "model": modern_model(card_settings.model or {}), **OUTSIDE}
     for name in ("mem_every", "max_mem_frames"):
-        if getattr(said, name) is not None:
-            config[name] = getattr(said, name)
+        if getattr(card_settings, name) is not None:
+            config[name] = getattr(card_settings, name)
     try:
         models.build(config["family"], **config["model"])
     except InputError as error:
@@ -112,20 +116,21 @@ def _changed(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
 
 
 def assemble(config: dict, params: Any, card: dict, *, as_saved: bool = False) -> Loaded:
-    """The network of a config with given weights (nested dicts of arrays), checked against it.
+    """Builds the network of a config and checks that the weights fit it.
 
         model = assemble(config, params, card)
 
     Args:
-      config: as in `Loaded`.
-      params: the weights.
-      card: what is known of them.
-      as_saved: the settings are those that the weights were saved with: their names are checked
-        and no shapes, which only tracing the network would tell.
+        config: as in `Loaded`.
+        params: the weights, nested dicts of arrays.
+        card: what is known about them.
+        as_saved: whether these are the settings that the weights were saved with. Then only the
+            names of the weights are checked, since their shapes are known only after tracing the
+            network.
 
     Raises:
-      InputError: an unknown family or setting, or weights of another network; the message names
-        what differs.
+        InputError: the family or a setting is unknown, or the weights are those of another network;
+            the message names what differs.
     """
     model = _built(config)
     flat = flatten(params)
@@ -151,20 +156,20 @@ def _form(leaf: Any) -> tuple:
 
 
 def _on_device(params: Any, dtype: str) -> Any:
-    """The weights in a dtype, cast by NumPy: on the device every shape would be compiled for."""
+    """Casts the weights by NumPy, as the device would compile a program for every shape."""
     kinds = flatten(jax.eval_shape(lambda: cast(params, dtype)))
     flat: dict[str, Any] = {}
     for path, leaf in flatten(params).items():
         flat |= narrowed({path: np.asarray(leaf)}, kinds[path].dtype)
-        flat[path] = flat[path].astype(kinds[path].dtype, copy=False)  # of integers
+        flat[path] = flat[path].astype(kinds[path].dtype, copy=False)  # for integers
     return jax.device_put(nest(flat))
 
 
 def _within(model: Model, card: dict) -> Model:
-    """The model with no more slots than identities that its weights were trained with.
+    """Limits the slots of a model to the identities that its weights were trained with.
 
-    A network that holds ten objects follows none on an identity that no training clip used;
-    `compose.groups` makes room for more.
+    A network with ten slots cannot track an object in an identity that no training clip used.
+    `compose.groups` makes room for more objects.
     """
     trained, slots = card.get("objects"), model.vos.slots
     if trained is None:
@@ -178,16 +183,16 @@ def _within(model: Model, card: dict) -> Model:
 
 
 def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
-    """The network of a config with the weights that its field `weights` names.
+    """Loads the network of a config with the weights that its field `weights` names.
 
         model = of_config(NetworkConfig(weights="default"))
 
     Args:
-      config: of one network.
-      **changes: 'mem_every', 'max_mem_frames' and 'dtype', where they are not None.
+        config: the config of one network.
+        **changes: overrides of 'mem_every', 'max_mem_frames' and 'dtype'; None changes nothing.
 
     Raises:
-      InputError: no weights were named, or those of another network.
+        InputError: the config names no weights, or those of another network.
     """
     if not config.weights:
         raise InputError(
@@ -200,7 +205,7 @@ def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
         return load(config.weights, **changes, **config.settings)
     compile_cache()
     settings = {"family": config.family, "model": dict(config.settings), **OUTSIDE, **changes}
-    _built(settings)  # what is wrong with the config is no fault of the weights
+    _built(settings)  # so that an error in the config is not blamed on the weights
     params, card = load_weights(_folder(config.weights))
     try:
         return assemble(settings, params, card)
@@ -212,9 +217,13 @@ def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
 
 
 def fresh(config: dict, *, seed: int = 0) -> Loaded:
-    """The network of a config with random weights: for timing and tests, it segments nothing.
+    """Builds the network of a config with random weights, for timing and tests.
 
-    fresh({"family": "aot", "model": {"encoder": "resnet:50", "layers": 3}})
+        fresh({"family": "aot", "model": {"encoder": "resnet:50", "layers": 3}})
+
+    Args:
+        config: as in `Loaded`; 'family' and 'model' suffice.
+        seed: seed of the weights.
     """
     compile_cache()
     model = models.build(config["family"], **config["model"])
@@ -244,12 +253,12 @@ def _folder(source: str | os.PathLike[str] | None) -> pathlib.Path:
 
 
 def compile_cache() -> None:
-    """Keeps compiled programs on disk between runs, unless a folder was chosen already.
+    """Keeps compiled programs on disk between runs, unless a cache folder is already set.
 
         compile_cache()      # before the first program
 
-    They go to $VOSJAX_CACHE, else ~/.cache/vosjax (below $XDG_CACHE_HOME); VOSJAX_CACHE=off keeps
-    nothing. JAX's own JAX_COMPILATION_CACHE_DIR wins.
+    The folder is $VOSJAX_CACHE, or else vosjax in $XDG_CACHE_HOME or ~/.cache; VOSJAX_CACHE=off
+    keeps nothing. JAX's own JAX_COMPILATION_CACHE_DIR takes precedence.
     """
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
@@ -257,7 +266,7 @@ def compile_cache() -> None:
         return
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written only costs time
+    except OSError:  # without a writable folder, programs are only compiled again
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -1,9 +1,10 @@
-"""The memory of every network: a ring bank (`bank`), and its masked (top-k) read (`read`).
+"""The memory of every network: a ring bank, and its masked (top-k) read.
 
+bank       a ring of entries of fixed capacity
 affinity   logits of queries with memory elements; KMN's kernel
-softmax    the read of everything, frame by frame, and its derivative
-top_k      the exact search for the largest logits
-read       `read`: one of the two
+softmax    the read of all elements, frame by frame, and its derivative
+top_k      the exact search for the k largest logits
+read       `read`, which all networks call: over all elements, or the k best
 """
 
 from vosjax.memory.bank import Bank, drop, init, unpin, write

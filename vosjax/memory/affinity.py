@@ -1,7 +1,8 @@
-"""How well queries and memory elements match: the logits of a read, and KMN's kernel over them.
+"""Logits of a read, which say how well queries match memory elements; and KMN's kernel over them.
 
-Letters of this room: M memory frames, P places of a frame, Q queries, C key channels, D value
-channels. Heads are whatever reads apart: attention heads, or objects.
+Letters in this package: M memory frames, P positions of a frame, S = M * P memory elements, Q
+queries, C key channels, D value channels. Heads read independently of each other; they are
+attention heads, or objects.
 """
 
 import math
@@ -10,14 +11,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-EMPTY_LOGIT = -1e30  # of slots that hold no frame; finite, so that differences of two of them are
+EMPTY_LOGIT = -1e30  # logit of empty slots; finite, so that the difference of two is not NaN
 
 
 class Kernel(NamedTuple):
-    """A Gaussian around every memory element's best query (KMN, Seong et al., ECCV 2020).
+    """A Gaussian around the best query of every memory element (KMN, Seong et al., ECCV 2020).
 
     sigma   its standard deviation, in cells of the stride-16 grid
-    width   the grid's columns; queries are numbered row by row
+    width   number of columns of the grid; queries are numbered row by row
     """
 
     sigma: float
@@ -25,17 +26,17 @@ class Kernel(NamedTuple):
 
 
 def affinity(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
-    """Logits of every query with every memory element.
+    """Computes the logits of every query with every memory element.
 
         logits = affinity(query, key, "l2")      # [Q, 1, 64], [P, 1, 64] -> [1, Q, P]
 
     Args:
-      query: [Q, heads or 1, C].
-      key: [S, heads or 1, C], S memory elements.
-      metric: 'dot', q.k / sqrt(C), or 'l2', (2 q.k - |k|^2) / sqrt(C).
+        query: [Q, heads or 1, C].
+        key: [S, heads or 1, C].
+        metric: 'dot', q.k / sqrt(C), or 'l2', (2 q.k - |k|^2) / sqrt(C).
 
     Returns:
-      [heads, Q, S] float32.
+        [heads, Q, S] float32.
     """
     heads = max(query.shape[1], key.shape[1])
     query = jnp.broadcast_to(query, (query.shape[0], heads, query.shape[2]))
@@ -48,17 +49,17 @@ def affinity(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
 
 
 def frame_affinity(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
-    """`affinity` of one head and one frame, its keys laid out as CPUs multiply them fastest.
+    """Computes `affinity` for one head and one frame, with keys in the fastest layout for CPUs.
 
         logits = frame_affinity(query, key, "dot")      # [Q, C], [C, P] -> [Q, P]
 
     Args:
-      query: [Q, C].
-      key: [C, P].
-      metric: as for `affinity`.
+        query: [Q, C].
+        key: [C, P].
+        metric: as for `affinity`.
 
     Returns:
-      [Q, P] float32.
+        [Q, P] float32.
     """
     scale = 1 / math.sqrt(query.shape[-1])
     dots = jnp.matmul(query * scale, key, preferred_element_type=jnp.float32)
@@ -68,20 +69,20 @@ def frame_affinity(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
 
 
 def best_queries(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
-    """The query that every memory element matches best.
+    """Returns the query that each memory element matches best.
 
         best = best_queries(query, key, "dot")      # [Q, heads, C], [M, P, heads, C]
 
     Args:
-      query: [Q, heads or 1, C].
-      key: [M, P, heads or 1, C].
-      metric: as for `affinity`.
+        query: [Q, heads or 1, C].
+        key: [M, P, heads or 1, C].
+        metric: as for `affinity`.
 
     Returns:
-      [M, heads, P] int32.
+        [M, heads, P] int32.
     """
-    # `affinity` leaves out a query's own square, which the softmax over memory elements cancels;
-    # the comparison of queries needs it.
+    # `affinity` leaves out the square of the query, which cancels in a softmax over memory
+    # elements; comparing queries needs it.
     own = 0 if metric == "dot" else _squares(query).T[..., None] / math.sqrt(query.shape[-1])
 
     def of_frame(key: jax.Array) -> jax.Array:
@@ -91,21 +92,21 @@ def best_queries(query: jax.Array, key: jax.Array, metric: str) -> jax.Array:
     return best
 
 
-def log_kernel(places: jax.Array, best: jax.Array, kernel: Kernel) -> jax.Array:
-    """What the kernel adds to the logits.
+def log_kernel(numbers: jax.Array, best: jax.Array, kernel: Kernel) -> jax.Array:
+    """Returns the logarithm of the kernel, which is added to the logits.
 
         logits = logits + log_kernel(jnp.arange(len(query)), best, Kernel(sigma=7.0, width=54))
 
     Args:
-      places: [Q] int32, numbers of queries.
-      best: [..., S] int32, the query that each of S memory elements matches best.
-      kernel: its width and deviation.
+        numbers: [Q] int32, the numbers of the queries in the grid.
+        best: [..., S] int32, the query that each memory element matches best.
+        kernel: its standard deviation, and the width of the grid.
 
     Returns:
-      [..., Q, S] float32, zero where a query is an element's best one.
+        [..., Q, S] float32; 0 if the query is the element's best one, else negative.
     """
-    rows = places[:, None] // kernel.width - (best // kernel.width)[..., None, :]
-    cols = places[:, None] % kernel.width - (best % kernel.width)[..., None, :]
+    rows = numbers[:, None] // kernel.width - (best // kernel.width)[..., None, :]
+    cols = numbers[:, None] % kernel.width - (best % kernel.width)[..., None, :]
     return (rows**2 + cols**2) * (-0.5 / kernel.sigma**2)
 
 

@@ -1,8 +1,8 @@
 """The memory of every network: a ring bank of fixed capacity over any pytree of entries.
 
-An entry goes to the first free slot. When none is free, the oldest frame that the user did not
-annotate makes room. A video of any length runs in the same bytes; a bank that may still grow is
-doubled between frames (`compose.enlarge`), which changes no figure.
+An entry goes to the first free slot. If none is free, it replaces the oldest frame that the user
+did not annotate. So a video of any length needs a fixed amount of memory. A bank that may still
+grow is doubled between frames (`compose.groups.enlarge`), which does not change results.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 
 class Bank(NamedTuple):
-    """A memory of M slots.
+    """A memory with M slots.
 
     data    pytree, every leaf [M, ...]
     valid   [M] bool    the slot holds an entry
@@ -29,13 +29,13 @@ class Bank(NamedTuple):
 
 
 def init(entry: Any, capacity: int) -> Bank:
-    """An empty bank.
+    """Makes an empty bank.
 
         bank = memory.init({"key": jnp.zeros((P, C)), "value": jnp.zeros((P, D))}, capacity=8)
 
     Args:
-      entry: a pytree like the entries to come, of arrays or of shapes with dtypes.
-      capacity: the number of slots M.
+        entry: a pytree of arrays, or of their shapes and dtypes, with the structure of entries.
+        capacity: number of slots M.
     """
     data = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), entry)
     return Bank(
@@ -44,19 +44,19 @@ def init(entry: Any, capacity: int) -> Bank:
 
 
 def write(bank: Bank, entry: Any, *, time: ArrayLike, when: ArrayLike, pin: ArrayLike) -> Bank:
-    """Stores an entry in the first free slot, else over the oldest that is not pinned.
+    """Stores an entry in the first free slot, or else in place of the oldest one not pinned.
 
         bank = memory.write(bank, entry, time=12, when=remember, pin=annotated)
 
-    In a bank full of pinned frames an annotated frame replaces the oldest of them and any other
-    frame is not stored; the tracker grows the bank before that happens.
+    If all slots hold pinned entries, an annotated frame replaces the oldest of them, and any other
+    frame is not stored. The tracker grows the bank before that happens.
 
     Args:
-      bank: the bank.
-      entry: pytree of arrays shaped like one slot.
-      time: int32 scalar, index of the frame.
-      when: bool scalar, traced or not; False leaves the bank as it is.
-      pin: bool scalar; True keeps the entry until it is unpinned.
+        bank: the bank.
+        entry: a pytree of arrays with the shapes of one slot.
+        time: int32 scalar, the index of the frame.
+        when: bool scalar, traced or not; False leaves the bank unchanged.
+        pin: bool scalar; True keeps the entry until it is unpinned.
     """
     latest = np.iinfo(np.int32).max
     age = jnp.where(bank.valid, jnp.where(bank.pinned, latest, bank.time), -1)
@@ -79,13 +79,13 @@ def write(bank: Bank, entry: Any, *, time: ArrayLike, when: ArrayLike, pin: Arra
 
 
 def unpin(bank: Bank, annotated: jax.Array | np.ndarray[Any, Any]) -> Bank:
-    """Lets go of annotated frames that no longer count: they give way like any other frame.
+    """Unpins all entries except those of some frames, so that they can be evicted.
 
         bank = memory.unpin(bank, jnp.array([0, 40]))      # only frames 0 and 40 stay pinned
 
     Args:
-      bank: the bank.
-      annotated: [K] int32, the indices of the frames that stay pinned; negative ones name none.
+        bank: the bank.
+        annotated: [K] int32, the indices of the frames that stay pinned; negative ones are ignored.
     """
     kept = (bank.time[:, None] == annotated).any(1)
     return bank._replace(pinned=bank.pinned & kept)
@@ -97,7 +97,7 @@ def drop(bank: Bank, dropped: jax.Array) -> Bank:
         bank = memory.drop(bank, bank.time < 100)
 
     Args:
-      bank: the bank.
-      dropped: [M] bool, the slots to be emptied; the next entries go there.
+        bank: the bank.
+        dropped: [M] bool, the slots to empty.
     """
     return bank._replace(valid=bank.valid & ~dropped, pinned=bank.pinned & ~dropped)

@@ -1,8 +1,8 @@
 """The masked memory read that all networks share: softmax attention over the filled slots.
 
-Without top-k this is the online softmax (`softmax`). With top-k, queries go in chunks, the k
-largest logits of each are found (`top_k`), and what they point at is read out of the memory: by
-gathering rows or, on platforms that are slow at that, by one matrix product.
+Without top-k this is an online softmax (`softmax`). With top-k, queries are processed in chunks:
+the k largest logits of each query are searched for (`top_k`), and the values that belong to them
+are summed, by gathering rows or, on platforms with slow gathers, by one matrix product.
 """
 
 import functools
@@ -15,7 +15,7 @@ from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, affinity, best_queries, 
 from vosjax.memory.softmax import softmax_read
 from vosjax.memory.top_k import BLOCK, in_blocks, top_columns
 
-CHUNK = 2**23  # logits that exist at a time in the top-k search
+CHUNK = 2**23  # most logits in memory at a time during the top-k search
 
 
 def read(
@@ -38,23 +38,24 @@ def read(
     | query | [Q, heads or 1, C] | |
     | key   | [M, P, heads or 1, C] | |
     | value | [M, P, heads, D] | |
-    | valid | [M] or [M, heads] bool | slots that hold a frame, of all heads or of each |
-    | result | [Q, heads, D] | zeros where no slot is valid |
+    | valid | [M] or [M, heads] bool | slots that hold a frame, for all heads or for each |
+    | result | [Q, heads, D] | zeros if no slot is valid |
 
-    Heads are whatever reads apart: attention heads, or objects. Where neither queries nor keys
-    have heads, all heads share one affinity; where they also share the valid slots, one softmax.
+    Heads read independently of each other; they are attention heads, or objects. If neither
+    queries nor keys have heads, all heads share one affinity; if they also have the same valid
+    slots, they share one softmax.
 
     Args:
-      query: see the table.
-      key: see the table.
-      value: see the table.
-      valid: see the table.
-      top_k: keep only the k largest logits of each query and head, the earliest of equal ones as
-        `lax.top_k`; None keeps all (Cheng et al., CVPR 2021, "MiVOS").
-      metric: 'dot', q.k / sqrt(C), or 'l2', (2 q.k - |k|^2) / sqrt(C): the negative squared
-        distance up to a term that the softmax cancels (STCN, Cheng et al. 2021).
-      kernel: weighs the exponentials before the largest are chosen; None leaves them. At test time
-        only, as in KMN.
+        query: see the table.
+        key: see the table.
+        value: see the table.
+        valid: see the table.
+        top_k: keeps only the k largest logits of each query and head, and of equal ones the first,
+            as `lax.top_k`; None keeps all (Cheng et al., CVPR 2021, "MiVOS").
+        metric: 'dot', q.k / sqrt(C), or 'l2', (2 q.k - |k|^2) / sqrt(C): the negative squared
+            distance up to a term that cancels in the softmax (STCN, Cheng et al. 2021).
+        kernel: weights the exponentials before the largest are chosen, or None. For inference only,
+            as in KMN.
     """
     read_softmaxes = functools.partial(_read, top_k=top_k, metric=metric, kernel=kernel)
     if max(query.shape[1], key.shape[2]) > 1 or value.shape[2] == 1:
@@ -82,7 +83,7 @@ def _read(
     metric: str,
     kernel: Kernel | None,
 ) -> jax.Array:
-    """`read` with as many softmaxes as valid [M, 1 or heads] has columns."""
+    """Reads with as many softmaxes as `valid` [M, 1 or heads] has columns."""
     best = None if kernel is None else best_queries(query, key, metric)
     if top_k is None:
         return softmax_read(query, key, value, valid, metric=metric, kernel=kernel, best=best)
@@ -99,14 +100,14 @@ def _read_top(
     kernel: Kernel | None,
     best: jax.Array | None,
 ) -> jax.Array:
-    """`read` of the k largest logits; the S = M * P memory elements are columns, frame by frame."""
+    """Reads the k best memory elements, which are numbered as columns, frame by frame."""
     queries, softmaxes = query.shape[0], valid.shape[1]
-    frames, places = key.shape[:2]
-    columns = frames * places
+    frames, positions = key.shape[:2]
+    columns = frames * positions
     k = min(top_k, columns)
-    # Two axes only, and no axis of one element: others make XLA copy the memory into the loops.
+    # Two axes only, and none of length one: otherwise XLA copies the memory in every iteration.
     rows = value.reshape(columns * softmaxes, -1)
-    filled = in_blocks(jnp.repeat(valid.T, places, axis=1), 1, fill=False)
+    filled = in_blocks(jnp.repeat(valid.T, positions, axis=1), 1, fill=False)
     if best is not None:
         best = in_blocks(best.swapaxes(0, 1).reshape(-1, columns), 1)
     count = -(-queries * filled.shape[1] // CHUNK)
@@ -117,24 +118,24 @@ def _read_top(
     heads = jnp.arange(softmaxes)
 
     def of_head(x: jax.Array, head: ArrayLike, axis: int) -> jax.Array:
-        """A head's own part, or what all heads share; the axis stays."""
+        """Returns a head's part of x, or all of x if heads share it; the axis is kept."""
         return jax.lax.dynamic_slice_in_dim(x, head if x.shape[axis] > 1 else 0, 1, axis)
 
     def keys_of(head: ArrayLike) -> jax.Array:
-        """Keys [S, 1, C] of one head, in blocks; those of all heads may be larger than all else."""
+        """Returns one head's keys [S, 1, C] in blocks; those of all heads might not fit."""
         return in_blocks(of_head(key, head, 2).reshape(columns, 1, -1), 0)
 
     def logits_of(
         chunk: jax.Array, numbers: jax.Array, keys: jax.Array, head: ArrayLike
     ) -> jax.Array:
-        """Logits [length, S] of a chunk of queries, given their numbers."""
+        """Returns the logits [length, S] of a chunk of queries and their numbers."""
         logits = affinity(of_head(chunk, head, 1), keys, metric)[0]
         if kernel is None or best is None:
             return logits
         return logits + log_kernel(numbers, of_head(best, head, 0)[0], kernel)
 
     def attend(logits: jax.Array, head: jax.Array) -> jax.Array:
-        """What these queries read of a head's values: [length, D]."""
+        """Reads a head's values with these logits: [length, D]."""
         logits = jnp.where(filled[head], logits, EMPTY_LOGIT)
         largest, column = top_columns(logits.reshape(length, BLOCK, -1), k)
         weights = jnp.where(largest > EMPTY_LOGIT / 2, jnp.exp(largest - largest[:, :1]), 0)
@@ -168,22 +169,22 @@ def _read_top(
 def read_out(
     weights: jax.Array, columns: jax.Array, rows: jax.Array, head: ArrayLike = 0, *, heads: int = 1
 ) -> jax.Array:
-    """Weighted sums of rows of the memory.
+    """Computes weighted sums of rows of the memory.
 
         readout = read_out(weights, columns, value.reshape(-1, D))      # [Q, k], [Q, k] -> [Q, D]
 
-    Gathers k rows a query, one after the other; on TPUs, where gathers are slow and matrix
-    products are not, the weights are spread over all rows first (`dense`).
+    It gathers k rows per query, one after the other (`gather`). On TPUs, where gathers are slow,
+    the weights are scattered into a matrix over all rows instead (`dense`).
 
     Args:
-      weights: [Q, k].
-      columns: [Q, k] int32.
-      rows: [S * heads, D]; the row of column s and a head is number s * heads + head.
-      head: the head whose rows are summed.
-      heads: how many there are.
+        weights: [Q, k].
+        columns: [Q, k] int32, the memory elements.
+        rows: [S * heads, D]; element s of a head is in row s * heads + head.
+        head: the head whose rows are summed.
+        heads: number of heads.
 
     Returns:
-      [Q, D] float32.
+        [Q, D] float32.
     """
     sums: jax.Array = jax.lax.platform_dependent(
         weights,
@@ -199,7 +200,7 @@ def read_out(
 def gather(
     weights: jax.Array, columns: jax.Array, rows: jax.Array, head: jax.Array, *, heads: int
 ) -> jax.Array:
-    """`read_out` row by row; arguments and result as there."""
+    """Computes `read_out` row by row, with the same arguments and result."""
 
     def add(j: jax.Array, total: jax.Array) -> jax.Array:
         row = rows.at[columns[:, j] * heads + head].get(mode="promise_in_bounds")
@@ -213,7 +214,7 @@ def gather(
 def dense(
     weights: jax.Array, columns: jax.Array, rows: jax.Array, head: jax.Array, *, heads: int
 ) -> jax.Array:
-    """`read_out` as a matrix product; arguments and result as there."""
+    """Computes `read_out` as a matrix product, with the same arguments and result."""
     rows = rows.reshape(-1, heads, rows.shape[1])
     rows = jax.lax.dynamic_index_in_dim(rows, head, 1, keepdims=False)
     queries = jnp.arange(weights.shape[0])[:, None]

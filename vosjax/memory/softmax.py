@@ -1,16 +1,16 @@
-"""The read of everything: an online softmax over the memory's frames, and its derivative.
+"""The read of all memory elements: an online softmax over frames, and its derivative.
 
-Frames are folded in one after the other, so that no more than one frame's logits exist at a time
-(on CPUs those of one head). Of every query three things are carried along:
+Frames are processed one after the other, so that the logits of only one frame are in memory at a
+time (on CPUs those of one head). Three values are carried for every query:
 
     peak    the largest logit so far
     mass    sum of exp(logit - peak)
     total   sum of exp(logit - peak) * value
 
-A frame with a higher peak makes all that came before fade by exp(old peak - new peak); at the end
-the mean is total / mass (Milakov and Gimelshein 2018; Dao et al. 2022, "FlashAttention"). Slots
-that hold no frame are skipped. The derivative computes the weights anew from peak + log(mass), the
-softmax's normaliser, instead of keeping them.
+If a frame has a higher peak, mass and total are multiplied by exp(old peak - new peak); in the end
+the mean is total / mass (Milakov and Gimelshein 2018; Dao et al. 2022, "FlashAttention"). Empty
+slots are skipped. The derivative recomputes the weights from peak + log(mass), the normaliser of
+the softmax, instead of keeping them.
 """
 
 import functools
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, frame_affinity, log_kernel
 
-TOGETHER = 2**20  # logits of all heads up to which CPUs, too, treat heads at once
+TOGETHER = 2**20  # largest number of logits at which CPUs process all heads at once
 
 FrameValues = Callable[[jax.Array], jax.Array]  # number of a memory frame -> its values [P, D]
 
@@ -37,37 +37,37 @@ def softmax_read(
     kernel: Kernel | None = None,
     best: jax.Array | None = None,
 ) -> jax.Array:
-    """`read` without top-k, with as many softmaxes as `valid` has columns.
+    """Reads all memory elements, with as many softmaxes as `valid` has columns.
 
         result = softmax_read(query, key, value, valid[:, None])      # one softmax for all heads
 
     Args:
-      query: [Q, softmaxes or 1, C].
-      key: [M, P, softmaxes or 1, C].
-      value: [M, P, heads, D].
-      valid: [M, softmaxes] bool; softmaxes is 1 or the number of heads.
-      metric: as for `affinity`.
-      kernel: added to the logits, or None.
-      best: of `best_queries`, where there is a kernel.
+        query: [Q, softmaxes or 1, C].
+        key: [M, P, softmaxes or 1, C].
+        value: [M, P, heads, D].
+        valid: [M, softmaxes] bool; softmaxes is 1 or the number of heads.
+        metric: as for `affinity`.
+        kernel: added to the logits, or None.
+        best: the result of `best_queries`; needed with a kernel.
 
     Returns:
-      [Q, heads, D] in the dtype of `value`; zeros where no slot is valid. It can be differentiated
-      in query, key and value where there is no kernel.
+        [Q, heads, D] in the dtype of `value`; zeros if no slot is valid. Without a kernel it is
+        differentiable in query, key and value.
     """
     softmaxes = valid.shape[1]
-    frames, places = key.shape[:2]
+    frames, positions = key.shape[:2]
 
     def per_softmax(x: jax.Array) -> jax.Array:
         return jnp.broadcast_to(x, (*x.shape[:-2], softmaxes, x.shape[-1]))
 
     query = per_softmax(query).swapaxes(0, 1)
-    key = per_softmax(key).transpose(2, 0, 3, 1)  # as `frame_affinity` wants them
-    rows = value.reshape(frames, places, -1)
+    key = per_softmax(key).transpose(2, 0, 3, 1)  # the layout of `frame_affinity`
+    rows = value.reshape(frames, positions, -1)
     if kernel is None:
         result = _means(query, key, rows, valid.T, metric)
     else:
         assert best is not None
-        best = jnp.broadcast_to(best.swapaxes(0, 1), (softmaxes, frames, places))
+        best = jnp.broadcast_to(best.swapaxes(0, 1), (softmaxes, frames, positions))
         result, _ = _fold(query, key, rows, valid.T, metric, kernel, best)
     return result.swapaxes(0, 1).reshape(query.shape[1], *value.shape[2:]).astype(value.dtype)
 
@@ -75,15 +75,15 @@ def softmax_read(
 def _of_every_softmax(
     function: Callable[[Any, FrameValues], Any], arrays: tuple[Any, ...], value: jax.Array
 ) -> Any:
-    """`function(own arrays, values of a frame)` of every softmax, stacked.
+    """Applies function(own arrays, values of a frame) to every softmax and stacks the results.
 
-    CPUs take one softmax after the other where there is much to do, so that the logits stay in
-    their caches, and never lay `value` [M, P, softmaxes * D] out anew: it may be larger than all
-    else. `arrays` begin with query [softmaxes, Q, C] and key [softmaxes, M, C, P].
+    For large reads, CPUs process one softmax after the other, so that the logits stay in their
+    caches, and without changing the layout of `value` [M, P, softmaxes * D], which may be larger
+    than everything else. `arrays` begin with query [softmaxes, Q, C] and key [softmaxes, M, C, P].
     """
     query, key = arrays[:2]
     softmaxes = query.shape[0]
-    frames, places, depth = value.shape[0], value.shape[1], value.shape[2] // softmaxes
+    frames, positions, depth = value.shape[0], value.shape[1], value.shape[2] // softmaxes
 
     def in_turn(arrays: tuple[Any, ...], value: jax.Array) -> Any:
         def one(item: tuple[jax.Array, Any]) -> Any:
@@ -91,14 +91,14 @@ def _of_every_softmax(
 
             def values(frame: jax.Array) -> jax.Array:
                 start = (frame, 0, index * depth)
-                return jax.lax.dynamic_slice(value, start, (1, places, depth))[0]
+                return jax.lax.dynamic_slice(value, start, (1, positions, depth))[0]
 
             return function(own, values)
 
         return jax.lax.map(one, (jnp.arange(softmaxes), arrays))
 
     def together(arrays: tuple[Any, ...], value: jax.Array) -> Any:
-        value = value.reshape(frames, places, softmaxes, depth)
+        value = value.reshape(frames, positions, softmaxes, depth)
         return jax.vmap(lambda own, value: function(own, lambda frame: value[frame]), (0, 2))(
             arrays, value
         )
@@ -117,21 +117,21 @@ def _fold(
     kernel: Kernel | None = None,
     best: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """The online softmax of every query.
+    """Computes the online softmax of every query.
 
     Args:
-      query: [softmaxes, Q, C].
-      key: [softmaxes, M, C, P].
-      value: [M, P, softmaxes * D].
-      valid: [softmaxes, M].
-      metric: as for `affinity`.
-      kernel: added to the logits, or None.
-      best: [softmaxes, M, P], with a kernel.
+        query: [softmaxes, Q, C].
+        key: [softmaxes, M, C, P].
+        value: [M, P, softmaxes * D].
+        valid: [softmaxes, M].
+        metric: as for `affinity`.
+        kernel: added to the logits, or None.
+        best: [softmaxes, M, P]; needed with a kernel.
 
     Returns:
-      The means [softmaxes, Q, D], and the logs of the normalisers [softmaxes, Q].
+        The means [softmaxes, Q, D], and the logarithms of the normalisers [softmaxes, Q].
     """
-    filled = jnp.any(valid, 0)  # by any softmax: a branch, also where softmaxes are batched
+    filled = jnp.any(valid, 0)  # in any softmax, so that it stays a branch if these are batched
     depth = value.shape[2] // query.shape[0]
 
     def one(arrays: Any, values: FrameValues) -> tuple[jax.Array, jax.Array]:
@@ -143,7 +143,7 @@ def _fold(
             logits = frame_affinity(query, key, metric)
             if kernel is not None:
                 logits = logits + log_kernel(jnp.arange(query.shape[0]), best, kernel)
-            # Subtracting infinity weighs another softmax's frame with zero, without masking logits.
+            # Subtracting infinity gives frames that are not valid in this softmax a weight of zero.
             new_peak = jnp.where(valid, jnp.maximum(peak, logits.max(-1)), peak)
             weights = jnp.exp(logits - jnp.where(valid, new_peak, jnp.inf)[:, None])
             fade = jnp.exp(peak - new_peak)
@@ -156,11 +156,11 @@ def _fold(
             filled, *slot = slot
             return jax.lax.cond(filled, attend, lambda carry, slot: carry, carry, slot), None
 
-        places = query.shape[0]
+        queries = query.shape[0]
         start = (
-            jnp.full(places, EMPTY_LOGIT, jnp.float32),
-            jnp.zeros(places, jnp.float32),
-            jnp.zeros((places, depth), jnp.float32),
+            jnp.full(queries, EMPTY_LOGIT, jnp.float32),
+            jnp.zeros(queries, jnp.float32),
+            jnp.zeros((queries, depth), jnp.float32),
         )
         slots = (filled, jnp.arange(filled.size), key, valid, best)
         (peak, mass, total), _ = jax.lax.scan(fold, start, slots)
@@ -175,7 +175,7 @@ def _fold(
 def _means(
     query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, metric: str
 ) -> jax.Array:
-    """The means of `_fold`, whose derivative recomputes the weights instead of keeping them."""
+    """Returns the means of `_fold`, with a derivative that recomputes the weights."""
     return _fold(query, key, value, valid, metric)[0]
 
 
@@ -189,7 +189,7 @@ def _means_forward(
 def _means_backward(
     metric: str, saved: tuple[jax.Array, ...], cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, None]:
-    """With weights w and means m of the values v, a logit's derivative is w (g.v - g.m)."""
+    """Computes gradients; that of a logit is w (g.v - g.m), with weight w, value v and mean m."""
     query, key, value, valid, means, normalisers = saved
     filled = jnp.any(valid, 0)
 

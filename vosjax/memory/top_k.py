@@ -1,23 +1,23 @@
-"""The k largest logits of every query, exactly, found through the maxima of blocks of columns.
+"""The exact search for the k largest logits of every query, by the maxima of blocks of columns.
 
-A sort of all columns is slow. Columns are taken in blocks of 16, stored so that the maxima of all
+Sorting all columns is slow. Columns are grouped in blocks of 16, stored so that the maxima of all
 blocks are one reduction over an axis that vector units run along:
 
     column      0  1 ..  15 | 16 17 ..  31 | 32 33 ..  47 | 48 49 ..  63      logits of one query
                   block 0        block 1        block 2        block 3
 
                 block  0    1    2    3
-    place 0            0   16   32   48         column c * 16 + j is stored at [j, c]
-    place 1            1   17   33   49
+    row 0              0   16   32   48         column c * 16 + j is stored at [j, c]
+    row 1              1   17   33   49
       ...             ..   ..   ..   ..
-    place 15          15   31   47   63
+    row 15            15   31   47   63
                      ---  ---  ---  ---
-    maxima           5.1  0.2  7.3  3.0   ->  the k = 2 blocks of largest maxima: 2 and 0
+    maxima           5.1  0.2  7.3  3.0   ->  the k = 2 blocks with the largest maxima: 2 and 0
                                           ->  in the order of columns: 0 and 2
                                           ->  the k largest of their 32 columns
 
-A block that is not among those k has k maxima above its own (or equal and earlier), each of which
-is a column: none of its columns is among the k largest.
+If a block is not among those k, then k columns (the maxima of other blocks) are larger than all of
+its own, or equal and earlier; so none of its columns is among the k largest.
 """
 
 import jax
@@ -27,19 +27,19 @@ BLOCK = 16  # columns of a block
 
 
 def top_columns(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
-    """The k largest of every row and their columns, exactly as `lax.top_k` gives them.
+    """Finds the k largest scores of every row and their columns, exactly like `lax.top_k`.
 
         blocks = in_blocks(logits, 1).reshape(len(logits), BLOCK, -1)      # logits [Q, columns]
         largest, columns = top_columns(blocks, 20)
 
-    Of equal scores the earliest columns are kept, which is why blocks are consecutive columns.
+    Of equal scores the first columns are kept, which is why blocks are consecutive columns.
 
     Args:
-      scores: [..., BLOCK, blocks]; column c * BLOCK + j stands at [j, c].
-      k: at most BLOCK * blocks.
+        scores: [..., BLOCK, blocks]; column c * BLOCK + j is stored at [j, c].
+        k: at most BLOCK * blocks.
 
     Returns:
-      (scores, columns), both [..., k], the columns int32, the largest score first.
+        (scores, columns), both [..., k], the largest score first; the columns are int32.
     """
     lead, blocks = scores.shape[:-2], scores.shape[-1]
     _, best = jax.lax.top_k(scores.max(-2), min(k, blocks))
@@ -52,18 +52,18 @@ def top_columns(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 
 
 def in_blocks(x: jax.Array, axis: int, fill: float = 0) -> jax.Array:
-    """Pads an axis of columns to whole blocks and puts them in the order that the search stores.
+    """Pads an axis of columns to whole blocks and brings it into the order of `top_columns`.
 
         keys = in_blocks(keys, 0)      # [40, 1, C] -> [48, 1, C]
 
     Args:
-      x: any array.
-      axis: its axis of columns, not negative.
-      fill: value of the columns that are added.
+        x: any array.
+        axis: its axis of columns, not negative.
+        fill: value of the columns that are added.
 
     Returns:
-      `x` with that axis grown to a multiple of BLOCK; seen as [BLOCK, blocks] it is as in
-      `top_columns`.
+        `x` with the axis padded to a multiple of BLOCK; reshaped to [BLOCK, blocks], the axis has
+        the layout that `top_columns` expects.
     """
     blocks = -(-x.shape[axis] // BLOCK)
     x = jnp.pad(

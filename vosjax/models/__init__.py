@@ -12,34 +12,34 @@ from vosjax.schema import NEVER, FieldError, Rule, typed
 from vosjax.types import Model
 
 _SIDE = Rule("pixels", least=1, most=NEVER)
-# What settings of families may be, as they also come from the cards of strangers.
+# The ranges of families' settings, which are checked as they may come from anybody's card.
 RANGES = {
-    "layers": Rule("blocks; published networks have 1 to 3", least=1, most=64),
-    "top_k": Rule("memory places that a query reads", least=1, most=NEVER),
-    "kernel": Rule("a deviation in cells", above=0),
+    "layers": Rule("number of blocks; published networks have 1 to 3", least=1, most=64),
+    "top_k": Rule("number of memory positions that a query reads", least=1, most=NEVER),
+    "kernel": Rule("standard deviation in cells", above=0),
     "max_long_side": _SIDE,
     "max_short_side": _SIDE,
-    "drop_path": Rule("a share", least=0, most=1),
-    "dropout": Rule("a share", least=0, most=1),
+    "drop_path": Rule("a probability", least=0, most=1),
+    "dropout": Rule("a probability", least=0, most=1),
 }
 
 
 def families() -> list[str]:
-    """The names that `build` takes."""
+    """Returns the names of all families, which `build` takes."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
 def build(family: str, **settings: Any) -> Model:
-    """Builds a family's model.
+    """Builds the model of a family.
 
         build("aot", encoder="resnet:50", layers=3)
 
     Args:
-      family: name of a folder of `vosjax/models`, e.g. 'aot'.
-      **settings: the keyword arguments of that folder's `model.build`.
+        family: name of a folder of `vosjax/models`, e.g. 'aot'.
+        **settings: the keyword arguments of that folder's `model.build`.
 
     Raises:
-      InputError: there is no such family, or it has no such setting or none of that value.
+        InputError: there is no such family or setting, or a setting has a wrong type or value.
     """
     make, known = _builder(family), inspect.signature(_builder(family)).parameters
     kinds = typing.get_type_hints(make, include_extras=True)
@@ -57,10 +57,10 @@ def build(family: str, **settings: Any) -> Model:
 
 
 def settings(family: str) -> dict[str, Any]:
-    """{name: type} of the settings that `build` takes.
+    """Returns {name: type} for the settings of a family, which `build` takes.
 
     Raises:
-      InputError: there is no such family.
+        InputError: there is no such family.
     """
     make = _builder(family)
     kinds = typing.get_type_hints(make, include_extras=True)

@@ -1,10 +1,10 @@
-"""Identification networks (AOT and its heirs) as a `Vos`: everything but their stack of blocks.
+"""Identification networks (AOT, DeAOT, AOST) as a `Vos`: everything except their stack of blocks.
 
-Every object is an identity; one bank embeds all of them into the same tokens, so that a frame is
-propagated once, for all objects together. An annotated (reference) frame is not committed like a
-propagated one: the stack runs again, with the identity embedding and without a memory, whereas the
-identities of a propagated frame are only fused into what its prediction left behind. The encoder,
-the projection, the identity bank, the decoder and the size rule are AOT's in all families.
+Every object has an identity, and one bank embeds all identities into the same tokens, so a frame
+is propagated once for all objects. An annotated (reference) frame is committed by running the
+stack again with its identity embedding and without a memory. For a propagated frame, the identities
+are only fused into what its prediction left behind. The encoder, the projection, the identity
+bank, the decoder and the size rule are those of AOT (arXiv 2106.02638) in all families.
 """
 
 from collections.abc import Callable
@@ -35,9 +35,9 @@ SLOTS = CHANNELS - 1
 class IdentificationFeatures(NamedTuple):
     """An encoded frame.
 
-    maps    of the encoder, [h, w, C] each
-    tokens  [P, 256], the deepest map, projected
-    size    of the frame
+    maps    the maps of the encoder, [h, w, C] each
+    tokens  [P, 256], the projection of the deepest map
+    size    (H, W) of the frame
     """
 
     maps: FeatureMaps
@@ -48,7 +48,7 @@ class IdentificationFeatures(NamedTuple):
 class IdentificationState(NamedTuple):
     """The memory of an identification network.
 
-    long   bank of the family's entries: the remembered frames
+    long   bank of the entries of the remembered frames
     short  entry of the previous frame
     live   [N] bool, the slots that hold an object
     """
@@ -59,13 +59,13 @@ class IdentificationState(NamedTuple):
 
 
 class IdentificationAux(NamedTuple):
-    """What a prediction leaves behind for `commit`.
+    """What `commit` needs from a prediction.
 
-    kept      an entry that is yet to be fused with identities
-    outputs   [L, P, C'] of the stack's blocks
-    logits4   [N+1, h4, w4] logits at stride 4; those of unused slots are -1e10
+    kept      the frame's entry, before identities are fused into it
+    outputs   [L, P, C'], the outputs of the stack's blocks
+    logits4   [N+1, h4, w4], the logits at stride 4; those of unused slots are -1e10
     live      [N] bool, the slots that are in use
-    features  of the frame
+    features  the encoded frame
     """
 
     kept: Any
@@ -76,18 +76,18 @@ class IdentificationAux(NamedTuple):
 
 
 class IdentificationFamily(NamedTuple):
-    """What a family brings to `build`.
+    """What distinguishes a family from the others.
 
     title       its name, for messages
     stack       module: (tokens [P, 256], grid, identity [P, 256], rng) for a reference frame, or
-                (tokens, grid, long, valid, short, rng) -> (outputs [L, P, C'], entry); with
-                `fuse(kept, identity)` -> entry of a propagated frame's kept one
-    root        where the stack's weights are
+                (tokens, grid, long, valid, short, rng) -> (outputs [L, P, C'], entry); with a
+                method `fuse(kept, identity)` -> entry of a propagated frame
+    root        name of the stack's weights
     entry       (P, dtype) -> an empty entry
-    decoded     (tokens [P, 256], outputs) -> what the decoder takes, [P, C]
-    entrances   of the decoder: one, or one for each number of outputs
-    scalable    the stack may end after any block, and training supervises all of these depths
-    names       of all weights
+    decoded     (tokens [P, 256], outputs) -> the decoder's input [P, C]
+    names       the names of all weights
+    entrances   names of the decoder's first layers: one, or one for each number of outputs
+    scalable    whether the stack may end after any block, so that training supervises all depths
     """
 
     title: str
@@ -101,7 +101,7 @@ class IdentificationFamily(NamedTuple):
 
 
 def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
-    """The stride-16 grid (h, w) of a frame of `size` (H, W).
+    """Returns the stride-16 grid (h, w) of a frame of size (H, W).
 
     grid_of((97, 129), aligned=True)      # (7, 9)
     """
@@ -111,14 +111,14 @@ def grid_of(size: tuple[int, int], aligned: bool) -> tuple[int, int]:
 
 
 def linear(params: Any, x: jax.Array) -> jax.Array:
-    """A linear layer over the last axis, in the dtype of `x`."""
+    """Applies a linear layer to the last axis, in the dtype of `x`."""
     return x @ params["kernel"].astype(x.dtype) + params["bias"].astype(x.dtype)
 
 
 def fill_unused(logits: jax.Array, live: jax.Array) -> jax.Array:
-    """Logits [N+1, ...] in which the slots that are not live [N] are filled with -1e10."""
-    shown = jnp.concatenate([jnp.ones(1, bool), live])
-    return jnp.where(shown.reshape(-1, *[1] * (logits.ndim - 1)), logits, UNUSED_LOGIT)
+    """Sets the logits [N+1, ...] of the slots that are not live, bool [N], to -1e10."""
+    used = jnp.concatenate([jnp.ones(1, bool), live])
+    return jnp.where(used.reshape(-1, *[1] * (logits.ndim - 1)), logits, UNUSED_LOGIT)
 
 
 def build(
@@ -135,14 +135,14 @@ def build(
         model = build(family, backbones.build("resnet:50"), id_norm=True, max_long_side=1040, ...)
 
     Args:
-      family: what tells it from the others.
-      backbone: the image encoder.
-      id_norm: whether a LayerNorm follows the identity bank.
-      max_long_side: most pixels of the long side that the network sees, before scaling; None for
-        no limit.
-      max_short_side: likewise of the short side.
-      mask_unused: whether the logits of slots that nobody has given are filled; False leaves all
-        slots in the running.
+        family: what distinguishes it from the others.
+        backbone: the image encoder.
+        id_norm: whether a LayerNorm follows the identity bank.
+        max_long_side: largest long side in pixels that the network sees, before scaling; None for
+            no limit.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
+        mask_unused: whether the logits of slots without an object are set to -1e10; False lets
+            these slots compete with the others.
     """
     aligned, stack, root = backbone.aligned, family.stack, family.root
     bank = IdentityBank(aligned, id_norm)
@@ -193,11 +193,11 @@ def build(
         return logits, IdentificationAux(kept, outputs, logits4, live, features)
 
     def decoder(outputs: Any) -> Any:
-        """The decoder of that many blocks' outputs."""
+        """Returns the decoder for this number of blocks' outputs."""
         return Decoder(aligned, family.entrances[outputs - 1 if family.scalable else 0])
 
     def decode(params: Any, outputs: Any, features: Any, live: jax.Array) -> Any:
-        """Logits at stride 4 [N+1, h4, w4], and those of the whole frame [N+1, H, W]."""
+        """Returns logits at stride 4, [N+1, h4, w4], and at the frame's size, [N+1, H, W]."""
         grid = grid_of(features.size, aligned)
         tokens = family.decoded(features.tokens, outputs).reshape(1, *grid, -1)
         maps = FeatureMaps(*(x[None] for x in features.maps))
@@ -251,11 +251,11 @@ def build(
     ) -> tuple[IdentificationState, jax.Array]:
         """Frees identities.
 
-        An identity cannot be taken out of an entry, as all of them are embedded in the same tokens.
-        So it is free when no entry from its object's time is left. To reclaim it, the entries that
-        may go are dropped; those of annotated frames that count stay. What the previous frame's
-        entry shows of it does no harm: the frame that gives the identity to another object is
-        annotated and replaces that entry.
+        An identity cannot be removed from an entry, as all identities are embedded in the same
+        tokens. So it is free once no entry from its object's time is left. To reclaim it, entries
+        are dropped, except those of annotated frames that still count. The previous frame's entry
+        may show it without harm: the frame that gives the identity to another object is annotated,
+        and replaces that entry.
         """
         long = memory.unpin(state.long, release.annotated)
         time = long.time[:, None]
@@ -320,7 +320,7 @@ def build(
 
 
 def grouping(names: Names, backbone: Backbone) -> Callable[[str], str]:
-    """`Model.param_group` of AOT: the encoder's first blocks and all of its batch norms are frozen.
+    """Returns AOT's `Model.param_group`: the encoder's first blocks and batch norms are frozen.
 
     group = grouping(names, backbone)
     group("encoder/stem/kernel")      # 'frozen'

@@ -1,9 +1,9 @@
-"""Matching networks (STM and its heirs) as a `Vos`: everything but their encoders and decoder.
+"""Matching networks (STM, STCN, FAMNet) as a `Vos`: everything except their encoders and decoder.
 
-The memory holds keys, and one value for each object. A frame's query reads it, every object is
-decoded alone, and soft aggregation makes one answer of the objects. An object that appears later
-reads what was remembered since then. Objects are slots of one state, so any number of them can live
-in it; frames of any size are padded to multiples of 16 inside.
+The memory holds keys, and a value for each object. The query of a frame reads it, every object is
+decoded separately, and soft aggregation combines the objects. An object that appears later reads
+only what was remembered since then. A state has room for any number of objects, and frames of any
+size are padded to multiples of 16.
 """
 
 import math
@@ -26,9 +26,9 @@ from vosjax.types import Release, Size, Spec, Vos, When
 class MatchingFeatures(NamedTuple):
     """An encoded frame.
 
-    query  [P, 1, C]   what it asks the memory
-    maps   whatever the family's decoder and memory encoder want of it
-    size   of the frame, unpadded
+    query  [P, 1, C], by which the memory is read
+    maps   what the family's decoder and memory encoder need of the frame
+    size   (H, W) of the frame before padding
     """
 
     query: jax.Array
@@ -40,9 +40,9 @@ class MatchingEntry(NamedTuple):
     """A remembered frame.
 
     key        [P, 1 or N, C]
-    value      [P, N, D]   the values of all objects side by side: one gather reads them all
+    value      [P, N, D]   the values of all objects side by side, so that one gather reads them
     live       [N] bool    the objects that had been given by then
-    temporary  [] bool     whether it is the previous frame, which gives way to whatever comes next
+    temporary  [] bool     whether the entry is that of the previous frame, which the next replaces
     """
 
     key: jax.Array
@@ -52,17 +52,21 @@ class MatchingEntry(NamedTuple):
 
 
 class MatchingState(NamedTuple):
-    """The memory, and which slots [N] hold an object."""
+    """The memory of a matching network.
+
+    bank  the entries of the remembered frames
+    live  [N] bool, the slots that hold an object
+    """
 
     bank: memory.Bank
     live: jax.Array
 
 
 class MatchingAux(NamedTuple):
-    """What `commit` wants of a prediction.
+    """What `commit` needs from a prediction.
 
-    features  of the frame
-    probs     [N, H', W'], of the objects, padded
+    features  the encoded frame
+    probs     [N, H', W'], the objects' probabilities in the padded frame
     """
 
     features: MatchingFeatures
@@ -70,19 +74,19 @@ class MatchingAux(NamedTuple):
 
 
 class MatchingFamily(NamedTuple):
-    """What a family brings to `build`.
+    """What distinguishes a family from the others.
 
     encode      (params, frame [H, W, 3]) -> features
     decode      (params, features, readout [P, N, D], live [N], together) -> probabilities of the
                 objects [N, H', W']; `together` as for `layers.objects.map_objects`
     memorise    (params, features, masks [N, H', W'], live [N], together) -> key and value of a
                 `MatchingEntry`
-    metric      of the read
-    key, value  their widths C and D
+    metric      metric of the read, see `memory.read`
+    key, value  numbers of channels C and D
     own_keys    whether every object has keys of its own
-    soft_given  True: given masks are aggregated like predicted ones, and what is remembered beyond
-                the frame's borders is what was predicted there. False: masks are remembered as they
-                are given, with nothing beyond the borders
+    soft_given  True: given masks are aggregated like predicted ones, and the padding of a
+                remembered mask is what was predicted there. False: masks are remembered as they are
+                given, with zeros in the padding
     """
 
     encode: Callable[..., MatchingFeatures]
@@ -105,15 +109,15 @@ def build(
 ) -> Vos:
     """Builds the network of a family.
 
-        vos = build(family, top_k=20, kernel=None, last_frame=False, short_side=480)
+        vos = build(family, top_k=20, kernel=None, last_frame=False, max_short_side=480)
 
     Args:
-      family: what tells it from the others.
-      top_k: of the read; None reads everything.
-      kernel: standard deviation of a kernelised read in stride-16 cells, or None.
-      last_frame: whether the previous frame is always in memory, in one slot more than the Spec's
-        capacity; else only remembered frames are.
-      max_short_side: most pixels of a frame's short side before scaling; None for no limit.
+        family: what distinguishes it from the others.
+        top_k: number of memory positions that a query reads; None reads all.
+        kernel: standard deviation of a kernelised read in stride-16 cells, or None.
+        last_frame: whether the previous frame is always in memory, in addition to the Spec's
+            capacity.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
     """
 
     def init(params: Any, spec: Spec) -> MatchingState:
@@ -122,11 +126,11 @@ def build(
                 f"{spec.objects} objects and {spec.capacity} memory frames were asked "
                 "for; at least one of each is expected"
             )
-        places = math.prod(grid(spec.height, spec.width))
+        positions = math.prod(grid(spec.height, spec.width))
         keys, dtype = spec.objects if family.own_keys else 1, compute_dtype(params)
         entry = MatchingEntry(
-            jnp.zeros((places, keys, family.key), dtype),
-            jnp.zeros((places, spec.objects, family.value), dtype),
+            jnp.zeros((positions, keys, family.key), dtype),
+            jnp.zeros((positions, spec.objects, family.value), dtype),
             jnp.zeros(spec.objects, bool),
             jnp.zeros((), bool),
         )
@@ -141,7 +145,7 @@ def build(
         params: Any, state: MatchingState, features: MatchingFeatures, rng: jax.Array | None = None
     ) -> Any:
         bank, live = state.bank, state.live
-        # A slot that nobody has given agrees with all the others, so that one softmax serves them.
+        # Slots without an object are valid everywhere, so that all objects can share one softmax.
         valid = bank.valid[:, None] & (bank.data.live | ~live)
         spread = None if kernel is None else Kernel(kernel, grid(*features.size)[1])
         readout = read(
@@ -167,13 +171,13 @@ def build(
         rng: jax.Array | None = None,
     ) -> MatchingState:
         live = state.live | given
-        shown = live[:, None, None]
+        present = live[:, None, None]
         keep = when.annotated | when.remember
         stores = keep | last_frame
 
         def memorise() -> Any:
             border = aux.probs if family.soft_given else jnp.zeros_like(aux.probs)
-            masks = jnp.where(shown, paste(border, probs[1:]), 0)
+            masks = jnp.where(present, paste(border, probs[1:]), 0)
             if family.soft_given:
                 soft = jax.nn.softmax(aggregate(masks, live), 0)[1:]
                 masks = jnp.where(when.annotated, soft, masks)
@@ -190,7 +194,7 @@ def build(
         return MatchingState(bank, live)
 
     def forget(state: MatchingState, release: Release) -> tuple[MatchingState, jax.Array]:
-        """Every object has values of its own, and entries know whose are in force."""
+        """Marks the values of released objects as invalid in all entries."""
         bank = memory.unpin(state.bank, release.annotated)
         live = state.live & release.followed
         bank = bank._replace(data=bank.data._replace(live=bank.data.live & release.followed))
@@ -210,7 +214,7 @@ def build(
 
 
 def grid(height: int, width: int) -> tuple[int, int]:
-    """The stride-16 grid (h, w) of a frame after padding.
+    """Returns the stride-16 grid (h, w) of a frame after padding.
 
     grid(480, 854)      # (30, 54)
     """

@@ -16,7 +16,7 @@ def run(config: Config, options: Options) -> int:
     The truth is that of the dataset `options.data`, or else of the one that the runs name.
 
     Raises:
-      InputError: no run was given, a folder is no complete run of `eval`, or the dataset is gone.
+        InputError: no run was given, a folder is no complete run of `eval`, or the dataset is gone.
     """
     if not options.inputs:
         raise InputError("--input is missing; absence takes --input RUN [RUN ...]")

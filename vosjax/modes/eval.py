@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo
 from vosjax.io import lock
 from vosjax.io.terminal import say
@@ -141,16 +141,16 @@ def _run(job: Job, part: int, parts: int) -> int:
             progress=bar.update,
         )
     say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
-    if not stop and all(files.done(folder, sequence) for sequence in sequences):
+    if not stop and all(run_folder.done(folder, sequence) for sequence in sequences):
         check(job, [sequence for sequence in sequences if sequence not in mine])
-    through = [sequence for sequence in sequences if files.done(folder, sequence)]
+    through = [sequence for sequence in sequences if run_folder.done(folder, sequence)]
     if stop:
         say(
             f"stopped with {len(through)} of {len(sequences)} videos complete; the same command "
             "goes on from there"
         )
         return STOPPED
-    failed = set(files.failures(folder)) & set(names) - {sequence.name for sequence in through}
+    failed = set(run_folder.failures(folder)) & set(names) - {sequence.name for sequence in through}
     if len(through) + len(failed) < len(sequences):
         say(
             f"share {part} of {parts} is through; {len(through)} of {len(sequences)} videos are "

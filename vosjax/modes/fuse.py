@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import audit, fusion, leftovers, results, source
-from vosjax.eval import folder as files
+from vosjax.eval import folder as run_folder
 from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
@@ -111,9 +111,9 @@ def _fuse(
         except DiskFull:
             raise
         except InputError as error:
-            files.fail(folder, sequence.name, error)
+            run_folder.fail(folder, sequence.name, error)
 
-    todo = [video for video in sequences if files.done(folder, video) is None]
+    todo = [video for video in sequences if run_folder.done(folder, video) is None]
     with concurrent.futures.ThreadPoolExecutor(evaluation.processes) as pool:
         for _ in tqdm(
             pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr, disable=None

@@ -28,7 +28,7 @@ def run(config: Config, options: Options) -> int:
     The clips are those that training with this config's seed begins with.
 
     Raises:
-      InputError: no output folder, or a config without training data.
+        InputError: no output folder, or a config without training data.
     """
     if not options.output:
         raise InputError("a preview needs a folder: give --output FOLDER")

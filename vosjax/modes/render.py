@@ -14,7 +14,7 @@ def run(config: Config, options: Options) -> int:
     """Writes the clips that `config.render` describes into `options.output`, in DAVIS layout.
 
     Raises:
-      InputError: no output folder, a number below 1, or a folder that cannot be written.
+        InputError: no output folder, a number below 1, or a folder that cannot be written.
     """
     if options.output is None:
         raise InputError("--output is missing; rendering takes --output FOLDER")

@@ -22,7 +22,7 @@ def run(config: Config, options: Options) -> int:
     not to be found, the page has no pictures, and a note says so.
 
     Raises:
-      InputError: a folder that holds no results, or runs that cannot be compared.
+        InputError: a folder that holds no results, or runs that cannot be compared.
     """
     if not options.inputs or options.output is None:
         raise InputError(

@@ -26,8 +26,8 @@ def run(config: Config, options: Options) -> int:
     videos only. The same command writes everything anew.
 
     Raises:
-      InputError: a flag is missing, there is no such dataset, split or video, or a file cannot be
-        written.
+        InputError: a flag is missing, there is no such dataset, split or video, or a file cannot be
+            written.
     """
     if options.data is None or options.output is None:
         raise InputError(

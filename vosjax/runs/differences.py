@@ -13,9 +13,9 @@ def differences(old: Any, new: Any, *, path: str = "") -> list[str]:
         differences({"a": {"b": 1}}, {"a": {"b": 2}})      ["a.b was 1, is now 2"]
 
     Args:
-      old: plain JSON values; a name that a dict lacks counts as null.
-      new: likewise.
-      path: of the two, where they are parts of something.
+        old: plain JSON values; a name that a dict lacks counts as null.
+        new: likewise.
+        path: of the two, where they are parts of something.
     """
     return [
         f"{name} was {_short(before)}, is now {_short(after)}"

@@ -23,17 +23,17 @@ def held(
             ...
 
     Args:
-      folder: the run's --output; it is made if it is missing.
-      settings: what decides the result.
-      overwrite: whether to remove what an earlier run made there, and to begin anew.
-      files: gives the files that such a run may have made.
+        folder: the run's --output; it is made if it is missing.
+        settings: what decides the result.
+        overwrite: whether to remove what an earlier run made there, and to begin anew.
+        files: gives the files that such a run may have made.
 
     Yields:
-      The record of the run that goes on; None where one begins.
+        The record of the run that goes on; None where one begins.
 
     Raises:
-      InputError: the folder holds something else, a run of other settings, or a damaged record;
-        or another process holds it.
+        InputError: the folder holds something else, a run of other settings, or a damaged record;
+            or another process holds it.
     """
     folder = pathlib.Path(folder)
     record.resume(folder, settings, overwrite=overwrite)  # so that nothing foreign is touched

@@ -25,7 +25,7 @@ def stop_signals(note: str = "") -> Iterator[list[int]]:
     affair, the list stays empty.
 
     Args:
-      note: what is said when the first signal comes.
+        note: what is said when the first signal comes.
     """
     stop: list[int] = []
     if threading.current_thread() is not threading.main_thread():

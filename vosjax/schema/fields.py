@@ -34,9 +34,9 @@ def setting(default: Any, doc: str, **rules: Any) -> Any:
         lr: float = setting(4e-4, "the learning rate", least=0)
 
     Args:
-      default: the value where none is given; `dataclasses.MISSING` asks for one.
-      doc: one line.
-      **rules: the other fields of a `Rule`.
+        default: the value where none is given; `dataclasses.MISSING` asks for one.
+        doc: one line.
+        **rules: the other fields of a `Rule`.
     """
     rule = Rule(doc, **rules)._asdict()
     if isinstance(default, dict):
@@ -48,8 +48,8 @@ def parse(kind: type, values: Mapping) -> Any:
     """An instance of a `Checked` dataclass (or of a NamedTuple) from a mapping of its fields.
 
     Raises:
-      UnknownField: a name that is none of the fields'.
-      FieldError: a value of another type or out of its range, or a field that is missing.
+        UnknownField: a name that is none of the fields'.
+        FieldError: a value of another type or out of its range, or a field that is missing.
     """
     for name in values:
         if name not in hints(kind):
@@ -67,12 +67,12 @@ def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
     """The same for some fields, of nested dataclasses too: {name: value or dict}, for `replaced`.
 
     Args:
-      kind: the class.
-      values: {name: value} of some of its fields.
-      also: {name: type} of what may stand beside them.
+        kind: the class.
+        values: {name: value} of some of its fields.
+        also: {name: type} of what may stand beside them.
 
     Raises:
-      FieldError: as `parse`.
+        FieldError: as `parse`.
     """
     parsed, also = {}, also or {}
     for name, value in values.items():
@@ -134,7 +134,7 @@ def typed(value: Any, hint: Any) -> Any:
     """The value as a type has it: lists as tuples, mappings as classes.
 
     Raises:
-      FieldError: it is of another type.
+        FieldError: it is of another type.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:

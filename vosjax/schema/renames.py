@@ -15,10 +15,10 @@ def modern(
     """Values for a class with the names that its fields bear today, at any depth.
 
     Args:
-      values: a mapping of fields; whatever does not fit is left as it is, for `parse` to refuse.
-      hint: the class, or a type made of classes.
-      note: called with the old and the new dotted name of every field that was renamed.
-      path: of the values.
+        values: a mapping of fields; whatever does not fit is left as it is, for `parse` to refuse.
+        hint: the class, or a type made of classes.
+        note: called with the old and the new dotted name of every field that was renamed.
+        path: of the values.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated and isinstance(members[1], ChangesOf):

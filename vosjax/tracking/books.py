@@ -73,7 +73,7 @@ def read_books(values: Mapping[str, Any]) -> Books:
         read_books(dataclasses.asdict(books))
 
     Raises:
-      ValueError, TypeError: they cannot be a tracker's; the message says why.
+        ValueError, TypeError: they cannot be a tracker's; the message says why.
     """
     fields = parse(_Fields, values)
     objects = _objects(parse(_Objects, fields.objects), fields.time)

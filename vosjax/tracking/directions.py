@@ -35,10 +35,10 @@ def plan_passes(direction: str, given: Iterable[int], *, name: str, once: bool) 
         plan_passes("both", [0, 60], name="dog.mp4", once=False).start      # 60
 
     Args:
-      direction: what is asked for, one of `tracking.config.DIRECTIONS`.
-      given: indices of the frames that have masks.
-      name: of the video, for the note.
-      once: whether the video can be read once only.
+        direction: what is asked for, one of `tracking.config.DIRECTIONS`.
+        given: indices of the frames that have masks.
+        name: of the video, for the note.
+        once: whether the video can be read once only.
     """
     first, last = min(given), max(given)
     if once:
@@ -81,10 +81,10 @@ def merge(
     objects claim that way goes to the one that was given nearer by.
 
     Args:
-      index: of the frame.
-      forward: of the forward pass.
-      backward: of the backward pass.
-      given: of `given_frames`.
+        index: of the frame.
+        forward: of the forward pass.
+        backward: of the backward pass.
+        given: of `given_frames`.
     """
     distance = np.full(IDS, NEVER)
     tables = np.zeros((2, IDS), np.uint8)  # what a label of either pass counts as

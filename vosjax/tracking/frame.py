@@ -1,8 +1,8 @@
-"""A frame of the user's through a network: to its size, the step, and back as labels and scores.
+"""Takes a user's frame through a network: resizing, the step, and back to labels and scores.
 
-The tracker runs all of it as one compiled call a frame (`frame_program`). The evaluation's engine
-compiles the same functions for batches: `to_network` and the encoder for many frames ahead,
-`follow_frame` for several videos at once, `to_labels` after several networks are fused.
+The tracker compiles all of this into one call per frame (`frame_program`). The engine of the
+evaluation compiles the same functions for batches: `to_network` and the encoder for many frames
+ahead, `follow_frame` for several videos at once, `to_labels` after several networks are fused.
 """
 
 import functools
@@ -21,10 +21,10 @@ from vosjax.types import Array, Prompt, Scalar, Spec, Vos
 
 
 class FrameOutput(NamedTuple):
-    """What a tracker says of a frame.
+    """A tracker's result for a frame.
 
-    labels  uint8 [H, W] of the user's ids, 0 the background
-    scores  {id: `ObjectScore`} of the objects that are followed
+    labels  uint8 [H, W] of the user's ids, 0 for the background
+    scores  {id: `ObjectScore`} for the objects that are followed
     """
 
     labels: HostArray
@@ -32,9 +32,9 @@ class FrameOutput(NamedTuple):
 
 
 class FollowedFrame(NamedTuple):
-    """What `follow_frame` gives.
+    """The result of `follow_frame`.
 
-    state  the network's, after the frame
+    state  the network's state after the frame
     probs  [N+1, H, W] float32 at the user's size, without the prompt
     """
 
@@ -43,24 +43,24 @@ class FollowedFrame(NamedTuple):
 
 
 class FrameProgram(NamedTuple):
-    """A compiled frame (`frame_program`), and in `traces[0]` how often it was traced."""
+    """A compiled frame (`frame_program`); `traces[0]` counts how often it was traced."""
 
     run: Any
     traces: list[int]
 
 
 def checked_frame(frame: HostArray, size: tuple[int, int] | None, time: int) -> HostArray:
-    """A copy of the frame, whose buffer may be used again.
+    """Checks a frame and returns a copy, so that its buffer may be used again.
 
         frame = checked_frame(frame, (480, 854), time=12)
 
     Args:
-      frame: uint8 [H, W, 3] RGB.
-      size: (H, W) of the frames before; None for the first.
-      time: its index, for the message.
+        frame: uint8 [H, W, 3] RGB.
+        size: (H, W) of the frames before; None for the first frame.
+        time: index of the frame, for the message.
 
     Raises:
-      ValueError: another type, shape or size.
+        ValueError: the frame has another dtype, shape or size.
     """
     frame = np.array(frame)
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
@@ -77,46 +77,46 @@ def checked_frame(frame: HostArray, size: tuple[int, int] | None, time: int) -> 
 
 
 def network_size(vos: Vos, size: tuple[int, int], max_short_side: int | None) -> tuple[int, int]:
-    """The (height, width) at which a network sees the user's frames.
+    """Returns the (height, width) at which a network sees the user's frames.
 
         height, width = network_size(model.model.vos, (1080, 1920), max_short_side=480)
 
     Args:
-      vos: the network, which has a size rule of its own.
-      size: (H, W) of the user's frames.
-      max_short_side: most pixels of the short side before that rule; None for no limit.
+        vos: the network, which has its own size rule.
+        size: (H, W) of the user's frames.
+        max_short_side: largest short side in pixels, before that rule; None for no limit.
     """
     ratio = min(1, max_short_side / min(size)) if max_short_side else 1
     return vos.size(*(max(round(side * ratio), 1) for side in size))
 
 
 def to_network(frames: jax.Array, spec: Spec) -> jax.Array:
-    """The user's frames as a network sees them.
+    """Resizes the user's frames to the network's size, and converts them to float32.
 
         features = jax.vmap(lambda frame: vos.encode(params, frame))(to_network(frames, spec))
 
     Args:
-      frames: uint8 [..., H, W, 3] RGB.
-      spec: of the network.
+        frames: uint8 [..., H, W, 3] RGB.
+        spec: the network's Spec.
 
     Returns:
-      float32 [..., height, width, 3] in about 0..1 (the cubic kernel overshoots a little).
+        float32 [..., height, width, 3] in about 0..1 (the cubic kernel overshoots a little).
     """
     return resize(frames.astype(jnp.float32), spec.height, spec.width, kind="cubic") / 255
 
 
 def prompt_to_network(prompt: Prompt, spec: Spec, marked: Scalar) -> Prompt:
-    """A prompt at the user's size as a network sees it.
+    """Resizes a prompt from the user's size to the network's.
 
         small = prompt_to_network(prompt, spec, jnp.any(prompt.given))
 
-    Labels are resized to the nearest. An object that would be left without a pixel is marked
-    wherever it has one at the user's size; of several such objects in one place the first is.
+    Labels are resized to the nearest. An object that would have no pixel left is marked in all
+    pixels that it touches; if several such objects touch a pixel, the first one is marked.
 
     Args:
-      prompt: labels [H, W] at the user's size.
-      spec: of the network.
-      marked: whether any object is given.
+        prompt: labels [H, W] at the user's size.
+        spec: the network's Spec.
+        marked: whether any object is given.
     """
     labels = resize_nearest(prompt.labels, spec.height, spec.width)
     slots = jnp.arange(1, spec.objects + 1, dtype=prompt.labels.dtype)[:, None, None]
@@ -134,37 +134,39 @@ def prompt_to_network(prompt: Prompt, spec: Spec, marked: Scalar) -> Prompt:
 
     def complete() -> jax.Array:
         lost = jnp.asarray(prompt.given) & ~(labels == slots).any((1, 2))
-        kept: jax.Array = jax.lax.cond(lost.any(), lambda: with_lost(lost), lambda: labels)
-        return kept
+        with_all: jax.Array = jax.lax.cond(lost.any(), lambda: with_lost(lost), lambda: labels)
+        return with_all
 
     return Prompt(jax.lax.cond(marked, complete, lambda: labels), prompt.given)
 
 
 def lost_objects(labels: HostArray, spec: Spec) -> dict[int, int]:
-    """{id: pixels} of the objects that have no pixel left at the network's size.
+    """Returns {id: pixels} for the objects that have no pixel left at the network's size.
 
         lost_objects(mask, spec)      # {7: 3}
 
     Args:
-      labels: integers [H, W] of ids.
-      spec: of the network.
+        labels: integers [H, W] of ids.
+        spec: the network's Spec.
     """
     ids, pixels = np.unique(labels, return_counts=True)
-    kept = np.unique(resize_nearest(labels, spec.height, spec.width))
-    return {int(id): int(count) for id, count in zip(ids, pixels) if id and not np.isin(id, kept)}
+    remaining = np.unique(resize_nearest(labels, spec.height, spec.width))
+    return {
+        int(id): int(count) for id, count in zip(ids, pixels) if id and not np.isin(id, remaining)
+    }
 
 
 @functools.lru_cache(maxsize=16)
 def nothing_marked(size: tuple[int, int], slots: int) -> Prompt:
-    """The prompt of a frame in which nothing is marked; the labels are on the device.
-
-    It is kept for the next frame, so it is not for use while tracing.
+    """Returns the prompt of a frame in which nothing is marked, with labels on the device.
 
         prompt = nothing_marked((480, 854), slots=10)
 
+    It is cached for the next frames, so it must not be called while tracing.
+
     Args:
-      size: (H, W).
-      slots: the number of slots N.
+        size: (H, W) of the user's frames.
+        slots: number of slots N.
     """
     return Prompt(jnp.zeros(size, jnp.int32), np.zeros(slots, bool))
 
@@ -182,23 +184,23 @@ def follow_frame(
     allowed: Array | None = None,
     annotated: Scalar | None = None,
 ) -> FollowedFrame:
-    """The step of a frame whose prompt comes, and whose probabilities go, at the user's size.
+    """Does the step of a frame, with a prompt and probabilities at the user's size.
 
         state, probs = follow_frame(
             vos, params, state, features, prompt, clock, spec=spec, size=(1080, 1920)
         )
 
     Args:
-      vos: the network.
-      params: its weights.
-      state: its state.
-      features: of the frame, see `to_network`.
-      prompt: what the user marked, at the user's size.
-      clock: when frames are remembered.
-      spec: of the state.
-      size: (H, W) of the user's frames.
-      allowed: as for `advance`.
-      annotated: likewise.
+        vos: the network.
+        params: its weights.
+        state: its state.
+        features: the encoded frame, see `to_network`.
+        prompt: what the user marked, at the user's size.
+        clock: decides whether the frame is remembered.
+        spec: the Spec of the state.
+        size: (H, W) of the user's frames.
+        allowed: as for `advance`.
+        annotated: as for `advance`.
     """
     marked = jnp.any(prompt.given) if annotated is None else annotated
     small = prompt_to_network(prompt, spec, marked)
@@ -209,17 +211,17 @@ def follow_frame(
 
 
 def to_labels(probs: jax.Array, ids: Array) -> tuple[jax.Array, jax.Array]:
-    """Labels of a frame, and what can be said of every slot there.
+    """Converts probabilities to labels of ids and statistics of every slot.
 
         labels, object_stats = to_labels(probs, jnp.array([0, 7, 200], jnp.uint8))
 
     Args:
-      probs: [N+1, H, W].
-      ids: uint8 [N+1], the id in each slot.
+        probs: [N+1, H, W].
+        ids: uint8 [N+1], the id in each slot, 0 for the background.
 
     Returns:
-      labels uint8 [H, W] of ids; object stats float32 [N, 3]: the mean probability in the slot's
-      mask, the mean distance to the second best there, and the mask's pixels.
+        Labels uint8 [H, W] of ids; and object stats float32 [N, 3]: the mean probability in the
+        slot's mask, the mean margin over the second-best object there, and the mask's pixels.
     """
     channels = jnp.arange(probs.shape[0], dtype=jnp.int32)[:, None, None]
     winner = jnp.argmax(probs, 0).astype(jnp.int32)
@@ -233,16 +235,16 @@ def to_labels(probs: jax.Array, ids: Array) -> tuple[jax.Array, jax.Array]:
 
 
 def to_scores(object_stats: HostArray, followed: dict[int, int]) -> dict[int, ObjectScore]:
-    """The object stats of `to_labels` as scores.
+    """Converts the object stats of `to_labels` to scores.
 
         scores = to_scores(np.asarray(object_stats), {7: 1, 200: 2})
 
     Args:
-      object_stats: [N, 3].
-      followed: {id: slot} of the objects that are asked for.
+        object_stats: [N, 3].
+        followed: {id: slot} of the objects to be scored.
 
     Returns:
-      {id: `ObjectScore`} in the order of ids.
+        {id: `ObjectScore`} in the order of ids.
     """
     scores = {}
     for id, slot in sorted(followed.items()):
@@ -253,13 +255,18 @@ def to_scores(object_stats: HostArray, followed: dict[int, int]) -> dict[int, Ob
 
 @functools.lru_cache(maxsize=64)
 def frame_program(vos: Vos, spec: Spec, size: tuple[int, int]) -> FrameProgram:
-    """The compiled frame of a network at a Spec, for frames of the user's size.
+    """Compiles the frame of a network at a Spec, for frames of the user's size.
 
         program = frame_program(vos, spec, (480, 854))
         state, labels, object_stats = program.run(params, state, frame, prompt, ids, clock)
 
-    `run` donates the state. frame is uint8 [H, W, 3], prompt at the user's size, ids uint8 [N+1];
-    slots without an id win no pixel, and what the user marked comes out as it was marked.
+    `run` takes a frame uint8 [H, W, 3], a prompt at the user's size and ids uint8 [N+1]; it donates
+    the state. Slots without an id get no pixels, and given objects are returned exactly as marked.
+
+    Args:
+        vos: the network.
+        spec: the Spec of its state.
+        size: (H, W) of the user's frames.
     """
     traces = [0]
 

@@ -28,20 +28,20 @@ def run_tracker(
     it.
 
     Args:
-      tracker: from its `time` on.
-      frames: from that frame on, as `Video.stream` gives them.
-      masks: {frame index: labels}.
-      pause: pause(index) -> True holds the next frame back until this one's result has been
-        used: then the tracker's state is exactly that after frame `index`. Frames that are lost
-        are not held back, for they need the output of the one before.
-      stop: looked at while the source gives nothing; the frames end when it is true.
+        tracker: from its `time` on.
+        frames: from that frame on, as `Video.stream` gives them.
+        masks: {frame index: labels}.
+        pause: pause(index) -> True holds the next frame back until this one's result has been
+            used: then the tracker's state is exactly that after frame `index`. Frames that are lost
+            are not held back, for they need the output of the one before.
+        stop: looked at while the source gives nothing; the frames end when it is true.
 
     Yields:
-      index, frame and `FrameOutput`.
+        index, frame and `FrameOutput`.
 
     Raises:
-      InputError, ValueError: what came with a frame, and a mask for a frame that is lost; after
-        the results of the frames before it.
+        InputError, ValueError: what came with a frame, and a mask for a frame that is lost; after
+            the results of the frames before it.
     """
     waiting = before = None
     with contextlib.closing(prefetch(frames, stop=stop)) as frames:

@@ -23,11 +23,11 @@ def checked_labels(labels: HostArray, size: tuple[int, int]) -> HostArray:
         labels = checked_labels(mask, (480, 854))
 
     Args:
-      labels: integers [H, W] of ids 1..255, 0 where nothing is said.
-      size: (H, W).
+        labels: integers [H, W] of ids 1..255, 0 where nothing is said.
+        size: (H, W).
 
     Raises:
-      ValueError: another type or shape, no object, or ids out of range.
+        ValueError: another type or shape, no object, or ids out of range.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub" or labels.shape != size:
@@ -49,14 +49,14 @@ def to_slots(labels: HostArray, ids: Any) -> tuple[HostArray, HostArray]:
         slots, given = to_slots(mask, ids=[0, 7, 200])      # 7 becomes 1, 200 becomes 2
 
     Args:
-      labels: integers [H, W] of ids 0..255.
-      ids: [N+1] integers, the id in each slot.
+        labels: integers [H, W] of ids 0..255.
+        ids: [N+1] integers, the id in each slot.
 
     Returns:
-      int32 [H, W] of slots; bool [N], the slots of which at least one pixel is marked.
+        int32 [H, W] of slots; bool [N], the slots of which at least one pixel is marked.
 
     Raises:
-      ValueError: an id that is in no slot.
+        ValueError: an id that is in no slot.
     """
     ids = np.asarray(ids)
     marked = np.unique(labels)
@@ -75,11 +75,11 @@ def to_ids(slots: Any, ids: Any) -> Any:
         labels = to_ids(probs.argmax(0), ids)
 
     Args:
-      slots: integers [H, W] of slots 0..N.
-      ids: uint8 [N+1], the id in each slot.
+        slots: integers [H, W] of slots 0..N.
+        ids: uint8 [N+1], the id in each slot.
 
     Returns:
-      uint8 [H, W].
+        uint8 [H, W].
     """
     return ids[slots]
 
@@ -194,9 +194,9 @@ def release(objects: ObjectSlots, memory: MemoryCounters, reclaim: int | None = 
         state, free = vos.forget(state, release(objects, memory, reclaim=3))
 
     Args:
-      objects: the slots.
-      memory: the counters.
-      reclaim: a slot to be cleared for another object, or None.
+        objects: the slots.
+        memory: the counters.
+        reclaim: a slot to be cleared for another object, or None.
     """
     annotated = np.full(memory.capacity, -1, np.int32)
     annotated[: len(memory.annotated)] = list(memory.annotated)

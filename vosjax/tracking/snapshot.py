@@ -52,7 +52,7 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
         save("tracker.npz", tracker.state)
 
     Raises:
-      DiskFull: the disk is full.
+        DiskFull: the disk is full.
     """
     leaves = jax.tree.leaves(snapshot.network)
     arrays = leaves + ([] if snapshot.queued is None else [snapshot.queued])
@@ -77,8 +77,8 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         tracker = Tracker.restore(load("tracker.npz"), model)
 
     Raises:
-      InputError: no such file, not one of ours, a damaged one, or one of another version; the
-        message says what to remove.
+        InputError: no such file, not one of ours, a damaged one, or one of another version; the
+            message says what to remove.
     """
     path = pathlib.Path(path)
     try:
@@ -146,11 +146,11 @@ def fit(network: Any, shapes: Any) -> Any:
         state = fit(snapshot.network, jax.eval_shape(init, params))
 
     Args:
-      network: pytree or list of leaves.
-      shapes: pytree of shapes and dtypes.
+        network: pytree or list of leaves.
+        shapes: pytree of shapes and dtypes.
 
     Raises:
-      InputError: they are of another network or size, or no numbers.
+        InputError: they are of another network or size, or no numbers.
     """
     expected, structure = jax.tree.flatten(shapes)
     leaves = jax.tree.leaves(network)

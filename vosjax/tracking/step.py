@@ -1,9 +1,9 @@
-"""One frame's way through a network, in one place: encode, predict, lay the prompt, commit.
+"""The step of all frames, in one place: encode, predict, lay the prompt over it, commit.
 
-`step` and `advance` are pure and work under jit, vmap and scan. Validation scans over `advance`;
-the tracker and the evaluation's engine run it inside of `frame`, which owns the way to and from
-the user's resolution. Training alone calls the network's functions itself (`train.step.clip_loss`
-says why), with the same `remembers`.
+`step` and `advance` are pure functions that work under jit, vmap and scan. Validation scans over
+`advance`. The tracker and the engine of the evaluation run it within `frame`, which converts to and
+from the user's resolution. Only training calls the network's functions itself
+(`train.step.clip_loss` says why), with the same `remembers`.
 """
 
 import itertools
@@ -18,10 +18,10 @@ from vosjax.types import UNUSED_LOGIT, Array, Prompt, Scalar, Vos, When
 
 
 class MemoryClock(NamedTuple):
-    """When frames are remembered. int32 scalars, traced, so that no interval is compiled anew.
+    """Decides which frames are remembered; traced int32 scalars, so that changes do not recompile.
 
-    time       index of the frame to come
-    last       index of the frame that was last remembered
+    time       index of the next frame
+    last       index of the last remembered frame
     mem_every  frames from one remembered frame to the next
     """
 
@@ -31,12 +31,12 @@ class MemoryClock(NamedTuple):
 
 
 class StepOutput(NamedTuple):
-    """What a step gives.
+    """The result of a step.
 
-    state      the network's, after the frame
-    clock      of the next frame
-    probs      [N+1, H, W] float32 with the prompt laid over them, as they were remembered
-    predicted  [N+1, H, W] float32 before that
+    state      the network's state after the frame
+    clock      the clock for the next frame
+    probs      [N+1, H, W] float32, the final probabilities, with the prompt laid over them
+    predicted  [N+1, H, W] float32, the probabilities before that
     """
 
     state: Any
@@ -46,30 +46,31 @@ class StepOutput(NamedTuple):
 
 
 def remembers(annotated: Any, time: Any, last: Any, mem_every: Any) -> Any:
-    """Whether a frame goes into the memory.
+    """Whether a frame is remembered.
 
         remembers(False, time=10, last=5, mem_every=5)      # True
 
-    Every annotated frame does, and restarts the count (the rule of aot-benchmark).
+    All annotated frames are, and each restarts the count (the rule of aot-benchmark).
 
     Args:
-      annotated: whether an object is given in the frame; a bool, plain or traced.
-      time: index of the frame.
-      last: index of the frame that was last remembered.
-      mem_every: frames from one remembered frame to the next.
+        annotated: whether an object is given in the frame; a bool, plain or traced.
+        time: index of the frame.
+        last: index of the last remembered frame.
+        mem_every: frames from one remembered frame to the next.
     """
     return annotated | (time - last >= mem_every)
 
 
 def remembered_frames(length: int, annotated: Iterable[int], mem_every: int) -> int:
-    """How many frames of a video go into the memory, that is for how many `remembers` holds.
+    """Returns the number of frames of a video that are remembered, by the rule of `remembers`.
 
         remembered_frames(10, [0, 6], mem_every=4)      # 3: frames 0, 4 and 6
 
     Args:
-      length: the frames that are committed; frames before the first annotated one do not count.
-      annotated: indices of the frames in which objects are given.
-      mem_every: frames from one remembered frame to the next.
+        length: number of frames that are committed; those before the first annotated frame do not
+            count.
+        annotated: indices of the frames in which objects are given.
+        mem_every: frames from one remembered frame to the next.
     """
     starts = sorted({start for start in annotated if start < length})
     return sum(
@@ -93,17 +94,17 @@ def step(
         state = vos.init(params, spec)
         clock = MemoryClock(time=jnp.int32(0), last=jnp.int32(0), mem_every=jnp.int32(5))
         output = jax.jit(step, static_argnums=0)(vos, params, state, frame, prompt, clock)
-        labels = output.probs.argmax(0)      # and on with output.state, output.clock
+        labels = output.probs.argmax(0)      # continue with output.state and output.clock
 
     Args:
-      vos: the network.
-      params: its weights.
-      state: its state.
-      frame: [H, W, 3] float32 RGB in 0..1, of the size of the state's Spec.
-      prompt: what the user marked in it; nothing where `given` is all False.
-      clock: when frames are remembered.
-      allowed: [N] bool, slots that may win pixels; None allows all.
-      rng: a key while training.
+        vos: the network.
+        params: its weights.
+        state: its state.
+        frame: [H, W, 3] float32 RGB in 0..1, of the size of the state's Spec.
+        prompt: what the user marked in the frame; nothing if `given` is all False.
+        clock: decides whether the frame is remembered.
+        allowed: [N] bool, the slots that may have pixels; None allows all.
+        rng: a key in training.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
     features = vos.encode(params, frame, keys[0])
@@ -122,29 +123,29 @@ def advance(
     annotated: Scalar | None = None,
     rng: jax.Array | None = None,
 ) -> StepOutput:
-    """`step` for a frame that has been encoded before, for example in a batch with others.
+    """Does `step` for a frame that is already encoded, for example in a batch with others.
 
         features = jax.vmap(lambda frame: vos.encode(params, frame))(frames)
         first = jax.tree.map(lambda leaf: leaf[0], features)
         output = advance(vos, params, state, first, prompt, clock)
 
     Args:
-      vos: the network.
-      params: its weights.
-      state: its state.
-      features: of `vos.encode`.
-      prompt: as for `step`.
-      clock: likewise.
-      allowed: likewise.
-      annotated: whether any object is given, where that is known for all videos of a `vmap` (so
-        that branches on it stay branches); None looks it up in the prompt.
-      rng: a key while training.
+        vos: the network.
+        params: its weights.
+        state: its state.
+        features: the result of `vos.encode`.
+        prompt: as for `step`.
+        clock: as for `step`.
+        allowed: as for `step`.
+        annotated: whether any object is given, if that is the same for all videos of a `vmap` (so
+            that branches on it stay branches); None takes it from the prompt.
+        rng: a key in training.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
     logits, aux = vos.predict(params, state, features, keys[0])
     if allowed is not None:
-        shown = jnp.concatenate([jnp.ones(1, bool), allowed])
-        logits = jnp.where(shown[:, None, None], logits, UNUSED_LOGIT)
+        classes = jnp.concatenate([jnp.ones(1, bool), allowed])
+        logits = jnp.where(classes[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
     probs = apply_prompt(predicted, prompt)
     marked = jnp.any(prompt.given) if annotated is None else annotated

@@ -1,7 +1,7 @@
-"""`Tracker`: uint8 frames in, labels and scores out, one compiled call a frame.
+"""`Tracker` takes uint8 frames and returns labels and scores, with one compiled call per frame.
 
-It owns what is not a network's affair: the user's resolution, the user's object ids, the clock of
-the memory and the room in it.
+It handles what networks do not: the user's resolution, the user's object ids, the clock of the
+memory and its capacity.
 """
 
 import copy
@@ -39,13 +39,16 @@ from vosjax.tracking.state import NetworkState
 from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt, Spec
 
-SLOTS = 10  # objects that a tracker starts with room for, where neither user nor network say
+SLOTS = 10  # slots of a new tracker if neither the user nor the network limits the objects
 
 
 def check_count(name: str, value: Any) -> None:
-    """Raises InputError unless a setting is None or a whole number from 1 to `NEVER`.
+    """Checks that a setting is None or a whole number from 1 to `NEVER`.
 
-    check_count("mem_every", 2.5)       # InputError: mem_every is 2.5; a whole number ...
+        check_count("mem_every", 2.5)       # InputError: mem_every is 2.5; a whole number ...
+
+    Raises:
+        InputError: it is anything else.
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if value is not None and not (whole and 1 <= value <= NEVER):
@@ -55,19 +58,19 @@ def check_count(name: str, value: Any) -> None:
 
 
 class Tracker:
-    """Follows objects through a video that is given frame by frame.
+    """Tracks objects through a video that is given frame by frame.
 
         tracker = Tracker()
         labels, scores = tracker.step(frame, mask)   # mask: uint8 [H, W] of ids, 0 the background
         labels, scores = tracker.step(next_frame)
 
-    A mask may come with any frame; it adds objects or corrects them, and comes out as it was
-    given. More objects at a time than there are slots for, or more remembered frames than there is
-    room for (up to `max_mem_frames`), cost one compilation each; nothing else does.
+    A mask may come with any frame. It adds objects or corrects them, and is returned exactly as
+    given. Programs are compiled again only if there are more objects at a time than slots, or more
+    remembered frames than there is room for (up to `max_mem_frames`).
 
-    Objects may come and go for as long as the video lasts: the slot of one that was removed is
-    given to another once the memory is cleared of it (`Vos.forget`; docs/architecture.md says
-    what that costs in which network).
+    Objects may come and go for as long as the video lasts. The slot of a removed object is given to
+    another one when the memory holds nothing of the former (`Vos.forget`; docs/architecture.md says
+    what that costs in each network).
     """
 
     def __init__(
@@ -83,18 +86,18 @@ class Tracker:
         """Makes a tracker without objects.
 
         Args:
-          model: of `load`; None loads the embedded default.
-          objects: how many there will be, as far as is known; others can follow.
-          mem_every: frames from one remembered frame to the next; None takes the model's own.
-          capacity: memory frames to start with; doubled when full, up to the limit.
-          max_mem_frames: most memory frames; then the oldest that was not annotated makes room.
-            None takes the model's own. Annotated frames are kept as long as an object that was
-            given in them is followed.
-          max_short_side: most pixels of the short side that the network sees; None: its own rule
-            alone.
+            model: the model, see `load`; None loads the embedded default.
+            objects: expected number of objects, if known; there may be more.
+            mem_every: frames from one remembered frame to the next; None takes the model's default.
+            capacity: initial number of memory frames; doubled when full, up to the limit.
+            max_mem_frames: most memory frames, beyond which a new one replaces the oldest one that
+                was not annotated; None takes the model's default. Annotated frames are kept as long
+                as an object that was given in them is followed.
+            max_short_side: largest short side in pixels that the network sees; None leaves it to
+                the network's own rule.
 
         Raises:
-          InputError: anything but a whole number from 1 to `NEVER`.
+            InputError: a setting is not a whole number from 1 to `NEVER`.
         """
         self.model = load() if model is None else model
         config = self.model.config
@@ -123,19 +126,23 @@ class Tracker:
             labels, scores = tracker.step(frame)
 
         Args:
-          frame: uint8 [H, W, 3] RGB; every frame has the size of the first.
-          labels: integers [H, W] of object ids 1..255, 0 where nothing is said; None in most
-            frames. An id that is followed is corrected, any other is a new object.
+            frame: uint8 [H, W, 3] RGB; all frames have the size of the first one.
+            labels: integers [H, W] of object ids 1..255, 0 for pixels that are not marked; None for
+                most frames. Objects that are followed are corrected, all others are added.
+
+        Returns:
+            Labels uint8 [H, W] of ids, and {id: `ObjectScore`} for the objects that are followed.
 
         Raises:
-          ValueError: another type, shape or size; labels without an object or with other ids.
+            ValueError: the frame or the labels have another dtype, shape or size; or the labels
+                hold no object, or ids out of range.
         """
         return self.submit(frame, labels)()
 
     def submit(
         self, frame: HostArray, labels: HostArray | None = None
     ) -> Callable[[], FrameOutput]:
-        """`step` that does not wait: the result comes from calling what is returned.
+        """Does `step` without waiting: call the function that is returned to get the result.
 
         result = tracker.submit(frame)
         next_frame = camera.read()      # while this one is computed
@@ -161,35 +168,37 @@ class Tracker:
         if remembers(bool(slots), time, last, self.mem_every):
             state.remember(time, slots, self.max_mem_frames)
         clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.mem_every))
-        shown, object_stats = state.run(frame, prompt, clock)
-        return lambda: FrameOutput(np.asarray(shown), to_scores(np.asarray(object_stats), followed))
+        output_labels, object_stats = state.run(frame, prompt, clock)
+        return lambda: FrameOutput(
+            np.asarray(output_labels), to_scores(np.asarray(object_stats), followed)
+        )
 
     def add(self, labels: HostArray) -> None:
-        """Marks objects in the frame that is stepped next, as the `labels` of `step` do.
+        """Marks objects in the next frame, like the `labels` of `step`.
 
         tracker.add(np.where(inside, 7, 0))
         """
         self._queued = np.array(labels)
 
     def remove(self, object: int) -> None:
-        """Stops following an object; its pixels go to whatever is second there.
+        """Stops following an object; its pixels go to the next most probable object there.
 
             tracker.remove(7)
 
         Raises:
-          ValueError: there is no such object.
+            ValueError: no object with this id is followed.
         """
         if object not in self._state.objects.followed:
             raise ValueError(f"there is no object {object}; there are: {self.objects}")
         self._state.remove(object, self.time)
 
     def compile(self, height: int, width: int) -> jax.stages.Compiled:
-        """Compiles ahead for frames of this size; what is returned tells of memory and cost.
+        """Compiles ahead for frames of this size; the compiled program knows its memory and cost.
 
             tracker.compile(480, 854).memory_analysis().temp_size_in_bytes
 
         Raises:
-          ValueError: the video has another size.
+            ValueError: the video has another size.
         """
         size = self._state.frame_size = self._state.frame_size or (height, width)
         if size != (height, width):
@@ -201,27 +210,27 @@ class Tracker:
 
     @property
     def objects(self) -> list[int]:
-        """The ids that are followed now."""
+        """The ids of the objects that are followed, in ascending order."""
         return sorted(self._state.objects.followed)
 
     @property
     def spec(self) -> Spec | None:
-        """What is compiled for; None before the first frame."""
+        """The Spec of the network's state; None before the first frame."""
         return None if self._state.frame_size is None else self._state.spec
 
     @property
     def traces(self) -> int:
-        """How often the programs that this tracker has used were traced, by it or before it."""
+        """How often the programs that this tracker uses were traced, by it or by others."""
         return sum(program.traces[0] for program in self._state.programs.values())
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of the network's state; constant but where the memory or the slots grow."""
+        """Bytes of the network's state; they only change when memory or slots grow."""
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self._state.arrays))
 
     @property
     def state(self) -> snapshot.Snapshot:
-        """Everything but the weights, on the host; `restore` goes on from it bit by bit."""
+        """Everything except the weights, on the host; `restore` continues from it bit by bit."""
         books = Books(
             weights=self.model.card.get("sha256", ""),
             mem_every=self.mem_every,
@@ -235,12 +244,12 @@ class Tracker:
         return snapshot.take(self._state.arrays, self._queued, books)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `state` to a file, atomically; labels of `add` that wait for a frame are in it.
+        """Writes `state` to a file atomically, including labels of `add` that wait for a frame.
 
             tracker.save("tracker.npz")
 
         Raises:
-          DiskFull: the disk is full.
+            DiskFull: the disk is full.
         """
         snapshot.save(path, self.state)
 
@@ -248,16 +257,17 @@ class Tracker:
     def restore(
         cls, saved: snapshot.Snapshot | str | os.PathLike[str], model: Loaded | None = None
     ) -> "Tracker":
-        """A tracker that goes on from a `state`, or from a file that `save` wrote.
+        """Makes a tracker that continues from a `state`, or from a file that `save` wrote.
 
             tracker = Tracker.restore("tracker.npz", model)
 
         Args:
-          saved: the file or the state.
-          model: with the weights that it was saved with; None loads the embedded default.
+            saved: the file or the state.
+            model: a model with the same weights; None loads the embedded default.
 
         Raises:
-          InputError: no such file, a damaged one, one of another version or of other weights.
+            InputError: the file is missing, damaged or of another version, or was saved with other
+                weights.
         """
         if not isinstance(saved, snapshot.Snapshot):
             saved = snapshot.load(saved)
@@ -274,7 +284,7 @@ class Tracker:
         return tracker
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Tracker":
-        """A tracker in the same state that goes its own way; the weights are shared."""
+        """Makes an independent tracker in the same state; the weights are shared."""
         return Tracker.restore(self.state, self.model)
 
     def __copy__(self) -> "Tracker":
@@ -287,7 +297,7 @@ class Tracker:
         )
 
     def _tell_of_lost(self, labels: HostArray) -> None:
-        """Warns of objects that are too small for the network's size."""
+        """Warns about objects that are too small to have a pixel at the network's size."""
         state = self._state
         lost = lost_objects(labels, state.spec)
         if not lost:

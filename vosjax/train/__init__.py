@@ -1,1 +1,10 @@
-"""Training: losses, schedules, EMA, optimizer, one step, checkpoints and the loop."""
+"""Training: from clips to averaged weights.
+
+config, build      the settings, and what they ask for: model, optimizer, step
+start              initial weights
+losses, schedule, optimizer, ema, step   one training step
+state, checkpoint  what is carried from step to step, and how it is stored
+loop               the run: stages, steps, figures, validation, checkpoints
+device, log, disk, validate              its batches, its figures, its folder, its validation
+export             weights with a card, for use
+"""

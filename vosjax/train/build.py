@@ -1,4 +1,4 @@
-"""What a training config asks for, built: the model, its optimizer and the settings of a step."""
+"""Builds what a training config asks for: the model, its optimizer and the settings of a step."""
 
 import re
 from typing import Any
@@ -20,10 +20,10 @@ def configured(config: Any) -> Model:
         model = configured(opened("train_default"))
 
     Args:
-      config: a `Config` with a training.
+        config: a `Config` with a training.
 
     Raises:
-      InputError: there is no such model, or it does not fit the rest of the config.
+        InputError: there is no such model, or it does not fit the rest of the config.
     """
     model = with_frozen(models.build(config.family, **config.settings), config.train.freeze)
     fits(model, config)
@@ -37,9 +37,9 @@ def with_frozen(model: Model, pattern: str) -> Model:
         model = with_frozen(configured(opened("train_default")), "^encoder/")
 
     Args:
-      model: the model.
-      pattern: regular expression; a weight is frozen where it is found in the '/'-joined path. ''
-        returns the model as it is.
+        model: the model.
+        pattern: regular expression; a weight is frozen if it is found in the weight's '/'-joined
+            path. '' returns the model as it is.
     """
 
     def group(path: str) -> str:
@@ -56,12 +56,12 @@ def fits(model: Model, config: Any) -> None:
         fits(configured(config), config)
 
     Args:
-      model: the network.
-      config: a `Config` with a training.
+        model: the network.
+        config: a `Config` with a training.
 
     Raises:
-      InputError: a frame size that the network does not take, more objects than it holds, or a
-        batch that cannot be shared out evenly over the devices.
+        InputError: the network does not take the frame size or the number of objects, or the batch
+            cannot be distributed evenly over the devices.
     """
     data, train = config.data, config.train
     height, width = model.vos.size(data.height, data.width)
@@ -87,8 +87,8 @@ def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
         chain = chain_of(configured(config), config.train)
 
     Args:
-      model: the model.
-      train: the training's settings.
+        model: the model.
+        train: the training's settings.
     """
     return optimizer.build(
         weight_shapes(model),
@@ -100,13 +100,13 @@ def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
 
 
 def weight_shapes(model: Model) -> dict[str, int]:
-    """The number of axes of every trainable weight, {path: axes}; no weight is computed.
+    """Returns {path: number of axes} for all trainable weights, without computing a weight.
 
         from vosjax.config import opened
         axes = weight_shapes(configured(opened("train_default")))
 
     Args:
-      model: the model.
+        model: the model.
     """
     shapes = jax.eval_shape(model.init_params, jax.random.key(0))
     trainable, _ = state.split_params(shapes, model.param_group)
@@ -114,7 +114,7 @@ def weight_shapes(model: Model) -> dict[str, int]:
 
 
 def step_settings(train: TrainConfig) -> step.StepConfig:
-    """The settings of a training that are fixed when its step is compiled.
+    """Returns the settings of a training that are fixed when its step is compiled.
 
     settings = step_settings(TrainConfig())
     """

@@ -1,7 +1,7 @@
-"""Checkpoints by Orbax: saved in the background, whole or absent, and of one config only.
+"""Checkpoints by Orbax: saved in the background, complete or absent, and bound to one config.
 
-Beside the state stands a digest of each of its arrays, as what is stored can be damaged in ways
-that its reader does not notice. A damaged checkpoint is passed over for the one before it.
+A digest of each array is stored with the state, as a stored array can be damaged in ways that
+Orbax does not notice. If a checkpoint is damaged, the one before it is used.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from vosjax.train.state import TrainState
 
 
 class Damaged(Exception):
-    """A checkpoint that cannot be used, with the reason."""
+    """A checkpoint is damaged; the message gives the reason."""
 
 
 def save(
@@ -34,16 +34,23 @@ def save(
     *,
     wait: bool = False,
 ) -> None:
-    """Starts saving `state` with its config (`decisive.described`) under its step number.
+    """Starts saving a state under its step number.
 
         save(checkpoints, state, described(config))
 
-    Returns when the arrays are copied out, so that the state may be donated right after; with
-    `wait`, when the checkpoint is complete. A step that is already there is left as it is.
+    It returns once the arrays are copied, so that the state may be donated afterwards. A step that
+    is already saved is left as it is.
+
+    Args:
+        checkpoints: a `checkpoint_folder.manager`.
+        state: the state.
+        config: the `decisive.described` config of the run, which is stored with it.
+        wait: whether to return only when the checkpoint is complete.
 
     Raises:
-      NotFinite: the state holds NaN or infinite numbers, with which no training can go on.
-      InputError, DiskFull: this checkpoint, or the one that was begun before it, cannot be written.
+        NotFinite: the state holds NaN or infinite numbers, with which training cannot continue.
+        InputError: this checkpoint, or the one begun before it, cannot be written.
+        DiskFull: the disk is full.
     """
     step = int(state.step)
     with saving(checkpoints.directory):
@@ -70,23 +77,24 @@ def restore(
     step: int | None = None,
     repair: bool = False,
 ) -> TrainState | None:
-    """The state of the newest checkpoint that is sound (or that of `step`), None without any.
+    """Restores the newest checkpoint that is not damaged; returns None if there is none.
 
-    A warning names every damaged one that was passed over, and what is wrong with it.
+        state = restore(checkpoints, state, described(config)) or state
 
-        state = restore(checkpoints, fresh_state, described(config)) or fresh_state
+    A warning names every damaged checkpoint that is passed over, with the reason.
 
     Args:
-      checkpoints: of `checkpoint_folder.manager`.
-      like: a state of the same structure and shapes.
-      config: the present config, of `decisive.described`; what is FREE in it may differ.
-      step: a step that was saved.
-      repair: sets damaged ones aside, under names of their own, so that a run which goes on before
-        them can save their steps anew.
+        checkpoints: a `checkpoint_folder.manager`.
+        like: a state of the same structure and shapes.
+        config: the `decisive.described` config of the run; its FREE fields may differ from the
+            saved ones.
+        step: restores the checkpoint of this step instead.
+        repair: whether damaged checkpoints are renamed, so that a run that resumes before them can
+            save their steps again.
 
     Raises:
-      InputError: the checkpoint was made with another config, there is none of this step, or none
-        is sound.
+        InputError: the checkpoint was made with another config, there is none of this step, or all
+            are damaged.
     """
     folder = pathlib.Path(checkpoints.directory)
     if step is not None and step not in steps(folder):
@@ -95,12 +103,12 @@ def restore(
             f"{', '.join(map(str, steps(folder))) or 'none'}"
         )
     damaged: dict[int, str] = {}
-    while left := [at for at in steps(folder) if at not in damaged and step in (None, at)]:
-        at = left[-1]
+    while candidates := [at for at in steps(folder) if at not in damaged and step in (None, at)]:
+        at = candidates[-1]
         try:
             state = _restored(checkpoints, like, config, at)
         except Damaged as error:
-            if (folder / str(at)).is_dir():  # else a run that goes on has removed it
+            if (folder / str(at)).is_dir():  # else the run that writes here has removed it
                 damaged[at] = str(error)
             continue
         for bad, reason in damaged.items():
@@ -114,16 +122,16 @@ def restore(
             set_aside(checkpoints, list(damaged))
         return state
     if damaged:
-        said = "; ".join(f"step {at}: {reason}" for at, reason in damaged.items())
+        reasons = "; ".join(f"step {at}: {reason}" for at, reason in damaged.items())
         raise InputError(
-            f"no checkpoint in {folder} can be used ({said}): bring back a copy of it, or remove "
-            "the folder to start anew"
+            f"no checkpoint in {folder} can be used ({reasons}): bring back a copy of it, or "
+            "remove the folder to start anew"
         )
     return None
 
 
 def digests(state: TrainState, config: dict[str, Any]) -> dict[str, Any]:
-    """sha256 of every array of a state, by its leaf's number, and of the config's JSON.
+    """Returns the SHA-256 of each array of a state, by its number in `_plain`, and the config's.
 
     digests(state, described(config))["state"]["00000"]
     """
@@ -136,23 +144,25 @@ def digests(state: TrainState, config: dict[str, Any]) -> dict[str, Any]:
 def _restored(
     checkpoints: ocp.CheckpointManager, like: TrainState, config: dict[str, Any], step: int
 ) -> TrainState:
-    """The state of one checkpoint.
+    """Restores one checkpoint.
 
     Raises:
-      Damaged: it is not as it was saved.
-      InputError: it was made with another config, or may not be read.
+        Damaged: its content is not what was saved.
+        InputError: it was made with another config, or permission to read it is missing.
     """
     path = pathlib.Path(checkpoints.directory) / str(step)
     _check_readable(path)
-    said = _read(checkpoints, step, config=ocp.args.JsonRestore())["config"]
-    kept = None
-    if (path / "digests").is_dir():  # earlier versions kept none
-        kept = _read(checkpoints, step, digests=ocp.args.JsonRestore())["digests"]
-        if not isinstance(kept, dict) or kept.get("config") != _json_digest(said):
+    saved_config = _read(checkpoints, step, config=ocp.args.JsonRestore())["config"]
+    saved_digests = None
+    if (path / "digests").is_dir():  # checkpoints of earlier versions have none
+        saved_digests = _read(checkpoints, step, digests=ocp.args.JsonRestore())["digests"]
+        if not isinstance(saved_digests, dict) or saved_digests.get("config") != _json_digest(
+            saved_config
+        ):
             raise Damaged("its config is not the one that was saved")
-    if not isinstance(said, dict):
+    if not isinstance(saved_config, dict):
         raise Damaged("its config is none")
-    changed = differences(decisive(said), decisive(config))
+    changed = differences(decisive(saved_config), decisive(config))
     if changed:
         raise InputError(
             f"{path} was made with another config ({'; '.join(changed)}): use its config, or "
@@ -160,10 +170,13 @@ def _restored(
         )
     blank = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), _plain(like))
     arrays = _read(checkpoints, step, state=ocp.args.StandardRestore(blank))["state"]
-    if kept is not None:
-        found = {number: array_digest(leaf) for number, leaf in arrays.items()}
-        names = _names(like)
-        changed = [names[number] for number in names if kept["state"].get(number) != found[number]]
+    if saved_digests is not None:
+        digests_now = {number: array_digest(leaf) for number, leaf in arrays.items()}
+        changed = [
+            name
+            for number, name in _names(like).items()
+            if saved_digests["state"].get(number) != digests_now[number]
+        ]
         if changed:
             more = f" and {len(changed) - 1} more arrays" if changed[1:] else ""
             raise Damaged(f"array {changed[0]!r}{more} changed since it was saved")
@@ -171,7 +184,7 @@ def _restored(
 
 
 def _read(checkpoints: ocp.CheckpointManager, step: int, **items: ocp.args.CheckpointArgs) -> Any:
-    """Items of a checkpoint; whatever Orbax and TensorStore raise is `Damaged`."""
+    """Reads an item of a checkpoint; raises `Damaged` for any error of Orbax or TensorStore."""
     try:
         return checkpoints.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:
@@ -180,7 +193,7 @@ def _read(checkpoints: ocp.CheckpointManager, step: int, **items: ocp.args.Check
 
 
 def _check_readable(path: pathlib.Path) -> None:
-    """Files that may not be read are no damage: raises InputError that names one."""
+    """Raises an InputError that names a file if permission to read one is missing."""
     for folder, _, files in os.walk(path):
         for name in ("", *files):
             if not os.access(os.path.join(folder, name), os.R_OK):
@@ -201,7 +214,7 @@ def _refuse_nan(state: TrainState, step: int) -> None:
 
 
 def _names(state: TrainState) -> dict[str, str]:
-    """{number in `_plain`: 'trainable/decoder/kernel'}."""
+    """Returns {number in `_plain`: name}, such as 'trainable/decoder/kernel'."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {
         f"{i:05d}": jax.tree_util.keystr(path, simple=True, separator="/")
@@ -214,5 +227,5 @@ def _json_digest(value: Any) -> str:
 
 
 def _plain(state: TrainState) -> dict[str, Any]:
-    """The state as a dict of numbered leaves, which no '/' in a path and no tuple can upset."""
+    """Returns the leaves of a state as a dict by number, since Orbax does not take '/' in names."""
     return {f"{i:05d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}

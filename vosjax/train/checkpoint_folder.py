@@ -1,4 +1,4 @@
-"""A folder of checkpoints, one subfolder a step, as Orbax's manager keeps it."""
+"""A folder of checkpoints, with one subfolder for each step, kept by Orbax's manager."""
 
 import contextlib
 import logging
@@ -13,21 +13,22 @@ import orbax.checkpoint as ocp
 from vosjax.errors import InputError
 from vosjax.io.refusals import disk_full
 
-ASIDE = "damaged-"  # before the step, in the name of a damaged checkpoint that was set aside
-LONGEST = 160  # characters of what a library says
+ASIDE = "damaged-"  # prefix of the name of a damaged checkpoint that was set aside
+LONGEST = 160  # most characters of a library's message
 
 
 def manager(folder: str | os.PathLike[str], *, keep: int | None = None) -> ocp.CheckpointManager:
-    """A manager of the checkpoints in `folder`, one subfolder a step.
+    """Makes a manager of the checkpoints in a folder, which has one subfolder for each step.
 
         with manager("runs/stcn/checkpoints") as checkpoints:
             state = restore(checkpoints, like, described(config))
 
     Args:
-      folder: is made when missing.
-      keep: the newest ones that stay; None: to read only, also while a run writes them.
+        folder: the folder; it is made if it is missing.
+        keep: number of newest checkpoints to keep; None opens the folder for reading only, which is
+            safe while a run writes to it.
     """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax tells of every file and setting
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs every file and setting
     if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
         sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
     if keep is None:
@@ -38,9 +39,10 @@ def manager(folder: str | os.PathLike[str], *, keep: int | None = None) -> ocp.C
 
 
 class _WithoutLateCallbacks:
-    """An unraisable hook that drops what TensorStore's threads still tell an event loop of Orbax.
+    """A hook for unraisable errors that ignores late callbacks of TensorStore's threads.
 
-    The loop is closed when one of many files cannot be read or written; that one was raised.
+    When one of many files cannot be read or written, Orbax raises that error and closes its event
+    loop, to which other threads may still report.
     """
 
     def __init__(self, hook: Callable[["sys.UnraisableHookArgs"], object]) -> None:
@@ -53,20 +55,21 @@ class _WithoutLateCallbacks:
 
 @contextlib.contextmanager
 def managed(folder: str | os.PathLike[str], *, keep: int) -> Iterator[ocp.CheckpointManager]:
-    """`manager`, closed at the end; what goes wrong with the disk is one line.
+    """Opens a `manager` for writing and closes it at the end.
 
         with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
             save(checkpoints, state, described(config))
 
     Raises:
-      InputError, DiskFull: the folder cannot be made or written.
+        InputError: the folder cannot be made or written.
+        DiskFull: the disk is full.
     """
     with saving(folder):
         checkpoints = manager(folder, keep=keep)
     try:
         yield checkpoints
     except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to be told
+        with contextlib.suppress(Exception):  # only the first error is reported
             checkpoints.close()
         raise
     with saving(folder):
@@ -74,7 +77,7 @@ def managed(folder: str | os.PathLike[str], *, keep: int) -> Iterator[ocp.Checkp
 
 
 def steps(folder: pathlib.Path) -> list[int]:
-    """The steps of the checkpoints in a folder, damaged ones as well, in order.
+    """Returns the steps of all checkpoints in a folder, damaged ones included, in order.
 
     steps(pathlib.Path("runs/stcn/checkpoints"))        # [500, 1000, 1500]
     """
@@ -85,12 +88,13 @@ def steps(folder: pathlib.Path) -> list[int]:
 
 
 def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
-    """Renames damaged checkpoints, so that their steps are free again.
+    """Renames damaged checkpoints, so that their steps can be saved again.
 
-        set_aside(checkpoints, [1500])      # 'damaged-1500' now, if someone wants to look into it
+        set_aside(checkpoints, [1500])      # it is now in the folder 'damaged-1500'
 
     Raises:
-      InputError, DiskFull: they cannot be renamed.
+        InputError: they cannot be renamed.
+        DiskFull: the disk is full.
     """
     folder = pathlib.Path(checkpoints.directory)
     with saving(folder):
@@ -104,14 +108,14 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
 
 @contextlib.contextmanager
 def saving(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """One line for whatever Orbax raises while it writes below a folder.
+    """Turns any error of Orbax while it writes below a folder into an InputError of one line.
 
         with saving(folder):
             checkpoints.wait_until_finished()
 
     Raises:
-      InputError: it cannot be written.
-      DiskFull: the disk is full.
+        InputError: the folder cannot be written.
+        DiskFull: the disk is full.
     """
     try:
         with disk_full(folder):
@@ -126,7 +130,7 @@ def saving(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def in_a_line(error: Exception) -> str:
-    """What a library says, cut to a line.
+    """Shortens the message of a library to one line.
 
     in_a_line(ValueError("no\\nsuch array"))     # 'no such array'
     """

@@ -1,4 +1,4 @@
-"""What of a config decides the weights of a training: kept beside checkpoints, and compared."""
+"""The part of a config that decides the weights: stored with checkpoints, and compared."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -9,12 +9,12 @@ from vosjax.schema import modern, parse, plain
 from vosjax.schema.kinds import hints
 from vosjax.train.config import TrainConfig
 
-# parts of `train` that may change between a run and its resumption
+# Fields of `train` that may change when a run is resumed.
 FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
 
 
 class Training(Protocol):
-    """What decides a training: a `vosjax.config.Config`, which stands in a room above this one."""
+    """The fields of a `vosjax.config.Config` that decide a training; its room is above this one."""
 
     @property
     def family(self) -> str:
@@ -26,38 +26,38 @@ class Training(Protocol):
 
     @property
     def train(self) -> TrainConfig | None:
-        """How the weights are found; None where nothing is trained."""
+        """Settings of the training; None if nothing is trained."""
 
     @property
     def data(self) -> ClipsConfig | None:
-        """What the training clips are made of; None likewise."""
+        """Settings of the training clips; None if nothing is trained."""
 
 
 def described(config: Training) -> dict[str, Any]:
-    """What a stage's `Config` says of its training, as plain JSON values.
+    """Returns the parts of a stage's `Config` that describe its training, as plain JSON values.
 
         from vosjax.config import opened
         described(opened("train_default"))["train"]["steps"]
 
     Args:
-      config: of the stage.
+        config: the config of the stage.
 
     Returns:
-      {'family': str, 'model': dict, 'train': dict, 'data': dict}, which `decisive` compares.
+        {'family': str, 'model': dict, 'train': dict, 'data': dict}, which `decisive` compares.
     """
     return {name: plain(getattr(config, name)) for name in ("family", "model", "train", "data")}
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a `described` config decides the weights, as this version writes it.
+    """Returns the part of a `described` config that decides the weights, in today's form.
 
-    Configs of earlier versions have other names for some fields and lack others, which were then
-    as they are by default now.
+    In configs of earlier versions some fields have other names, and some are missing; these had
+    the values that are their defaults now.
 
         decisive(described(config)) == decisive(saved)      # the same weights come out
 
     Raises:
-      FieldError: a value of another type or range.
+        FieldError: a value is of another type or range.
     """
     train = _filled(TrainConfig, config.get("train"))
     return {

@@ -1,4 +1,4 @@
-"""Batches on their way to the devices while the step before is computed."""
+"""Transfers batches to the devices while earlier steps are computed."""
 
 import collections
 import contextlib
@@ -11,18 +11,18 @@ import jax
 def to_device(
     batches: Generator[Any], sharding: jax.sharding.Sharding, *, ahead: int = 2
 ) -> Generator[Any]:
-    """Yields each batch as global arrays on the devices, `ahead` transfers before it is needed.
+    """Yields each batch as global arrays on the devices, transferred some batches ahead.
 
         for batch in to_device(pipeline.clips(config, seed=0, batch=16), sharding):
             ...
 
-    Transfers do not wait for the computation that runs, nor it for them: two buffers keep an
-    accelerator fed as long as batches are made faster than they are used.
+    Transfers and computation do not wait for each other, so two batches ahead keep an accelerator
+    busy as long as batches are made faster than they are used.
 
     Args:
-        batches: trees of host arrays, this process's rows of each batch; closed at the end.
-        sharding: of every leaf, on its first axis.
-        ahead: batches that wait on the devices.
+        batches: pytrees of host arrays, this process's rows of each batch; closed at the end.
+        sharding: sharding of every leaf, on its first axis.
+        ahead: number of batches that wait on the devices.
 
     Raises:
         ValueError: `ahead` is below 1.

@@ -1,4 +1,4 @@
-"""What a training writes to: a folder of its own."""
+"""The output folder of a training: the names of its files, and whether it may be written to."""
 
 import json
 import pathlib
@@ -14,24 +14,25 @@ CONFIG, METRICS, CHECKPOINTS, BOARD, WEIGHTS = (
     "tensorboard",
     "weights",
 )
-FIELDS = ("family", "train")  # of every config.json that a training wrote
-HEADER = "step,loss,"  # how every metrics.csv of a training begins
+FIELDS = ("family", "train")  # fields of every config.json of a training
+HEADER = "step,loss,"  # beginning of every metrics.csv of a training
 
 
 def check_ours(output: pathlib.Path, stages: Iterable[str]) -> None:
-    """Makes sure, before anything is written, that a training may write to a folder.
+    """Checks, before anything is written, that a training may write to a folder.
 
         check_ours(pathlib.Path("runs/stcn"), [""])
 
-    A folder is ours where the files that a training would write are absent or a training's own;
-    whatever else lies there is left alone.
+    The files that a training would write must either be absent or come from a training. Other files
+    are left alone.
 
     Args:
-      output: the run's folder, which need not exist.
-      stages: the names of its stages' folders, '' for the run's own.
+        output: the run's folder, which need not exist.
+        stages: names of the folders of its stages, '' for the run's own folder.
 
     Raises:
-      InputError: it lies below a file, or holds such files of someone else; one is named.
+        InputError: the folder would be below a file, or holds such files that no training wrote;
+            the message names one.
     """
     above = next(path for path in (output, *output.parents) if path.exists() or path == path.parent)
     if not above.is_dir():
@@ -44,7 +45,7 @@ def check_ours(output: pathlib.Path, stages: Iterable[str]) -> None:
 
 
 def _is_begun(folder: pathlib.Path) -> bool:
-    """Whether a stage of ours was begun in a folder; InputError where someone else's files are."""
+    """Whether a stage was begun in a folder; raises InputError for files that no training wrote."""
     config, metrics = folder / CONFIG, folder / METRICS
     if config.exists() and not _is_config(config):
         raise _strange(folder, CONFIG)
@@ -61,7 +62,7 @@ def _is_begun(folder: pathlib.Path) -> bool:
 def _is_config(path: pathlib.Path) -> bool:
     try:
         content = path.read_bytes()
-        if not content:  # a power cut
+        if not content:  # left empty by a power failure
             return True
         values = json.loads(content)
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""From a training state to weights to be shipped: averaged, in half precision, with a card."""
+"""Exports a training state as weights for use: averaged, in half precision, with a card."""
 
 import os
 import pathlib
@@ -23,16 +23,16 @@ def export(
     *,
     dtype: Any = np.float16,
 ) -> dict:
-    """Writes the averaged weights of `trained` to `folder`; returns the card.
+    """Writes the averaged weights of a training state to a folder and returns their card.
 
     Args:
-      config: the training's `Config`; `train.source` and `train.licence` go to the card.
-      trained: the state.
-      folder: for weights.safetensors and card.json.
-      dtype: of the stored weights.
+        config: the training's `Config`; `train.source` and `train.licence` go to the card.
+        trained: the state.
+        folder: the folder for weights.safetensors and card.json.
+        dtype: dtype of the stored weights.
 
     Raises:
-      InputError: a weight is NaN or infinite, or beyond what `dtype` can hold.
+        InputError: a weight is NaN or infinite, or out of the range of `dtype`.
     """
     flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
     check_finite(flat, f"the training's state after step {int(trained.step)}")
@@ -50,7 +50,7 @@ def export(
 
 
 def _without_folders(config: dict[str, Any]) -> Any:
-    """The config with file names in place of the paths of one machine."""
+    """Replaces paths, which are valid on one machine only, by file names in a config."""
     if isinstance(config, list):
         return [_without_folders(part) for part in config]
     if not isinstance(config, dict):
@@ -70,16 +70,18 @@ def from_checkpoint(
     *,
     step: int | None = None,
 ) -> dict:
-    """Exports a checkpoint of a run (the newest one of its last stage begun); returns the card.
+    """Exports a checkpoint of a run and returns the card of the weights.
+
+    By default this is the newest checkpoint of the last stage that was begun.
 
     Args:
-      config: the run's config.
-      run: the run's output folder.
-      folder: for the weights.
-      step: another checkpoint of that stage.
+        config: the run's `Config`.
+        run: the run's output folder.
+        folder: the folder for the weights.
+        step: exports the checkpoint of this step of that stage instead.
 
     Raises:
-      InputError: there is no checkpoint, or one of another config.
+        InputError: there is no checkpoint, or it was made with another config.
     """
     run = pathlib.Path(run)
     begun = [

@@ -1,4 +1,4 @@
-"""What a run tells: a line, a row of metrics.csv, TensorBoard scalars and pictures."""
+"""The log of a training run: lines on stdout, metrics.csv, TensorBoard scalars and pictures."""
 
 import csv
 import math
@@ -39,12 +39,10 @@ class Log:
         figures.scalars(100, {"loss": 0.7})
         figures.close()
 
-    Every row is flushed, so that a killed run keeps what it told. A run that went further than its
-    last checkpoint told of steps that are taken again when it resumes: its rows and events behind
-    step `start` are dropped.
+    Every row is flushed, so that a killed run keeps its log. Steps after the last checkpoint are
+    repeated when a run is resumed, so rows and events after step `start` are dropped.
 
-    Raises (all methods):
-      DiskFull, InputError: what is told cannot be written.
+    All methods raise an InputError if the log cannot be written, or DiskFull if the disk is full.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, start: int) -> None:
@@ -58,7 +56,7 @@ class Log:
         self._board = _Board(self._path.with_name(BOARD), start)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Writes the figures of a step, {name: value}: a row of `COLUMNS`, scalars and a line."""
+        """Writes the figures of a step, {name: value}, as a row, as scalars and as a line."""
         with writing(self._path):
             self._rows.writerow({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}})
             self._file.flush()
@@ -74,13 +72,13 @@ class Log:
     def pictures(
         self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray
     ) -> None:
-        """Writes one picture of a clip: its frames above the truth above the prediction.
+        """Writes a picture of a clip: a row of its frames, one of the truth, one of the prediction.
 
         Args:
-          step: number of the step.
-          frames: uint8 [T, H, W, 3] RGB.
-          labels: uint8 [T, H, W], the truth.
-          prediction: uint8 [T, H, W].
+            step: number of the step.
+            frames: uint8 [T, H, W, 3] RGB.
+            labels: uint8 [T, H, W], the true slots.
+            prediction: uint8 [T, H, W], the predicted slots.
         """
         rows = [np.concatenate(list(frames), axis=1)]
         for maps in (labels, prediction):
@@ -98,25 +96,25 @@ class Log:
 
 
 class _Board:
-    """Events of TensorBoard, written at once: a thread of its own would lose errors of the disk."""
+    """Writes TensorBoard events synchronously, as a writer thread would lose errors of the disk."""
 
     def __init__(self, folder: pathlib.Path, start: int) -> None:
         self._folder = folder
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            # The name holds no more than a second, hence the suffix.
+            # The time in the file's name has a resolution of a second, hence the suffix.
             self._events = EventsWriter(str(folder / "events"), f".{start}")
-            for what in (
+            for fields in (
                 {"file_version": "brain.Event:2"},
-                {"session_log": SessionLog(status=SessionLog.START)},  # hides what came later
+                {"session_log": SessionLog(status=SessionLog.START)},  # hides later steps' events
             ):
-                self._events.write_event(Event(step=start + 1, wall_time=time.time(), **what))
+                self._events.write_event(Event(step=start + 1, wall_time=time.time(), **fields))
             self._events.flush()
 
     def add(self, step: int, summaries: list) -> None:
         with writing(self._folder):
-            for one in summaries:
-                self._events.write_event(Event(step=step, wall_time=time.time(), summary=one))
+            for values in summaries:
+                self._events.write_event(Event(step=step, wall_time=time.time(), summary=values))
             self._events.flush()
 
     def close(self) -> None:
@@ -125,11 +123,11 @@ class _Board:
 
 
 def _keep_rows(path: pathlib.Path, last: int) -> None:
-    """Leaves a table with its header and the rows up to step `last`."""
+    """Reduces a table to its header and the rows up to step `last`."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     numbered = [(line.partition(",")[0], line) for line in lines[1:]]
-    kept = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
-    write_bytes(path, ("\n".join([",".join(COLUMNS), *kept]) + "\n").encode())
+    rows = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
+    write_bytes(path, ("\n".join([",".join(COLUMNS), *rows]) + "\n").encode())
 
 
 def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -139,9 +137,12 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_finite(first: int, losses: list[float], gradients: list[float]) -> None:
-    """Raises NotFinite, which names the steps, unless all figures of some steps are finite.
+    """Checks that the losses and gradient norms of consecutive steps are finite.
 
-    check_finite(100, [0.7, 0.6], [1.2, 1.1])      # of steps 100 and 101
+        check_finite(100, [0.7, 0.6], [1.2, 1.1])      # of steps 100 and 101
+
+    Raises:
+        NotFinite: one of them is not; the message names the steps.
     """
     bad = [
         i

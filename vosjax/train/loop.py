@@ -1,4 +1,4 @@
-"""The training run: steps over clips, figures, validation, checkpoints; stages one by one."""
+"""The training run: its stages, and in each the steps, figures, validation and checkpoints."""
 
 import contextlib
 import dataclasses
@@ -42,7 +42,7 @@ STOPPING = "stopping: saving a checkpoint after this step"
 
 
 class TrainResult(NamedTuple):
-    """How a run ended: the last state, whether all steps are done, and the last stage's folder."""
+    """The end of a run: the last state, whether all steps are done, and the last stage's folder."""
 
     state: state.TrainState
     complete: bool
@@ -52,18 +52,17 @@ class TrainResult(NamedTuple):
 def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     """Runs all stages of a config, or resumes them where an earlier run in `output` ended.
 
-    The last checkpoint of the stage that is under way is taken up; a stage that is complete is not
-    run again, and its averaged weights start the next one.
+    A stage that was interrupted continues from its last checkpoint. A complete stage is not run
+    again; its averaged weights are the initial weights of the next one.
 
     Args:
-      config: a `Config` with a training.
-      output: the run's folder; a stage writes to a folder of its own in it when there are several.
+        config: a `Config` with a training.
+        output: the run's folder; if there are several stages, each writes to a folder in it.
 
     Raises:
-      InputError: the config does not fit the data, the weights or an earlier run in `output`; or
-        that folder cannot be written, holds files of someone else, or is written by another
-        process.
-      NotFinite: the loss, or a weight, stopped being a number.
+        InputError: the config does not fit the data, the weights or an earlier run in `output`; or
+            that folder cannot be written, holds other files, or is in use by another process.
+        NotFinite: the loss or a weight is no longer finite.
     """
     output = pathlib.Path(output)
     disk.check_ours(output, [name for name, _ in stages(config)])
@@ -79,12 +78,12 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
 
 
 def stages(config: Any) -> list:
-    """The stages of a config: a list of pairs (folder name, `Config` with the stage's changes).
+    """Returns the stages of a config as pairs (folder name, `Config` with the stage's changes).
 
         from vosjax.config import opened
         names = [name for name, _ in stages(opened("train_default"))]
 
-    A config without stages is one stage, in the run's own folder ('').
+    A config without stages is a single stage in the run's own folder, ''.
     """
     if not config.stages:
         return [("", config)]
@@ -106,14 +105,14 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     """Runs one stage, or resumes it from its newest checkpoint.
 
     Args:
-      config: the stage's `Config`.
-      folder: where its checkpoints, figures and config.json go.
-      params: nested dict of the weights that it starts from, those of the stage before; None takes
-        what `config.train.init` names.
+        config: the stage's `Config`.
+        folder: folder for its checkpoints, figures and config.json.
+        params: initial weights, a nested dict: those of the stage before; None takes what
+            `config.train.init` names.
 
     Raises:
-      InputError: as `train`.
-      NotFinite: the loss stopped being a number.
+        InputError: as for `train`.
+        NotFinite: the loss or a weight is no longer finite.
     """
     train = config.train
     model = build.configured(config)
@@ -137,7 +136,7 @@ def _remaining(
     checkpoints: Any,
     now: state.TrainState,
 ) -> TrainResult:
-    """The steps of a stage that are left after `now`, with all that is told and stored of them."""
+    """Runs the remaining steps of a stage from the state `now`, with its log and checkpoints."""
     train, plain = config.train, decisive.described(config)
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
@@ -155,7 +154,7 @@ def _remaining(
     figures = log.Log(folder, start=at)
     validated = validation(model, config)
     pending: list[step.Metrics] = []
-    since = time.monotonic()
+    started = time.monotonic()
 
     def save(*, wait: bool = False) -> None:
         to_host(pending, at)
@@ -173,15 +172,15 @@ def _remaining(
             if due(at, train.log.every, train.steps):
                 metrics = to_host(pending, at)
                 pending.clear()
-                passed, since = time.monotonic() - since, time.monotonic()
+                seconds, started = time.monotonic() - started, time.monotonic()
                 values = means(metrics) | dict(
-                    rate=float(done.rate), clips_per_second=len(metrics) * train.batch / passed
+                    rate=float(done.rate), clips_per_second=len(metrics) * train.batch / seconds
                 )
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
                 values["validation_j"] = validated(state.averaged(now))
-                since += time.monotonic() - before  # no part of the training's speed
+                started += time.monotonic() - before  # validation does not count as training time
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
@@ -199,18 +198,25 @@ def _remaining(
 
 
 def shardings() -> tuple[NamedSharding, NamedSharding]:
-    """Two shardings over all devices: a whole copy on each, and the first axis shared out.
+    """Returns two shardings over all devices: replicated, and split along the first axis.
 
-    The training's state takes the first, its batches the second.
+        everywhere, split = shardings()
 
-    everywhere, split = shardings()
+    The state of a training is replicated, its batches are split.
     """
     mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
 class StepResult(NamedTuple):
-    """What a step leaves: their number by then, the state after it, and what it was made of."""
+    """The result of a step.
+
+    at       number of steps done, including this one
+    state    the state after the step
+    clips    its batch
+    metrics  its metrics
+    rate     its learning rate for the head
+    """
 
     at: int
     state: state.TrainState
@@ -227,15 +233,15 @@ def steps(
     batches: Any,
     stop: Sequence,
 ) -> Iterator[StepResult]:
-    """Yields a `StepResult` after each of the steps that are left.
+    """Yields a `StepResult` after each of the remaining steps.
 
     Args:
-      train: the training's settings.
-      model: the network.
-      chain: its optimizer, of `build.chain_of`.
-      now: the state to go on from; it is donated, and must not be used afterwards.
-      batches: iterator of batches on the devices, one for each step.
-      stop: a list; the steps end as soon as it holds anything (`runs.signals.stop_signals`).
+        train: the training's settings.
+        model: the network.
+        chain: its optimizer, see `build.chain_of`.
+        now: the state to continue from; it is donated, so it must not be used afterwards.
+        batches: iterator of batches on the devices, one for each step.
+        stop: a signal to end: no step is begun once it holds an item (`runs.signals.stop_signals`).
     """
     settings = build.step_settings(train)
     advance = {
@@ -258,11 +264,11 @@ def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
     """Fetches the metrics of the last steps from the devices.
 
     Args:
-      pending: one entry for each step.
-      at: the number of steps done by now.
+        pending: one entry for each step.
+        at: the number of steps done by now.
 
     Raises:
-      NotFinite: a loss or a gradient is not finite; the message names the steps.
+        NotFinite: a loss or a gradient is not finite; the message names the steps.
     """
     metrics = jax.device_get(pending)
     log.check_finite(at - len(metrics), [m.loss for m in metrics], [m.gradient for m in metrics])
@@ -270,7 +276,7 @@ def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
 
 
 def means(metrics: list[step.Metrics]) -> dict[str, float]:
-    """The mean of each figure over some steps, {name of a field of `Metrics`: mean}."""
+    """Returns the mean of each figure over some steps, {name of a field of `Metrics`: mean}."""
     return {
         name: float(np.mean([getattr(m, name) for m in metrics]))
         for name in step.Metrics._fields
@@ -279,7 +285,7 @@ def means(metrics: list[step.Metrics]) -> dict[str, float]:
 
 
 def due(at: int, every: int, last: int) -> bool:
-    """Whether something that happens every `every` steps (0: never) happens after step `at`.
+    """Whether an action is due after step `at`: every `every` steps (0: never) and at the end.
 
     due(20, every=10, last=95)      # True
     """
@@ -292,28 +298,28 @@ def compile_step(
     """Compiles `step.train_step` on its first call.
 
     Returns:
-      A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
+        A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
     """
     return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
 
 
 def validation(model: Model, config: Any) -> Callable[[Any], float]:
-    """Makes the validation of a training, a function of the nested params.
+    """Returns the validation of a training, a function from nested params to mean J in 0..1.
 
         from vosjax.config import opened
         config = opened("train_rendered")
         mean_j = validation(build.configured(config), config)
 
-    It gives the mean J (0..1) over `train.log.clips` rendered clips of the training's frame size,
-    always the same ones, which are rendered when it is first called.
+    The mean is taken over `train.log.clips` fixed clips of the training's frame size, which are
+    rendered on the first call.
     """
     settings, data = config.train.log, config.data
     run = validate.compiled(model, mem_every=config.train.mem_every)
-    made: list[Any] = []
+    clips: list[Any] = []
 
     def mean_j(params: Any) -> float:
-        if not made:
-            made.extend(
+        if not clips:
+            clips.extend(
                 rendered.validation_clips(
                     settings.clips,
                     size=(data.height, data.width),
@@ -321,7 +327,7 @@ def validation(model: Model, config: Any) -> Callable[[Any], float]:
                     max_objects=data.max_objects,
                 )
             )
-        one = jax.device_put(params, jax.devices()[0])  # copies on several would repeat the work
-        return validate.mean_j(run, one, made)
+        single = jax.device_put(params, jax.devices()[0])  # on one device only, as all would repeat
+        return validate.mean_j(run, single, clips)
 
     return mean_j

@@ -1,8 +1,8 @@
-"""What training minimises: bootstrapped cross-entropy and soft Jaccard, for one frame of one clip.
+"""The losses of training for one frame of one clip: bootstrapped cross-entropy and soft Jaccard.
 
-Only the background and the live slots take part; pixels labelled 255, or with a slot that is not
-live, are ignored. The losses are those of the AOT reference (half and half) and of STCN (the
-cross-entropy alone).
+The classes are the background and the live slots. Pixels labelled 255 or with a slot that is not
+live are ignored. The AOT reference uses both losses with equal weights, STCN the cross-entropy
+alone.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ IGNORED = 255
 
 
 class FrameLoss(NamedTuple):
-    """Scalars of one frame: what is minimised, and its two parts."""
+    """The loss of one frame, and its two parts; scalars."""
 
     total: jax.Array
     cross_entropy: jax.Array
@@ -25,7 +25,7 @@ class FrameLoss(NamedTuple):
 
 
 def targets(labels: jax.Array, live: jax.Array) -> jax.Array:
-    """The truth of every class, all False at ignored pixels.
+    """Returns the true mask of each class; all are False at ignored pixels.
 
     truth = targets(labels, live)      # [H, W], [N] bool -> [N+1, H, W] bool
     """
@@ -40,16 +40,16 @@ def _log_probabilities(logits: jax.Array, live: jax.Array) -> jax.Array:
 
 
 def mean_of_largest(values: jax.Array, count: jax.Array | np.int32) -> jax.Array:
-    """The mean of the `count` largest of `values`.
+    """Returns the mean of the `count` largest values.
 
         loss = mean_of_largest(pixels, count)
 
-    The count-th largest value is determined exactly, by bisection over the bits of a float (31
-    counts instead of a sort); values that tie with it share its gradient.
+    The count-th largest value is found exactly by bisection over the bits of a float, which takes
+    31 counts instead of a sort. Values equal to it share its gradient.
 
     Args:
-      values: of any shape, none negative.
-      count: int32 scalar, traced or not, at least 1.
+        values: float32 of any shape, not negative.
+        count: int32 scalar, traced or not, at least 1.
     """
     fixed = jax.lax.stop_gradient(values)
     bits = jax.lax.bitcast_convert_type(jnp.abs(fixed), jnp.int32)
@@ -69,15 +69,15 @@ def mean_of_largest(values: jax.Array, count: jax.Array | np.int32) -> jax.Array
 def bootstrapped_cross_entropy(
     logits: jax.Array, labels: jax.Array, live: jax.Array, count: jax.Array | np.int32
 ) -> jax.Array:
-    """Mean cross-entropy of the `count` hardest pixels; ignored ones count as pixels of loss 0.
+    """Returns the mean cross-entropy of the `count` hardest pixels; ignored pixels have loss 0.
 
         loss = bootstrapped_cross_entropy(logits, labels, live, count)
 
     Args:
-      logits: [N+1, H, W] float32, channel 0 the background.
-      labels: [H, W] integers, slot 1..N, 0 background, 255 ignored.
-      live: [N] bool, the slots that hold an object of this clip.
-      count: int32 scalar in 1..H*W, traced or not (`schedule.kept`).
+        logits: [N+1, H, W] float32, channel 0 is the background.
+        labels: [H, W] integers: slots 1..N, 0 background, 255 ignored.
+        live: [N] bool, the slots that hold an object of this clip.
+        count: int32 scalar in 1..H*W, traced or not, see `schedule.kept`.
     """
     log_p = _log_probabilities(logits, live)
     pixels = -jnp.sum(jnp.where(targets(labels, live), log_p, 0.0), axis=0)
@@ -85,11 +85,12 @@ def bootstrapped_cross_entropy(
 
 
 def soft_jaccard(logits: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
-    """1 - I / (union + 1e-6) of the probabilities, averaged over the classes present in the labels.
+    """Returns 1 - I / (union + 1e-6) of the probabilities, averaged over the classes in the labels.
 
         loss = soft_jaccard(logits, labels, live)
 
-    Shapes as `bootstrapped_cross_entropy`. The background is a class; 0 when no pixel is valid.
+    Arguments are as for `bootstrapped_cross_entropy`. The background is one of the classes. If all
+    pixels are ignored, the loss is 0.
     """
     truth = targets(labels, live)
     p = jnp.exp(_log_probabilities(logits, live)) * jnp.any(truth, axis=0)
@@ -109,11 +110,12 @@ def frame_loss(
     *,
     jaccard_weight: float = 0.5,
 ) -> FrameLoss:
-    """(1 - w) cross-entropy + w soft Jaccard; w is 0.5 for AOT and 0 for STCN.
+    """Returns (1 - w) * cross-entropy + w * soft Jaccard, and both parts.
 
         total, cross_entropy, jaccard = frame_loss(logits, labels, live, count)
 
-    Shapes as `bootstrapped_cross_entropy`.
+    Arguments are as for `bootstrapped_cross_entropy`, with the weight w = `jaccard_weight`: 0.5 for
+    AOT and 0 for STCN.
     """
     ce = bootstrapped_cross_entropy(logits, labels, live, count)
     jaccard = soft_jaccard(logits, labels, live)
@@ -121,13 +123,13 @@ def frame_loss(
 
 
 def object_jaccard(prediction: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
-    """Region similarity J of every slot; 1 where a slot is in neither of the label maps.
+    """Returns the region similarity J of every slot; 1 for slots in neither of the label maps.
 
     j = object_jaccard(prediction, labels, live)      # [H, W], [H, W], [N] -> [N]
     """
     valid = labels != IGNORED
     truth = targets(labels, live)[1:]
-    mine = targets(prediction, live)[1:] & valid
-    inter = jnp.sum(truth & mine, axis=(1, 2))
-    union = jnp.sum(truth | mine, axis=(1, 2))
+    predicted = targets(prediction, live)[1:] & valid
+    inter = jnp.sum(truth & predicted, axis=(1, 2))
+    union = jnp.sum(truth | predicted, axis=(1, 2))
     return jnp.where(union > 0, inter / jnp.maximum(union, 1), 1.0)

@@ -17,20 +17,24 @@ def build(
     clip: float = 5.0,
     no_decay: str = "",
 ) -> optax.GradientTransformation:
-    """Clipping by the global norm, Adam and weight decay; `apply` brings in the learning rates.
+    """Builds a chain of gradient clipping, Adam and weight decay, without learning rates.
 
         chain = build({path: weight.ndim for path, weight in trainable.items()}, weight_decay=0.07)
 
+    The learning rates are applied by `apply`.
+
     Args:
-      paths: {path: ndim} of the weights.
-      kind: 'adamw' (decoupled decay, AOT) or 'adam' (L2 added to the gradient, STCN).
-      weight_decay: not applied to vectors, nor to paths in which `no_decay` is found.
-      clip: largest global norm of the gradient; 0 leaves it alone. The AOT reference clips with
-        mixed precision only (otherwise its clip precedes the backward pass); here it always does.
-      no_decay: regular expression.
+        paths: {path: number of axes} of the weights.
+        kind: 'adamw' (decoupled decay, AOT) or 'adam' (L2 added to the gradient, STCN).
+        weight_decay: factor of the decay. With 'adamw' it is not applied to vectors, nor to weights
+            in whose paths `no_decay` is found.
+        clip: largest global norm of the gradient; 0 for no clipping. The AOT reference clips with
+            mixed precision only, as otherwise its call precedes the backward pass; here the
+            gradient is always clipped.
+        no_decay: regular expression; '' matches no weight.
 
     Raises:
-      ValueError: another kind.
+        ValueError: `kind` is neither.
     """
     if kind not in ("adamw", "adam"):
         raise ValueError(f"train.optimizer is {kind!r}: expected 'adamw' or 'adam'")
@@ -55,22 +59,23 @@ def apply(
     encoder_rate: jax.Array | np.float32,
     held: dict,
 ) -> dict:
-    """params - rate * updates; the encoder has a rate of its own, and `held` weights stay.
+    """Returns params - rate * updates, with a separate rate for the encoder.
 
         trainable = apply(trainable, updates, groups, rate=2e-4, encoder_rate=2e-5, held={})
 
-    The rates are arguments of the compiled step, which `schedule` computes on the host for all that
-    changes with the step. `optax.inject_hyperparams` and `optax.partition` would keep them, and the
-    moments by group, in the optimizer's state: checkpoints of today would not open any more, and
-    clipping by the norm of the whole gradient would have to be taken out of the partition.
+    The rates are arguments of the compiled step; `schedule` computes them on the host, like
+    everything that changes from step to step. `optax.inject_hyperparams` and `optax.partition`
+    would keep them, and the moments by group, in the optimizer's state. Existing checkpoints could
+    then not be read, and clipping by the norm of the whole gradient would have to be done outside
+    of the partition.
 
     Args:
-      params: {path: weight}.
-      updates: {path: direction} of `build`'s chain.
-      groups: {path: 'encoder' or 'head'}.
-      rate: scalar.
-      encoder_rate: scalar.
-      held: {path: bool scalar}, paths that may be missing; True keeps the weight as it is.
+        params: {path: weight}.
+        updates: {path: direction}, the result of the chain of `build`.
+        groups: {path: 'encoder' or 'head'}.
+        rate: learning rate of the head, a scalar.
+        encoder_rate: learning rate of the encoder, a scalar.
+        held: {path: bool scalar} for some of the paths; True leaves the weight unchanged.
     """
 
     def moved(path: str) -> jax.Array:

@@ -1,7 +1,7 @@
-"""What changes with the step: learning rates, hard-pixel share, auxiliary weight, own predictions.
+"""Schedules: learning rates, share of hard pixels, auxiliary weight, own predictions, EMA decay.
 
-Everything is plain double precision arithmetic on the host; the compiled step takes the results
-as traced scalars, so no schedule ever compiles anything twice. Steps count from 0.
+They are computed in double precision on the host. The compiled step takes the results as traced
+scalars, so that it is compiled only once. Steps count from 0.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ class StepScalars(NamedTuple):
 
     rate          float32   learning rate of the head
     encoder_rate  float32   learning rate of the encoder
-    count         int32     pixels a frame that the cross-entropy keeps
+    count         int32     pixels of a frame that the cross-entropy keeps
     aux_weight    float32   weight of the reference frame's loss
-    own           bool      the network's own predictions are fed back in place of the truth
+    own           bool      whether own predictions are remembered instead of the truth
     ema_decay     float32   share of the old average that is kept
     """
 
@@ -33,19 +33,27 @@ class StepScalars(NamedTuple):
 def polynomial(
     step: int, *, base: float, floor: float, total: int, warmup: float = 0.05, power: float = 0.9
 ) -> float:
-    """Linear warm-up from `floor` over warmup * total steps, then polynomial decay to it (AOT).
+    """Returns AOT's learning rate: a linear warm-up followed by a polynomial decay.
 
-    polynomial(0, base=2e-4, floor=2e-5, total=1000)      # 2e-05
+        polynomial(0, base=2e-4, floor=2e-5, total=1000)      # 2e-05
+
+    Args:
+        step: number of the step, from 0.
+        base: largest rate.
+        floor: rate at the start and at the end.
+        total: number of steps.
+        warmup: share of the steps in which the rate rises.
+        power: exponent of the decay.
     """
     first = int(warmup * total)
     if step < first:
         return floor + (base - floor) * step / first
-    left = max(1 - (step - first) / (total - first + 1), 0.0)
-    return floor + (base - floor) * left**power
+    remaining = max(1 - (step - first) / (total - first + 1), 0.0)
+    return floor + (base - floor) * remaining**power
 
 
 def stepped(step: int, *, base: float, milestones: tuple[int, ...], factor: float = 0.1) -> float:
-    """`base` times `factor` for every milestone that has been reached (STCN).
+    """Returns STCN's learning rate: `base`, times `factor` for every milestone that is reached.
 
     stepped(500, base=1e-5, milestones=(400,))      # a tenth of the base
     """
@@ -53,18 +61,19 @@ def stepped(step: int, *, base: float, milestones: tuple[int, ...], factor: floa
 
 
 def hard_share(step: int, *, begin: float, end: float, least: float = 0.15) -> float:
-    """The share of pixels that the cross-entropy keeps: 1 up to `begin`, `least` from `end` on.
+    """Returns the share of pixels that the cross-entropy keeps.
 
         hard_share(10, begin=0, end=10, least=0.15)      # about 0.15
 
-    AOT: begin 0, end half of the steps; STCN: begin 20 000, end 70 000.
+    It is 1 up to step `begin`, falls linearly, and is `least` from step `end` on. AOT: begin 0, end
+    half of the steps; STCN: begin 20 000, end 70 000.
     """
     r = min(1.0, max(0.0, (step - begin) / (end - begin + 1e-5)))
     return r * least + (1 - r)
 
 
 def kept(share: float, pixels: int) -> int:
-    """How many pixels a share is: truncated, at least one.
+    """Returns the number of pixels that a share amounts to, truncated, but at least one.
 
     kept(0.15, pixels=1000)      # 150
     """
@@ -72,7 +81,7 @@ def kept(share: float, pixels: int) -> int:
 
 
 def aux_weight(step: int, *, total: int, share: float) -> float:
-    """1 at step 0, linearly down to 0 at share * total steps; 0 throughout where share is 0.
+    """Returns the weight of the reference frame's loss: 1 at step 0, 0 from share * total steps on.
 
     aux_weight(0, total=1000, share=0.1)      # 1.0
     """
@@ -81,7 +90,7 @@ def aux_weight(step: int, *, total: int, share: float) -> float:
 
 
 def ema_decay(update: int, *, total: int) -> float:
-    """Decay at the update-th update (from 1): min(1 - 1 / (0.1 total), (1 + n) / (10 + n)).
+    """Returns the decay of the n-th update, from 1: min(1 - 1 / (0.1 total), (1 + n) / (10 + n)).
 
     ema_decay(1, total=100000)      # 2 / 11
     """
@@ -89,14 +98,14 @@ def ema_decay(update: int, *, total: int) -> float:
 
 
 def step_scalars(step: int, train: TrainConfig, *, pixels: int) -> StepScalars:
-    """All scalars of a step.
+    """Computes all scalars of a step.
 
         scalars = step_scalars(0, TrainConfig(), pixels=465 * 465)
 
     Args:
-      step: from 0.
-      train: the config's `train` part.
-      pixels: of one frame as the loss sees it.
+        step: number of the step, from 0.
+        train: the training's settings.
+        pixels: number of pixels of a frame on which the loss is computed.
     """
     total = train.steps
     if train.milestones:

@@ -1,4 +1,4 @@
-"""Where training starts from: fresh weights, a pretrained encoder, or a model's own weights."""
+"""Initial weights of a training: random ones, pretrained encoders, or those of a model."""
 
 import pathlib
 import re
@@ -16,31 +16,32 @@ from vosjax.checkpoints.npz import read_npz
 from vosjax.errors import InputError
 from vosjax.types import Model
 
-IMAGE = 3  # channels
+IMAGE = 3  # channels of an image
 
 
 def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, float]] = ()) -> dict:
-    """Nested params to start from.
+    """Returns the initial weights of a training, as nested params.
+
+        weights = params(model, seed=0, init="encoder=resnet50.pth")
 
     Args:
-      model: the network.
-      seed: of the random weights.
-      init: '' for random weights; otherwise items, separated by commas, whose weights take the
-        fresh ones' place, later items those of earlier ones:
-        a folder of `checkpoints.weights.save_weights` gives all weights;
-        ENCODER=FILE starts one encoder of `model.pretrained_encoders`
-        ('key_encoder=resnet50.pth'), and FILE alone that of a network with one encoder. A `.pth` is
-        the encoder's published ImageNet checkpoint: its classifier is left out, all else has to
-        fit, and what it does not speak of
-        (input channels for masks, biases) stays fresh; an `.npz` holds weights with folded norms
-        (several of them are laid over each other).
-      scale: pairs (regular expression, factor): every weight in whose path the expression is found
-        is multiplied by the factor. Where an encoder's maps are much larger than the decoder's own
-        (MobileNetV2's: deviation 5 to 10), Xavier-initialised adapters drown the objects'
-        identities at first, and scaling them down saves hundreds of steps.
+        model: the network.
+        seed: seed of the random weights.
+        init: '' for random weights, or items separated by commas, each of which replaces weights:
+            a folder written by `checkpoints.weights.save_weights` replaces all weights;
+            ENCODER=FILE replaces those of one encoder of `model.pretrained_encoders`, and FILE
+            alone those of the only encoder. A `.pth` file is the encoder's published ImageNet
+            checkpoint: its classifier is left out, everything else has to fit, and what it lacks
+            (input channels for masks, biases) keeps its random values. An `.npz` file holds weights
+            with folded norms; several such files are merged.
+        scale: pairs (regular expression, factor): every weight in whose path the expression is
+            found is multiplied by the factor. If the maps of an encoder are much larger than those
+            of the decoder (MobileNetV2's have a standard deviation of 5 to 10), Xavier-initialised
+            adapters hide the objects' identities at first, and scaling them down saves hundreds of
+            steps.
 
     Raises:
-      InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
+        InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
     """
     fresh = jax.tree.map(np.asarray, jax.jit(model.init_params)(jax.random.key(seed)))
     started, folded = dict(fresh), dict[str, Any]()
@@ -53,29 +54,29 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
         try:
             if path.suffix == ".npz":
                 folded[encoder] = folded.get(encoder, {}) | read_npz(path)
-                own = _from_folded(folded[encoder], start)
+                encoder_params = _from_folded(folded[encoder], start)
             else:
-                own = _from_imagenet(path, start, started[encoder])
-            check_finite(weights.flatten(own), str(path))
-            started = {**started, encoder: own}
+                encoder_params = _from_imagenet(path, start, started[encoder])
+            check_finite(weights.flatten(encoder_params), str(path))
+            started = {**started, encoder: encoder_params}
         except ValueError as error:
             raise InputError(f"train.init names {path} for {encoder}: {error}") from error
     flat = weights.flatten(fresh)
     check_params(started, {path: (w.shape, w.dtype) for path, w in flat.items()})
     flat = narrowed(weights.flatten(started), np.float32)
     for pattern, factor in scale:
-        chosen = [path for path in flat if re.search(pattern, path)]
-        if not chosen:
+        matching = [path for path in flat if re.search(pattern, path)]
+        if not matching:
             raise InputError(
                 f"train.scale has {pattern!r}, which is found in no weight's path; "
                 f"paths look like {next(iter(flat))!r}"
             )
-        flat |= {path: flat[path] * np.float32(factor) for path in chosen}
+        flat |= {path: flat[path] * np.float32(factor) for path in matching}
     return weights.nest(flat)
 
 
 def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
-    """An item of `init` as the encoder's name ('' with a folder) and the file or folder."""
+    """Parses an item of `init` into an encoder's name ('' with a folder) and a file or folder."""
     named = re.fullmatch(r"(\w+)=(.*)", item)
     encoder, path = named.groups() if named else ("", item)
     path = pathlib.Path(path)
@@ -94,9 +95,9 @@ def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
     if not encoder and len(encoders) == 1:
         encoder = encoders[0]
     if encoder not in encoders:
-        what = f"names no encoder for {path}" if not encoder else f"gives {path} to {encoder}"
+        problem = f"names no encoder for {path}" if not encoder else f"gives {path} to {encoder}"
         raise InputError(
-            f"train.init {what}: this network "
+            f"train.init {problem}: this network "
             + (
                 f"has {' and '.join(encoders)}; write {encoders[0]}={path}"
                 if encoders
@@ -120,7 +121,7 @@ def _from_folded(arrays: dict[str, np.ndarray], start: backbones.PretrainedEncod
 
 
 def _from_imagenet(path: pathlib.Path, start: backbones.PretrainedEncoder, present: dict) -> dict:
-    """An encoder's weights of a published checkpoint; what such files lack stays as it is."""
+    """Returns an encoder's weights from a published checkpoint; what it lacks stays as it is."""
     flat = weights.flatten(present)
     expected = {
         name.path: (flat[name.path].shape, flat[name.path].dtype) for name in start.names.entries

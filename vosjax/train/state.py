@@ -1,4 +1,4 @@
-"""What training carries from step to step, as one pytree of flat {path: array} dicts."""
+"""The state of a training: one pytree of flat {path: array} dicts."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,12 +10,12 @@ from flax import traverse_util
 
 
 class TrainState(NamedTuple):
-    """All that a training has to keep: its clips and its random keys follow from the step.
+    """Everything that a training carries from step to step; clips and keys follow from the step.
 
-    step       int32 scalar, steps done
-    trainable  {path: weight} that the optimizer moves
-    frozen     {path: weight} that it never touches; no gradient, no moments, no average
-    average    {path: weight} EMA of `trainable`
+    step       int32 scalar, number of steps done
+    trainable  {path: weight} that the optimizer updates
+    frozen     {path: weight} that never change; without gradient, moments or average
+    average    {path: weight}, the EMA of `trainable`
     moments    the optimizer's state
     """
 
@@ -27,13 +27,13 @@ class TrainState(NamedTuple):
 
 
 def split_params(params: dict, group: Callable[[str], str]) -> tuple[dict, dict]:
-    """Nested params as flat dicts of the trainable and of the frozen ones.
+    """Splits nested params into flat dicts of the trainable and of the frozen weights.
 
         trainable, frozen = split_params(params, model.param_group)
 
     Args:
-      params: nested dict of arrays.
-      group: `Model.param_group`.
+        params: nested dict of arrays.
+        group: `Model.param_group`.
     """
     flat = traverse_util.flatten_dict(params, sep="/")
     trainable = {path: w for path, w in flat.items() if group(path) != "frozen"}
@@ -41,7 +41,7 @@ def split_params(params: dict, group: Callable[[str], str]) -> tuple[dict, dict]
 
 
 def join_params(trainable: dict, frozen: dict) -> dict:
-    """The nested params that a network takes: the inverse of `split_params`.
+    """Joins both dicts to the nested params that a network takes: the inverse of `split_params`.
 
     params = join_params(state.trainable, state.frozen)
     """
@@ -51,7 +51,7 @@ def join_params(trainable: dict, frozen: dict) -> dict:
 def fresh(
     params: dict, group: Callable[[str], str], optimizer: optax.GradientTransformation
 ) -> TrainState:
-    """The state before the first step; arrays are copied, so that a donated state owns its own.
+    """Returns the state before the first step; its arrays are copies, so it can be donated.
 
     state = fresh(params, model.param_group, optimizer.build(paths))
     """
@@ -67,7 +67,7 @@ def fresh(
 
 
 def averaged(state: TrainState) -> dict:
-    """The nested params with the averaged weights: what is validated and exported.
+    """Returns the nested params with the averaged weights, which are validated and exported.
 
     params = averaged(state)
     """

@@ -1,14 +1,15 @@
-"""One training step through the protocol: a clip's loss, its gradient, and the update.
+"""One training step: the loss of a batch of clips, its gradient, and the update of the weights.
 
-The frames of all clips are encoded in one batched call. Frame 0 is committed with its truth; each
-later frame is predicted, its loss taken, and it is committed with the truth, with the network's
-own hard labels (no gradient; AOT's second phase) or with its soft probabilities (gradient; STCN).
+The frames of all clips are encoded in one batched call. Frame 0 is committed with the truth. Each
+later frame is predicted, its loss computed, and it is committed with the truth, with the network's
+own hard labels (without gradient; AOT's second phase), or with its soft probabilities (with
+gradient; STCN).
 
-The frames of a clip are a plain loop over the network's functions, not a scan over
-`tracking.step`, for three reasons. What is committed is the truth or a prediction, never a prompt
-laid over one; the last frame is not committed at all; and every frame is known to be annotated or
-not, remembered or not, while tracing, so that no branch is left: XLA's CPU backend runs what is
-inside of a branch or a scan on one thread, derivatives included.
+The frames of a clip are processed in a plain loop over the network's functions instead of a scan
+over `tracking.step`, for three reasons: the truth or a prediction is committed, and never a prompt
+laid over a prediction; the last frame is not committed at all; and it is known while tracing which
+frames are annotated and which are remembered, so that no branch is left. XLA's CPU backend runs
+branches and scans on one thread, including their derivatives.
 """
 
 import functools
@@ -33,7 +34,7 @@ class Clips(NamedTuple):
     """A batch of B clips of T frames, as the pipeline makes it.
 
     frames  [B, T, H, W, 3] uint8 RGB
-    labels  [B, T, H, W] uint8, slot 1..N, 0 background, 255 ignored
+    labels  [B, T, H, W] uint8: slots 1..N, 0 background, 255 ignored
     live    [B, N] bool, the slots that hold an object of frame 0
     """
 
@@ -43,15 +44,15 @@ class Clips(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """What is noted of a step.
+    """The metrics of a step.
 
-    loss           what was minimised
-    cross_entropy  mean over the later frames
-    jaccard        likewise
+    loss           the loss that is minimised
+    cross_entropy  mean cross-entropy of the later frames
+    jaccard        mean soft Jaccard loss of the later frames
     aux            mean loss of the reference frames
-    j              mean J of the live slots in the later frames
+    j              mean J of the live slots in the later frames, 0..1
     gradient       global norm of the gradient
-    prediction     [B, T, H, W] uint8; frame 0 shows the truth; None once it is of no use
+    prediction     [B, T, H, W] uint8, the truth in frame 0; None when it is no longer needed
     """
 
     loss: jax.Array
@@ -64,18 +65,19 @@ class Metrics(NamedTuple):
 
 
 class StepConfig(NamedTuple):
-    """What is fixed when the step is compiled; the fields of a config's `train` of the same names.
+    """Settings that are fixed when the step is compiled; see `TrainConfig`'s fields of these names.
 
     mem_every       frames from one remembered frame to the next
     feedback        what is remembered of a prediction: its 'hard' labels or 'soft' probabilities
-    loss_stride     the loss is taken on every n-th pixel of a row and column: on CPUs the
+    loss_stride     the loss is computed on every n-th pixel of rows and columns; on CPUs the
                     full-resolution loss over 11 channels costs as much as a decoder
-    jaccard_weight  share of the soft Jaccard in the loss
-    remat           computes each frame again for its gradient instead of keeping it
-    held            expression of the weights that stand still while own predictions are fed back
-    reference       False leaves the reference frame's loss out, for the steps in which it weighs
-                    nothing (two compilations, as XLA's CPU backend runs what is inside of a
-                    conditional on one thread)
+    jaccard_weight  weight of the soft Jaccard loss
+    remat           whether frames are recomputed in the backward pass instead of being kept
+    held            regular expression of the weights that stay fixed while own predictions are
+                    remembered
+    reference       whether the loss of the reference frame is computed; False for the steps in
+                    which its weight is 0 (compiled separately, since XLA's CPU backend runs
+                    conditionals on one thread)
     """
 
     mem_every: int = NEVER
@@ -88,7 +90,7 @@ class StepConfig(NamedTuple):
 
 
 def pixels(clips: Clips, stride: int) -> int:
-    """Pixels of one frame as the loss sees it.
+    """Returns the number of pixels of a frame on which the loss is computed.
 
     pixels(clips, stride=2)
     """
@@ -96,7 +98,7 @@ def pixels(clips: Clips, stride: int) -> int:
 
 
 def _one_hot(labels: jax.Array, channels: int) -> jax.Array:
-    """[..., H, W] -> [..., channels, H, W] float32; nothing is set where a pixel is ignored."""
+    """Maps labels [..., H, W] to float32 [..., channels, H, W]; all zeros at ignored pixels."""
     slots = jnp.arange(channels, dtype=jnp.int32)[:, None, None]
     return (labels.astype(jnp.int32)[..., None, :, :] == slots).astype(jnp.float32)
 
@@ -109,22 +111,22 @@ def clip_loss(
     settings: StepConfig,
     rng: jax.Array | None = None,
 ) -> tuple[jax.Array, dict[str, Any]]:
-    """aux_weight * loss of frame 0 + mean loss of the later frames, over a batch of clips.
+    """Computes the loss of a batch: aux_weight * loss of frame 0 + mean loss of the later frames.
 
         loss, parts = clip_loss(model, params, clips, scalars, StepConfig())
 
     Args:
-      model: the network.
-      params: its weights, nested.
-      clips: the batch.
-      scalars: of the step.
-      settings: of the run.
-      rng: key for stochastic depth, or None.
+        model: the network.
+        params: its weights, nested.
+        clips: the batch.
+        scalars: the scalars of the step.
+        settings: the settings of the training.
+        rng: key for stochastic depth, or None.
 
     Returns:
-      the loss, and a dict of `frames` [T, B] (totals; frame 0 is the auxiliary one, 0 when its
-      weight is 0), `cross_entropy` and `jaccard` (means over later frames) and `prediction`
-      [B, T, H, W] uint8.
+        The loss, and a dict of `frames` [T, B] (losses of all frames; that of frame 0 is 0 without
+        `settings.reference`), `cross_entropy` and `jaccard` (means over the later frames) and
+        `prediction` [B, T, H, W] uint8.
     """
     vos, stride = model.vos, settings.loss_stride
     batch, length, height, width = clips.labels.shape
@@ -197,22 +199,22 @@ def clip_loss(
     )
     reference = loss_of(0, memory)[2].total if settings.reference else jnp.zeros(batch)
 
-    later, shown, last = [], [clips.labels[:, 0]], 0
+    later, predictions, last = [], [clips.labels[:, 0]], 0
     for t in range(1, length):
         logits, aux, loss = loss_of(t, memory)
         own = jnp.argmax(jax.lax.stop_gradient(logits), axis=1).astype(jnp.uint8)
         later.append(loss)
-        shown.append(own)
+        predictions.append(own)
         if t == length - 1:
             break
         if settings.feedback == "soft":
-            fed = jnp.where(
+            probs = jnp.where(
                 scalars.own, jax.nn.softmax(logits, axis=1), _one_hot(clips.labels[:, t], slots + 1)
             )
         else:
-            fed = _one_hot(jnp.where(scalars.own, own, clips.labels[:, t]), slots + 1)
+            probs = _one_hot(jnp.where(scalars.own, own, clips.labels[:, t]), slots + 1)
         remember = remembers(False, t, last, settings.mem_every)
-        memory = commit(t, memory, aux, fed, annotated=False, remember=remember)
+        memory = commit(t, memory, aux, probs, annotated=False, remember=remember)
         last = t if remember else last
 
     means = jax.tree.map(lambda *xs: jnp.mean(jnp.stack(xs)), *later)
@@ -221,12 +223,12 @@ def clip_loss(
         frames=jnp.stack([reference] + [x.total for x in later]),
         cross_entropy=means.cross_entropy,
         jaccard=means.jaccard,
-        prediction=jnp.stack(shown, axis=1),
+        prediction=jnp.stack(predictions, axis=1),
     )
 
 
 def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
-    """Mean J over live slots and later frames of all clips."""
+    """Returns the mean J over the live slots and the later frames of all clips."""
 
     def frame(prediction: jax.Array, labels: jax.Array, live: jax.Array) -> jax.Array:
         return losses.object_jaccard(
@@ -241,9 +243,11 @@ def _mean_j(prediction: jax.Array, clips: Clips, stride: int) -> jax.Array:
 
 
 def held_paths(paths: Iterable[str], pattern: str) -> tuple[str, ...]:
-    """The weights that stand still while own predictions are fed back: AOT's identity bank.
+    """Returns the paths of weights that stay fixed while own predictions are remembered.
 
-    held_paths(trainable, "identity/bank")
+        held_paths(trainable, "identity/bank")
+
+    AOT fixes its identity bank in this phase.
     """
     return tuple(p for p in paths if pattern and re.search(pattern, p))
 
@@ -257,18 +261,22 @@ def train_step(
     scalars: StepScalars,
     rng: jax.Array,
 ) -> tuple[state.TrainState, Metrics]:
-    """One update. Pure; jit it with `before` donated (`loop.compile_step`).
+    """Performs one update of the weights; a pure function, compiled by `loop.compile_step`.
 
         after, metrics = train_step(model, chain, StepConfig(), before, clips, scalars, rng)
 
     Args:
-      model: the network.
-      chain: of `optimizer.build`.
-      settings: of the run.
-      before: the state.
-      clips: the batch.
-      scalars: of the step.
-      rng: the run's key; the step is folded into it here, so a resumed run draws the same.
+        model: the network.
+        chain: its optimizer, see `optimizer.build`.
+        settings: the settings of the training.
+        before: the state before the step.
+        clips: the batch.
+        scalars: the scalars of the step.
+        rng: the key of the training; the step number is folded into it, so that a resumed run draws
+            the same numbers.
+
+    Returns:
+        The state after the step, and the step's metrics.
     """
     groups = {path: model.param_group(path) for path in before.trainable}
     held = {path: scalars.own for path in held_paths(before.trainable, settings.held)}

@@ -1,4 +1,4 @@
-"""Mean J over whole clips on own predictions: a scan over the one step of all frames."""
+"""Validation during training: mean J of tracking whole clips, as a scan over `tracking.step`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,26 +22,26 @@ def clip_jaccard(
     mem_every: int,
     memory: int,
 ) -> jax.Array:
-    """J of every slot, averaged over the frames after the first.
+    """Tracks a clip and returns J of every slot, averaged over the frames after the first.
 
         scores = clip_jaccard(model, params, frames, labels, live, mem_every=5, memory=2)
 
     Args:
-      model: the network.
-      params: its weights.
-      frames: [T, H, W, 3] uint8.
-      labels: [T, H, W] uint8 of slots; only frame 0's are shown to the network.
-      live: [N] bool, the slots that hold an object of frame 0.
-      mem_every: every `mem_every`-th frame enters the long-term memory.
-      memory: its capacity in frames.
+        model: the network.
+        params: its weights.
+        frames: [T, H, W, 3] uint8.
+        labels: [T, H, W] uint8 of slots; the network is given only those of frame 0.
+        live: [N] bool, the slots that hold an object of frame 0.
+        mem_every: frames from one remembered frame to the next.
+        memory: capacity of the memory in frames.
 
     Returns:
-      [N] float32 in 0..1; 0 where a slot is not live.
+        [N] float32 in 0..1; 0 for slots that are not live.
     """
     vos = model.vos
     _, height, width = labels.shape
 
-    # All at once and outside of the scan: what is inside of one runs on one thread of a CPU.
+    # Encoded at once, before the scan, since XLA's CPU backend runs scans on one thread.
     features = jax.vmap(lambda frame: vos.encode(params, frame.astype(jnp.float32) / 255))(frames)
     reference = jax.tree.map(lambda leaf: leaf[0], features)
     later = jax.tree.map(lambda leaf: leaf[1:], features)
@@ -67,12 +67,12 @@ def clip_jaccard(
 
 
 def compiled(model: Model, *, mem_every: int) -> Callable[..., jax.Array]:
-    """A jitted (params, frames, labels, live) -> [N] scores, see `clip_jaccard`.
+    """Returns a jitted function (params, frames, labels, live) -> [N] scores, see `clip_jaccard`.
 
         run = compiled(model, mem_every=5)
         scores = run(params, clip["frames"], clip["labels"], clip["live"])
 
-    The memory holds every `mem_every`-th frame of the clip.
+    The capacity of the memory is the number of frames that are remembered.
     """
 
     @jax.jit
@@ -85,14 +85,14 @@ def compiled(model: Model, *, mem_every: int) -> Callable[..., jax.Array]:
 
 
 def mean_j(run: Callable[..., jax.Array], params: dict, clips: Sequence[dict]) -> float:
-    """Mean J over all objects of some clips.
+    """Returns the mean J over all objects of some clips, in 0..1.
 
         mean_j(compiled(model, mem_every=5), params, clips)
 
     Args:
-      run: of `compiled`.
-      params: weights.
-      clips: dicts of frames, labels and live; one shape takes one compilation.
+        run: the function of `compiled`.
+        params: the weights, nested.
+        clips: dicts of frames, labels and live; it is compiled once for each shape.
     """
     scores = []
     for clip in clips:

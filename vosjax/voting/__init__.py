@@ -1,1 +1,1 @@
-"""Key-point voting: points found by OpenCV on the host weigh an ensemble's networks."""
+"""Key-point voting: key points, found by OpenCV on the host, weight the networks of an ensemble."""

@@ -1,8 +1,9 @@
-"""Key-point voting: points matched between frames carry labels, and weigh an ensemble's networks.
+"""Key-point voting as a `Fusion`: matched key points say how right each network is.
 
-A point of an earlier frame, whose label is decided, is matched with one of the present frame; a
-network whose mask puts that point into the same object is right there. Few matches tell little:
-then all networks weigh the same (arXiv 2206.09585 names the idea and gives no formula).
+A key point of an earlier frame, whose label is final, is matched with one of the current frame. A
+network is right there if its mask puts the point into the same object, and it is weighted by how
+often it is right. With few matches all networks get similar weights. arXiv 2206.09585 describes the
+idea without formulas; those here are our own.
 """
 
 import functools
@@ -19,21 +20,21 @@ from vosjax.types import Release, Spec, When
 from vosjax.voting import keypoints
 from vosjax.voting.keypoints import MOST, Points
 
-BACK = (1, 3, 6, 10)  # frames before the present one that are matched with it
-FADE = 0.9  # trust in a frame, for every frame that it is away; annotated ones keep theirs
-DOUBT = 15  # matches at which a vote has half its weight
-SHARP = 8.0  # of the softmax over the networks' qualities
+BACK = (1, 3, 6, 10)  # distances of the earlier frames that are matched with the current one
+FADE = 0.9  # factor on the trust in a frame per frame of distance; annotated frames keep theirs
+DOUBT = 15  # number of matches at which a vote has half its weight
+SHARP = 8.0  # factor on the networks' qualities in the softmax
 SMOOTH = 3  # frames over which weights are averaged
-THREADS = 8  # of XLA's CPU pool at least, where OpenCV is called from inside of a step
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue
+THREADS = 8  # least threads of XLA's CPU pool, as a step calls OpenCV
+GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue
 
 
 class VotingState(NamedTuple):
     """What voting remembers.
 
-    bank    of points and their labels int32 [MOST] (-1 none): annotated frames and the last ones
-    boxes   [N, 4] int32, (x, y, w, h) of the objects in the last frame
-    recent  [SMOOTH - 1, M, N] weights of the M networks in the last frames
+    bank    points and their labels, int32 [MOST] (-1: none), of annotated and of recent frames
+    boxes   [N, 4] int32, boxes (x, y, w, h) of the objects in the last frame
+    recent  [SMOOTH - 1, M, N], weights of the M networks in the last frames
     """
 
     bank: memory.Bank
@@ -42,38 +43,38 @@ class VotingState(NamedTuple):
 
 
 def spare_threads() -> None:
-    """Sees to it that XLA's CPU pool, which starts with the first array, has threads to spare.
+    """Makes XLA's CPU thread pool large enough for callbacks to the host.
 
         spare_threads()      # before anything is computed
 
-    A step's call to the host waits in one thread until another one has copied its arguments
-    (jax-ml/jax#24255): with one processor, or as many calls at once as processors, all would wait
-    for ever. This has no effect once a pool runs, and leaves a value of NPROC that is set.
+    A callback blocks one thread until another one has copied its arguments (jax-ml/jax#24255): with
+    one processor, or as many callbacks at a time as processors, this would deadlock. The pool
+    starts with the first array; this function has no effect afterwards, or if NPROC is set.
     """
     os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
 
 
-@functools.lru_cache  # so that programs that use it are the same
+@functools.lru_cache  # equal fusions are one object, so that programs are not compiled twice
 def keypoint_fusion(method: str = "sift") -> Fusion:
-    """Fuses networks by key-point voting; OpenCV is called from inside of the compiled step.
+    """Returns the fusion by key-point voting; OpenCV is called from within the compiled step.
 
         vos = ensemble([first, second, third], fusion=keypoint_fusion())
 
-    It looks back to the annotated frames and to those of 1, 3, 6 and 10 frames ago. As long as
-    nothing is annotated it remembers nothing. The Spec's `capacity` is room for annotated frames.
-    On a CPU, call it before anything is computed, see `spare_threads`.
+    The current frame is matched with the annotated frames and with those 1, 3, 6 and 10 frames ago.
+    Nothing is remembered before the first annotation. The Spec's `capacity` limits the number of
+    annotated frames. On CPUs, call this function before anything is computed, see `spare_threads`.
 
     Args:
-      method: 'sift' or 'orb'.
+        method: kind of key points, 'sift' or 'orb'.
     """
     spare_threads()
     width = keypoints.METHODS[method].width
     places: Any = jax.ShapeDtypeStruct((MOST, 2), np.float32)
     descriptors: Any = jax.ShapeDtypeStruct((MOST, width), np.uint8)
-    forms = Points(places, descriptors)
+    shapes = Points(places, descriptors)
 
     def init(spec: Spec, members: int) -> VotingState:
-        entry = forms, jax.ShapeDtypeStruct((MOST,), np.int32)
+        entry = shapes, jax.ShapeDtypeStruct((MOST,), np.int32)
         weights = jnp.full((SMOOTH - 1, members, spec.objects), 1 / members, jnp.float32)
         return VotingState(
             memory.init(entry, spec.capacity + max(BACK)),
@@ -88,15 +89,14 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     def fuse(state: VotingState, grey: jax.Array, probs: jax.Array) -> Any:
         objects = probs.shape[1] - 1
         references, labels = state.bank.data
-        answer = (
-            forms,
+        result_shapes = (
+            shapes,
             jax.ShapeDtypeStruct((MOST, objects + 1), np.float32),
             jax.ShapeDtypeStruct((objects + 1,), np.int32),
         )
-        ask = functools.partial(_ask, method, objects)
         points, votes, counts = jax.pure_callback(
-            ask,
-            answer,
+            functools.partial(_on_host, method, objects),
+            result_shapes,
             grey,
             state.boxes,
             references,
@@ -126,10 +126,10 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
         return VotingState(bank, boxes(labels, len(given)), jnp.where(holds, recent, state.recent))
 
     def forget(state: VotingState, release: Release) -> VotingState:
-        """Points of objects that are followed no more carry no label."""
+        """Removes the labels of points on objects that are no longer followed."""
         bank = memory.unpin(state.bank, release.annotated)
         points, labels = bank.data
-        known = jnp.concatenate([jnp.ones(1, bool), release.followed])  # the background is
+        known = jnp.concatenate([jnp.ones(1, bool), release.followed])  # the background first
         bank = bank._replace(data=(points, jnp.where(known[labels.clip(0)], labels, -1)))
         members = state.recent.shape[1]
         return VotingState(
@@ -141,7 +141,7 @@ def keypoint_fusion(method: str = "sift") -> Fusion:
     return Fusion(init, encode, fuse, commit, forget)
 
 
-def _ask(
+def _on_host(
     method: str,
     objects: int,
     grey: jax.Array,
@@ -150,7 +150,7 @@ def _ask(
     labels: jax.Array,
     trust: jax.Array,
 ) -> tuple[Points, np.ndarray, np.ndarray]:
-    """The host's part: points of the present frame, their votes, and matches for each label."""
+    """Returns the current frame's points, their votes, and the number of matches of each label."""
     references = Points(*(np.asarray(part) for part in references))
     points = keypoints.detect(np.asarray(grey), np.asarray(hints), method=method)
     return points, *keypoints.match(
@@ -159,7 +159,7 @@ def _ask(
 
 
 def trusts(bank: memory.Bank) -> jax.Array:
-    """How far the next frame trusts those of a bank: [R] in 0..1, 0 in those that are not asked.
+    """Returns how far the next frame trusts the frames of a bank: [R] in 0..1, 0 for those unused.
 
     trust = trusts(state.bank)
     """
@@ -174,11 +174,11 @@ def _pixels(places: jax.Array, size: tuple[int, ...]) -> tuple[jax.Array, jax.Ar
 
 
 def carried(places: jax.Array, labels: jax.Array) -> jax.Array:
-    """Labels that points carry, given those of their frame.
+    """Returns the labels of points in a frame.
 
         labels = carried(points.places, labels)      # [K, 2], [H, W] -> int32 [K]
 
-    -1 of points that lie less than two pixels inside of their region, and of spare points.
+    Points whose eight neighbours do not all have the same label get -1, and so do spare points.
     """
     x, y = _pixels(places, labels.shape)
     padded = jnp.pad(labels, 1, mode="edge")
@@ -188,7 +188,7 @@ def carried(places: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def boxes(labels: jax.Array, objects: int) -> jax.Array:
-    """Boxes of the objects in labels; zeros of absent ones.
+    """Returns the boxes of the objects in labels; those of absent objects are zeros.
 
     hints = boxes(labels, objects=3)      # [H, W] -> int32 [3, 4], (x, y, w, h)
     """
@@ -204,39 +204,38 @@ def boxes(labels: jax.Array, objects: int) -> jax.Array:
     return jnp.stack([x, y, w, h], 1).astype(jnp.int32)
 
 
-def qualities(votes: jax.Array, said: jax.Array) -> jax.Array:
-    """How well networks' masks agree with the votes.
+def qualities(votes: jax.Array, predicted: jax.Array) -> jax.Array:
+    """Measures how well the masks of networks agree with the votes.
 
         quality = qualities(votes, probs[:, :, y, x].argmax(1))
 
     Args:
-      votes: [K, N+1] for each label at every point, of `keypoints.match`.
-      said: int [M, K], the networks' own labels there.
+        votes: [K, N+1], the votes for each label at every point, see `keypoints.match`.
+        predicted: int [M, K], the labels that the networks predict at these points.
 
     Returns:
-      [M, N] in 0..1, a smoothed Dice coefficient of the votes inside (recall alone would reward
-      masks that leak).
+        [M, N] in 0..1, a smoothed Dice coefficient. (Recall alone would reward masks that leak.)
     """
-    inside = jax.nn.one_hot(said, votes.shape[1])
-    table = jnp.einsum("jv,mjs->mvs", votes, inside, precision="highest")  # voted, said
+    inside = jax.nn.one_hot(predicted, votes.shape[1])
+    table = jnp.einsum("jv,mjs->mvs", votes, inside, precision="highest")  # voted, predicted
     true = jnp.diagonal(table, axis1=1, axis2=2)
     wrong, missed = table.sum(1) - true, votes.sum(0) - true
     return ((2 * true + 1) / (2 * true + wrong + missed + 2))[:, 1:]
 
 
 def weigh(quality: jax.Array, counts: jax.Array) -> jax.Array:
-    """Weights of networks, given their quality and the number of matches of each object.
+    """Returns the weights of networks from their qualities and the number of matches per object.
 
         weights = weigh(quality, counts)      # [M, N], [N] -> [M, N]
 
-    They sum to one for each object, and are equal where nothing matched.
+    The weights of each object add up to one, and are equal if there is no match.
     """
     sure = counts / (counts + DOUBT)
     return (1 - sure) / len(quality) + sure * jax.nn.softmax(SHARP * quality, 0)
 
 
 def weighted(probs: jax.Array, weights: jax.Array) -> jax.Array:
-    """The weighted mean of networks' probabilities; that of the background is not weighted.
+    """Returns the weighted mean of networks' probabilities; the background's is not weighted.
 
     fused = weighted(probs, weights)      # [M, N+1, H, W], [M, N] -> [N+1, H, W]
     """

@@ -1,7 +1,7 @@
-"""Key points on the host: found in a frame by OpenCV, matched with those of earlier frames.
+"""Key points on the host: detected in a frame by OpenCV, and matched with those of earlier frames.
 
-Everything has a fixed size, so that it can come from and go into a compiled step (`fusion.py`): a
-frame has MOST points, of which spare ones stand at (-1, -1).
+All arrays have a fixed size, since they enter and leave a compiled step (`fusion.py`): a frame has
+MOST points, of which spare ones are at (-1, -1).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,14 +10,19 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-RATIO = 0.8  # of the distances to the best and to the second-best match
-SMALL = 96  # objects with a box below that are looked at again, enlarged
+RATIO = 0.8  # largest ratio of the distances to the best and the second-best match
+SMALL = 96  # objects with a smaller box, in pixels, are searched again after enlarging
 MOST = 2000  # points of a frame
-NEAR = 8  # matches whose motion one is compared with
+NEAR = 8  # number of neighbouring matches with which the motion of a match is compared
 
 
 class Method(NamedTuple):
-    """A kind of points: make(count) -> detector; bytes of a descriptor; whether they are bits."""
+    """A kind of key points.
+
+    make   make(count) -> an OpenCV detector
+    width  length of a descriptor in bytes
+    bits   whether descriptors are bit strings, compared by Hamming distance
+    """
 
     make: Callable[..., Any]
     width: int
@@ -38,14 +43,14 @@ class Points(NamedTuple):
 
 
 def detect(grey: np.ndarray, boxes: np.ndarray, *, method: str = "sift") -> Points:
-    """The key points of a frame; small objects are looked at twice.
+    """Detects the key points of a frame; small objects are also searched in an enlarged crop.
 
         points = detect(grey, boxes)
 
     Args:
-      grey: uint8 [H, W].
-      boxes: int32 [N, 4] as (x, y, w, h), where objects are about; w 0 where one is nowhere.
-      method: of `METHODS`.
+        grey: uint8 [H, W].
+        boxes: int32 [N, 4], approximate boxes (x, y, w, h) of the objects; w is 0 for absent ones.
+        method: one of `METHODS`.
     """
     crops = list(_crops(boxes, grey.shape))
     parts = []
@@ -62,7 +67,7 @@ def detect(grey: np.ndarray, boxes: np.ndarray, *, method: str = "sift") -> Poin
 
 
 def _detect(grey: np.ndarray, method: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most `count` points; SIFT's descriptors are whole numbers up to 255 in any case."""
+    """Detects at most `count` points; SIFT's descriptors, integers up to 255, fit uint8 exactly."""
     make, width, _ = METHODS[method]
     points, descriptors = make(count).detectAndCompute(grey, None)
     if descriptors is None:
@@ -72,7 +77,7 @@ def _detect(grey: np.ndarray, method: str, count: int) -> tuple[np.ndarray, np.n
 
 
 def _crops(boxes: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """(x, y, w, h) of small objects, enlarged by half."""
+    """Yields the boxes (x, y, w, h) of small objects, enlarged by half."""
     for x, y, w, h in np.asarray(boxes).tolist():
         if 0 < w and max(w, h) < SMALL:
             left, top = max(x - w // 4, 0), max(y - h // 4, 0)
@@ -93,21 +98,22 @@ def match(
     objects: int,
     method: str = "sift",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels carried from earlier frames to a frame's points by mutual nearest neighbours.
+    """Transfers labels from earlier frames to the points of a frame by mutual nearest neighbours.
 
         votes, counts = match(points, references, labels, trust, objects=3)
 
     Args:
-      points: of the frame.
-      references: of R earlier frames.
-      labels: int32 [R, MOST] of the references' points, 0 to N, -1 of those that carry none.
-      trust: float32 [R] in 0..1, 0 of those that are not asked.
-      objects: N.
-      method: of `METHODS`.
+        points: the points of the frame.
+        references: the points of R earlier frames.
+        labels: int32 [R, MOST], the labels 0 to N of the references' points, -1 for none.
+        trust: float32 [R] in 0..1, the trust in each reference; 0 leaves it out.
+        objects: number of objects N.
+        method: one of `METHODS`.
 
     Returns:
-      float32 [MOST, N+1], the votes for each label at every point, a match weighing its
-      reference's trust times 1 - the ratio of distances; int32 [N+1], the matches of each label.
+        Votes for each label at every point, float32 [MOST, N+1], where a match counts as the trust
+        in its reference times (1 - ratio of distances); and the number of matches of each label,
+        int32 [N+1].
     """
     votes = np.zeros((MOST, objects + 1), np.float32)
     counts = np.zeros(objects + 1, np.int32)
@@ -129,20 +135,20 @@ def match(
 
 
 def _mutual(there: Any, here: Any, method: str) -> Any:
-    """Indices into both of pairs that are each other's nearest by far, and distances' ratios."""
-    apart = _distances(there, here, METHODS[method].bits)
+    """Returns the indices of mutual nearest neighbours in both sets, and ratios of distances."""
+    distances = _distances(there, here, METHODS[method].bits)
     rows = np.arange(len(there))
-    best = apart.argmin(1)
-    mutual = apart.argmin(0)[best] == rows
-    first = apart[rows, best]
-    apart[rows, best] = np.inf
-    ratios = first / np.maximum(apart.min(1), 1e-6)
+    best = distances.argmin(1)
+    mutual = distances.argmin(0)[best] == rows
+    first = distances[rows, best]
+    distances[rows, best] = np.inf
+    ratios = first / np.maximum(distances.min(1), 1e-6)
     good = mutual & (ratios < RATIO)
     return rows[good], best[good], ratios[good]
 
 
 def _distances(a: np.ndarray, b: np.ndarray, bits: bool) -> np.ndarray:
-    """float32 [A, B], of bits by Hamming; products of whole numbers, so exact before the root."""
+    """Returns distances, float32 [A, B]; the sums under the root are exact, being integers."""
     a, b = (np.unpackbits(side, axis=1) if bits else side for side in (a, b))
     a, b = a.astype(np.float32), b.astype(np.float32)
     squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * (a @ b.T)
@@ -150,12 +156,12 @@ def _distances(a: np.ndarray, b: np.ndarray, bits: bool) -> np.ndarray:
 
 
 def _steady(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Which matches move about (within 3 median absolute deviations) as their neighbours do."""
+    """Selects the matches that move within 3 median absolute deviations of their neighbours."""
     if len(before) <= NEAR:
         return np.ones(len(before), bool)
     move = after - before
-    apart = ((before[:, None] - before[None]) ** 2).sum(-1)
-    near = np.argsort(apart, 1, kind="stable")[:, 1 : NEAR + 1]
+    distances = ((before[:, None] - before[None]) ** 2).sum(-1)
+    near = np.argsort(distances, 1, kind="stable")[:, 1 : NEAR + 1]
     middle = np.median(move[near], 1)
     spread = np.median(np.abs(move[near] - middle[:, None]), 1).max(1)
     return np.abs(move - middle).max(1) <= 3 * spread + 2

@@ -1,10 +1,10 @@
-"""How a network's authors made clips of data sets: one file a sampler, found by its name.
+"""How the authors of each network made clips of datasets: one file per sampler, found by its name.
 
-Each has two functions, which give a `types.ClipSource`:
+Each sampler has two functions, which return a `types.ClipSource`:
 
-    of_videos(source, dataset, config)   of a source of videos (`datasets.protocol`)
-    of_photos(photos, dataset, config)   of photos (`photos.PhotoSource`)
+    of_videos(source, dataset, config)   from a source of videos (`datasets.protocol`)
+    of_photos(photos, dataset, config)   from photos (`photos.PhotoSource`)
 
-`dataset` is the `config.DatasetConfig`, `config` the `config.ClipsConfig`. Files whose names begin
-with `_` are no samplers.
+`dataset` is the `config.DatasetConfig` and `config` the `config.ClipsConfig`. Files whose names
+begin with `_` are not samplers.
 """

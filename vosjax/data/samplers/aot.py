@@ -1,8 +1,8 @@
 """AOT's clips (arXiv 2106.02638 and its public training code).
 
-Of videos: frames are chosen by gaps, scaled, cropped to a window in which an object of the
-reference is seen, mirrored, padded, changed in colour, and often merged with a clip of another
-video. Of photos: every frame is a warp of its own of the photo, merged with a second such clip.
+From videos: frames are chosen by gaps, scaled, cropped to a window that shows an object of the
+reference, mirrored, padded, changed in colour, and often merged with a clip of another video. From
+photos: every frame is a random warp of the photo, and the clip is merged with a second one.
 """
 
 import dataclasses
@@ -26,25 +26,25 @@ from vosjax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class VideoSettings:
-    """Probabilities and ranges of clips from videos; the values are those of AOT's main stage."""
+    """Probabilities and ranges of clips from videos; the defaults are those of AOT's main stage."""
 
     max_frame_gap: int = 3  # largest distance of two frames, in annotated frames
-    reverse: float = 0.5
-    attempts: int = 5
-    least_reference: int = 200  # object pixels of a frame that may be the reference
+    reverse: float = 0.5  # probability that the video is played backward
+    attempts: int = 5  # draws of the frames, see `choose.by_gaps`
+    least_reference: int = 200  # object pixels that the reference must exceed
     short_side: int = 480  # pixels at scale 1
-    scale: tuple[float, float] = (0.7, 1.3)
-    crops: int = 5  # windows tried for one that shows an object
-    flip: float = 0.5
-    merge: float = 0.3
-    merges: int = 1  # at most so many times, each with that probability
-    guests: float = 0.0  # probability that objects of photos cross the video
-    colour: jitter.Strength = jitter.NONE  # v2: jitter.V2
+    scale: tuple[float, float] = (0.7, 1.3)  # range of the scale factor
+    crops: int = 5  # windows that are tried to find one that shows an object
+    flip: float = 0.5  # probability that the clip is mirrored
+    merge: float = 0.3  # probability that another clip is merged into it
+    merges: int = 1  # most merges, each with that probability
+    guests: float = 0.0  # probability that objects from photos cross the video
+    colour: jitter.Strength = jitter.NONE  # jitter.V2 in the reference's augmentation v2
 
     def plain(self) -> "VideoSettings":
-        """Random crops and nothing else: the last phase of arXiv 2206.09585.
+        """Returns settings with random crops only, as in the last phase of arXiv 2206.09585.
 
-        Gaps remain, as they are sampling and not augmentation.
+        The gaps remain, since they belong to sampling and not to augmentation.
         """
         return dataclasses.replace(
             self, reverse=0.0, scale=(1.0, 1.0), flip=0.0, merge=0.0, guests=0.0, colour=jitter.NONE
@@ -53,14 +53,14 @@ class VideoSettings:
 
 @dataclasses.dataclass(frozen=True)
 class VideoClips:
-    """Source of clips from a source of videos.
+    """A source of clips from videos.
 
         clip = VideoClips(Folder("DAVIS")).clip(0, np.random.default_rng(0), ClipSpec(5, 465, 465))
 
     Attributes:
-        source: see `datasets.protocol`.
-        settings: see `VideoSettings`.
-        guests: photos whose objects cross the videos, if there are such.
+        source: the videos, see `datasets.protocol`.
+        settings: probabilities and ranges, see `VideoSettings`.
+        guests: photos whose objects cross the videos, or None.
     """
 
     source: Source
@@ -71,7 +71,7 @@ class VideoClips:
         return len(self.source)
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`) of video `index`."""
+        """Makes a clip (see `types`) of video `index`."""
         frames, labels = self._raw(index, rng, spec)
         for _ in range(self.settings.merges):
             if not (
@@ -86,7 +86,7 @@ class VideoClips:
         return types.assign_slots(frames, labels, spec=spec, rng=rng)
 
     def _raw(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> RawClip:
-        """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of at most `max_objects` ids."""
+        """Returns frames uint8 [T, H, W, 3] and labels uint8 [T, H, W], at most `max_objects`."""
         settings = self.settings
         header = self.source.header(index)
         candidates = choose.candidates(header)
@@ -102,18 +102,18 @@ class VideoClips:
         indices = candidates.frames[chosen].tolist()
         scale = rng.uniform(*settings.scale) * settings.short_side / min(header.size)
         flip = rng.random() < settings.flip
-        once = list(dict.fromkeys(indices))  # the end of a video is reflected
-        stored = dict(zip(once, self.source.read(index, once)))
+        distinct = list(dict.fromkeys(indices))  # reflection at the end may repeat a frame
+        stored = dict(zip(distinct, self.source.read(index, distinct)))
         masks = {t: _mask(encoded, header) for t, encoded in stored.items()}
         view, kept = _view(masks[indices[0]], scale, rng, spec, settings)
         pictures = {t: view.picture(encoded, header) for t, encoded in stored.items()}
-        turned: Callable[[Picture], Picture] = _mirrored if flip else np.asarray
-        labels = np.stack([turned(view.labels(masks[t])) for t in indices])
+        orient: Callable[[Picture], Picture] = _mirrored if flip else np.asarray
+        labels = np.stack([orient(view.labels(masks[t])) for t in indices])
         labels = types.keep(labels, kept)
         frames = np.empty((spec.frames, spec.height, spec.width, 3), np.uint8)
         for frame, t in zip(frames, indices):
             changed = jitter.apply(pictures[t], jitter.draw(rng, settings.colour))
-            frame[:] = turned(view.padded(changed, warps.FILL))
+            frame[:] = orient(view.padded(changed, warps.FILL))
         return frames, labels
 
 
@@ -128,7 +128,7 @@ def _view(
     spec: ClipSpec,
     settings: VideoSettings,
 ) -> tuple[window.View, npt.NDArray[np.intp]]:
-    """The first of a few windows that shows an object, else the last, and the ids it keeps."""
+    """Draws windows until one shows an object; returns the last one and the ids that it keeps."""
     least = types.minimum_pixels(spec.height, spec.width)
     height, width = reference.shape
     for _ in range(settings.crops):
@@ -157,25 +157,25 @@ def _mask(encoded: Encoded, header: Header) -> Labels:
 
 @dataclasses.dataclass(frozen=True)
 class StaticSettings:
-    """Probabilities and ranges of clips from photos; the values are those of AOT's pre-training."""
+    """Probabilities and ranges of clips from photos; the defaults are AOT's for pre-training."""
 
     warp: warps.Warp = warps.Warp()
-    colour: jitter.Strength = jitter.STATIC_V1  # v2: jitter.V2
-    merge: float = 1.0
+    colour: jitter.Strength = jitter.STATIC_V1  # jitter.V2 in the reference's augmentation v2
+    merge: float = 1.0  # probability that two clips are merged
 
 
 @dataclasses.dataclass(frozen=True)
 class StaticClips:
-    """Source of clips from photos: the published recipe and nothing else.
+    """A source of clips from photos, exactly as published.
 
         clips = StaticClips(photos.pairs("stills"))
         clip = clips.clip(0, np.random.default_rng(0), ClipSpec(5, 465, 465))
 
-    (`stills.Stills` also lifts objects off their background and lets them move.)
+    (`stills.Stills` also lifts objects off their background and sets them in motion.)
 
     Attributes:
-        photos: see `photos.PhotoSource`.
-        settings: see `StaticSettings`.
+        photos: the photos, see `photos.PhotoSource`.
+        settings: probabilities and ranges, see `StaticSettings`.
     """
 
     photos: PhotoSource
@@ -185,7 +185,7 @@ class StaticClips:
         return len(self.photos)
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`) whose main photo is `photos[index]`."""
+        """Makes a clip (see `types`) whose main photo is `photos[index]`."""
         raw = self._raw(index, rng, spec)
         if rng.random() < self.settings.merge or not len(types.visible_ids(raw[1][0], 0)):
             raw = types.merge(raw, self._raw(int(rng.integers(len(self))), rng, spec))
@@ -207,7 +207,7 @@ class StaticClips:
 
 
 def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> VideoClips:
-    """Clips of a source of videos; `config.plain` leaves random crops only.
+    """Returns a source of AOT's clips from videos; `config.plain` leaves random crops only.
 
     clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
     """
@@ -220,7 +220,7 @@ def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> Vi
 
 
 def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> StaticClips:
-    """Clips of photos.
+    """Returns a source of AOT's clips from photos.
 
     clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())
     """

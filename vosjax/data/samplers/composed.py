@@ -1,8 +1,9 @@
-"""Clips of the embedded default: photos whose objects come alive, videos that such objects cross.
+"""Clips of the embedded default: photos with moving objects, and videos that such objects cross.
 
-Photos are `stills.Stills`. Videos are AOT's clips, merged up to `config.merges` times; with
-probability `config.guests` objects cut out of the photos of the same config cross them, which gives
-films of one marked object many of them, with occlusions that are known exactly.
+Clips from photos are those of `stills.Stills`. Clips from videos are AOT's, merged up to
+`config.merges` times; with probability `config.guests` they are crossed by objects cut out of the
+photos of the same config. So a video in which one object is annotated shows several, with exactly
+known occlusions.
 """
 
 from vosjax.data import jitter, sets
@@ -15,7 +16,7 @@ from vosjax.datasets.protocol import Source
 
 
 def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> VideoClips:
-    """Clips of a source of videos; `config.plain` leaves random crops only.
+    """Returns a source of clips from videos; `config.plain` leaves random crops only.
 
     clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
     """
@@ -34,7 +35,7 @@ def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> Vi
 
 
 def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> Stills:
-    """Clips of photos.
+    """Returns a source of clips from photos.
 
     clips = of_photos(source, DatasetConfig("COCO"), ClipsConfig())
     """
@@ -46,7 +47,7 @@ def _settings(config: ClipsConfig) -> StillsSettings:
 
 
 def _guests(config: ClipsConfig) -> Stills | None:
-    """All photos of the config's sets as one source, or None where it has no photos."""
+    """Returns all photos of the config's sets as one source, or None if there are no photos."""
     datasets = [sets.open_dataset(dataset, config.root) for dataset in sets.of_config(config)]
     pairs = tuple(
         dataset.photos[index]

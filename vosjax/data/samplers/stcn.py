@@ -1,8 +1,8 @@
 """STCN's clips (arXiv 2106.05210 and its public code): three frames of up to two objects.
 
-They come from videos with a skip that grows and falls, or from stills with warps of their own.
-"Sequence" changes share their random numbers over the frames, "pair" changes have new ones in every
-frame and share them between image and mask.
+They come from videos, with a skip that first grows and then falls, or from stills, of which every
+frame is a random warp. "Sequence" augmentation shares its random numbers over the frames of a clip;
+"pair" augmentation draws new ones for every frame and shares them between image and mask.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ from vosjax.datasets.protocol import Header, Source
 
 @dataclasses.dataclass(frozen=True)
 class StcnVideoSettings:
-    """Probabilities and ranges of clips from videos; the values are STCN's."""
+    """Probabilities and ranges of clips from videos; the defaults are STCN's."""
 
     skip: int = 5  # the largest skip, in stored annotated frames
-    reverse: float = 0.5
-    attempts: int = 5
-    flip: float = 0.5
-    crop_area: tuple[float, float] = (0.36, 1.0)
-    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    reverse: float = 0.5  # probability that the clip is played backward
+    attempts: int = 5  # draws of the frames until the first one shows an object
+    flip: float = 0.5  # probability that the clip is mirrored
+    crop_area: tuple[float, float] = (0.36, 1.0)  # as a share of the frame's area
+    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # width over height
     sequence_colour: jitter.Strength = jitter.Strength(0.1, 0.03, 0.03, 0.0, grey=0.05)
     angle: float = 15.0  # degrees, +-
     shear: float = 10.0  # degrees, +-
@@ -40,14 +40,14 @@ class StcnVideoSettings:
 
 @dataclasses.dataclass(frozen=True)
 class StcnVideoClips:
-    """Source of clips from a source of videos.
+    """A source of STCN's clips from videos.
 
         clips = StcnVideoClips(Folder("DAVIS"))
         clip = clips.clip(0, np.random.default_rng(0), ClipSpec(3, 384, 384, max_objects=2))
 
     Attributes:
-        source: see `datasets.protocol`.
-        settings: see `StcnVideoSettings`.
+        source: the videos, see `datasets.protocol`.
+        settings: probabilities and ranges, see `StcnVideoSettings`.
     """
 
     source: Source
@@ -57,9 +57,10 @@ class StcnVideoClips:
         return len(self.source)
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`) of video `index`, of at most `spec.max_objects` objects.
+        """Makes a clip (see `types`) of video `index` with at most `spec.max_objects` objects.
 
-        Frames are chosen anew, a few times, while the first one shows no object.
+        While the first frame shows no object, the frames are drawn again, up to
+        `settings.attempts` times.
         """
         settings = self.settings
         header = self.source.header(index)
@@ -115,10 +116,10 @@ class StcnVideoClips:
 
 @dataclasses.dataclass(frozen=True)
 class StcnStillSettings:
-    """Probabilities and ranges of clips from stills; the values are STCN's."""
+    """Probabilities and ranges of clips from stills; the defaults are STCN's."""
 
     sequence_scale: tuple[float, float] = (0.8, 1.5)
-    flip: float = 0.5
+    flip: float = 0.5  # probability that the clip is mirrored
     sequence_colour: jitter.Strength = jitter.Strength(0.1, 0.05, 0.05, 0.05, grey=0.05)
     angle: float = 20.0  # degrees, +-
     scale: tuple[float, float] = (0.9, 1.1)
@@ -126,19 +127,19 @@ class StcnStillSettings:
     pair_colour: jitter.Strength = jitter.Strength(0.1, 0.05, 0.05, 0.0)
     spline: float = 0.33  # probability of a thin-plate-spline warp
     controls: int = 12  # its control points
-    push: float = 0.02  # their deviation, relative to the frame
+    push: float = 0.02  # standard deviation of their displacements, relative to the frame
 
 
 @dataclasses.dataclass(frozen=True)
 class StcnStillClips:
-    """Source of clips from photos.
+    """A source of STCN's clips from photos.
 
         clips = StcnStillClips(photos.pairs("stills"))
         clip = clips.clip(0, np.random.default_rng(0), ClipSpec(3, 384, 384, max_objects=2))
 
     Attributes:
-        photos: see `photos.PhotoSource`.
-        settings: see `StcnStillSettings`.
+        photos: the photos, see `photos.PhotoSource`.
+        settings: probabilities and ranges, see `StcnStillSettings`.
     """
 
     photos: PhotoSource
@@ -148,9 +149,10 @@ class StcnStillClips:
         return len(self.photos)
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`) of one photo: its objects are one, as in STCN's salient sets.
+        """Makes a clip (see `types`) of one photo, whose objects count as one.
 
-        All affine changes of a frame make one warp.
+        STCN trains on sets for salient object detection, which mark one region in each photo. All
+        affine transforms of a frame are composed into one matrix, so that it is resampled once.
         """
         settings, size = self.settings, (spec.height, spec.width)
         image, ids = photos.read(
@@ -188,16 +190,19 @@ class StcnStillClips:
 
 
 def of_videos(source: Source, dataset: DatasetConfig, config: ClipsConfig) -> StcnVideoClips:
-    """Clips of a source of videos; the skip counts frames of the full rate.
+    """Returns a source of STCN's clips from videos.
 
-    clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
+        clips = of_videos(source, DatasetConfig("YTB"), ClipsConfig())
+
+    `config.skip` counts frames of the full rate, so it is divided by `dataset.thin`.
     """
+
     skip = max(1, config.skip // dataset.thin)
     return StcnVideoClips(source, StcnVideoSettings(skip=skip))
 
 
 def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) -> StcnStillClips:
-    """Clips of photos.
+    """Returns a source of STCN's clips from photos.
 
     clips = of_photos(source, DatasetConfig("ECSSD"), ClipsConfig())
     """
@@ -205,12 +210,12 @@ def of_photos(source: PhotoSource, dataset: DatasetConfig, config: ClipsConfig) 
 
 
 def _enlarged(factor: int) -> Transform:
-    """Reduced picture's pixels -> full pixels."""
+    """Returns the transform from the pixels of a reduced picture to those of the full one."""
     return np.diag([factor, factor, 1.0])
 
 
 def _pixels(transform: Transform) -> Transform:
-    """A map of the plane (pixel centres at halves) as cv2 wants it (centres at whole numbers)."""
+    """Converts a transform (pixel centres at halves) to cv2's [2, 3] (centres at integers)."""
     return (motion.shift(-0.5, -0.5) @ transform @ motion.shift(0.5, 0.5))[:2]
 
 

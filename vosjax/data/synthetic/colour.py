@@ -1,6 +1,6 @@
-"""Photometric changes of whole clips: jitter, slow light drift, sensor noise, compression, blur.
+"""Photometric augmentation of whole clips: jitter, drifting light, noise, compression and blur.
 
-Labels never change.
+It never changes labels.
 """
 
 from typing import Annotated, NamedTuple
@@ -21,12 +21,20 @@ _RGB = np.linalg.inv(_YIQ)
 
 
 class Colour(NamedTuple):
-    """Strengths (ranges around 1, hue as a share of a full turn) and probabilities for a clip."""
+    """Strengths and probabilities of a clip's photometric augmentation."""
 
-    brightness: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
-    contrast: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
-    saturation: Annotated[float, Rule("half-width of the factor", least=0)] = 0.3
-    hue: Annotated[float, Rule("half-width of the turn, share of a full one", least=0)] = 0.05
+    brightness: Annotated[
+        float, Rule("half-width of the range of the brightness factor around 1", least=0)
+    ] = 0.3
+    contrast: Annotated[
+        float, Rule("half-width of the range of the contrast factor around 1", least=0)
+    ] = 0.3
+    saturation: Annotated[
+        float, Rule("half-width of the range of the saturation factor around 1", least=0)
+    ] = 0.3
+    hue: Annotated[
+        float, Rule("half-width of the range of the hue shift, as a share of a full turn", least=0)
+    ] = 0.05
     clip_jitter: Annotated[
         float, Rule("probability of one jitter for the whole clip", least=0, most=1)
     ] = 0.8
@@ -42,15 +50,16 @@ class Colour(NamedTuple):
         ),
     ] = 0.15
     noise: Annotated[
-        float, Rule("probability of sensor noise, deviation up to 8 of 255", least=0, most=1)
+        float,
+        Rule("probability of sensor noise, standard deviation up to 8 of 255", least=0, most=1),
     ] = 0.3
-    jpeg: Annotated[float, Rule("probability of compression, quality 30..90", least=0, most=1)] = (
-        0.25
-    )
+    jpeg: Annotated[
+        float, Rule("probability of JPEG compression, quality 30..90", least=0, most=1)
+    ] = 0.25
 
 
 def mix(rng: np.random.Generator, colour: Colour, strength: float = 1.0) -> Floats:
-    """A random colour transform: float [3, 4], an affine map of RGB in 0..255.
+    """Draws a colour transform: float [3, 4], an affine map of RGB values in 0..255.
 
     cv2.transform(frame, mix(rng, Colour()))
     """
@@ -73,11 +82,18 @@ def mix(rng: np.random.Generator, colour: Colour, strength: float = 1.0) -> Floa
 def alter(
     frames: npt.NDArray[np.uint8], *, when: Floats, colour: Colour, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Photometric augmentation of frames uint8 [T, H, W, 3]; a new array.
+    """Augments frames photometrically.
 
         frames = alter(frames, when=np.arange(5.0), colour=Colour(), rng=rng)
 
-    Light drifts with the times `when` [T]; noise and compression differ from frame to frame.
+    Args:
+        frames: uint8 [T, H, W, 3], RGB.
+        when: float [T], the times of the frames, over which the light drifts.
+        colour: strengths and probabilities.
+        rng: source of all random numbers; noise differs from frame to frame.
+
+    Returns:
+        A new array of the same shape and dtype.
     """
     whole = np.eye(3, 4)
     if rng.random() < colour.clip_jitter:
@@ -107,7 +123,7 @@ def alter(
 
 
 def tint(rng: np.random.Generator, when: Floats, strength: float) -> npt.NDArray[np.uint8]:
-    """Colour tables uint8 [T, 256, 4] of one thing whose colour drifts; opacity is kept.
+    """Draws colour tables, uint8 [T, 256, 4], for an actor whose colour drifts; opacity stays.
 
     tables = tint(rng, instants(rng, 5), strength=0.2)
     """
@@ -129,8 +145,8 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.i
 
 
 def _compress(frame: Picture, quality: int) -> Picture:
-    done, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
+    encoded, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not encoded:
         raise ValueError(
             f"OpenCV could not compress a frame of shape {frame.shape}; expected uint8 [H, W, 3]"
         )

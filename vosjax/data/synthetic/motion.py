@@ -1,4 +1,4 @@
-"""Smooth random motion: affine transforms and bending waves as arrays over the frames of a clip."""
+"""Smooth random motion: affine transforms and elastic waves as arrays over the frames of a clip."""
 
 from typing import Annotated, NamedTuple
 
@@ -13,23 +13,25 @@ Size = tuple[int, int]  # (H, W)
 
 
 class Motion(NamedTuple):
-    """How strongly things move, per unit of time (about one frame).
+    """Strength of the motion per unit of time, which is about one frame.
 
-    Lengths are fractions of the frame's side.
+    Lengths are fractions of the frame's longer side.
     """
 
     speed: Annotated[
         float,
-        Rule("top speed of objects; each draws its own, log-uniform from a twentieth", least=0),
+        Rule(
+            "top speed of objects; each draws its own, log-uniform from a twentieth of it", least=0
+        ),
     ] = 0.1
-    camera: Annotated[float, Rule("the same for the camera", least=0)] = 0.06
-    turn: Annotated[float, Rule("degrees", least=0)] = 9.0
-    zoom: Annotated[float, Rule("change of log scale", least=0)] = 0.08
+    camera: Annotated[float, Rule("top speed of the camera, drawn likewise", least=0)] = 0.06
+    turn: Annotated[float, Rule("rotation in degrees", least=0)] = 9.0
+    zoom: Annotated[float, Rule("change of the logarithm of the scale", least=0)] = 0.08
     squash: Annotated[
-        float, Rule("change of aspect and shear, as of things that turn out of the plane", least=0)
+        float, Rule("change of aspect and shear, as of objects that turn in depth", least=0)
     ] = 0.2
     bend: Annotated[
-        float, Rule("amplitude of elastic waves, fraction of the object's size", least=0)
+        float, Rule("amplitude of elastic waves, as a fraction of the object's size", least=0)
     ] = 0.07
     leave: Annotated[
         float,
@@ -37,13 +39,13 @@ class Motion(NamedTuple):
     ] = 0.1
 
     def times(self, factor: float) -> "Motion":
-        """All strengths multiplied by `factor`; probabilities stay."""
+        """Returns the motion with all strengths multiplied by `factor`; probabilities stay."""
         strengths = {name: factor * getattr(self, name) for name in self._fields if name != "leave"}
         return self._replace(**strengths)
 
 
 class Bend(NamedTuple):
-    """Elastic deformation as a sum of K sine waves over the patch, in units of its longer side.
+    """An elastic deformation: a sum of K sine waves over a patch, in units of its longer side.
 
     wave   float [K, 2]     cycles along x and y
     phase  float [K]
@@ -55,14 +57,14 @@ class Bend(NamedTuple):
     push: Floats
 
     def at(self, frame: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Displacement (dx, dy) at relative positions x, y (arrays of one shape) in one frame."""
+        """Returns the displacement (dx, dy) in one frame at relative positions x, y (any shape)."""
         angle = x[..., None] * self.wave[:, 0] + y[..., None] * self.wave[:, 1]
         shift = np.sin(2 * np.pi * angle + self.phase) @ self.push[frame]
         return shift[..., 0], shift[..., 1]
 
 
 def instants(rng: np.random.Generator, frames: int) -> Floats:
-    """Times float [T] from 0 on, with uneven gaps, as of frames sampled from a video.
+    """Draws times, float [T], from 0 on with uneven gaps, like those of frames of a video.
 
     when = instants(rng, frames=5)      # [0, ...]
     """
@@ -72,7 +74,7 @@ def instants(rng: np.random.Generator, frames: int) -> Floats:
 def curve(
     rng: np.random.Generator, when: Floats, cycles: tuple[float, float] = (0.02, 0.2)
 ) -> Floats:
-    """A smooth random curve float [T] within -1..1: three sines, `cycles` per unit of time.
+    """Draws a smooth curve, float [T] in -1..1: three sines with `cycles` per unit of time.
 
     offsets = curve(rng, instants(rng, 5), cycles=(0.02, 0.2))
     """
@@ -83,7 +85,7 @@ def curve(
 
 
 def growing(rng: np.random.Generator, when: Floats) -> Floats:
-    """A smooth curve float [T] from 0: drift plus wobble, its slope about within +-1.
+    """Draws a smooth curve, float [T], from 0 on: drift plus wobble, with a slope in about -1..1.
 
     path = growing(rng, instants(rng, 5))
     """
@@ -92,13 +94,13 @@ def growing(rng: np.random.Generator, when: Floats) -> Floats:
 
 
 def shift(x: npt.ArrayLike, y: npt.ArrayLike) -> Transform:
-    """Translations float [..., 3, 3].
+    """Returns translations, float [..., 3, 3].
 
         shift(10, 5) @ np.array([1, 2, 1])  # [11, 7, 1]
 
     Args:
-        x: to the right, a number or an array.
-        y: downwards, likewise.
+        x: distance to the right, a number or an array.
+        y: distance downward, a number or an array.
     """
     right, down = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
     matrix = np.zeros(right.shape + (3, 3))
@@ -113,15 +115,17 @@ def linear(
     aspect: npt.ArrayLike = 0.0,
     shear: npt.ArrayLike = 0.0,
 ) -> Transform:
-    """Rotation after shear and scale about the origin: [..., 3, 3].
+    """Returns transforms, float [..., 3, 3]: scale, then shear, then rotation about the origin.
 
         linear(90.0, 2.0) @ np.array([1, 0, 1])  # [0, 2, 1]
 
+    All arguments are numbers or arrays that broadcast.
+
     Args:
-        angle: degrees, a number or an array, and so are the others.
+        angle: of the rotation, in degrees.
         scale: a factor.
         aspect: logarithm of a factor along x, whose inverse is applied along y.
-        shear: tangent of the angle by which y leans.
+        shear: tangent of the angle by which the y axis leans.
     """
     turn, size, log_aspect, slant = np.broadcast_arrays(
         *(np.asarray(value, float) for value in (angle, scale, aspect, shear))
@@ -136,7 +140,7 @@ def linear(
 
 
 def about(centre: tuple[float, float], transform: Transform) -> Transform:
-    """A transform [..., 3, 3] of the origin moved to act about a point (x, y).
+    """Makes a transform [..., 3, 3] about the origin act about the point (x, y) instead.
 
     turned = about((320, 240), linear(90.0, 1.0))
     """
@@ -152,24 +156,24 @@ def travel(
     motion: Motion,
     speed: float,
 ) -> Transform:
-    """A smooth random path: transforms float [T, 3, 3] of frame pixels, the identity at time 0.
+    """Draws a smooth path: transforms float [T, 3, 3] of frame pixels, the identity at time 0.
 
         path = travel(rng, when, size=(480, 854), centre=(427, 240), motion=Motion(), speed=0.1)
 
     Args:
         rng: draws the path.
-        when: times of the frames.
+        when: float [T], the times of the frames.
         size: (H, W) of the frame.
-        centre: (x, y) in pixels about which it turns and scales.
+        centre: (x, y) in pixels of the point about which it turns and scales.
         motion: how strongly it turns and scales.
-        speed: top speed, fraction of the frame's side per unit of time.
+        speed: top speed, as a fraction of the frame's longer side per unit of time.
     """
     side = max(size)
     pace = side * speed * np.exp(rng.uniform(np.log(0.05), 0.0))
     heading = rng.uniform(0, 2 * np.pi) + 1.5 * curve(rng, when)
     gaps = np.diff(when, prepend=when[0]) * pace
     x, y = np.cumsum(np.cos(heading) * gaps), np.cumsum(np.sin(heading) * gaps)
-    strength = rng.uniform(0, 1) ** 2  # most things turn and scale little
+    strength = rng.uniform(0, 1) ** 2  # most actors turn and scale little
     turned = linear(
         motion.turn * strength * growing(rng, when),
         np.exp(np.clip(motion.zoom * strength * growing(rng, when), -1.2, 1.2)),
@@ -179,7 +183,7 @@ def travel(
 
 
 def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transform:
-    """A path out of the frame and back: translations float [T, 3, 3], the identity at time 0.
+    """Draws a path out of the frame and back: translations float [T, 3, 3], the identity at 0.
 
     moves = excursion(rng, instants(rng, 5), size=(480, 640))
     """
@@ -193,7 +197,7 @@ def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transfor
 
 
 def bending(rng: np.random.Generator, when: Floats, amplitude: float, *, waves: int = 4) -> Bend:
-    """A random `Bend` that grows over time, up to `amplitude` of the patch's longer side.
+    """Draws a `Bend` that grows over time, up to `amplitude` of the patch's longer side.
 
     bend = bending(rng, instants(rng, 5), 0.1, waves=4)
     """
@@ -201,7 +205,7 @@ def bending(rng: np.random.Generator, when: Floats, amplitude: float, *, waves: 
     direction = rng.normal(size=(waves, 2))
     size = np.sqrt((wave**2).sum(1, keepdims=True)) + 0.5
     gain = np.stack([_from_zero(curve(rng, when)) for _ in range(waves)], 1)
-    gain = gain + 0.5 * rng.uniform(-1, 1, waves)  # bent in frame 0 too: shapes vary more
+    gain = gain + 0.5 * rng.uniform(-1, 1, waves)  # bent in frame 0 as well, so shapes vary more
     push = amplitude * gain[:, :, None] * direction / size / np.sqrt(waves)
     return Bend(wave=wave, phase=rng.uniform(0, 2 * np.pi, waves), push=push)
 

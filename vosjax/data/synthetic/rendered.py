@@ -1,7 +1,4 @@
-"""Clips rendered from nothing: textured shapes and jointed figures move over textured backgrounds.
-
-Needs no data.
-"""
+"""Rendered clips, which need no data: textured shapes and jointed figures over textured plates."""
 
 import dataclasses
 
@@ -22,26 +19,34 @@ from vosjax.schema import Checked, setting
 class RenderedSettings(Checked):
     """Probabilities and ranges of rendered clips."""
 
-    objects: tuple[int, int] = setting((1, 5), "how many, inclusive", least=1)
-    size: tuple[float, float] = setting((0.2, 0.8), "longer side, share of the frame's", above=0)
+    objects: tuple[int, int] = setting((1, 5), "range of the number of objects", least=1)
+    size: tuple[float, float] = setting(
+        (0.2, 0.8), "range of an object's longer side, as a share of the frame's", above=0
+    )
     crowd: float = setting(0.0, "probability of many small objects", least=0, most=1)
-    crowd_count: tuple[int, int] = setting((6, 10), "so many, inclusive", least=1)
-    crowd_size: tuple[float, float] = setting((0.12, 0.4), "their longer side, likewise", above=0)
+    crowd_count: tuple[int, int] = setting(
+        (6, 10), "range of the number of objects in a crowd, inclusive", least=1
+    )
+    crowd_size: tuple[float, float] = setting(
+        (0.12, 0.4),
+        "range of the longer side of a crowd's objects, as a share of the frame's",
+        above=0,
+    )
     jointed: float = setting(
         0.35, "probability that an object is a body with limbs", least=0, most=1
     )
-    scenery: int = setting(4, "at most so many unlabelled shapes far behind", least=0)
+    scenery: int = setting(4, "largest number of unlabelled shapes in the background", least=0)
     scene: scenes.Scene = setting(scenes.Scene(), "what happens in a clip")
-    colour: colours.Colour = setting(colours.Colour(), "changes of colour")
+    colour: colours.Colour = setting(colours.Colour(), "colour augmentation")
 
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """Source of an endless number of rendered clips.
+    """A source of any number of rendered clips.
 
         clip = Rendered().clip(0, np.random.default_rng(0), ClipSpec(5, 240, 432))
 
-    The index does not matter, the random numbers do.
+    A clip depends on the random generator alone, not on its index.
     """
 
     settings: RenderedSettings = RenderedSettings()
@@ -50,7 +55,7 @@ class Rendered:
         return 1 << 20
 
     def clip(self, index: int, rng: np.random.Generator, spec: ClipSpec) -> Clip:
-        """A clip (see `types`)."""
+        """Renders a clip (see `types`)."""
         settings, size = self.settings, (spec.height, spec.width)
         crowd = settings.crowd > 0 and rng.random() < settings.crowd
         low, high = settings.crowd_count if crowd else settings.objects
@@ -85,7 +90,7 @@ def render_clip(
     max_objects: int = 10,
     shuffle: bool = True,
 ) -> Clip:
-    """One rendered clip (see `types`), the same for a seed.
+    """Renders one clip (see `types`), determined by its seed.
 
         clip = render_clip(3, size=(240, 432), frames=20, objects=2)
 
@@ -93,16 +98,16 @@ def render_clip(
     of OpenCV.
 
     Args:
-        seed: of all random numbers.
-        size: (H, W).
-        frames: T.
-        objects: how many are placed; those hidden in frame 0 do not become live.
-        settings: of all else.
-        max_objects: slots.
+        seed: seed of all random numbers.
+        size: (H, W) of the frames.
+        frames: number of frames.
+        objects: number of objects; those that are hidden in frame 0 do not become live.
+        settings: everything else.
+        max_objects: number of slots.
         shuffle: as in `types.ClipSpec`.
 
     Raises:
-        ValueError: no object, or more than there are slots.
+        ValueError: `objects` is not in 1..max_objects.
     """
     if not 1 <= objects <= max_objects:
         raise ValueError(f"objects is {objects}; expected 1 to max_objects = {max_objects}")
@@ -114,11 +119,11 @@ def render_clip(
 def validation_clips(
     count: int, *, size: Size = (240, 432), frames: int = 20, max_objects: int = 10
 ) -> list[Clip]:
-    """A list of `count` fixed rendered clips for watching a training run.
+    """Renders `count` fixed clips for validation during training.
 
         validation_clips(4, size=(193, 193), frames=8)
 
-    They hold 1 to 4 objects each, or to `max_objects` where that is less.
+    Each holds 1 to 4 objects, or 1 to `max_objects` if that is less.
     """
     return [
         render_clip(
@@ -143,16 +148,16 @@ def figure(
     rank: float,
     jointed: bool,
 ) -> list[scenes.Actor]:
-    """The actors of one object: a textured shape, or a body with two to five swinging limbs.
+    """Draws the actors of one object: a textured shape, or a body with two to five swinging limbs.
 
         actors = figure(rng, size=(240, 432), share=0.4, label=1, group=1, rank=0.5, jointed=True)
 
     Args:
-        rng: draws it.
+        rng: draws the object.
         size: (H, W) of the frame.
-        share: of its longer side, as the frame's longer side is one.
-        label, group, rank: as of `scene.Actor`.
-        jointed: whether it has limbs.
+        share: longer side of the object, as a share of the frame's.
+        label, group, rank: as in `scene.Actor`.
+        jointed: whether it is a body with limbs.
     """
     side = round(share * max(size))
     if not jointed:
@@ -205,14 +210,14 @@ def _textured(rng: np.random.Generator, outline: shapes.Outline, side: int) -> P
 
 
 def _backdrop(rng: np.random.Generator, size: Size) -> tuple[Picture, Transform]:
-    """A textured plate larger than the frame, and its base."""
+    """Draws a textured plate larger than the frame, and its transform."""
     height, width = (round(1.3 * side) for side in size)
     image = textures.landscape(rng, (height, width))
     return image, motion.shift(-0.15 * size[1], -0.15 * size[0])
 
 
 def _scenery(rng: np.random.Generator, size: Size, most: int) -> list[scenes.Actor]:
-    """Unlabelled shapes behind the objects, and at times one in front."""
+    """Draws unlabelled shapes behind the objects, and occasionally one in front."""
     actors: list[scenes.Actor] = []
     for i in range(rng.integers(0, most + 1)):
         share = rng.uniform(0.1, 0.5)

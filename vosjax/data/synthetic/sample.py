@@ -1,8 +1,8 @@
-"""The sample clip of the quickstart, composed to show what is hard about the task.
+"""The sample clip of the quickstart, composed to show what makes the task hard.
 
-A spotted creature walks from the left and passes in front of a striped ball, which rolls behind it;
-a fish floats above; a second fish of the same kind, which is not an object, comes close to the
-first.
+A spotted creature walks in from the left and passes in front of a striped ball, which rolls behind
+it. A fish floats above, and a second fish of the same kind, which is not an object, comes close to
+it.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +24,13 @@ _PAINT = 2022  # the seed of all textures
 
 
 def sample_clip() -> Clip:
-    """A clip (see `types`) of 30 frames of 240x432 with 3 objects.
+    """Renders the sample clip (see `types`): 30 frames of 240x432 pixels with 3 objects.
 
         sample_clip()["frames"].shape  # (30, 240, 432, 3)
 
-    Ids: 1 the creature, 2 the ball, 3 the fish. All are in frame 0; the ball is partly hidden for a
-    while; the look-alike of the fish has label 0. The same arrays on every call.
+    The ids are 1 for the creature, 2 for the ball and 3 for the fish. All three are visible in
+    frame 0, and the ball is partly occluded for a while; the second fish has label 0. Every call
+    returns equal arrays.
     """
     rng = np.random.default_rng(_PAINT)
     time = np.arange(FRAMES)
@@ -41,7 +42,7 @@ def sample_clip() -> Clip:
 
 
 def _coloured(rng: np.random.Generator, pattern: textures.Pattern, anchors: Colours) -> Picture:
-    """A pattern float [h, w] in 0..1 in colours that run through RGB `anchors`, slightly rough."""
+    """Colours a pattern, float [h, w] in 0..1, along RGB `anchors`, with some roughness."""
     at, levels = np.linspace(0, 1, len(anchors)), np.asarray(anchors, float)
     image = np.stack([np.interp(pattern, at, levels[:, i]) for i in range(3)], -1)
     height, width = pattern.shape
@@ -50,7 +51,7 @@ def _coloured(rng: np.random.Generator, pattern: textures.Pattern, anchors: Colo
 
 
 def _scenery(rng: np.random.Generator) -> Picture:
-    """Sky, hills and a meadow."""
+    """Draws sky, hills and a meadow."""
     height, width = SIZE[0] + 40, SIZE[1] + 60
     image = _coloured(
         rng,
@@ -92,7 +93,7 @@ def _centred(patch: sprites.Patch) -> Transform:
 
 
 def _creature(rng: np.random.Generator, time: Times, pan: Transform) -> list[sprites.Layer]:
-    """A body with a head and four walking legs, label 1, nearest to the viewer."""
+    """Draws a body with a head and four walking legs, label 1, nearest to the viewer."""
     coat = [(205, 150, 85), (245, 215, 165), (110, 60, 30)]
     walk = pan @ motion.shift(70 + 8.2 * time, 150 + 4 * np.abs(np.sin(time / 3.2)))
     depth = np.full(len(time), 3.0)
@@ -113,7 +114,7 @@ def _creature(rng: np.random.Generator, time: Times, pan: Transform) -> list[spr
 
 
 def _ball(rng: np.random.Generator, time: Times, pan: Transform) -> sprites.Layer:
-    """A striped ball, label 2, that rolls to the left behind the creature."""
+    """Draws a striped ball, label 2, that rolls to the left behind the creature."""
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     ball = _patch(
         rng,
@@ -127,7 +128,7 @@ def _ball(rng: np.random.Generator, time: Times, pan: Transform) -> sprites.Laye
 
 
 def _fish(rng: np.random.Generator, time: Times, pan: Transform) -> list[sprites.Layer]:
-    """A fish, label 3, and an unlabelled one of its kind that drifts towards it and away."""
+    """Draws a fish, label 3, and an unlabelled one of its kind that drifts towards it and away."""
     turn = np.linspace(-2.75, 2.75, 60)
     body = np.stack([0.75 * np.cos(turn), 0.36 * np.sin(turn)], 1)
     outline = np.concatenate([body, [(-1.1, 0.42), (-0.95, 0.0), (-1.1, -0.42)]])

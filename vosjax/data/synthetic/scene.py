@@ -1,4 +1,4 @@
-"""Set actors in motion before a background: camera, paths, depth, look-alikes, elastic bodies."""
+"""Animates actors in front of a background: camera, paths, depth, look-alikes, deformation."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ Settings = TypeVar("Settings", bound=Any)  # a dataclass with a field `scene`
 
 
 class Actor(NamedTuple):
-    """An object, or one part of a jointed object, where it stands in frame 0.
+    """An object, or one part of a jointed object, at its position in frame 0.
 
     patch   uint8 [h, w, 4]  RGB and opacity
-    label   its id, 0 for what is not an object
+    label   its id; 0 for an occluder or a distractor
     base    float [3, 3]  patch pixels -> frame pixels at time 0
-    group   parts of one group move together
-    rank    depth within the scene, larger is nearer
+    group   the parts of one group move together
+    rank    depth within the scene; larger is nearer
     pivot   (x, y) in frame pixels about which a part swings, or None
     swing   amplitude of that swing in degrees
     """
@@ -43,17 +43,23 @@ class Scene(NamedTuple):
     """Probabilities and strengths of what happens in a scene."""
 
     motion: motions.Motion = motions.Motion()
-    still_camera: Annotated[float, Rule("probability of a tripod", least=0, most=1)] = 0.25
+    still_camera: Annotated[
+        float, Rule("probability that the camera does not move", least=0, most=1)
+    ] = 0.25
     resting: Annotated[
-        float, Rule("probability that an actor only rides with the camera", least=0, most=1)
+        float, Rule("probability that an actor hardly moves of its own", least=0, most=1)
     ] = 0.25
     cross: Annotated[
         float, Rule("probability that an actor changes its depth over time", least=0, most=1)
     ] = 0.35
-    tint: Annotated[float, Rule("drift of each actor's own colour", least=0)] = 0.12
+    tint: Annotated[float, Rule("strength of the drift of each actor's colour", least=0)] = 0.12
     shutter: Annotated[
         float,
-        Rule("probability of motion blur, open for up to 0.6 of a frame's time", least=0, most=1),
+        Rule(
+            "probability of motion blur, with the shutter open for up to 0.6 of a frame's time",
+            least=0,
+            most=1,
+        ),
     ] = 0.35
     lookalike: Annotated[
         float, Rule("probability of an unlabelled copy of an object", least=0, most=1)
@@ -64,18 +70,18 @@ class Scene(NamedTuple):
 
 
 def livelier(settings: Settings, factor: float) -> Settings:
-    """Settings with all of their scene's motion multiplied by a factor.
+    """Multiplies all motion in the scene of some settings by a factor.
 
         livelier(RenderedSettings(), 0.5)
 
-    Settings are a dataclass with a field `scene`.
+    The settings are any dataclass with a field `scene`; a changed copy is returned.
     """
     scene = settings.scene._replace(motion=settings.scene.motion.times(factor))
     return dataclasses.replace(settings, scene=scene)
 
 
 def centre_of(actor: Actor) -> Point:
-    """Frame position (x, y) of the middle of an actor's patch at time 0.
+    """Returns the position (x, y), in frame pixels, of the centre of an actor's patch at time 0.
 
     x, y = centre_of(actor)
     """
@@ -86,9 +92,15 @@ def centre_of(actor: Actor) -> Point:
 def placed(
     rng: np.random.Generator, patch: sprites.Patch, *, size: Size, share: float
 ) -> Transform:
-    """A base [3, 3] that puts a patch somewhere in a frame, `share` of its longer side long.
+    """Draws a transform, float [3, 3], that places a patch at random in a frame.
 
-    base = placed(rng, patch, size=(480, 640), share=0.3)
+        base = placed(rng, patch, size=(480, 640), share=0.3)
+
+    Args:
+        rng: draws position, rotation and reflection.
+        patch: uint8 [h, w, 4].
+        size: (H, W) of the frame.
+        share: longer side of the placed patch, as a share of the frame's.
     """
     height, width = patch.shape[:2]
     scale = share * max(size) / max(height, width)
@@ -112,9 +124,20 @@ def copies(
     size: Size,
     new_group: int,
 ) -> list[Actor]:
-    """A copy of a group elsewhere in the frame, perhaps mirrored, scaled or in other colours.
+    """Copies a group of actors to another position, mirrored, scaled and recoloured at random.
 
-    twins = copies(rng, actors, 1, label=2, size=(480, 640), new_group=3)
+        twins = copies(rng, actors, 1, label=2, size=(480, 640), new_group=3)
+
+    Args:
+        rng: draws the position and the changes.
+        actors: all actors of the scene.
+        group: the group to copy.
+        label: label of the copy; 0 makes it a look-alike that is not an object.
+        size: (H, W) of the frame.
+        new_group: group of the copy.
+
+    Returns:
+        The actors of the copy.
     """
     parts = [actor for actor in actors if actor.group == group]
     x, y = centre_of(parts[0])
@@ -144,9 +167,18 @@ def copies(
 def add_copies(
     rng: np.random.Generator, actors: Sequence[Actor], *, size: Size, scene: Scene
 ) -> list[Actor]:
-    """`actors` with the look-alikes and twins that chance adds; unlabelled copies have label 0.
+    """Adds copies of objects at random: unlabelled look-alikes and labelled twins.
 
-    cast = add_copies(rng, actors, size=(480, 640), scene=Scene(twin=0.5))
+        cast = add_copies(rng, actors, size=(480, 640), scene=Scene(twin=0.5))
+
+    Args:
+        rng: decides what is added.
+        actors: the actors of the scene.
+        size: (H, W) of the frame.
+        scene: probabilities of both kinds.
+
+    Returns:
+        The given actors, followed by their copies.
     """
     labelled = sorted({actor.group for actor in actors if actor.label})
     cast = list(actors)
@@ -169,21 +201,22 @@ def animate(
     rng: np.random.Generator,
     ids: Labels | None = None,
 ) -> tuple[Frames, Labels, Floats]:
-    """Lets the actors move.
+    """Renders a clip in which the actors and the camera move at random.
 
         plate = (image, np.eye(3))
         frames, labels, when = animate(plate, actors, spec=spec, scene=Scene(), rng=rng)
 
     Args:
         plate: (image uint8 [h, w, 3], base float [3, 3]: plate pixels -> frame pixels at time 0).
-        actors: in any order.
+        actors: the actors, in any order.
         spec: the clip's shape.
-        scene: what may happen.
+        scene: what may happen, and how strongly.
         rng: decides what happens.
         ids: uint8 [h, w], objects that belong to the plate and move with it; None for none.
 
     Returns:
-        Frames, labels (raw ids) and the times float [T] of the frames.
+        Frames uint8 [T, H, W, 3], raw labels uint8 [T, H, W], and the times float [T] of the
+        frames.
     """
     size = (spec.height, spec.width)
     middle = (spec.width / 2, spec.height / 2)

@@ -10,7 +10,7 @@ Outline = npt.NDArray[np.floating]  # [n, 2], points (x, y) of a closed curve
 
 
 def ellipse(rng: np.random.Generator) -> Outline:
-    """Outline points float [n, 2] in -1..1 of an ellipse.
+    """Draws the outline of an ellipse: points float [n, 2] in -1..1.
 
     outline = ellipse(np.random.default_rng(0))
     """
@@ -19,7 +19,7 @@ def ellipse(rng: np.random.Generator) -> Outline:
 
 
 def polygon(rng: np.random.Generator) -> Outline:
-    """A star-shaped polygon with 3 to 8 corners.
+    """Draws the outline of a star-shaped polygon with 3 to 8 corners.
 
     outline = polygon(np.random.default_rng(0))
     """
@@ -30,7 +30,7 @@ def polygon(rng: np.random.Generator) -> Outline:
 
 
 def blob(rng: np.random.Generator) -> Outline:
-    """A smooth closed curve: a circle with random low harmonics.
+    """Draws a smooth closed curve: a circle with random low harmonics.
 
     outline = blob(np.random.default_rng(0))
     """
@@ -43,7 +43,7 @@ def blob(rng: np.random.Generator) -> Outline:
 
 
 def star(rng: np.random.Generator) -> Outline:
-    """A star with 4 to 9 rays.
+    """Draws the outline of a star with 4 to 9 rays.
 
     outline = star(np.random.default_rng(0))
     """
@@ -54,7 +54,7 @@ def star(rng: np.random.Generator) -> Outline:
 
 
 def limb(rng: np.random.Generator) -> Outline:
-    """A long rounded shape along x, thicker at its left end.
+    """Draws the outline of a limb: a long rounded shape along x, thicker at its left end.
 
     outline = limb(np.random.default_rng(0))
     """
@@ -73,11 +73,11 @@ OUTLINES: tuple[Callable[[np.random.Generator], Outline], ...] = (
 
 
 def opacity(points: Outline, side: int) -> npt.NDArray[np.uint8]:
-    """The filled outline uint8 [h, w] with soft edges.
+    """Fills an outline, float [n, 2], with soft edges: uint8 [h, w], 255 inside.
 
         alpha = opacity(star(rng), 120)
 
-    Its longer side is `side` pixels, with a margin of 4 at each end.
+    The longer side of the map is `side` pixels, with a margin of 4 pixels at each end.
     """
     low, high = points.min(0), points.max(0)
     scale = (side - 8) / (high - low).max()

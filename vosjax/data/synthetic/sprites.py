@@ -1,7 +1,7 @@
-"""Paint a clip from a background plate and moving layers: frames and, by the same warps, labels.
+"""Renders frames from a background plate and moving layers, and labels by the same warps.
 
-Each layer costs one warp of the part of the frame that it covers. Pictures have soft edges; labels
-are hard: a pixel belongs to the front layer whose opacity there is at least one half.
+Each layer costs one warp of the part of the frame that it covers. Layers have soft edges, but
+labels are hard: a pixel belongs to the front layer with an opacity of at least one half there.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from vosjax.data.synthetic.motion import Bend, Floats, Size, Transform
 from vosjax.data.types import Frames, Labels
 from vosjax.datasets.decode import Picture
 
-_CELL = 16  # pixels between the points at which a bent map is computed exactly; linear in between
-_MARGIN = 4  # transparent pixels around a patch, so that its edge fades into nothing
+_CELL = 16  # pixels between the points at which a deformation is computed; linear in between
+_MARGIN = 4  # transparent pixels around a patch, so that its edge can fade out
 
 
 Patch = npt.NDArray[np.uint8]  # [h, w, 4], RGB and opacity
@@ -42,7 +42,7 @@ class Layer(NamedTuple):
     """One sprite in front of the background.
 
     patch      uint8 [h, w, 4]     RGB and opacity
-    label      its id, 0 for what is not an object (distractors, occluders)
+    label      its id; 0 for an occluder or a distractor
     transform  float [T, 3, 3]     patch pixels -> frame pixels
     depth      float [T]           larger is nearer
     bend       how it is bent, or None
@@ -61,11 +61,20 @@ class Layer(NamedTuple):
 def cut(
     image: Picture, mask: npt.NDArray[np.bool_], *, soft: float = 0.8
 ) -> tuple[Patch, tuple[int, int]]:
-    """A patch uint8 [h, w, 4] around the pixels of bool `mask`, and its corner (x, y).
+    """Cuts an object out of a picture.
 
         patch, corner = cut(image, ids == 3)
 
-    Colours are carried a little outwards over the edge, so that no rim of the old background shows.
+    The object's colours are extended a little over its edge, so that no rim of the old background
+    remains.
+
+    Args:
+        image: uint8 [H, W, 3].
+        mask: bool [H, W], the pixels of the object.
+        soft: standard deviation of the blur of the opacity, in pixels.
+
+    Returns:
+        The patch, uint8 [h, w, 4] RGB and opacity, and its corner (x, y) in the picture.
     """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     crop = image[y : y + height, x : x + width]
@@ -83,16 +92,19 @@ def cut(
 def paint(
     plate: Plate, layers: Sequence[Layer], *, size: Size, shutter: float = 0.0
 ) -> tuple[Frames, Labels]:
-    """Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W] of a plate with layers before it.
+    """Renders a plate with layers in front of it.
 
         frames, labels = paint(Plate(image, transforms), layers, size=(240, 432), shutter=0.2)
 
     Args:
         plate: the background.
-        layers: in any order.
+        layers: the layers, in any order.
         size: (H, W) of the frames.
-        shutter: the share of the time between frames during which the camera's shutter is open:
-            all is blurred along that share of its way to the next frame.
+        shutter: share of the time between two frames during which the camera's shutter is open;
+            everything is blurred along that share of its way to the next frame.
+
+    Returns:
+        Frames uint8 [T, H, W, 3] and labels uint8 [T, H, W].
     """
     height, width = size
     count = len(plate.transform)
@@ -131,7 +143,7 @@ def _lay(frame: Picture, label: Labels, layer: Layer, t: int, shutter: float) ->
     if covered is None:
         return
     x, y, width, height = covered
-    seen = _warp(
+    sprite = _warp(
         layer.patch,
         layer.transform[t],
         layer.bend,
@@ -140,20 +152,23 @@ def _lay(frame: Picture, label: Labels, layer: Layer, t: int, shutter: float) ->
         cv2.INTER_LINEAR,
         cv2.BORDER_CONSTANT,
     )
-    solid = seen[..., 3] >= 128
+    solid = sprite[..., 3] >= 128
     if layer.tint is not None:
-        seen = cv2.LUT(seen, layer.tint[t][None])
-    seen = _blur(seen, layer.transform, (x + width / 2, y + height / 2), t, shutter)
-    weight = seen[..., 3] * np.float32(1 / 255)
+        sprite = cv2.LUT(sprite, layer.tint[t][None])
+    sprite = _blur(sprite, layer.transform, (x + width / 2, y + height / 2), t, shutter)
+    weight = sprite[..., 3] * np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     frame[window] = cv2.blendLinear(
-        np.ascontiguousarray(seen[..., :3]), np.ascontiguousarray(frame[window]), weight, 1 - weight
+        np.ascontiguousarray(sprite[..., :3]),
+        np.ascontiguousarray(frame[window]),
+        weight,
+        1 - weight,
     )
     label[window][solid] = layer.label
 
 
 def _covered(layer: Layer, t: int, size: tuple[int, ...]) -> Window | None:
-    """The part (x, y, width, height) of the frame that a layer can reach, or None."""
+    """Returns the part (x, y, width, height) of the frame that a layer may cover, or None."""
     height, width = layer.patch.shape[:2]
     reach = 0.0 if layer.bend is None else np.abs(layer.bend.push[t]).sum() * max(height, width)
     corners = np.array(
@@ -179,7 +194,7 @@ def _warp(
     interpolation: int,
     border: int,
 ) -> npt.NDArray[np.uint8]:
-    """The part `window` of the frame that shows `image` under `transform`."""
+    """Renders the part `window` of a frame that shows `image` under `transform` and `bend`."""
     x, y, width, height = window
     inverse = np.linalg.inv(transform)
     if bend is None:
@@ -212,7 +227,7 @@ def _blur(
     t: int,
     shutter: float,
 ) -> npt.NDArray[np.uint8]:
-    """The picture blurred along the way that a point of the frame goes until the next frame."""
+    """Blurs a picture along the path of a point of the frame to the next frame."""
     if shutter <= 0 or len(transform) < 2:
         return image
     after = t + 1 if t + 1 < len(transform) else t - 1

@@ -15,15 +15,15 @@ Size = tuple[int, int]  # (h, w)
 def fractal(
     rng: np.random.Generator, size: Size, *, roughness: float | None = None, coarsest: int = 3
 ) -> npt.NDArray[np.float32]:
-    """Smooth noise float32 [h, w] in 0..1: octaves whose weights fall by `roughness` (0.4..0.8).
+    """Draws fractal noise, float32 [h, w] in 0..1: a sum of octaves with decreasing weights.
 
         fractal(rng, (240, 432), roughness=0.5)
 
     Args:
         rng: draws the noise.
-        size: (h, w).
-        roughness: see above; None draws one.
-        coarsest: cells of the first octave along the longer side.
+        size: (h, w) of the map.
+        roughness: ratio of the weights of two consecutive octaves; None draws it from 0.45..0.8.
+        coarsest: number of cells of the first octave along the longer side.
     """
     height, width = size
     roughness = rng.uniform(0.45, 0.8) if roughness is None else roughness
@@ -33,7 +33,7 @@ def fractal(
         grid = rng.random(
             (cells * height // max(size) + 2, cells * width // max(size) + 2), np.float32
         )
-        smooth = cv2.INTER_CUBIC if cells < 24 else cv2.INTER_LINEAR  # fine ones look alike
+        smooth = cv2.INTER_CUBIC if cells < 24 else cv2.INTER_LINEAR  # no difference when fine
         total += np.float32(weight) * cv2.resize(grid, (width, height), interpolation=smooth)
         cells, weight = cells * 2, weight * roughness
     low, high = total.min(), total.max()
@@ -41,7 +41,7 @@ def fractal(
 
 
 def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
-    """A colour table uint8 [256, 3] that runs smoothly through random colours of one mood.
+    """Draws a colour table, uint8 [256, 3], that runs smoothly through similar random colours.
 
     table = palette(rng, colours=5)
     """
@@ -57,14 +57,14 @@ def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
 
 
 def _along(rng: np.random.Generator, size: Size) -> npt.NDArray[np.float32]:
-    """Distance float32 [h, w] along a random direction, in pixels."""
+    """Draws a direction and returns the distance along it in pixels, float32 [h, w]."""
     angle = rng.uniform(0, np.pi)
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (np.cos(angle) * columns + np.sin(angle) * rows).astype(np.float32)
 
 
 def clouds(rng: np.random.Generator, size: Size) -> Pattern:
-    """Fractal noise, value float32 [h, w] in 0..1.
+    """Draws fractal noise, float32 [h, w] in 0..1.
 
     value = clouds(rng, (64, 64))
     """
@@ -72,7 +72,7 @@ def clouds(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def stripes(rng: np.random.Generator, size: Size) -> Pattern:
-    """Stripes, straight or wavy, sharp or soft.
+    """Draws stripes, straight or wavy, sharp or soft: float [h, w] in 0..1.
 
     value = stripes(rng, (64, 64))
     """
@@ -83,7 +83,7 @@ def stripes(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def checks(rng: np.random.Generator, size: Size) -> Pattern:
-    """A checkerboard, turned.
+    """Draws a rotated checkerboard: float32 [h, w] in 0..1.
 
     value = checks(rng, (64, 64))
     """
@@ -96,7 +96,7 @@ def checks(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def spots(rng: np.random.Generator, size: Size) -> Pattern:
-    """Patches where smooth noise exceeds a level, like fur or camouflage.
+    """Draws spots where smooth noise exceeds a level, like fur or camouflage: [h, w] in 0..1.
 
     value = spots(rng, (64, 64))
     """
@@ -105,7 +105,7 @@ def spots(rng: np.random.Generator, size: Size) -> Pattern:
 
 
 def gradient(rng: np.random.Generator, size: Size) -> Pattern:
-    """An even ramp.
+    """Draws a linear ramp in a random direction: float32 [h, w] in 0..1.
 
     value = gradient(rng, (64, 64))
     """
@@ -124,7 +124,7 @@ PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
 
 
 def texture(rng: np.random.Generator, size: Size) -> Picture:
-    """A random texture uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit.
+    """Draws a texture, uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit.
 
     image = texture(rng, (64, 64))
     """
@@ -139,9 +139,11 @@ def texture(rng: np.random.Generator, size: Size) -> Picture:
 
 
 def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8]) -> Picture:
-    """`image` lit from one side as a rounded body with the outline of opacity `alpha` would be.
+    """Shades a picture, uint8 [h, w, 3], like a rounded body that is lit from one side.
 
-    lit = shaded(rng, image, alpha)
+        lit = shaded(rng, image, alpha)
+
+    The outline of the body is that of the opacity `alpha`, uint8 [h, w].
     """
     height = cv2.GaussianBlur(
         alpha * np.float32(1 / 255), (0, 0), max(alpha.shape) * rng.uniform(0.06, 0.15)
@@ -156,7 +158,7 @@ def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8
 
 
 def landscape(rng: np.random.Generator, size: Size) -> Picture:
-    """A background uint8 [h, w, 3]: one to three textures that meet along noisy borders.
+    """Draws a background, uint8 [h, w, 3]: one to three textures that meet along noisy borders.
 
     image = landscape(rng, (240, 320))
     """

@@ -23,7 +23,7 @@ def open_animation(path: pathlib.Path) -> Video:
     A TIFF stack, which has no times, gets 25 frames per second.
 
     Raises:
-      InputError: the file holds one picture, or cannot be read.
+        InputError: the file holds one picture, or cannot be read.
     """
     name = f"video {printable(path)}"
     with opened(path, printable(path)) as image:

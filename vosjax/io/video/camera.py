@@ -41,7 +41,7 @@ def open_camera(index: int) -> Video:
     """The camera of that index; its frames have the times at which they came.
 
     Raises:
-      InputError: an index that no camera can have, no such camera, or one that gives no frame.
+        InputError: an index that no camera can have, no such camera, or one that gives no frame.
     """
     if not 0 <= index < INDICES:
         raise InputError(

@@ -52,7 +52,7 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
     """The video in a container; of several the one that players take.
 
     Raises:
-      InputError: there is none, only an image, or one that FFmpeg has no decoder for.
+        InputError: there is none, only an image, or one that FFmpeg has no decoder for.
     """
     if container.format.name.endswith("_pipe") or container.format.name in ("image2", "ico"):
         raise InputError(f"{name} is one image: a video file or a folder of images is expected")

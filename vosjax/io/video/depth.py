@@ -51,11 +51,11 @@ def read_levels(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
     """The levels of a deep image as they are stored.
 
     Args:
-      image: open in Pillow, at the page that is meant.
-      path: its file, or the open file of bytes that it came from.
+        image: open in Pillow, at the page that is meant.
+        path: its file, or the open file of bytes that it came from.
 
     Returns:
-      integers or floats [H, W] or [H, W, 3] RGB, upright; what is transparent has turned black.
+        integers or floats [H, W] or [H, W, 3] RGB, upright; what is transparent has turned black.
     """
     orientation = image.getexif().get(ORIENTATION, 1)
     grey = image.mode.startswith("I") or image.mode == "F"
@@ -123,7 +123,7 @@ def find_scale(sample: Iterable[np.ndarray], name: str) -> Scale:
     Floats: 1 where nothing is above it, else likewise.
 
     Raises:
-      InputError: negative levels, or floats that are no numbers or infinite.
+        InputError: negative levels, or floats that are no numbers or infinite.
     """
     highest: dict[Any, Any] = {}
     for levels in sample:
@@ -152,9 +152,9 @@ def scale_notes(scale: Scale, count: int | None, name: str) -> list[str]:
     """A line where the scale of a video's deep frames is not the high byte of 16 bits.
 
     Args:
-      scale: of the video.
-      count: how many of its frames are deep; None for all of a number that is not known.
-      name: of the video.
+        scale: of the video.
+        count: how many of its frames are deep; None for all of a number that is not known.
+        name: of the video.
     """
     frames = "all frames" if count is None else f"{count} frame(s)"
     lines = []

@@ -27,7 +27,7 @@ def open_file(path: pathlib.Path) -> Video:
     """A video file.
 
     Raises:
-      InputError: it may not be read, is no video, or holds no frame that can be decoded.
+        InputError: it may not be read, is no video, or holds no frame that can be decoded.
     """
     name = f"video {printable(path)}"
     try:

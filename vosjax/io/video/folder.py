@@ -33,8 +33,8 @@ def open_folder(path: pathlib.Path) -> Video:
     """The images of a folder as frames, in natural order of their stems.
 
     Raises:
-      InputError: the folder may not be read, holds no image, images that cannot be frames (HEIC,
-        links to nothing), or two images of one stem.
+        InputError: the folder may not be read, holds no image, images that cannot be frames (HEIC,
+            links to nothing), or two images of one stem.
     """
     name = f"folder {printable(path)}"
     listing = _listed(path, name)

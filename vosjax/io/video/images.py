@@ -33,11 +33,11 @@ def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
     the power of two that holds the highest.
 
     Args:
-      path: of the file; or an open file of bytes.
-      name: what messages call it, where that is not the path.
+        path: of the file; or an open file of bytes.
+        name: what messages call it, where that is not the path.
 
     Raises:
-      InputError: missing, not permitted, damaged, not an image, or levels that have no scale.
+        InputError: missing, not permitted, damaged, not an image, or levels that have no scale.
     """
     name = printable(path) if name is None else name
     with opened(path, name) as image:
@@ -55,12 +55,12 @@ def read_page(
     """The page at which an open image stands, scaled as its video is.
 
     Args:
-      image: open in Pillow.
-      path: its file.
-      scale: of the video.
+        image: open in Pillow.
+        path: its file.
+        scale: of the video.
 
     Returns:
-      uint8 [H, W, 3] RGB, and whether anything in it lies above the scale.
+        uint8 [H, W, 3] RGB, and whether anything in it lies above the scale.
     """
     if not is_deep(image):
         return _to_rgb(image), False
@@ -76,8 +76,8 @@ def check_pixels(size: tuple[int, int], name: str) -> None:
         check_pixels((13000, 13000), "image 00000.png")      # InputError
 
     Args:
-      size: (H, W), of its header.
-      name: what the message calls it.
+        size: (H, W), of its header.
+        name: what the message calls it.
     """
     if size[0] * size[1] > MOST_PIXELS:
         raise InputError(

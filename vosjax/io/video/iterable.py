@@ -55,11 +55,11 @@ def open_once(
     """A video that can be read once.
 
     Args:
-      frames: from the first one on, or, where `first` is given, from the second.
-      name: for messages.
-      fps: frames per second.
-      findings: where what comes up is noted.
-      first: the first frame, if it was taken already.
+        frames: from the first one on, or, where `first` is given, from the second.
+        name: for messages.
+        fps: frames per second.
+        findings: where what comes up is noted.
+        first: the first frame, if it was taken already.
     """
     first = next(frames, None) if first is None else first
     if first is None:

@@ -46,8 +46,8 @@ def open_stream(address: str) -> Video:
     """A stream; it is read once, as it comes.
 
     Raises:
-      InputError: PyAV is missing, nobody answers, or what is sent is no video; later, when nothing
-        comes any more.
+        InputError: PyAV is missing, nobody answers, or what is sent is no video; later, when
+            nothing comes any more.
     """
     name = f"stream {without_password(address)}"
     try:

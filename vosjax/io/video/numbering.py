@@ -14,8 +14,8 @@ def numbering_notes(stems: Sequence[str], name: str) -> list[str]:
     """Lines about stems of frames, in order, that look as if something were wrong with them.
 
     Args:
-      stems: the frames' names.
-      name: of their folder, for the lines.
+        stems: the frames' names.
+        name: of their folder, for the lines.
     """
     patterns = collections.defaultdict(list)
     for stem in stems:

@@ -31,15 +31,15 @@ def open_video(source: Any) -> Video:
             print(frame.time, frame.image.shape)
 
     Args:
-      source: a video file; a folder of images (see `endings.READABLE`; in natural order of their
-        names without the ending, so `2.jpg` comes before `10.jpg` and `a.jpg` before `a (1).jpg`);
-        an image file that holds several pictures (GIF, WebP, PNG, AVIF, TIFF); a camera index as
-        an int or a string of digits (a path of that name goes first); an address (rtsp://,
-        http://, https://, udp://, rtmp:// and the like); an array uint8 [T, H, W, 3]; or any
-        iterable of uint8 [H, W, 3] RGB.
+        source: a video file; a folder of images (see `endings.READABLE`; in natural order of their
+            names without the ending, so `2.jpg` comes before `10.jpg` and `a.jpg` before `a
+            (1).jpg`); an image file that holds several pictures (GIF, WebP, PNG, AVIF, TIFF); a
+            camera index as an int or a string of digits (a path of that name goes first); an
+            address (rtsp://, http://, https://, udp://, rtmp:// and the like); an array uint8 [T,
+            H, W, 3]; or any iterable of uint8 [H, W, 3] RGB.
 
     Raises:
-      InputError: nothing there, not a video, no frame in it, or a first frame of wrong type.
+        InputError: nothing there, not a video, no frame in it, or a first frame of wrong type.
     """
     if isinstance(source, (int, np.integer)) and not isinstance(source, bool):
         return open_camera(int(source))

@@ -26,12 +26,12 @@ def prefetch(
     closes the source when that wakes, and does not keep the process from ending.
 
     Args:
-      iterable: what is iterated.
-      depth: items that may wait, at least 1.
-      stop: looked at while nothing is there; the items end when it is true.
+        iterable: what is iterated.
+        depth: items that may wait, at least 1.
+        stop: looked at while nothing is there; the items end when it is true.
 
     Raises:
-      ValueError: a depth below 1.
+        ValueError: a depth below 1.
     """
     if depth < 1:
         raise ValueError(f"prefetch: depth must be at least 1, got {depth}")

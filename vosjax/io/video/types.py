@@ -32,12 +32,12 @@ class Findings:
     """What is worth telling about a video.
 
     Attributes:
-      opening: lines that are known once it is open.
-      missing: indices of the frames that could not be decoded.
-      damaged: indices of the frames that were decoded with damaged parts.
-      clipped: indices of the frames that are brighter than the scale of the video allows for.
-      beginning: a line about what is lost before the first frame, or ''.
-      ending: a line about how the video ended, or ''.
+        opening: lines that are known once it is open.
+        missing: indices of the frames that could not be decoded.
+        damaged: indices of the frames that were decoded with damaged parts.
+        clipped: indices of the frames that are brighter than the scale of the video allows for.
+        beginning: a line about what is lost before the first frame, or ''.
+        ending: a line about how the video ended, or ''.
     """
 
     opening: list[str] = dataclasses.field(default_factory=list)
@@ -70,26 +70,27 @@ class Video:
     """A video that is read lazily.
 
     Attributes:
-      name: what messages call it.
-      size: (H, W) of every frame.
-      count: the number of frames where it is known, else None (cameras, generators, containers
-        that store no number or whose number cannot be trusted).
-      fps: frames per second; the mean where frames have times of their own, 25 where the source
-        names none.
-      names: file stems of a folder's images in order, else None.
-      stream: stream(start) -> iterator of `Frame` from frame `start` on. A folder skips without
-        decoding, a file decodes and drops, so that it gives the same frames in any case. Cameras,
-        network streams and generators can be read once. Raises InputError at an image that cannot
-        be read and where the size changes.
-      estimate: about how many frames there are, where `count` is None and anything is known.
-      findings: what is worth telling; filled as the video is read.
-      files: the files that hold the frames, in their order; () for what is no file (cameras,
-        network streams, arrays).
-      once: whether it can be read once only, as cameras, network streams and generators.
-      direct: whether `stream(start)` begins anywhere without going through what lies before.
-      seek: seek(times) -> the frames with these times (ascending, as `Frame.time`), found by the
-        container's own index. Fast, but not certain: containers may lead elsewhere, so that frames
-        are lacking or differ from those of `stream`. None where nothing can be found that way.
+        name: what messages call it.
+        size: (H, W) of every frame.
+        count: the number of frames where it is known, else None (cameras, generators, containers
+            that store no number or whose number cannot be trusted).
+        fps: frames per second; the mean where frames have times of their own, 25 where the source
+            names none.
+        names: file stems of a folder's images in order, else None.
+        stream: stream(start) -> iterator of `Frame` from frame `start` on. A folder skips without
+            decoding, a file decodes and drops, so that it gives the same frames in any case.
+            Cameras, network streams and generators can be read once. Raises InputError at an image
+            that cannot be read and where the size changes.
+        estimate: about how many frames there are, where `count` is None and anything is known.
+        findings: what is worth telling; filled as the video is read.
+        files: the files that hold the frames, in their order; () for what is no file (cameras,
+            network streams, arrays).
+        once: whether it can be read once only, as cameras, network streams and generators.
+        direct: whether `stream(start)` begins anywhere without going through what lies before.
+        seek: seek(times) -> the frames with these times (ascending, as `Frame.time`), found by the
+            container's own index. Fast, but not certain: containers may lead elsewhere, so that
+            frames are lacking or differ from those of `stream`. None where nothing can be found
+            that way.
     """
 
     name: str
@@ -161,7 +162,7 @@ def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> 
     """`image` as an array, if it is uint8 [H, W, 3] of the expected size (H, W; None takes any).
 
     Raises:
-      InputError: it is not; the message names the frame.
+        InputError: it is not; the message names the frame.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:

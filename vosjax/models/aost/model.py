@@ -1,9 +1,9 @@
-"""AOST: an AOT with LSTT block V2 and identity norm whose depth is chosen when it is run.
+"""AOST: an AOT with LSTT block V2 and identity norm, whose depth is chosen when it is run.
 
 Yang et al., "Scalable video object segmentation with identification mechanism", arXiv 2203.11442,
-in the form of aot-benchmark's branch `paot`. Layers beyond the depth are neither run nor given a
-memory. The decoder has an entrance for every depth and shares the rest. Training supervises all
-depths with weights 1, 2, 4, ... (`train.step`).
+in the form of aot-benchmark's branch `paot`. Layers beyond the depth are not run and have no
+memory. The decoder has a first layer for each depth, and all depths share the rest. Training
+supervises all depths with weights 1, 2, 4, ... (`train.step`).
 """
 
 from vosjax.models.aot.model import HEADS
@@ -24,25 +24,26 @@ def build(
     max_short_side: Count | None = None,
     drop_path: Share = 0.1,
 ) -> Model:
-    """Builds an AOST; its weights are those of all layers, whatever the depth.
+    """Builds an AOST; it has the weights of all layers at any depth.
 
         model = build(encoder="resnet:50", depth=2)
 
     Args:
-      encoder: see `backbones.build`.
-      layers: LSTT blocks that have weights; 3 in all published models.
-      depth: how many of them are run, 1 to `layers`; None for all. One compilation each.
-      gate_heads: gates of a token: 8, one a head (the authors' code), or 1.
-      top_k: keep the k largest logits of the long-term read; None keeps all.
-      mask_unused: False leaves slots that nobody has given in the running, as the reference's
-        engine does; its labels above the number of objects then name nobody.
-      max_long_side: most pixels of the long side that the network sees, before scaling; None for
-        no limit.
-      max_short_side: likewise of the short side.
-      drop_path: rate of stochastic depth while training.
+        encoder: see `backbones.build`.
+        layers: LSTT blocks that have weights; 3 in all published models.
+        depth: number of blocks that are run, 1 to `layers`; None for all. Each depth is compiled
+            separately.
+        gate_heads: gates of a token: 8, one per head (the authors' code), or 1.
+        top_k: the long-term read keeps the k largest logits; None keeps all.
+        mask_unused: whether the logits of slots without an object are set to -1e10; False lets them
+            compete, as in the reference's engine, so that labels may name slots without an object.
+        max_long_side: largest long side in pixels that the network sees, before scaling; None for
+            no limit.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
+        drop_path: rate of stochastic depth in training.
 
     Raises:
-      ValueError: a depth or a number of gate heads that cannot be.
+        InputError: the depth or the number of gate heads is out of range.
     """
     return build_aot(
         encoder=encoder,

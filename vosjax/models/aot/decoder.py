@@ -28,17 +28,17 @@ class ConvNorm(nn.Module):
 
 
 def linear_or_conv(features: int, kernel: int) -> nn.Module:
-    """A convolution named 'conv'; a 1x1 kernel is applied as a matrix product."""
+    """Makes a convolution named 'conv'; a 1x1 kernel is applied as a matrix product."""
     return nn.Dense(features, name="conv") if kernel == 1 else conv(features, kernel, name="conv")
 
 
 class Decoder(nn.Module):
-    """Tokens [B, h, w, C'] and the encoder's maps [B, ...] -> identity logits [B, h4, w4, 11].
+    """Maps tokens [B, h, w, C'] and the encoder's maps to identity logits [B, h4, w4, 11].
 
     Attributes:
-      align_corners: of the resizing between strides.
-      entrance: name of the first layer, the only one that knows the channels C' of the tokens; AOST
-        has one for each depth and shares the rest.
+        align_corners: how maps are resized between strides, see `layers.resize`.
+        entrance: name of the first layer, the only one that depends on the number of channels C'
+            of the tokens; AOST has one for each depth.
     """
 
     align_corners: bool

@@ -1,4 +1,4 @@
-"""The initial weights of the AOT reference, for any tree of shapes."""
+"""Draws initial weights as the AOT reference does, for any tree of shapes."""
 
 import math
 from typing import Any
@@ -13,8 +13,8 @@ def _uniform(rng: jax.Array, shape: tuple[int, ...], bound: float) -> jax.Array:
 
 
 def _fans(path: str, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Fan-in and fan-out as PyTorch counts them on its own layout of the same weight."""
-    if path.endswith("relative_key"):  # [heads, C, K^2], there a grouped 1x1 convolution
+    """Returns fan-in and fan-out as PyTorch counts them in its own layout of the same weight."""
+    if path.endswith("relative_key"):  # [heads, C, K^2]; in PyTorch a grouped 1x1 convolution
         return shape[1], shape[0] * shape[2]
     if path.endswith("relative_value"):  # [heads, D, K^2]
         return shape[1] * shape[2], shape[0] * shape[2]
@@ -23,7 +23,7 @@ def _fans(path: str, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _bank(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Orthogonal rows over [C, 11 k k], divided by the k*k places of a patch."""
+    """Draws orthogonal rows over [C, 11 k k], divided by the k*k pixels of a patch."""
     size, _, channels, features = shape
     flat = jax.nn.initializers.orthogonal(scale=size**-2)(
         rng, (features, channels * size * size), jnp.float32
@@ -32,14 +32,17 @@ def _bank(rng: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def fill(rng: Any, shapes: Any) -> dict:
-    """Random weights of everything but the encoder.
+    """Draws the weights of everything except the encoder, as aot-benchmark does for AOT.
 
     Kernels and relative tables are Xavier-uniform, the identity bank is orthogonal, biases are
-    PyTorch's default uniform(+-1/sqrt(fan-in)), norms start at 1 and 0 (aot-benchmark's AOT).
+    uniform in +-1/sqrt(fan-in) (PyTorch's default), scales of norms are 1 and their biases 0.
 
     Args:
-      rng: a PRNG key.
-      shapes: nested dict of shaped leaves.
+        rng: a PRNG key.
+        shapes: nested dicts of arrays or shapes.
+
+    Returns:
+        Nested dicts of float32 arrays of these shapes.
     """
     leaves = {
         "/".join(part.key for part in path): leaf.shape
@@ -54,7 +57,7 @@ def fill(rng: Any, shapes: Any) -> dict:
             return jnp.ones(shape)
         if leaf in kernel_of:
             kernel = f"{parent}/{kernel_of[leaf]}"
-            if kernel not in leaves:  # a norm's
+            if kernel not in leaves:  # the bias of a norm
                 return jnp.zeros(shape)
             return _uniform(key, shape, 1 / math.sqrt(_fans(kernel, leaves[kernel])[0]))
         if parent == "identity/bank":
@@ -66,11 +69,14 @@ def fill(rng: Any, shapes: Any) -> dict:
 
 
 def encoder(rng: Any, shapes: Any) -> dict:
-    """Random weights of an encoder: kernels normal, He by fan-out; norms the identity.
+    """Draws the weights of an encoder: kernels He-normal by fan-out, norms the identity.
 
     Args:
-      rng: a PRNG key.
-      shapes: nested dict of shaped leaves.
+        rng: a PRNG key.
+        shapes: nested dicts of arrays or shapes.
+
+    Returns:
+        Nested dicts of float32 arrays of these shapes.
     """
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     keys = jax.random.split(rng, len(leaves))

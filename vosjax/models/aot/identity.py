@@ -1,4 +1,4 @@
-"""The identity bank: the slots of a patch's pixels, embedded as one vector a stride-16 token."""
+"""The identity bank: embeds the slots of the pixels in a patch as one vector per token."""
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,7 @@ STRIDE = 16
 
 
 def one_hot(probs: jax.Array) -> jax.Array:
-    """The likeliest slot of every pixel, as the identity bank takes it.
+    """Returns the most probable slot of every pixel as a one-hot vector.
 
     identities = one_hot(probs)      # [N+1, H, W] -> float32 [H, W, 11]
     """
@@ -19,15 +19,15 @@ def one_hot(probs: jax.Array) -> jax.Array:
 
 
 class IdentityBank(nn.Module):
-    """One-hot identities [H, W, 11] -> embedding [P, C].
+    """Maps one-hot identities [H, W, 11] to an embedding [P, C] (AOT).
 
-    Aligned models (H = 16k + 1) convolve with 17x17 kernels padded by 8, the others with 16x16
-    kernels without padding; the zero padding holds no background either.
+    Aligned models (H = 16k + 1) use 17x17 kernels with a padding of 8, the others 16x16 kernels
+    without padding. The padding is zero in all channels, including that of the background.
 
     Attributes:
-      aligned: which of the two.
-      normed: whether a LayerNorm follows (AOTv2 and AOST).
-      features: C.
+        aligned: whether sizes are 16k + 1 rather than 16k.
+        normed: whether a LayerNorm follows (AOTv2, DeAOT and AOST).
+        features: number of channels C.
     """
 
     aligned: bool

@@ -1,8 +1,8 @@
 """The long short-term transformer (LSTT) of AOT, blocks V1 and V2.
 
-Tokens are [P, C] of one frame, P = h * w row by row. A block meets a frame in one of two ways: as
-a reference frame, which attends to its own keys and values with the identities fused into them, or
-as a propagated frame, which attends to the stored ones.
+Tokens are [P, C] of one frame, P = h * w row by row. A block processes a frame in one of two ways:
+a reference frame attends to its own keys and values, into which its identities are fused; a
+propagated frame attends to those in the memory.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from vosjax.layers.norm import group_norm, layer_norm
 from vosjax.layers.position import sine_position
 from vosjax.memory.read import read
 
-NORM_GROUPS = 32  # of the feed-forward
+NORM_GROUPS = 32  # of the GroupNorm in the feed-forward layers
 
 
 class FeedForward(nn.Module):
@@ -33,7 +33,7 @@ class FeedForward(nn.Module):
         self.norm, self.depthwise = group_norm(NORM_GROUPS), Depthwise(5)
 
     def activate(self, maps: jax.Array) -> jax.Array:
-        """What stands between the linear layers; maps [1, h, w, hidden]."""
+        """Applies what is between the linear layers to maps [1, h, w, hidden]."""
         return self.depthwise(nn.gelu(self.norm(maps), approximate=False))
 
     def __call__(self, x: jax.Array, grid: tuple[int, int]) -> jax.Array:
@@ -42,13 +42,13 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """One LSTT block.
+    """One LSTT block, for normalised tokens b and the identity embedding E.
 
-    V1: Q = K = query(b); the memory holds K and value(b + E) (AOT, Yang et al. 2021, as the
-    reference implementation does it: the identity is added before the projection).
+    V1: Q = K = query(b); the memory holds K and value(b + E) (AOT, Yang et al. 2021; as in the
+    reference implementation, the identity is added before the projection).
     V2: [Q V] = query_value(b), K = Q; with [g e] = identity(E) the memory holds K (1 + tanh g) and
-    V + e (arXiv 2206.09585, eq. 3, where sigma is 1 + tanh as in the authors' code). One gate a
-    head is the authors' form, `gate_heads` 1 is the paper's single-channel map.
+    V + e (arXiv 2206.09585, eq. 3, where sigma is 1 + tanh as in the authors' code). The authors'
+    code has one gate per head; `gate_heads` 1 is the single-channel map of the paper.
     """
 
     version: str
@@ -74,7 +74,7 @@ class Block(nn.Module):
     def fuse(
         self, key: jax.Array, value: jax.Array, identity: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """What the memory holds of a kept pair [P, C], given the identity embedding [P, C]."""
+        """Fuses the identity embedding [P, C] into a frame's key and value [P, C]."""
         if self.version != "v2":
             return key, self.value(value + identity)
         projected = self.identity(identity)
@@ -97,18 +97,18 @@ class Block(nn.Module):
         """Runs the block over tokens x [P, C] of a grid (h, w).
 
         Args:
-          x: tokens.
-          position: [P, C].
-          grid: (h, w).
-          identity: [P, C] of a reference frame; None for a propagated one.
-          long: keys and values [M, P, C], of a propagated frame.
-          valid: [M] bool, the entries of `long` that hold a frame.
-          short: key and value [P, C] of the previous frame, of a propagated frame.
-          rng: key for stochastic depth, or None.
+            x: tokens [P, C].
+            position: position embedding [P, C].
+            grid: (h, w).
+            identity: identity embedding [P, C] of a reference frame; None for a propagated one.
+            long: for a propagated frame, the remembered keys and values [M, P, C].
+            valid: for a propagated frame, [M] bool, the entries of `long` that hold a frame.
+            short: for a propagated frame, key and value [P, C] of the previous frame.
+            rng: key for stochastic depth, or None.
 
         Returns:
-          Tokens [P, C]; key and value [P, C], fused with the identities of a reference frame, yet
-          to be fused (`fuse`) of a propagated one.
+            Tokens [P, C], and key and value [P, C]: for a reference frame with its identities fused
+            into them, for a propagated frame still without (see `fuse`).
         """
         first, second = (None, None) if rng is None else jax.random.split(rng)
         attended = self.self_attention(self.norm1(x), position)
@@ -136,10 +136,10 @@ class Block(nn.Module):
 
 
 class LSTT(nn.Module):
-    """A stack of blocks; the copies of their outputs that go to the decoder are normalised.
+    """A stack of blocks, of whose outputs normalised copies go to the decoder.
 
-    With a `depth`, only that many blocks are run (AOST), though all have weights. Output i has norm
-    i, whichever is the last.
+    With a `depth`, only that many blocks are run (AOST), but all have weights. Output i is always
+    normalised by norm i.
     """
 
     layers: int
@@ -178,20 +178,20 @@ class LSTT(nn.Module):
         short: Any = None,
         rng: Any = None,
     ) -> Any:
-        """Runs the first L blocks, the depth, over tokens x [P, C].
+        """Runs the first L blocks, where L is the depth.
 
         Args:
-          x: tokens.
-          grid: (h, w).
-          identity: [P, C] of a reference frame; None for a propagated one.
-          long: {'k', 'v'}: [M, L, P, C], of a propagated frame.
-          valid: [M] bool.
-          short: {'k', 'v'}: [L, P, C], of a propagated frame.
-          rng: key for stochastic depth, or None.
+            x: tokens [P, C].
+            grid: (h, w).
+            identity: identity embedding [P, C] of a reference frame; None for a propagated one.
+            long: for a propagated frame, {'k', 'v'}: [M, L, P, C].
+            valid: for a propagated frame, [M] bool, the entries of `long` that hold a frame.
+            short: for a propagated frame, {'k', 'v'}: [L, P, C] of the previous frame.
+            rng: key for stochastic depth, or None.
 
         Returns:
-          Normalised outputs [L, P, C], and {'k', 'v'}: [L, P, C], fused for a reference frame and
-          yet to be fused (`fuse`) for a propagated one.
+            Normalised outputs [L, P, C], and {'k', 'v'}: [L, P, C]: for a reference frame with its
+            identities fused into them, for a propagated frame still without (see `fuse`).
         """
         position = sine_position(*grid, channels=self.features)
         keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
@@ -214,7 +214,7 @@ class LSTT(nn.Module):
         return jnp.stack(outputs), {"k": keys, "v": values}
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
-        """The memory entry {'k', 'v'}: [L, P, C] of a propagated frame's kept pairs."""
+        """Fuses identities [P, C] into the keys and values {'k', 'v'}: [L, P, C] of a frame."""
         pairs = [
             block.fuse(key, value, identity)
             for block, key, value in zip(self.blocks, kept["k"], kept["v"])

@@ -1,7 +1,7 @@
-"""AOT (Yang et al., "Associating Objects with Transformers for VOS", 2021): its stack, its memory,
-its settings. The rest is `models/identification.py`.
+"""AOT: its settings, its stack of blocks and its memory; the rest is in `identification`.
 
-An entry in the memory is {'k', 'v'}: [L, P, 256].
+Yang, Wei and Yang, "Associating Objects with Transformers for Video Object Segmentation" (2021),
+arXiv 2106.02638. An entry in the memory is {'k', 'v'}: [L, P, 256].
 """
 
 from typing import Any
@@ -41,26 +41,27 @@ def build(
         model = build(encoder="resnet:50", layers=3, block="v2")
 
     Args:
-      encoder: see `backbones.build`.
-      layers: LSTT blocks L.
-      block: 'v1' (AOT) or 'v2' (arXiv 2206.09585, eq. 3).
-      id_norm: whether a LayerNorm follows the identity bank; None: with block V2 only.
-      gate_heads: gates of a token in block V2: 8, one a head (the authors' code), or 1 (the paper).
-      top_k: keep the k largest logits of the long-term read; None keeps all.
-      mask_unused: whether the logits of slots that nobody has given are filled; False leaves all
-        slots in the running, as the released AOST engine does.
-      scalable: whether the decoder takes the outputs of any number of blocks, and training
-        supervises all of these depths (AOST).
-      depth: how many blocks of a scalable network are run; None for all. The weights are those of
-        all blocks in any case.
-      max_long_side: most pixels of the long side that the network sees, before scaling; None for
-        no limit.
-      max_short_side: likewise of the short side.
-      drop_path: rate of stochastic depth while training.
+        encoder: see `backbones.build`.
+        layers: number L of LSTT blocks.
+        block: 'v1' (AOT) or 'v2' (arXiv 2206.09585, eq. 3).
+        id_norm: whether a LayerNorm follows the identity bank; None: with block V2 only.
+        gate_heads: gates of a token in block V2: 8, one per head (the authors' code), or 1 (the
+            paper).
+        top_k: the long-term read keeps the k largest logits; None keeps all.
+        mask_unused: whether the logits of slots without an object are set to -1e10; False lets
+            these slots compete with the others, as in the released AOST engine.
+        scalable: whether the decoder takes the outputs of any number of blocks, and training
+            supervises all of these depths (AOST).
+        depth: number of blocks of a scalable network that are run; None for all. The network has
+            the weights of all blocks in any case.
+        max_long_side: largest long side in pixels that the network sees, before scaling; None for
+            no limit.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
+        drop_path: rate of stochastic depth in training.
 
     Raises:
-      ValueError: an unknown block, a number of gate heads that does not divide the features, or
-        a depth that the network does not have.
+        InputError: the block is unknown, the number of gate heads does not divide the features, or
+            the network does not have that depth.
     """
     if block not in ("v1", "v2"):
         raise InputError(f"unknown LSTT block {block!r}; there are 'v1' and 'v2'")
@@ -78,8 +79,8 @@ def build(
     id_norm = block == "v2" if id_norm is None else id_norm
     entrances = tuple(f"conv_in_{i}" for i in range(layers)) if scalable else ("conv_in",)
 
-    def entry(places: int, dtype: Any) -> Any:
-        shape = (depth or layers, places, FEATURES)
+    def entry(positions: int, dtype: Any) -> Any:
+        shape = (depth or layers, positions, FEATURES)
         return {"k": jnp.zeros(shape, dtype), "v": jnp.zeros(shape, dtype)}
 
     def decoded(tokens: jax.Array, outputs: Any) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Where AOT's weights stand in the checkpoints of aot-benchmark."""
+"""The names of AOT's weights in the checkpoints of aot-benchmark."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from vosjax.names import Name, Names, conv, linear, norm, same
 
 
 def _relative(array: np.ndarray, heads: int) -> np.ndarray:
-    """[heads * K^2, C, 1, 1] -> [heads, C, K^2]."""
+    """Converts [heads * K^2, C, 1, 1] to [heads, C, K^2]."""
     return array.reshape(heads, -1, array.shape[1]).transpose(0, 2, 1)
 
 
 def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Name]:
-    """A window attention's relative tables."""
+    """Returns the names of the relative tables of a window attention."""
     entries = [
         Name(
             f"{path}/relative_key",
@@ -31,7 +31,7 @@ def local_attention(path: str, key: str, *, heads: int, offset: bool) -> list[Na
 
 
 def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
-    """One LSTT block."""
+    """Returns the names of one LSTT block."""
     entries = []
     for ours, theirs in (
         ("query", "linear_Q"),
@@ -63,7 +63,7 @@ def block(path: str, key: str, *, version: str, heads: int) -> list[Name]:
 
 
 def decoder(path: str, key: str, *, entrances: tuple[str, ...] = ("conv_in",)) -> list[Name]:
-    """The FPN head; `entrances` names its first layers, 'conv_in_0' and so on in AOST."""
+    """Returns the names of the decoder; its first layers are `entrances`, several in AOST."""
     entries = []
     for entrance in entrances:
         theirs = f"{key}.{entrance.replace('in_', 'in.')}"
@@ -85,10 +85,10 @@ def names(
     id_norm: bool,
     entrances: tuple[str, ...] = ("conv_in",),
 ) -> Names:
-    """All names of a configuration.
+    """Returns the names of all weights of a network.
 
-    A file may also hold `LSTT.mask_token`, which nothing uses, and what the encoder leaves out of
-    its own files (Swin's index tables).
+    A file may also hold `LSTT.mask_token`, which is not used, and what the encoder ignores (Swin's
+    index tables).
     """
     entries = list(backbone.names("encoder", "encoder."))
     entries += linear("projector", "encoder_projector")

@@ -1,4 +1,4 @@
-"""The size rule of the AOT evaluator."""
+"""The rule by which AOT's evaluation chooses the size at which a network sees frames."""
 
 
 def network_size(
@@ -10,24 +10,24 @@ def network_size(
     max_short_side: float | None = None,
     max_long_side: float | None = None,
 ) -> tuple[int, int]:
-    """The size at which a network sees a frame.
+    """Returns the size at which a network sees a frame.
 
         network_size(1080, 1920, aligned=True, max_short_side=480)      # (481, 849)
 
-    The frame is shrunk until its short side and then its long side keep their limits, multiplied
-    by `scale` and truncated to whole pixels; sides that are not of the form 16k + 1 (aligned) or
-    16k are rounded to it, halves to the even k, and k is at least 1.
+    The frame is shrunk until first its short side and then its long side are within their limits,
+    then scaled and truncated to whole pixels. Sides are rounded to the nearest 16k + 1 (aligned) or
+    16k with k at least 1, and halfway cases to the even k.
 
     Args:
-      height: of the frame.
-      width: of the frame.
-      scale: a factor of multi-scale testing.
-      aligned: 16k + 1 rather than 16k.
-      max_short_side: limit before scaling, or None.
-      max_long_side: limit before scaling, or None.
+        height: height of the frame.
+        width: width of the frame.
+        scale: factor of multi-scale testing.
+        aligned: whether sides are 16k + 1 rather than 16k.
+        max_short_side: largest short side before scaling, or None.
+        max_long_side: largest long side before scaling, or None.
 
     Returns:
-      (height, width).
+        (height, width).
     """
     high, wide = float(height), float(width)
     if max_short_side is not None and min(high, wide) > max_short_side:
@@ -40,6 +40,6 @@ def network_size(
 
     def snap(side: float) -> int:
         side = int(side * scale)
-        return max(round((side - extra) / 16), 1) * 16 + extra  # round() takes halves to even
+        return max(round((side - extra) / 16), 1) * 16 + extra  # round() rounds halves to even
 
     return snap(high), snap(wide)

@@ -1,9 +1,10 @@
-"""DeAOT (Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video Object
-Segmentation", 2022): its stack, its memory, its settings. The rest is `models/identification.py`.
+"""DeAOT: its settings, its stack of blocks and its memory; the rest is in `identification`.
 
-Frames are propagated in two streams. A layer's entry in the memory is {'k' [P, 128], 'v' [P,
-1024]}, in which the second half of the values tells of identities. An entry that is yet to be fused
-has only the first half and, from the second layer on, 'b' [P, 256], of which the second is made.
+Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video Object Segmentation"
+(2022), arXiv 2210.09782. Frames are propagated in two streams. A layer's entry in the memory is
+{'k' [P, 128], 'v' [P, 1024]}, where the second half of the values carries identities. Before they
+are fused, an entry has only the first half and, from the second layer on, 'b' [P, 256], from which
+the second half is computed.
 """
 
 from typing import Any
@@ -38,26 +39,26 @@ def build(
         model = build(encoder="swin:b", layers=3)
 
     Args:
-      encoder: see `backbones.build`.
-      layers: propagation blocks L.
-      top_k: keep the k largest logits of the long-term read; None keeps all.
-      max_long_side: most pixels of the long side that the network sees, before scaling; None for
-        no limit.
-      max_short_side: likewise of the short side.
-      drop_path: rate of stochastic depth while training.
-      dropout: share of channels dropped after the depthwise convolutions while training.
+        encoder: see `backbones.build`.
+        layers: number L of propagation blocks.
+        top_k: the long-term read keeps the k largest logits; None keeps all.
+        max_long_side: largest long side in pixels that the network sees, before scaling; None for
+            no limit.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
+        drop_path: rate of stochastic depth in training.
+        dropout: share of channels dropped after the depthwise convolutions in training.
 
     Raises:
-      ValueError: fewer than one layer, or an unknown encoder.
+        InputError: there is less than one layer, or the encoder is unknown.
     """
     if layers < 1:
         raise InputError(f"got layers={layers}; DeAOT has at least 1, as published 1 to 3")
     backbone = backbones.build(encoder)
 
-    def entry(places: int, dtype: Any) -> Any:
+    def entry(positions: int, dtype: Any) -> Any:
         empty = {
-            "k": jnp.zeros((places, KEY_SIZE), dtype),
-            "v": jnp.zeros((places, 4 * FEATURES), dtype),
+            "k": jnp.zeros((positions, KEY_SIZE), dtype),
+            "v": jnp.zeros((positions, 4 * FEATURES), dtype),
         }
         return (empty,) * layers
 

@@ -1,4 +1,4 @@
-"""Where DeAOT's weights stand in the checkpoints of aot-benchmark."""
+"""The names of DeAOT's weights in the checkpoints of aot-benchmark."""
 
 from vosjax.backbones import Backbone
 from vosjax.models.aot.names import decoder, local_attention
@@ -12,7 +12,7 @@ def _gated(path: str, key: str) -> list[Name]:
 
 
 def block(path: str, key: str, *, first: bool) -> list[Name]:
-    """One layer of the propagation."""
+    """Returns the names of one block of the propagation."""
     linears = {"query_value": "linear_QV", "gate": "linear_U", "identity_value": "linear_ID_V"}
     norms = {"norm1": "norm1", "norm2": "norm2", "identity_norm2": "id_norm2"}
     if not first:
@@ -35,7 +35,7 @@ def block(path: str, key: str, *, first: bool) -> list[Name]:
 
 
 def names(backbone: Backbone, *, layers: int) -> Names:
-    """All names of a configuration; besides them a file may hold what the encoder leaves out."""
+    """Returns the names of all weights; a file may also hold what the encoder ignores."""
     entries = list(backbone.names("encoder", "encoder."))
     entries += linear("projector", "encoder_projector")
     for i in range(layers):

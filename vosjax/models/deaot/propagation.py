@@ -1,9 +1,10 @@
 """The gated propagation module (GPM) of DeAOT: two streams of tokens that share one attention.
 
 Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video Object Segmentation"
-(2022). Tokens are [P, C] of one frame, P = h * w row by row: x carries what a patch looks like, y
-which object it belongs to. Attention maps come from x alone; what they carry over is gated and
-passes a depthwise convolution. There is no position embedding and no feed-forward layer.
+(2022). Tokens are [P, C] of one frame, P = h * w row by row: x describes the appearance of a patch,
+and y the object that it belongs to. Attention maps are computed from x alone; what is read with
+them is gated and goes through a depthwise convolution. There is no position embedding and no
+feed-forward layer.
 """
 
 from typing import Any
@@ -22,9 +23,9 @@ STREAMS = 2
 
 
 class Gated(nn.Module):
-    """What attention brought [P, D], times a gate, through a depthwise 5x5 and a projection.
+    """Gates the output of attention [P, D]; then a depthwise 5x5 convolution and a projection.
 
-    While training, whole channels are dropped after the convolution.
+    In training, whole channels are dropped after the convolution.
     """
 
     features: int
@@ -51,12 +52,12 @@ def single_head(
     *,
     top_k: int | None = None,
 ) -> jax.Array:
-    """`read` without heads: query [P, C], key [M, P, C], value [M, P, D] -> [P, D]."""
+    """Reads without heads: query [P, C], key [M, P, C], value [M, P, D] -> [P, D]; see `read`."""
     return read(query[:, None], key[:, :, None], value[:, :, None], valid, top_k=top_k)[:, 0]
 
 
 class SelfPropagation(nn.Module):
-    """Tokens [P, 2C] of both streams attend to each other with q = k; values four times as wide."""
+    """Self-attention of the tokens [P, 2C] of both streams with q = k and values [P, 4C]."""
 
     key_size: int
     dropout: float
@@ -83,7 +84,7 @@ class SelfPropagation(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer; the first one meets no identity stream yet and starts it."""
+    """One block; the first one has no identity stream as input and starts it."""
 
     first: bool
     features: int
@@ -105,13 +106,14 @@ class Block(nn.Module):
         self.self_propagation = SelfPropagation(self.key_size, self.dropout)
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
-        """The memory entry {'k' [P, key_size], 'v' [P, 4C]}, given the identity embedding [P, C].
+        """Fuses the identity embedding [P, C] into a frame's kept entry.
 
-        The second half of 'v' tells of identities; keys do not change.
+        Returns {'k' [P, key_size], 'v' [P, 4C]}. The second half of 'v' carries the identities;
+        keys do not change.
         """
         source = identity if self.first else jnp.concatenate([kept["b"], identity], -1)
-        carried = nn.silu(self.identity_value(source))
-        return {"k": kept["k"], "v": jnp.concatenate([kept["v"], carried], -1)}
+        identity_value = nn.silu(self.identity_value(source))
+        return {"k": kept["k"], "v": jnp.concatenate([kept["v"], identity_value], -1)}
 
     def __call__(
         self,
@@ -125,21 +127,21 @@ class Block(nn.Module):
         short: Any = None,
         rng: Any = None,
     ) -> Any:
-        """Runs the layer over both streams [P, C] of a grid (h, w).
+        """Runs the block over both streams [P, C] of a grid (h, w).
 
         Args:
-          x: tokens of appearance.
-          y: tokens of identity; None in the first layer.
-          grid: (h, w).
-          identity: [P, C] of a reference frame; None for a propagated one.
-          long: {'k', 'v'} of [M, P, ...], of a propagated frame.
-          valid: [M] bool, the entries of `long` that hold a frame.
-          short: {'k', 'v'} of [P, ...], of the previous frame, of a propagated frame.
-          rng: key for stochastic depth and dropout, or None.
+            x: tokens of appearance [P, C].
+            y: tokens of identity [P, C]; None in the first block.
+            grid: (h, w).
+            identity: identity embedding [P, C] of a reference frame; None for a propagated one.
+            long: for a propagated frame, the remembered {'k', 'v'}: [M, P, ...].
+            valid: for a propagated frame, [M] bool, the entries of `long` that hold a frame.
+            short: for a propagated frame, {'k', 'v'}: [P, ...] of the previous frame.
+            rng: key for stochastic depth and dropout, or None.
 
         Returns:
-          Both streams; the entry, fused with the identities of a reference frame, yet to be fused
-          (`fuse`) of a propagated one.
+            Both streams, and the entry: for a reference frame with its identities fused into it,
+            for a propagated frame still without (see `fuse`).
         """
         keys = [None] * 5 if rng is None else jax.random.split(rng, 5)
         a = self.norm1(x)
@@ -156,10 +158,10 @@ class Block(nn.Module):
             long, valid = jax.tree.map(lambda leaf: leaf[None], entry), jnp.ones(1, bool)
         far = single_head(query, long["k"], long["v"], valid, top_k=self.top_k)
         near = self.short(query, short["k"], short["v"], grid)
-        brought = self.long_out(far, gate, grid, keys[0]) + self.short_out(
+        propagated = self.long_out(far, gate, grid, keys[0]) + self.short_out(
             near, gate, grid, keys[1]
         )
-        to_x, to_y = jnp.split(brought, STREAMS, -1)
+        to_x, to_y = jnp.split(propagated, STREAMS, -1)
         x, y = x + to_x, to_y if y is None else y + to_y
         z = jnp.concatenate([self.norm2(x), self.identity_norm2(y)], -1)
         to_x, to_y = jnp.split(self.self_propagation(z, grid, keys[2]), STREAMS, -1)
@@ -171,8 +173,8 @@ class Block(nn.Module):
 class Propagation(nn.Module):
     """A stack of blocks; the last output is normalised, each stream over the whole map.
 
-    Memory entries are tuples with one {'k', 'v'} a layer, so that a layer reads its own without a
-    copy.
+    An entry of the memory is a tuple of one {'k', 'v'} per block, so that a block reads its part
+    without a copy.
     """
 
     layers: int
@@ -200,20 +202,21 @@ class Propagation(nn.Module):
         short: Any = None,
         rng: Any = None,
     ) -> Any:
-        """Runs the stack over tokens x [P, C].
+        """Runs the stack over the tokens of a frame.
 
         Args:
-          x: tokens.
-          grid: (h, w).
-          identity: [P, C] of a reference frame; None for a propagated one.
-          long: tuple of L {'k' [M, P, key_size], 'v' [M, P, 4C]}, of a propagated frame.
-          valid: [M] bool.
-          short: likewise without M, of a propagated frame.
-          rng: key for stochastic depth and dropout, or None.
+            x: tokens [P, C].
+            grid: (h, w).
+            identity: identity embedding [P, C] of a reference frame; None for a propagated one.
+            long: for a propagated frame, a tuple of L {'k' [M, P, key_size], 'v' [M, P, 4C]}.
+            valid: for a propagated frame, [M] bool, the entries of `long` that hold a frame.
+            short: for a propagated frame, the entry of the previous frame, like `long` without M.
+            rng: key for stochastic depth and dropout, or None.
 
         Returns:
-          Outputs [L, P, 2C], of which the last is normalised, and a tuple of L entries, fused for
-          a reference frame and yet to be fused (`fuse`) for a propagated one.
+            Outputs [L, P, 2C], of which the last one is normalised, and a tuple of L entries: for a
+            reference frame with its identities fused into them, for a propagated frame still
+            without (see `fuse`).
         """
         keys = [None] * self.layers if rng is None else jax.random.split(rng, self.layers)
         y, outputs, entries = None, [], []
@@ -228,5 +231,5 @@ class Propagation(nn.Module):
         return jnp.stack(outputs), tuple(entries)
 
     def fuse(self, kept: Any, identity: jax.Array) -> Any:
-        """The memory entries of a propagated frame, of those that its prediction left behind."""
+        """Fuses the identity embedding [P, C] into the kept entries of a propagated frame."""
         return tuple(block.fuse(entry, identity) for block, entry in zip(self.blocks, kept))

@@ -1,1 +1,1 @@
-"""FAMNet, a reconstruction, and STM (Oh et al., ICCV 2019), which it is without its additions."""
+"""FAMNet, a reconstruction; without its additions it is STM (Oh et al., ICCV 2019)."""

@@ -1,4 +1,4 @@
-"""STM's decoder and FAMNet's additions to it; objects are called one by one."""
+"""STM's decoder and FAMNet's additions to it; they are called for one object at a time."""
 
 from typing import Any
 
@@ -14,19 +14,19 @@ RATES = (1, 6, 12, 18)
 
 
 def warp(x: jax.Array, flow: jax.Array) -> jax.Array:
-    """A map seen through a flow, twice as large.
+    """Upsamples a map by two along a flow.
 
         warp(x, jnp.zeros((2 * h, 2 * w, 2)))      # bilinear upsampling by two
 
-    Pixel p of the result is x at (p + flow) / 2, bilinear with half-pixel centres and repeated
-    borders.
+    Pixel p of the result is x at (p + flow) / 2, interpolated bilinearly with half-pixel centres
+    and repeated borders.
 
     Args:
-      x: [h, w, C].
-      flow: [2h, 2w, 2], rows and columns, in pixels of the larger map.
+        x: [h, w, C].
+        flow: [2h, 2w, 2], the offsets of rows and columns, in pixels of the larger map.
 
     Returns:
-      [2h, 2w, C].
+        [2h, 2w, C].
     """
     rows, cols = flow.shape[:2]
     corners, parts = [], []
@@ -46,17 +46,17 @@ def warp(x: jax.Array, flow: jax.Array) -> jax.Array:
 
 
 class Align(nn.Module):
-    """Upsampling by two along a learnt flow (the flow alignment module of SFNet, Li et al. 2020).
+    """Upsampling by two along a learned flow: the flow alignment module of SFNet (Li et al. 2020).
 
-    The flow is a 3x3 convolution of both maps, reduced to 128 channels each; it starts at zero,
-    where this is plain bilinear upsampling.
+    The flow is a 3x3 convolution of both maps, each reduced to 128 channels. Its kernel starts at
+    zero, so that the module starts as plain bilinear upsampling.
     """
 
     features: int = 128
 
     @nn.compact
     def __call__(self, x: jax.Array, skip: jax.Array) -> jax.Array:
-        """x [1, h, w, C] and skip [1, 2h, 2w, C] -> [1, 2h, 2w, C]."""
+        """Maps x [1, h, w, C] and skip [1, 2h, 2w, C] to [1, 2h, 2w, C]."""
         coarse = upsample(Conv(self.features, 1, name="reduce_coarse")(x), 2)
         fine = Conv(self.features, 1, name="reduce_fine")(skip)
         flow = nn.Conv(
@@ -71,10 +71,10 @@ class Align(nn.Module):
 
 
 class Aspp(nn.Module):
-    """Atrous spatial pyramid pooling of read-out and query value, added to the read-out.
+    """Atrous spatial pyramid pooling of readout and query value, added to the readout.
 
-    Four dilated 3x3 convolutions to 256 channels each (DeepLab, Chen et al. 2017), joined by a
-    1x1 convolution that starts at zero, where this is the identity.
+    Four dilated 3x3 convolutions to 256 channels each (DeepLab, Chen et al. 2017) are joined by a
+    1x1 convolution that starts at zero, so that the module starts as the identity.
     """
 
     def setup(self) -> None:
@@ -82,7 +82,7 @@ class Aspp(nn.Module):
         self.join = nn.Dense(VALUE, kernel_init=nn.initializers.zeros)
 
     def share(self, value: jax.Array) -> tuple[jax.Array, ...]:
-        """The frame's part, the same for all objects."""
+        """Returns the contribution of the frame, which all objects share."""
         return tuple(branch.share(value) for branch in self.branches)
 
     def __call__(self, readout: jax.Array, shared: Any) -> jax.Array:
@@ -91,9 +91,9 @@ class Aspp(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A read-out [1, h, w, 512] and the frame's features -> logits [1, H, W, 2] of the object.
+    """Maps a readout [1, h, w, 512] and the frame's features to the object's logits [1, H, W, 2].
 
-    Channel 0 speaks against the object, channel 1 for it.
+    Channel 0 is the background's, channel 1 the object's.
     """
 
     align: bool
@@ -110,7 +110,7 @@ class Decoder(nn.Module):
             self.context = Aspp()
 
     def share(self, value: jax.Array, f8: jax.Array, f4: jax.Array) -> tuple[Any, ...]:
-        """The frame's part, the same for all objects."""
+        """Returns the contribution of the frame, which all objects share."""
         context = self.context.share(value) if self.aspp else ()
         return (
             context,
@@ -131,5 +131,5 @@ class Decoder(nn.Module):
     def whole(
         self, readout: jax.Array, value: jax.Array, f8: jax.Array, f4: jax.Array
     ) -> jax.Array:
-        """Both parts at once."""
+        """Decodes one object without sharing, for initialisation."""
         return self(readout, self.share(value, f8, f4))

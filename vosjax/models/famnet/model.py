@@ -1,8 +1,8 @@
 """FAMNet, a reconstruction: STM with a flow-aligned decoder, ASPP and a top-k read.
 
-The original, an improved STM that arXiv 2206.09585 names, is not public. This is what the name
-and the time suggest: STM (Oh et al., ICCV 2019, after the implementation seoungwugoh/STM) with
-additions that start as the identity and can each be left out. Without any it is STM exactly.
+The original, an improved STM mentioned in arXiv 2206.09585, is not public. This reconstruction is
+what its name and date suggest: STM (Oh et al., ICCV 2019, as implemented in seoungwugoh/STM) with
+additions that start as the identity and can be left out one by one. Without them it is exactly STM.
 """
 
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class FamnetMaps(NamedTuple):
     """Maps of a padded frame, with a batch axis of one.
 
     image  [1, H', W', 3], normalised
-    value  [1, h, w, 512], the query's
+    value  [1, h, w, 512], the query value
     f8     [1, 2h, 2w, 512]
     f4     [1, 4h, 4w, 256]
     """
@@ -51,17 +51,17 @@ def build(
     last_frame: bool = True,
     max_short_side: Count | None = 480,
 ) -> Model:
-    """Builds a FAMNet, or with all additions switched off an STM.
+    """Builds a FAMNet, or an STM if all additions are switched off.
 
         stm = build(align=False, aspp=False, top_k=None)
 
     Args:
-      align: upsample in the decoder along a learnt flow.
-      aspp: atrous spatial pyramid pooling between read and decoder.
-      top_k: keep the k largest affinities of each query; None keeps all, as STM does.
-      kernel: standard deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
-      last_frame: the previous frame is always in memory, as in STM.
-      max_short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+        align: whether the decoder upsamples along a learned flow.
+        aspp: whether atrous spatial pyramid pooling is applied to the readout.
+        top_k: the read keeps the k largest affinities of each query; None keeps all, as in STM.
+        kernel: standard deviation of a kernelised read in stride-16 cells (7 in KMN), or None.
+        last_frame: whether the previous frame is always in memory, as in STM.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
     """
     query_encoder = ResNet(VARIANTS["50"], norms_train=True)
     memory_encoder = ResNet(VARIANTS["50"], extra_stems=STEMS, norms_train=True)
@@ -111,9 +111,10 @@ def build(
         image, f16, readout = (jnp.zeros((1, n, n, c)) for n, c in ((32, 3), (2, 1024), (2, VALUE)))
         f8, f4 = jnp.zeros((1, 4, 4, 512)), jnp.zeros((1, 8, 8, 256))
         extras = (image[..., :1],) * len(STEMS)
-        # The two encoders and key projections start alike, as the reference's encoders do from
-        # ImageNet, and keys are counted from those of plain pictures, dark and light: the positive
-        # part that all features share would rule their products, and nothing alike would meet.
+        # The two encoders and the two key projections start with equal weights, as the reference's
+        # encoders do with ImageNet's. The mean key of a dark and a light plain image is subtracted
+        # from all keys: otherwise the positive part that all features share would dominate their
+        # products, and similar places would not match.
         encoder = random_encoder(keys[0], shapes(query_encoder, image))
         stems = random_encoder(keys[1], shapes(memory_encoder, image, extras=extras))
         projection = key.init(keys[2], f16)["params"]

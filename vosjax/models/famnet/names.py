@@ -1,5 +1,7 @@
-"""Where STM's weights stand in the checkpoints of seoungwugoh/STM; FAMNet's additions have names
-of ours, as nothing of it was published."""
+"""The names of STM's weights in the checkpoints of seoungwugoh/STM, and of FAMNet's additions.
+
+The additions have names of our own, as no weights of FAMNet were published.
+"""
 
 from vosjax.backbones import resnet
 from vosjax.models.famnet.blocks import RATES
@@ -10,12 +12,12 @@ STEMS = ("conv1_m", "conv1_o")  # of the memory encoder: the object's mask, all 
 
 
 def block(path: str, key: str) -> list[Name]:
-    """A residual block without a shortcut of its own."""
+    """Returns the names of a residual block whose shortcut is the identity."""
     return conv(f"{path}/conv1", f"{key}.conv1") + conv(f"{path}/conv2", f"{key}.conv2")
 
 
 def names(*, align: bool, aspp: bool) -> Names:
-    """All of them; the normalisation's constants in the file are ImageNet's and left out."""
+    """Returns the names of all weights; the mean and std in a file are ImageNet's and ignored."""
     entries = []
     for ours, theirs, stems in (("query", "Q", ()), ("memory", "M", STEMS)):
         entries += resnet.names(

@@ -1,4 +1,4 @@
-"""STCN's fusion of a mask's and a frame's features, and its decoder; objects come one by one."""
+"""STCN's fusion of the features of masks and frame, and its decoder; called object by object."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ import jax.numpy as jnp
 
 from vosjax.layers.residual import Conv, JointBlock, ResBlock, upsample
 
-VALUE = 512  # channels of a value and of a query's thin features
+VALUE = 512  # channels of a value, and of the compressed features of a query
 REDUCTION = 16
 
 
 class Cbam(nn.Module):
-    """Channel attention, then spatial attention (Woo et al. 2018): x [B, h, w, C] -> the same."""
+    """Channel attention, then spatial attention (CBAM, Woo et al. 2018), of x [B, h, w, C]."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -29,7 +29,7 @@ class Cbam(nn.Module):
 
 
 class Fuser(nn.Module):
-    """A mask's features [B, h, w, 256] and the frame's f16 [1, h, w, 1024] -> [B, h, w, 512]."""
+    """Fuses a mask's features [B, h, w, 256] and the frame's f16 to values [B, h, w, 512]."""
 
     cbam: bool
 
@@ -40,7 +40,7 @@ class Fuser(nn.Module):
             self.attention = Cbam()
 
     def share(self, f16: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The frame's part, the same for all objects."""
+        """Returns the contribution of the frame, which all objects share."""
         return self.block1.share(f16)
 
     def __call__(self, x: jax.Array, shared: Any) -> jax.Array:
@@ -48,12 +48,12 @@ class Fuser(nn.Module):
         return self.block2(x + self.attention(x) if self.cbam else x)
 
     def whole(self, x: jax.Array, f16: jax.Array) -> jax.Array:
-        """Both parts at once."""
+        """Fuses without sharing, for initialisation."""
         return self(x, self.share(f16))
 
 
 class Decoder(nn.Module):
-    """A read-out [B, h, w, 512] and the frame's features -> logits [B, H, W] of the object."""
+    """Maps a readout [B, h, w, 512] and the frame's features to the object's logits [B, H, W]."""
 
     def setup(self) -> None:
         self.compress = JointBlock(VALUE, VALUE, 512)
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         self.pred = Conv(1)
 
     def share(self, thin: jax.Array, f8: jax.Array, f4: jax.Array) -> tuple[Any, ...]:
-        """The frame's part, the same for all objects."""
+        """Returns the contribution of the frame, which all objects share."""
         return self.compress.share(thin), self.skip8(f8), self.skip4(f4)
 
     def __call__(self, readout: jax.Array, shared: Any) -> jax.Array:
@@ -73,5 +73,5 @@ class Decoder(nn.Module):
         return upsample(self.pred(nn.relu(x).astype(jnp.float32)), 4)[..., 0]
 
     def whole(self, readout: jax.Array, thin: jax.Array, f8: jax.Array, f4: jax.Array) -> jax.Array:
-        """Both parts at once."""
+        """Decodes one object without sharing, for initialisation."""
         return self(readout, self.share(thin, f8, f4))

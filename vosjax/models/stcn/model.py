@@ -1,7 +1,7 @@
-"""STCN (Cheng et al., NeurIPS 2021), after the implementation hkchengrex/STCN.
+"""STCN (Cheng et al., NeurIPS 2021, arXiv 2106.05210), as implemented in hkchengrex/STCN.
 
-One key a frame, computed from the image alone and shared by all objects, matched by negative
-squared distance; values come from an encoder that sees the image and the object's mask.
+A frame has one key, which is computed from the image alone, shared by all objects and matched by
+negative squared distance. Values come from an encoder that sees the image and the object's mask.
 """
 
 from typing import Any, NamedTuple
@@ -31,8 +31,10 @@ class StcnMaps(NamedTuple):
 
     image  [1, H', W', 3], normalised
     key    [1, h, w, 64]
-    thin   [1, h, w, 512], of which the decoder makes masks
-    f16    [1, h, w, 1024]; f8 and f4 likewise, 512 and 256 channels
+    thin   [1, h, w, 512], compressed features for the decoder
+    f16    [1, h, w, 1024]
+    f8     [1, 2h, 2w, 512]
+    f4     [1, 4h, 4w, 256]
     """
 
     image: jax.Array
@@ -57,15 +59,15 @@ def build(
         model = build(top_k=20)
 
     Args:
-      top_k: keep the k largest affinities of each query; 20 in the reference's evaluation, None
-        (all) in its training.
-      last_frame: also remember the previous frame, until the next one is (`include_last`).
-      cbam: attention in the value encoder's fusion; False for the reference's `no_cbam` models.
-      use_others: whether the value encoder sees the other objects' masks; False for stage 0, which
-        trains on one object.
-      kernel: standard deviation of a kernelised read in stride-16 cells (7 in the reference's
-        multi-scale evaluation at 600 pixels), or None.
-      max_short_side: larger frames are shrunk to it before scaling; None takes frames as they are.
+        top_k: the read keeps the k largest affinities of each query; 20 in the reference's
+            evaluation, None (all) in its training.
+        last_frame: whether the previous frame is always in memory (`include_last`).
+        cbam: whether the fusion of values has attention; False for the `no_cbam` models.
+        use_others: whether the value encoder sees the masks of the other objects; False for
+            stage 0, which trains on single objects.
+        kernel: standard deviation of a kernelised read in stride-16 cells (7 in the reference's
+            multi-scale evaluation at 600 pixels), or None.
+        max_short_side: largest short side in pixels, before scaling; None for no limit.
     """
     key_encoder = ResNet(VARIANTS["50"], norms_train=True)
     value_encoder = ResNet(VARIANTS["18"], bias=True, norms_train=True)
@@ -104,8 +106,8 @@ def build(
             values: Any = fuser.apply(weights, encoded.f16, shared)
             return values[0]
 
-        seen = (masks, others(masks)) if use_others else (masks,)
-        values = map_objects(value, live, *seen, together=together)
+        planes = (masks, others(masks)) if use_others else (masks,)
+        values = map_objects(value, live, *planes, together=together)
         return features.query, values.reshape(len(masks), -1, VALUE).swapaxes(0, 1)
 
     def shapes(encoder: nn.Module, images: jax.Array) -> Any:
@@ -113,15 +115,15 @@ def build(
 
     def fresh(rng: jax.Array) -> dict:
         keys = jax.random.split(rng, 7)
-        side = jnp.zeros((1, 32, 32, 3))
+        image = jnp.zeros((1, 32, 32, 3))
         f16, f8, f4 = (jnp.zeros((1, n, n, c)) for n, c in ((2, 1024), (4, 512), (8, 256)))
         x, thin = jnp.zeros((1, 2, 2, 256)), jnp.zeros((1, 2, 2, VALUE))
-        seen = jnp.zeros((1, 32, 32, 5 if use_others else 4))
+        masked_image = jnp.zeros((1, 32, 32, 5 if use_others else 4))
         params = {
-            "key_encoder": random_encoder(keys[0], shapes(key_encoder, side)),
+            "key_encoder": random_encoder(keys[0], shapes(key_encoder, image)),
             "key_proj": {"kernel": orthogonal(keys[1], (3, 3, 1024, KEY)), "bias": jnp.zeros(KEY)},
             "key_comp": key_comp.init(keys[2], f16)["params"],
-            "value_encoder": random_encoder(keys[3], shapes(value_encoder, seen)),
+            "value_encoder": random_encoder(keys[3], shapes(value_encoder, masked_image)),
             "fuser": fuser.init(keys[4], x, f16, method="whole")["params"],
             "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"],
         }

@@ -1,4 +1,4 @@
-"""Where STCN's weights stand in the checkpoints of hkchengrex/STCN."""
+"""The names of STCN's weights in the checkpoints of hkchengrex/STCN."""
 
 import numpy as np
 
@@ -9,21 +9,24 @@ CHANNELS = 5  # of the value encoder's input: the frame, the object's mask, all 
 
 
 def with_others(array: np.ndarray) -> np.ndarray:
-    """The value encoder's stem [64, 5, 7, 7], or that of stage 0, [64, 4, 7, 7], which sees no
-    other objects: it gets a fifth input channel of zeros, as the reference evaluates it."""
+    """Converts the stem of the value encoder, [64, 5, 7, 7] or, of stage 0, [64, 4, 7, 7].
+
+    Stage 0 does not see other objects; its stem gets a fifth input channel of zeros, as in the
+    reference's evaluation.
+    """
     if array.shape[1] == CHANNELS - 1:
         array = np.concatenate([array, np.zeros_like(array[:, :1])], 1)
     return conv_kernel(array)
 
 
 def block(path: str, key: str, *, shortcut: bool) -> list[Name]:
-    """A residual block."""
+    """Returns the names of a residual block."""
     layers = ("conv1", "conv2") + (("downsample",) if shortcut else ())
     return [name for layer in layers for name in conv(f"{path}/{layer}", f"{key}.{layer}")]
 
 
 def value_encoder(*, use_others: bool) -> list[Name]:
-    """The ResNet-18 that sees the masks."""
+    """Returns the names of the ResNet-18 that sees the masks."""
     entries = resnet.names("18", "value_encoder", "value_encoder.", bias=True)
     stem = "value_encoder/conv1/kernel"
     return [
@@ -33,7 +36,7 @@ def value_encoder(*, use_others: bool) -> list[Name]:
 
 
 def names(*, cbam: bool, use_others: bool) -> Names:
-    """All of them; files of stage 0 fit the later stages' network, see `with_others`."""
+    """Returns the names of all weights; files of stage 0 also fit the network of later stages."""
     entries = resnet.names("50", "key_encoder", "key_encoder.", stages=("res2", "layer2", "layer3"))
     entries += conv("key_proj", "key_proj.key_proj") + conv("key_comp", "key_comp")
     entries += value_encoder(use_others=use_others)
