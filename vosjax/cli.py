@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -36,6 +37,7 @@ FLAGS = {
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
+OPTIONS = {"input": "inputs"}  # `modes.Options` that bear another name than their flag
 SWITCHES = ("overwrite",)  # flags without a value
 LOGGERS = ("absl", "orbax", "tensorflow")  # of libraries, which tell of all that they do
 EXTRAS = {  # what a plain installation lacks, and the extra that brings it
@@ -159,7 +161,24 @@ def _carried_out(command: Command) -> int:
     config = opened(command.config, command.overrides)
     mode = command.mode or config.mode
     _known(mode)
+    _tell_idle(mode, command)
     return importlib.import_module(f"vosjax.modes.{mode}").run(config, command.options) or 0
+
+
+def _tell_idle(mode: str, command: Command) -> None:
+    """Notes what was given on the command line, and the mode does not use."""
+    from vosjax.config import Config
+    from vosjax.schema.renames import before
+
+    flags = [flag for flag in FLAGS if getattr(command.options, OPTIONS.get(flag, flag))]
+    fields = []
+    for override in command.overrides:
+        field = override.partition("=")[0]
+        section = re.split(r"[.\[]", field, maxsplit=1)[0]
+        if section != "mode":  # which chooses among modes
+            fields.append(before(Config).get(section, (section, None))[0] + field[len(section) :])
+    for line in modes.idle(mode, flags, dict.fromkeys(fields)):
+        warnings.warn(line, Note, stacklevel=2)
 
 
 def _missing(error: ModuleNotFoundError) -> str:

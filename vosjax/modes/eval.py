@@ -49,6 +49,7 @@ FIELDS = (
     "keypoints",
     "eval",
 )
+ALSO = ("family", "model", "members")
 NAMED = 3  # objects that are named on the screen; results.json names all
 FAILED, STOPPED = 1, 130  # exit codes: videos failed; Ctrl-C, as a shell tells of it
 

@@ -67,6 +67,7 @@ FIELDS = (
     "overlay",
     "save_every",
 )
+ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
 
 
 class Job(NamedTuple):
