@@ -14,8 +14,8 @@ Prints the mean J over objects and frames of every video, and the mean over obje
 with how each way differs from `forward`.
 """
 
-import argparse
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval.metrics import region_similarity
+from vosjax.io.door import Parser, count, guarded
 from vosjax.io.palette import decode_labels
 from vosjax.io.terminal import say
 from vosjax.io.video import open_video
@@ -122,7 +124,14 @@ def measure(model: Loaded, data: pathlib.Path, *, second: float, max_short_side:
       data: the folder.
       second: the second given frame, as a share of the video.
       max_short_side: frames and truth are scaled down to it.
+
+    Raises:
+      InputError: the folder is not there, or a frame or mask cannot be read.
     """
+    if not (data / "JPEGImages").is_dir():
+        raise InputError(
+            f"there is no folder {data / 'JPEGImages'}: name a dataset folder of DAVIS"
+        )
     table = {}
     for folder in sorted((data / "JPEGImages").iterdir()):
         files = sorted((data / "Annotations" / folder.name).glob("*.png"))
@@ -166,14 +175,20 @@ def _scaled(
     )
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the table; returns the exit code."""
+    return guarded("directions", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.bench.directions", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--weights")
     parser.add_argument("--second", type=float, default=1.0)
-    parser.add_argument("--max-short-side", type=int, default=480)
-    options = parser.parse_args()
+    parser.add_argument("--max-short-side", type=count, default=480)
+    options = parser.parse_args(words)
     table = measure(
         load(options.weights),
         options.data,
@@ -191,4 +206,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

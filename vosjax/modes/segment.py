@@ -263,7 +263,7 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
                 tqdm(
                     total=start + 1,
                     initial=tracker.time,
-                    desc=printable("backward"),
+                    desc="backward",
                     unit="frame",
                     file=sys.stderr,
                     disable=None,
