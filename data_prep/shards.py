@@ -12,7 +12,6 @@ import errno
 import hashlib
 import importlib
 import json
-import multiprocessing
 import os
 import pathlib
 import shutil
@@ -28,6 +27,7 @@ from tqdm import tqdm
 from data_prep import report, schema
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
+from vosjax.io import processes
 from vosjax.io.files import fitted, writing
 from vosjax.io.lock import locked
 from vosjax.io.names import printable
@@ -238,16 +238,10 @@ def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
         for job in jobs:
             write_shard(job, bar.update)
         return
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn")
-    ) as pool:
+    with processes.pool(workers, setting="workers") as pool:
         futures = [pool.submit(write_shard, job) for job in jobs]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                bar.update(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in concurrent.futures.as_completed(futures):
+            bar.update(future.result())
 
 
 def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
