@@ -132,7 +132,9 @@ def test_no_more_frames_than_a_block_are_held(direct):
     assert most <= (3 if direct else 11)
 
 
-@pytest.mark.parametrize("name", ["gop12.mp4", "open_gop.mp4", "h264.mkv", "hevc.mp4", "mjpeg.avi", "vp9.webm"])
+@pytest.mark.parametrize(
+    "name", ["gop12.mp4", "open_gop.mp4", "h264.mkv", "hevc.mp4", "mjpeg.avi", "vp9.webm"]
+)
 def test_damage_here_and_there_costs_no_reading_from_the_beginning_for_each_block(tmp_path, name):
     """A run-up finds what depends on damaged frames, so that time grows with the length alone."""
     length = 400

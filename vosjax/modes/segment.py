@@ -42,7 +42,7 @@ from vosjax.runs.frame_files import (
 )
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
-from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.backward import Merger, Outputs, Unread, run_backward, up_to_damage
 from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
@@ -252,6 +252,7 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
     if start is None:
         return None
     outputs, state = Outputs(job.folder / BACKWARD), (job.folder / BACKWARD).with_suffix(".npz")
+    unread: list[Unread] = []
     if not outputs.complete:
         tracker = _backward_tracker(job, state, start)
 
@@ -272,14 +273,17 @@ def _go_backward(job: Job, stop: list) -> Merger | None:
             frames = run_backward(
                 tracker, job.video, job.masks.labels, start, pause=pause, stop=lambda: bool(stop)
             )
-            for index, output in stack.enter_context(contextlib.closing(frames)):
+            stack.enter_context(contextlib.closing(frames))
+            for index, output in up_to_damage(frames, start, unread):
                 outputs.write(index, output)
                 bar.update()
                 if tracker.time == start - index + 1 and pause(index):
                     tracker.save(state)
                     if stop:
                         break
-    return Merger(outputs, job.masks.labels, start)
+    if unread and job.passes.direction == "backward":
+        raise unread[0].error
+    return Merger(outputs, job.masks.labels, start, *unread)
 
 
 def carry_out(job: Job, tracker: Tracker, clock: record.Stopwatch, stop: list) -> dict[int, str]:
