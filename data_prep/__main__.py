@@ -30,6 +30,9 @@ def _prepare(arguments: Sequence[str]) -> int:
     parser.add_argument("--source", required=True, help="the folder as it was downloaded")
     parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
     parser.add_argument("--split", action="append", help="may be given several times")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="prepare splits anew that stand already"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: this one")
     parser.add_argument(
         "--exclude",
@@ -56,6 +59,7 @@ def _prepare(arguments: Sequence[str]) -> int:
         workers=options.workers,
         exclude=names(options.exclude),
         run=run,
+        overwrite=options.overwrite,
     )
     for summary in summaries:
         say(*report.table(summary).splitlines())

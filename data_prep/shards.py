@@ -4,6 +4,9 @@ A shard holds the records of a run of units. While a split is prepared its shard
 `OUTPUT/.work`; a shard counts as done when the JSON beside it is there, so that a killed run loses
 only the shards it was writing. When all are done they move to `OUTPUT/NAME/[CONFIG/]VERSION` under
 TFDS's names and the metadata is written; splits can be prepared one at a time.
+
+A split that stands, and a shard that was written, is taken only for the same sources: digests of
+its units (`sources.py`) are kept beside it.
 """
 
 import concurrent.futures
@@ -24,7 +27,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core import example_serializer, naming
 from tqdm import tqdm
 
-from data_prep import report, schema
+from data_prep import report, schema, sources, standing
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
 from vosjax.io import processes
@@ -35,7 +38,7 @@ from vosjax.io.names import printable
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: what `built` takes
 Job = dict[str, Any]  # settings, split, units, path: all that it takes to write a shard
-Part = dict[str, Any]  # found, counts, notes, videos: what is known of a shard that is written
+Part = dict[str, Any]  # found, counts, notes, videos, sources: what is known of a shard
 
 
 class Progress(Protocol):
@@ -61,6 +64,7 @@ def prepare(
     exclude: Collection[str] = (),
     per_shard: int | None = None,
     run: Run | None = None,
+    overwrite: bool = False,
 ) -> list[report.Summary]:
     """Prepares splits of a dataset and returns their reports (see `report.summary`).
 
@@ -76,9 +80,11 @@ def prepare(
         exclude: names of units to leave out.
         per_shard: units in a shard; None takes the dataset's own number.
         run: how the shards are written, called as `run(jobs, workers, bar)`; None takes processes.
+        overwrite: whether splits that stand already, or were begun, are prepared anew.
 
     Raises:
-        InputError: the source or what was asked for does not fit.
+        InputError: the source or what was asked for does not fit; or a split stands already, and
+            was made of other sources.
     """
     name, _, variant = name.partition("/")
     settings = dict(
@@ -94,6 +100,7 @@ def prepare(
             workers=workers,
             run=run or local,
             per_shard=per_shard or builder.PER_SHARD,
+            overwrite=overwrite,
         )
         for split in splits or builder.present() or builder.SPLITS[:1]  # the first: to say why not
     ]
@@ -144,13 +151,14 @@ def _split(
     workers: int,
     per_shard: int,
     run: Run,
+    overwrite: bool,
 ) -> report.Summary:
     final = folder(builder, output)
     name = "-".join((*final.relative_to(output).parts, split))
     path = output / fitted(f".{name}", ".lock")
     notes = report.Notes()
     # Before anything is made: a source that is not as expected leaves no folder behind.
-    units = [] if split in _known(final) else builder.chosen(split, notes)
+    units = builder.chosen(split, notes)
     with locked(path, what=f"split {split} of {final}"), writing(output):
         return _prepared(
             builder,
@@ -163,6 +171,7 @@ def _split(
             workers=workers,
             per_shard=per_shard,
             run=run,
+            overwrite=overwrite,
         )
 
 
@@ -178,14 +187,21 @@ def _prepared(
     workers: int,
     per_shard: int,
     run: Run,
+    overwrite: bool,
 ) -> report.Summary:
     """Prepares a split whose lock is held."""
-    if split in _known(final):
-        before: report.Summary = json.loads((final / f"report-{split}.json").read_text())
-        before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
-        return before
     work = output / ".work" / final.relative_to(output) / split
+    if overwrite:
+        standing.remove(builder, final, split, work / "metadata")
+        shutil.rmtree(work, ignore_errors=True)
+    if split in standing.splits(final):
+        before = standing.report(final, split)
+        made_of = standing.made_of(final, split)
+        sources.check(made_of, units, builder.source, what=f"split {split} of {final}")
+        before["title"] += " (prepared earlier; --overwrite prepares it again)"
+        return before
     jobs = _plan(work, settings, split, units, per_shard)
+    sources.drop_changed({_done(job): job["units"] for job in jobs}, builder.source)
     left = [job for job in jobs if not _done(job).is_file()]
     with tqdm(
         total=len(units),
@@ -275,6 +291,8 @@ def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     notes = report.Notes()
     videos: list[list[Any]] = []
+    # Before they are read: a file that is replaced meanwhile is told by the next run.
+    made_of = {name: sources.digest(unit, builder.source) for name, unit in job["units"]}
     counts = dict(units=0, records=0, frames=0, masks=0, objects=0, bytes=0)
     writer = ArrayRecordWriter(str(temp), "group_size:1")
     try:
@@ -301,16 +319,17 @@ def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
         temp.unlink(missing_ok=True)
     _write(
         _done(job),
-        json.dumps(dict(found=len(job["units"]), counts=counts, notes=notes.pairs, videos=videos)),
+        json.dumps(
+            dict(
+                found=len(job["units"]),
+                counts=counts,
+                notes=notes.pairs,
+                videos=videos,
+                sources=made_of,
+            )
+        ),
     )
     return len(job["units"])
-
-
-def _known(final: pathlib.Path) -> dict[str, Any]:
-    """{split: SplitInfo} of a dataset that stands already."""
-    if not (final / "dataset_info.json").is_file():
-        return {}
-    return dict(tfds.builder_from_directory(final).info.splits)
 
 
 def _finish(
@@ -339,10 +358,9 @@ def _finish(
             os.replace(job["path"], shard)
     summed = _summary(builder, split, parts, notes)
     _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
-    infos = _known(final)
-    videos: dict[str, list[list[Any]]] = {}
-    if infos:
-        videos = dict(tfds.builder_from_directory(final).info.metadata["videos"])
+    made_of = {name: text for part in parts for name, text in part["sources"].items()}
+    standing.write_made_of(final, split, made_of)
+    infos, videos = standing.splits(final), standing.videos(final)
     infos[split] = tfds.core.SplitInfo(
         name=split,
         shard_lengths=[part["counts"]["records"] for _, part in filled],
@@ -351,14 +369,7 @@ def _finish(
     )
     if builder.FEATURES is schema.VIDEO:
         videos[split] = [video for _, part in filled for video in part["videos"]]
-    builder.info.metadata.clear()
-    builder.info.metadata.update(chunk=schema.CHUNK, videos=videos)
-    builder.info.set_splits(tfds.core.splits.SplitDict(list(infos.values())))
-    made = work / "metadata"
-    made.mkdir(exist_ok=True)
-    builder.info.write_to_directory(made)
-    for file in sorted(made.iterdir(), key=lambda path: path.name == "dataset_info.json"):
-        os.replace(file, final / file.name)
+    standing.write_info(builder, final, list(infos.values()), videos, work / "metadata")
     shutil.rmtree(work)
     with contextlib.suppress(OSError):  # other splits may be on their way
         for above in list(work.parents)[: len(final.parts) - len(output.parts) + 1]:
