@@ -14,22 +14,51 @@ from data_prep.builder import FolderBuilder
 from vosjax.errors import InputError
 from vosjax.io.content import load_json
 from vosjax.io.files import write_bytes
+from vosjax.io.names import printable
 
 _INFO = "dataset_info.json"  # TFDS's; a dataset stands where it is
 
 
 def splits(final: pathlib.Path) -> dict[str, Any]:
-    """{split: SplitInfo} of a dataset that stands already."""
-    if not (final / _INFO).is_file():
-        return {}
-    return dict(tfds.builder_from_directory(final).info.splits)
+    """{split: SplitInfo} of a dataset that stands already.
+
+    Raises:
+        InputError: its metadata is damaged.
+    """
+    info = _info(final)
+    return {} if info is None else dict(info.splits)
 
 
 def videos(final: pathlib.Path) -> dict[str, list[list[Any]]]:
-    """{split: [[video, frames]]} of a dataset that stands already."""
+    """{split: [[video, frames]]} of a dataset that stands already.
+
+    Raises:
+        InputError: its metadata is damaged.
+    """
+    info = _info(final)
+    try:
+        return {} if info is None else dict(info.metadata["videos"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(final, error) from error
+
+
+def _info(final: pathlib.Path) -> tfds.core.DatasetInfo | None:
+    """What TFDS reads of a dataset; None where none stands."""
     if not (final / _INFO).is_file():
-        return {}
-    return dict(tfds.builder_from_directory(final).info.metadata["videos"])
+        return None
+    try:
+        return tfds.builder_from_directory(final).info
+    except InputError:
+        raise
+    except Exception as error:  # of damaged JSON TFDS raises whatever it stumbles over
+        raise _damaged(final, error) from error
+
+
+def _damaged(final: pathlib.Path, error: Exception) -> InputError:
+    return InputError(
+        f"the metadata of the dataset {printable(final)} is damaged "
+        f"({type(error).__name__}): remove that folder and prepare all of its splits again"
+    )
 
 
 def report(final: pathlib.Path, split: str) -> dict[str, Any]:
@@ -98,8 +127,16 @@ def remove(builder: FolderBuilder, final: pathlib.Path, split: str, scratch: pat
         final: its folder.
         split: the name; one that is not there is no error.
         scratch: as of `write_info`.
+
+    Raises:
+        InputError: the metadata is damaged, and has to tell of other splits.
     """
-    others = {name: info for name, info in splits(final).items() if name != split}
+    try:
+        others = {name: info for name, info in splits(final).items() if name != split}
+    except InputError:
+        if {path.name for path in final.glob("report-*.json")} - {f"report-{split}.json"}:
+            raise
+        others = {}
     if others:
         kept = {name: listed for name, listed in videos(final).items() if name != split}
         write_info(builder, final, list(others.values()), kept, scratch)
