@@ -68,6 +68,7 @@ FIELDS = (
     "save_every",
 )
 ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
+SILENT = 3.0  # seconds that a film may be read at the start without a bar
 
 
 class Job(NamedTuple):
@@ -188,7 +189,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "video": printable(without_password(str(options.video))),
         "video_size": list(video.size),
         "video_frames": video.count,
-        "frames_sha256": digests.of_files(video.files),
+        "frames_sha256": _digest(video),
         "masks": [printable(text) for text in options.masks],
         "masks_sha256": digests.of_labels(masks.labels),
         "direction": passes.direction,
@@ -203,6 +204,21 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights_sha256": model.card.get("sha256", ""),
     }
     return Job(video, masks, model, folder, passes, settings, config.save_every)
+
+
+def _digest(video: Video) -> str | None:
+    """The digest of the video's files; of a large film, which takes a while, with a bar."""
+    with tqdm(
+        total=sum(file.stat().st_size for file in video.files if file.exists()),
+        desc="reading",
+        unit="B",
+        unit_scale=True,
+        delay=SILENT,
+        leave=False,
+        file=sys.stderr,
+        disable=None,
+    ) as bar:
+        return digests.of_files(video.files, progress=bar.update)
 
 
 def _tracker(job: Job, *, resumed: bool) -> Tracker:
