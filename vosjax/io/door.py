@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vosjax.errors import InputError, Note, NotFinite
 from vosjax.io.files import refusal
@@ -113,7 +113,7 @@ def size(text: str) -> tuple[int, int]:
 def _notes_alone(program: str) -> Iterator[None]:
     """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
 
-    def show(message, category, filename, lineno, file=None, line=None):
+    def show(message: Warning | str, *about: Any, **more: Any) -> None:
         say(f"{program}: note: {message}", file=sys.stderr)
 
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

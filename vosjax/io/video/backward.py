@@ -72,9 +72,10 @@ def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
         if not end:
             return
         first = max(end - length, 0)
-        frames = _sought(video, signs, first, end) if tries else None
-        tries += 0 if not tries else -1 if frames is None else 1
-        block.extend(_decoded(video, first, end) if frames is None else frames)
+        sought = _sought(video, signs, first, end) if tries else None
+        if tries:
+            tries += 1 if sought else -1
+        block.extend(sought or _decoded(video, first, end))
         if len(block) < end - first:
             raise InputError(f"{video.name} has become shorter while it was read: start anew")
 
