@@ -13,6 +13,7 @@ from vosjax.modes import Options
 from vosjax.modes import train as train_mode
 from vosjax.train import export
 
+pytestmark = pytest.mark.filterwarnings("ignore::vosjax.errors.Note")  # of the older checkpoint
 WEIGHTS = "weights/weights.safetensors"
 
 
