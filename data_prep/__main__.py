@@ -3,19 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from data_prep import report, shards
 from vosjax.errors import InputError
 from vosjax.io.content import load_json, load_text
+from vosjax.io.door import Parser, guarded
 from vosjax.io.terminal import say
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises an InputError instead of printing its usage and exiting."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,28 +20,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0; 2 after an error in the input, 70 after an unexpected error, each reported
         in one line; 130 if it was interrupted.
     """
-    try:
-        return _prepare(arguments)
-    except InputError as error:
-        say(f"data_prep: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        say("data_prep: stopped; the same command goes on", file=sys.stderr)
-        return 130
-    except Exception as error:
-        say(
-            f"data_prep: unexpected error: {type(error).__name__}: {error} (please report it)",
-            file=sys.stderr,
-        )
-        return 70
+    words = sys.argv[1:] if arguments is None else arguments
+    return guarded("data_prep", words, _prepare, stopped="stopped; the same command goes on")
 
 
-def _prepare(arguments: Sequence[str] | None) -> int:
-    parser = _Parser(prog="python -m data_prep", description=__doc__)
+def _prepare(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="python -m data_prep", description=__doc__)
     parser.add_argument("name", help="a dataset, NAME or NAME/CONFIG: coco, youtube_vos/2019, ...")
     parser.add_argument("--source", required=True, help="the folder as it was downloaded")
     parser.add_argument("--output", required=True, help="the folder of TFDS datasets")
     parser.add_argument("--split", action="append", help="may be given several times")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="prepare splits anew that stand already"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: this one")
     parser.add_argument(
         "--exclude",
@@ -75,6 +59,7 @@ def _prepare(arguments: Sequence[str] | None) -> int:
         workers=options.workers,
         exclude=names(options.exclude),
         run=run,
+        overwrite=options.overwrite,
     )
     for summary in summaries:
         say(*report.table(summary).splitlines())

@@ -12,6 +12,8 @@ from typing import Any
 from data_prep import builder, pictures, records, report, schema
 from vosjax.datasets import layout
 
+_PHOTOS = (".JPEG", ".jpg", ".jpeg")  # their endings
+
 
 class Builder(builder.FolderBuilder):
     """Pixel-ImageNet as stills."""
@@ -25,18 +27,17 @@ class Builder(builder.FolderBuilder):
         photos = self.find("images", "train")
         folders = sorted(path for path in self.find("masks").iterdir() if path.is_dir())
         return [
-            (f"{folder.name}/{path.stem}", dict(folder=str(photos / folder.name), mask=str(path)))
+            (f"{folder.name}/{path.stem}", self._unit(photos / folder.name / path.stem, path))
             for folder in folders
             for path in layout.listing(folder, (".png",))
         ]
 
+    def _unit(self, photo: pathlib.Path, mask: pathlib.Path) -> dict[str, Any]:
+        return dict(photos=[f"{photo}{ending}" for ending in _PHOTOS], mask=str(mask))
+
     def records(self, name: str, unit: Any, notes: report.Notes) -> Iterator[schema.Record]:
-        kind, stem = name.split("/")
-        files = [
-            path
-            for ending in (".JPEG", ".jpg", ".jpeg")
-            if (path := pathlib.Path(unit["folder"]) / f"{stem}{ending}").is_file()
-        ]
+        kind = name.split("/")[0]
+        files = [path for path in unit["photos"] if pathlib.Path(path).is_file()]
         if not files:
             notes.add(report.DAMAGED, f"{name} (no photo)")
             return

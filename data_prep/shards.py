@@ -5,6 +5,9 @@ are in `OUTPUT/.work`. A shard is complete once the JSON file beside it exists, 
 loses only the shards that it was writing. When all are complete, they are moved to
 `OUTPUT/NAME/[CONFIG/]VERSION` under TFDS's names, and the metadata is written. Splits can be
 prepared one at a time.
+
+Digests of the sources of each unit (`sources.py`) are stored beside a split and beside each shard.
+Both are used again only for the same sources.
 """
 
 import concurrent.futures
@@ -13,7 +16,6 @@ import errno
 import hashlib
 import importlib
 import json
-import multiprocessing
 import os
 import pathlib
 import shutil
@@ -26,9 +28,10 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core import example_serializer, naming
 from tqdm import tqdm
 
-from data_prep import report, schema
+from data_prep import report, schema, sources, standing
 from data_prep.builder import FolderBuilder, Unit
 from vosjax.errors import InputError
+from vosjax.io import processes
 from vosjax.io.files import fitted
 from vosjax.io.lock import locked
 from vosjax.io.names import printable
@@ -37,7 +40,7 @@ from vosjax.io.refusals import writing
 Path = str | os.PathLike[str]
 Settings = dict[str, Any]  # name, config, source, exclude: the argument of `built`
 Job = dict[str, Any]  # settings, split, units, path: everything needed to write a shard
-Part = dict[str, Any]  # found, counts, notes, videos: what is known about a written shard
+Part = dict[str, Any]  # found, counts, notes, videos, sources: what is known about a written shard
 
 
 class Progress(Protocol):
@@ -63,6 +66,7 @@ def prepare(
     exclude: Collection[str] = (),
     per_shard: int | None = None,
     run: Run | None = None,
+    overwrite: bool = False,
 ) -> list[report.Summary]:
     """Prepares splits of a dataset and returns their reports (see `report.summary`).
 
@@ -79,9 +83,11 @@ def prepare(
         exclude: names of units to leave out.
         per_shard: units per shard; None takes the dataset's own number.
         run: writes the shards, called as `run(jobs, workers, bar)`; None takes `local`.
+        overwrite: whether splits that are complete, or were begun, are prepared anew.
 
     Raises:
-        InputError: there is no such dataset, config or split, or the source lacks something.
+        InputError: there is no such dataset, config or split; the source lacks something; or a
+            split is complete already and was made from other sources.
     """
     name, _, variant = name.partition("/")
     settings = dict(
@@ -97,6 +103,7 @@ def prepare(
             workers=workers,
             run=run or local,
             per_shard=per_shard or builder.PER_SHARD,
+            overwrite=overwrite,
         )
         for split in splits or builder.present() or builder.SPLITS[:1]  # the first one says why not
     ]
@@ -147,13 +154,14 @@ def _split(
     workers: int,
     per_shard: int,
     run: Run,
+    overwrite: bool,
 ) -> report.Summary:
     final = folder(builder, output)
     name = "-".join((*final.relative_to(output).parts, split))
     path = output / fitted(f".{name}", ".lock")
     notes = report.Notes()
     # Before anything is written, so that an unsuitable source leaves no folder behind.
-    units = [] if split in _known(final) else builder.chosen(split, notes)
+    units = builder.chosen(split, notes)
     with locked(path, what=f"split {split} of {final}"), writing(output):
         return _prepared(
             builder,
@@ -166,6 +174,7 @@ def _split(
             workers=workers,
             per_shard=per_shard,
             run=run,
+            overwrite=overwrite,
         )
 
 
@@ -181,14 +190,21 @@ def _prepared(
     workers: int,
     per_shard: int,
     run: Run,
+    overwrite: bool,
 ) -> report.Summary:
     """Prepares a split whose lock is held."""
-    if split in _known(final):
-        before: report.Summary = json.loads((final / f"report-{split}.json").read_text())
-        before["title"] += f" (prepared earlier; remove {final} to prepare it again)"
-        return before
     work = output / ".work" / final.relative_to(output) / split
+    if overwrite:
+        standing.remove(builder, final, split, work / "metadata")
+        shutil.rmtree(work, ignore_errors=True)
+    if split in standing.splits(final):
+        before = standing.report(final, split)
+        made_of = standing.made_of(final, split)
+        sources.check(made_of, units, builder.source, what=f"split {split} of {final}")
+        before["title"] += " (prepared earlier; --overwrite prepares it again)"
+        return before
     jobs = _plan(work, settings, split, units, per_shard)
+    sources.drop_changed({_done(job): job["units"] for job in jobs}, builder.source)
     remaining = [job for job in jobs if not _done(job).is_file()]
     with tqdm(
         total=len(units),
@@ -241,16 +257,10 @@ def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
         for job in jobs:
             write_shard(job, bar.update)
         return
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn")
-    ) as pool:
+    with processes.pool(workers, setting="workers") as pool:
         futures = [pool.submit(write_shard, job) for job in jobs]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                bar.update(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in concurrent.futures.as_completed(futures):
+            bar.update(future.result())
 
 
 def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
@@ -288,6 +298,8 @@ def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     notes = report.Notes()
     videos: list[list[Any]] = []
+    # Before they are read: a file that is replaced meanwhile is told by the next run.
+    made_of = {name: sources.digest(unit, builder.source) for name, unit in job["units"]}
     counts = dict(units=0, records=0, frames=0, masks=0, objects=0, bytes=0)
     writer = ArrayRecordWriter(str(temp), "group_size:1")
     try:
@@ -314,16 +326,17 @@ def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
         temp.unlink(missing_ok=True)
     _write(
         _done(job),
-        json.dumps(dict(found=len(job["units"]), counts=counts, notes=notes.pairs, videos=videos)),
+        json.dumps(
+            dict(
+                found=len(job["units"]),
+                counts=counts,
+                notes=notes.pairs,
+                videos=videos,
+                sources=made_of,
+            )
+        ),
     )
     return len(job["units"])
-
-
-def _known(final: pathlib.Path) -> dict[str, Any]:
-    """Returns {split: SplitInfo} for a dataset that was prepared earlier."""
-    if not (final / "dataset_info.json").is_file():
-        return {}
-    return dict(tfds.builder_from_directory(final).info.splits)
 
 
 def _finish(
@@ -352,10 +365,9 @@ def _finish(
             os.replace(job["path"], shard)
     summed = _summary(builder, split, parts, notes)
     _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
-    infos = _known(final)
-    videos: dict[str, list[list[Any]]] = {}
-    if infos:
-        videos = dict(tfds.builder_from_directory(final).info.metadata["videos"])
+    made_of = {name: text for part in parts for name, text in part["sources"].items()}
+    standing.write_made_of(final, split, made_of)
+    infos, videos = standing.splits(final), standing.videos(final)
     infos[split] = tfds.core.SplitInfo(
         name=split,
         shard_lengths=[part["counts"]["records"] for _, part in filled],
@@ -364,14 +376,7 @@ def _finish(
     )
     if builder.FEATURES is schema.VIDEO:
         videos[split] = [video for _, part in filled for video in part["videos"]]
-    builder.info.metadata.clear()
-    builder.info.metadata.update(chunk=schema.CHUNK, videos=videos)
-    builder.info.set_splits(tfds.core.splits.SplitDict(list(infos.values())))
-    metadata = work / "metadata"
-    metadata.mkdir(exist_ok=True)
-    builder.info.write_to_directory(metadata)
-    for file in sorted(metadata.iterdir(), key=lambda path: path.name == "dataset_info.json"):
-        os.replace(file, final / file.name)
+    standing.write_info(builder, final, list(infos.values()), videos, work / "metadata")
     shutil.rmtree(work)
     with contextlib.suppress(OSError):  # other splits may be in preparation
         for above in list(work.parents)[: len(final.parts) - len(output.parts) + 1]:

@@ -7,6 +7,7 @@ import pytest
 
 import vosjax
 from vosjax import cli
+from vosjax.io import door
 
 ROOT = pathlib.Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -32,7 +33,7 @@ def test_what_the_site_needs_is_in_the_extra_of_the_documentation():
     assert required("docs/requirements.txt") == set(EXTRAS["docs"])
 
 
-@pytest.mark.parametrize("module, extra", cli.EXTRAS.items())
+@pytest.mark.parametrize("module, extra", door.EXTRAS.items())
 def test_a_missing_module_is_in_the_extra_that_the_error_names(module, extra):
     names = [line.partition(">")[0].replace("-", "_") for line in EXTRAS[extra]]
     assert any(name.startswith(module) for name in names)

@@ -1,4 +1,4 @@
-"""The command line: parses flags, picks the mode, calls it, and puts what goes wrong in one line.
+"""The command line: parses flags, picks the mode and calls it, behind the door `io.door`.
 
     vosjax MODE [CONFIG] [FLAGS] [--config.FIELD=VALUE ...]
     python launch.py --config CONFIG [--mode MODE] [FLAGS] [--config.FIELD=VALUE ...]
@@ -7,25 +7,20 @@ CONFIG is a file, or the name of one of the project's configs: `aot:r50`, `confi
 """
 
 import argparse
-import contextlib
 import importlib
-import logging
-import os
+import re
 import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn, TextIO
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import vosjax
 from vosjax import modes
-from vosjax.errors import InputError, Note, NotFinite
-from vosjax.io.refusals import refusal
+from vosjax.errors import InputError, Note
+from vosjax.io.door import Parser, guarded
 from vosjax.io.terminal import say
 from vosjax.schema.kinds import near
 
-# Exit codes (docs/command.md); 1 is that of a dataset run of which some videos failed.
-BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED, UNREAD = 2, 3, 70, 130, 141
 FLAGS = {
     "video": "a video file, a folder of images or a camera's index",
     "masks": "a mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times",
@@ -36,16 +31,8 @@ FLAGS = {
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
+OPTIONS = {"input": "inputs"}  # `modes.Options` that bear another name than their flag
 SWITCHES = ("overwrite",)  # flags without a value
-LOGGERS = ("absl", "orbax", "tensorflow")  # of libraries, which tell of all that they do
-EXTRAS = {  # what a plain installation lacks, and the extra that brings it
-    "grain": "train",
-    "optax": "train",
-    "orbax": "train",
-    "tensorboardX": "train",
-    "tensorflow_datasets": "data",
-    "array_record": "data",
-}
 
 
 class Command(NamedTuple):
@@ -63,27 +50,20 @@ class Command(NamedTuple):
     options: modes.Options
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises in place of printing its usage and leaving."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `vosjax`; returns the exit code.
 
         code = main(["segment", "--video", "dog.mp4", "--masks", "dog.png", "--output", "out"])
 
     Args:
-      argv: the words after the program's name; None: those that it was called with.
+        argv: the words after the program's name; None: those that it was called with.
 
     Returns:
-      0; 1 where videos of a dataset failed, else one of the codes at the top of this file
-      (docs/command.md). Whatever goes wrong is one line on stderr; nothing is raised.
+        0; 1 where videos of a dataset failed, else one of the codes of `io/door.py`
+        (docs/command.md). Whatever goes wrong is one line on stderr; nothing is raised.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    return _guarded("vosjax", words, _command)
+    words = sys.argv[1:] if argv is None else argv
+    return guarded("vosjax", words, lambda words: _carried_out(_command(words)))
 
 
 def launch(argv: Sequence[str]) -> int:
@@ -92,104 +72,38 @@ def launch(argv: Sequence[str]) -> int:
         code = launch(["launch.py", "--config", "configs/quickstart.py", "--output", "out"])
 
     Args:
-      argv: all words; the first is the program's name.
+        argv: all words; the first is the program's name.
     """
-    return _guarded("launch.py", list(argv[1:]), _launched)
+    return guarded("launch.py", argv[1:], lambda words: _carried_out(_launched(words)))
 
 
-def _guarded(program: str, words: list[str], parse: Callable[[list[str]], Command | None]) -> int:
-    """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code."""
-    try:
-        with _notes_alone(program):
-            command = parse([word for word in words if word != "--traceback"])
-            return 0 if command is None else _carried_out(command)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNREAD
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        if "--traceback" in words:
-            traceback.print_exc()
-        code, line = _said(error)
-        say(f"{program}: {line}", file=sys.stderr)
-        return code
-
-
-@contextlib.contextmanager
-def _notes_alone(program: str) -> Iterator[None]:
-    """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        say(f"{program}: note: {message}", file=sys.stderr)
-
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by XLA too
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        if not sys.warnoptions:  # `python -W error` wants to see them
-            warnings.simplefilter("ignore")
-        warnings.filterwarnings("default", category=Note)
-        warnings.showwarning = show
-        yield
-
-
-def _said(error: BaseException) -> tuple[int, str]:
-    """The exit code of an error, and its line."""
-    if isinstance(error, KeyboardInterrupt):
-        return STOPPED, "stopped"
-    if isinstance(error, InputError):
-        return NOT_FINITE if isinstance(error, NotFinite) else BAD_INPUT, str(error)
-    if isinstance(error, ModuleNotFoundError):
-        return BAD_INPUT, _missing(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        refused = refusal(error, error.filename, verb="read or written")
-        if refused is not None:
-            return BAD_INPUT, str(refused)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # NumPy's, XLA's
-        return BAD_INPUT, (
-            f"there is not enough memory ({error}): take a smaller max_short_side, fewer views, "
-            "or fewer clips or videos at a time"
-        )
-    if isinstance(error, RuntimeError) and not _has_device():
-        return BAD_INPUT, (
-            f"JAX finds no device to compute on ({error}): JAX_PLATFORMS is "
-            f"{os.environ.get('JAX_PLATFORMS', 'not set')}, cpu is always there"
-        )
-    return UNEXPECTED, (
-        f"unexpected error: {type(error).__name__}: {error} "
-        "(please report it, with what --traceback shows)"
-    )
-
-
-def _has_device() -> bool:
-    """Whether JAX, where it is in use, finds a device: what its settings name may not be there."""
-    try:
-        return "jax" not in sys.modules or bool(sys.modules["jax"].local_devices())
-    except RuntimeError:
-        return False
-
-
-def _carried_out(command: Command) -> int:
+def _carried_out(command: Command | None) -> int:
+    """Carries out a command, of which None is left where the answer was printed."""
+    if command is None:
+        return 0
     from vosjax.config import opened  # after --help, which does without
 
     config = opened(command.config, command.overrides)
     mode = command.mode or config.mode
     _known(mode)
+    _tell_idle(mode, command)
     return importlib.import_module(f"vosjax.modes.{mode}").run(config, command.options) or 0
 
 
-def _missing(error: ModuleNotFoundError) -> str:
-    extra = EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
-        return f"{error}: install it, or install vosjax anew"
-    return f"{error.name} is not installed: pip install 'vosjax[{extra}]'"
+def _tell_idle(mode: str, command: Command) -> None:
+    """Notes what was given on the command line, and the mode does not use."""
+    from vosjax.config import Config
+    from vosjax.schema.renames import before
+
+    flags = [flag for flag in FLAGS if getattr(command.options, OPTIONS.get(flag, flag))]
+    fields = []
+    for override in command.overrides:
+        field = override.partition("=")[0]
+        section = re.split(r"[.\[]", field, maxsplit=1)[0]
+        if section != "mode":  # which chooses among modes
+            fields.append(before(Config).get(section, (section, None))[0] + field[len(section) :])
+    for line in modes.idle(mode, flags, dict.fromkeys(fields)):
+        warnings.warn(line, Note, stacklevel=2)
 
 
 def _known(mode: str) -> None:
@@ -262,7 +176,7 @@ def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=program,
         usage=f"{program} [CONFIG] [FLAGS] [--config.FIELD=VALUE ...]"
         if program.startswith("vosjax")

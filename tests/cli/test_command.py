@@ -11,7 +11,7 @@ from support.command import FRAMES
 import vosjax
 from vosjax import cli, modes
 from vosjax.errors import NotFinite
-from vosjax.modes import segment, summary
+from vosjax.modes import render, segment, summary
 
 
 def test_the_overview_has_a_line_for_every_mode(capsys):
@@ -98,6 +98,33 @@ def refused(capsys):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
     assert refused(words).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--shard", "0/2"], "--shard is of --mode eval; segment does not use it"),
+        (["--config.eval.split=val"], "--config.eval.split is of --mode eval, unpack; segment d"),
+        (["--input", "a", "b"], "--input is of --mode absence, convert, export, fuse, report; se"),
+        (["--set", "fuse_weights=1,2"], "--config.fuse_weights is of --mode fuse; segment does n"),
+        (["--mode", "render", "--config.gap=3"], "--config.mem_every is of --mode convert, eval"),
+    ],
+)
+def test_what_a_mode_does_not_use_is_noted(words, said, capsys, monkeypatch):
+    for mode in (segment, render):
+        monkeypatch.setattr(mode, "run", lambda config, options: 0)
+    assert cli.launch(["launch.py", "--config", "base", *words]) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[-1].startswith(f"launch.py: note: {said}")
+    assert len(notes) == 1 + (words[-1] == "--config.gap=3")  # of the old name
+
+
+def test_what_a_mode_uses_and_what_its_config_holds_is_not_noted(capsys, monkeypatch):
+    monkeypatch.setattr(segment, "run", lambda config, options: 0)
+    words = ["--config.mode=segment", "--video=x", "--masks=y", "--overwrite", "--config.top_k=5"]
+    words += ["--direction=forward", "--config.tta.flip", "--config.mem_every=3"]
+    assert cli.launch(["launch.py", "--config", "train_default", *words]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_an_unknown_encoder_is_one_line(refused, tmp_path):

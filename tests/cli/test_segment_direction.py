@@ -168,6 +168,35 @@ def test_lost_frames_are_passed_over_in_both_directions(place, segment):
     assert (np.delete(masks, (1, 5, 9), 0) == np.delete(LABELS, (1, 5, 9), 0)).mean() > 0.8
 
 
+@pytest.mark.parametrize("direction", ["both", "forward"])
+def test_an_image_that_cannot_be_read_ends_a_run_behind_the_frames_before_it(
+    place, segment, direction, capsys
+):
+    """Whatever the direction: the results of what comes before are there."""
+    image = place.root / "frames" / "00005.png"
+    image.write_bytes(image.read_bytes()[:60])
+    assert segment("--direction", direction) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "frame 5: image " in lines[0] and "00005.png" in lines[0]
+    masks = masks_of(place.out)
+    assert len(masks) == 5 and record_of(place.out)["status"] == "running"
+    assert segment("--direction", direction) == 2  # the same again
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    np.testing.assert_array_equal(masks_of(place.out), masks)
+    assert segment("--direction=forward", out=place.root / "other") == 2
+    np.testing.assert_array_equal(masks_of(place.root / "other"), masks)
+
+
+def test_a_pass_backward_alone_has_nothing_behind_an_image_that_cannot_be_read(
+    place, segment, capsys
+):
+    (place.root / "frames" / "00005.png").write_bytes(b"")
+    assert segment("--direction=backward") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "frame 5: image " in lines[0]
+    assert not list((place.out / "masks").glob("*.png"))
+
+
 def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
     place = workplace(tmp_path)
     masks = [f"--masks={t}={place.data / 'Annotations' / 'cow' / f'{t:05d}.png'}" for t in (3, 6)]

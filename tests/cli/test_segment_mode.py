@@ -1,6 +1,7 @@
 """`--mode segment`: what lies in the folder, and how a run is stopped and taken up again."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -262,3 +263,18 @@ def test_frames_before_an_error_are_given(place):
     assert [next(results).index for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="64x40"):
         next(results)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("silent, shown", [(0.0, True), (3.0, False)])
+def test_a_film_that_takes_a_while_to_read_is_read_with_a_bar(place, monkeypatch, silent, shown):
+    monkeypatch.setattr("vosjax.modes._segment_job.SILENT", silent)
+    terminal = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", terminal)
+        assert place.segment() == 0
+    assert ("reading" in terminal.getvalue()) is shown

@@ -1,7 +1,11 @@
 """Every config in every mode: it gets as far as the work, or one line says what it lacks."""
 
+import ast
+import dataclasses
 import functools
 import importlib
+import inspect
+import sys
 
 import pytest
 
@@ -30,12 +34,41 @@ WORK = {  # where a mode begins to compute
 }
 
 
+NAMES = {field.name for field in dataclasses.fields(config.Config)}
+
+
 class Reached(Exception):
     """The work would begin here."""
 
 
 def reached(*arguments, **options):
     raise Reached
+
+
+class Watched(config.Config):
+    """A config that notes which of its fields are read, while `read` is a set."""
+
+    read = None
+
+    def __getattribute__(self, name):
+        reader = sys._getframe(1).f_code
+        itself = reader.co_name == "__post_init__" or reader.co_filename == dataclasses.__file__
+        if name in NAMES and Watched.read is not None and not itself:
+            Watched.read.add(name)
+        return super().__getattribute__(name)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Makes a config one that is watched; gives it and the set of the fields that are read."""
+
+    def watch(made):
+        monkeypatch.setattr(Watched, "read", None)
+        made = Watched(**{name: getattr(made, name) for name in NAMES})
+        monkeypatch.setattr(Watched, "read", set())
+        return made, Watched.read
+
+    return watch
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +119,9 @@ def expected(mode, made) -> bool:
 
 @pytest.mark.parametrize("mode", modes.names())
 @pytest.mark.parametrize("name", config.names())
-def test_a_config_works_in_a_mode_or_says_what_it_lacks(name, mode, options, tmp_path, monkeypatch):
+def test_a_config_works_in_a_mode_or_says_what_it_lacks(
+    name, mode, options, watched, tmp_path, monkeypatch
+):
     module, function = WORK[mode]
     monkeypatch.setattr(importlib.import_module(module), function, reached)
     monkeypatch.setattr(training, "measure", reached)
@@ -94,8 +129,10 @@ def test_a_config_works_in_a_mode_or_says_what_it_lacks(name, mode, options, tmp
     if made.train is not None:  # which JAX would have to be told before the first array
         made = config.opened(name, ["train.cpu_devices=0"])
     given = options(output=str(out.with_suffix(".html") if mode == "report" else out))
+    made, read = watched(made)
     with pytest.raises((Reached, InputError)) as outcome:
         importlib.import_module(f"vosjax.modes.{mode}").run(made, given)
+    assert read <= modes.described(mode).reads  # so that a note can tell of what it does not use
     assert outcome.type is (Reached if expected(mode, made) else InputError), outcome.value
     if outcome.type is InputError:
         assert "\n" not in str(outcome.value) and len(str(outcome.value)) > 20
@@ -110,4 +147,25 @@ def test_a_mode_s_file_tells_what_its_help_says(mode):
     described = modes.described(mode)
     module = importlib.import_module(f"vosjax.modes.{mode}")
     assert (described.flags, described.fields) == (module.FLAGS, module.FIELDS)
+    assert described.also == getattr(module, "ALSO", ())
     assert described.doc == module.__doc__.strip() and described.doc.startswith(f"`--mode {mode}`")
+
+
+def named_in(file):
+    """The fields that a module names as `config.FIELD`."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(file)))
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in attributes if ast.unparse(node.value).endswith("config")} & NAMES
+
+
+@pytest.mark.parametrize("mode", modes.names())
+def test_a_mode_s_file_lists_every_field_that_it_names(mode):
+    """What is read behind the place where the work begins, too."""
+    files = {f"vosjax.modes.{mode}"} | ({WORK[mode][0]} if mode in ("export", "train") else set())
+    assert set().union(*map(named_in, files)) <= modes.described(mode).reads <= NAMES
+
+
+def test_reading_a_field_is_noticed(watched):
+    made, read = watched(config.Config())
+    assert made.mem_every is None and made.eval.batch is None
+    assert read == {"mem_every", "eval"}

@@ -3,17 +3,23 @@
 import json
 import random
 import shutil
+import signal
+import warnings
 
 import numpy as np
 import pytest
 from support import results_folder
-from support.command import masks_of
+from support.command import LABELS, masks_of
+from support.processes import made
 
 from data_prep import shards
 from vosjax import cli
 from vosjax.datasets import catalog
 from vosjax.datasets.protocol import frame_names
-from vosjax.errors import InputError
+from vosjax.errors import InputError, Note
+from vosjax.io.palette import write_label_png
+from vosjax.io.scores import ObjectScore, ScoreWriter
+from vosjax.tracking import backward
 
 
 def flipped(data, rng):
@@ -64,7 +70,9 @@ def outcome(code, err):
     return code == 0
 
 
-SEGMENT = ("masks/00003.png", "overlay.mp4", "scores.csv", "run.json", "state/tracker.npz")
+SEGMENT = ("masks/00003.png", "scores.csv", "run.json", "state/tracker.npz", "state/books.jsonl")
+COMPLETE = ("masks/00003.png", "overlay.mp4", "scores.csv", "run.json")
+TWICE = ("state/backward/00006.npz", "state/backward.npz")  # of the pass backward
 
 
 @pytest.fixture
@@ -89,6 +97,74 @@ def again(place, folder, name, how, rng, capfd):
     return outcome(code, capfd.readouterr().err)
 
 
+@pytest.fixture
+def complete(place, capfd):
+    assert place.segment() == 0
+    capfd.readouterr()
+    return place.out, made(place.out, *COMPLETE[1:3], "masks")
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_complete_segmented_folder_is_whole_again_or_one_line_says_why_not(
+    name, complete, place, capfd
+):
+    folder, whole = complete
+    for seed, how in enumerate(DAMAGES):
+        if again(place, folder, name, how, random.Random(seed), capfd):
+            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, how.__name__
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPLETE)
+def test_many_damages_of_a_complete_segmented_folder(name, complete, place, capfd):
+    folder, whole = complete
+    for seed in range(5, 60):
+        how = DAMAGES[seed % len(DAMAGES)]
+        if again(place, folder, name, how, random.Random(seed), capfd):
+            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
+
+
+@pytest.fixture
+def on_the_way_back(place, capfd):
+    """(folder, words, whole): a run that a signal ended in its pass backward, and a whole one's."""
+    words = (f"--masks=8={place.root / '8.png'}",)
+    write_label_png(place.root / "8.png", LABELS[8])
+
+    def segment(out):
+        return place.segment(*words, masks=f"0={place.mask}", out=out)
+
+    assert segment(place.root / "whole") == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backward.Outputs, "write", stopping(backward.Outputs.write, frame=4))
+        assert segment(place.out) == 130
+    capfd.readouterr()
+    return place.out, segment, made(place.root / "whole", *COMPLETE[1:3], "masks")
+
+
+def stopping(write, *, frame):
+    """`Outputs.write`, which sends Ctrl-C at a frame."""
+
+    def write_and_stop(self, index, output):
+        write(self, index, output)
+        if index == frame:
+            signal.raise_signal(signal.SIGINT)
+
+    return write_and_stop
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TWICE)
+def test_what_a_pass_backward_left(name, on_the_way_back, place, capfd):
+    folder, segment, whole = on_the_way_back
+    for seed in range(20):
+        how = DAMAGES[seed % len(DAMAGES)]
+        shutil.rmtree(place.root / "copy", ignore_errors=True)
+        shutil.copytree(folder, place.root / "copy")
+        damage(place.root / "copy" / name, how, random.Random(seed))
+        if outcome(segment(place.root / "copy"), capfd.readouterr().err):
+            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
+
+
 @pytest.mark.parametrize("name", SEGMENT)
 def test_a_segmented_folder(name, interrupted, place, capfd):
     folder, _ = interrupted
@@ -107,8 +183,9 @@ def test_many_damages_of_a_segmented_folder(name, interrupted, place, capfd):
     for seed in range(60):
         how = DAMAGES[seed % len(DAMAGES)]
         if again(place, folder, name, how, random.Random(seed), capfd):
-            made = masks_of(place.root / "copy")
-            assert np.array_equal(made, masks), f"{how.__name__} {name}, seed {seed}"
+            assert np.array_equal(masks_of(place.root / "copy"), masks), (
+                f"{how.__name__} {name}, seed {seed}"
+            )
 
 
 @pytest.mark.parametrize("name", ["weights/weights.safetensors", "weights/card.json", "config.py",
@@ -123,7 +200,7 @@ def test_what_a_command_is_given(name, place, capfd):
 
 
 EVAL = ("run.json", "videos/cow.json", "masks/cow/00002.png", "probabilities/cow/00002.npz",
-        "results.json", "submission.zip")  # fmt: skip
+        "results.json", "submission.zip", "scores/cow.csv")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +209,11 @@ def scored(tmp_path_factory):
     root = tmp_path_factory.mktemp("scored")
     data = results_folder.dataset(root / "davis", (("cow", 4),))
     for number in (0, 1):
-        results_folder.run(data, root / f"run{number}", late=number)
+        out = results_folder.run(data, root / f"run{number}", late=number)
+        with ScoreWriter(out / "scores" / "cow.csv") as writer:
+            for index in range(4):
+                score = ObjectScore(1, 0.9, 0.5, 7, index == 2)
+                writer.write(index, f"{index:05d}", [score, score._replace(object=2)])
     return root
 
 
@@ -151,19 +232,39 @@ def test_a_run_that_is_fused_and_reported(name, scored, tmp_path, capfd):
         words = ["--input", str(root / "run0"), str(root / "run1")]
         code = cli.main(["report", *words, "--output", str(root / "page.html")])
         outcome(code, capfd.readouterr().err)
+        outcome(cli.main(["absence", *words]), capfd.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["run.json", "videos/cow.json", "masks/cow/00002.png",
-                                  "results.json"])  # fmt: skip
+FUSED = ("run.json", "videos/cow.json", "masks/cow/00002.png", "results.json",
+         "submission.zip", "global_results-all.csv", "per-sequence_results-all.csv")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUSED)
 def test_a_fused_folder(name, scored, tmp_path, capfd):
     for seed, how in two(name):
-        root = tmp_path / str(seed)
-        shutil.copytree(scored, root)
-        assert fused(root) == 0
-        damage(root / "fused" / name, how, random.Random(seed))
-        capfd.readouterr()
-        if outcome(fused(root), capfd.readouterr().err):
-            assert json.loads((root / "fused/results.json").read_text())["complete"]
+        fused_again(scored, tmp_path / str(seed), name, how, random.Random(seed), capfd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FUSED)
+def test_many_damages_of_a_fused_folder(name, scored, tmp_path, capfd):
+    for seed in range(2, 30):
+        how = DAMAGES[seed % len(DAMAGES)]
+        fused_again(scored, tmp_path / str(seed), name, how, random.Random(seed), capfd)
+
+
+def fused_again(scored, root, name, how, rng, capfd):
+    """Fuses, damages a file of the fusion and fuses again: all is as it was, or one line says."""
+    shutil.copytree(scored, root)
+    assert fused(root) == 0
+    kept = (FUSED[2], *FUSED[4:])
+    whole = made(root / "fused", *kept)
+    assert len(whole) == len(kept)
+    damage(root / "fused" / name, how, rng)
+    capfd.readouterr()
+    if outcome(fused(root), capfd.readouterr().err):
+        assert made(root / "fused", *kept) == whole, f"{how.__name__} {name}"
+        assert json.loads((root / "fused/results.json").read_text())["complete"]
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +309,23 @@ def test_a_prepared_dataset(how, prepared, tmp_path):
             assert "\n" not in str(error)
             continue
         assert [names for _, names, _ in content] == [names for _, names, _ in whole], file
+
+
+@pytest.mark.parametrize("how", DAMAGES, ids=lambda how: how.__name__)
+def test_preparing_where_a_damaged_dataset_stands(how, prepared, tmp_path):
+    """Its own records are used for what they say, or one line says that they cannot be."""
+    options = dict(source=prepared.parent / "davis", splits=["val"])
+    files = [path.relative_to(prepared) for path in prepared.rglob("*.json")]
+    assert {file.name for file in files} >= {"report-val.json", "sources-val.json"}
+    for seed, file in enumerate(files):
+        out = tmp_path / str(seed)
+        shutil.copytree(prepared, out)
+        damage(out / file, how, random.Random(seed))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Note)
+                shards.prepare("davis/2017_480p", output=out, **options)
+        except InputError as error:
+            assert "\n" not in str(error) and str(error).isprintable()
+        shards.prepare("davis/2017_480p", output=out, **options, overwrite=True)
+        assert read(out) == read(prepared)

@@ -130,3 +130,41 @@ def test_no_more_frames_than_a_block_are_held(direct):
     video = dataclasses.replace(base, stream=stream, direct=direct)
     assert [index for index, _ in read_backward(video, 199)] == list(range(199, -1, -1))
     assert most <= (3 if direct else 11)
+
+
+@pytest.mark.parametrize(
+    "name", ["gop12.mp4", "open_gop.mp4", "h264.mkv", "hevc.mp4", "mjpeg.avi", "vp9.webm"]
+)
+def test_damage_here_and_there_costs_no_reading_from_the_beginning_for_each_block(tmp_path, name):
+    """A run-up finds what depends on damaged frames, so that time grows with the length alone."""
+    length = 400
+    path = write_film(tmp_path / name, length, **KINDS[name])
+    spans = places(path)
+    overwrite(path, spans[30::37])
+    video = open_video(path)
+    whole = list(video.stream(0))
+    starts, sought = [], []
+
+    def noted(start=0):
+        starts.append(start)
+        return video.stream(start)
+
+    def seek(times):
+        sought.append(times)
+        return video.seek(times)
+
+    check(dataclasses.replace(video, stream=noted, seek=seek), len(whole) - 1, whole)
+    assert video.findings.missing or video.findings.damaged
+    assert len(starts) <= 5, (len(starts), len(sought))
+
+
+def test_a_stream_that_cannot_be_entered_is_not_sought_for_ever(tmp_path):
+    video = open_video(write_film(tmp_path / "v.mp4", LENGTH, options={"g": "6"}))
+    whole, sought = list(video.stream(0)), []
+
+    def nothing(times):
+        sought.append(times)
+        return iter(())
+
+    check(dataclasses.replace(video, seek=nothing), LENGTH - 1, whole)
+    assert len(sought) <= backward_module.TRIES * len(backward_module.RUN_UPS)

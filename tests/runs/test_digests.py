@@ -20,6 +20,15 @@ def test_a_file_is_its_content(tmp_path):
     assert digests.of_files([path]) == digests.of_file(path) == digests.of_bytes(path.read_bytes())
 
 
+def test_what_was_read_is_told_block_by_block(tmp_path):
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file, size in zip(files, (2_500_000, 3)):
+        file.write_bytes(b"x" * size)
+    told = []
+    assert digests.of_files(files, progress=told.append) == digests.of_files(files)
+    assert sum(told) == 2_500_003 and max(told) <= 1 << 20
+
+
 def test_times_do_not_count_and_content_does(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"one")

@@ -1,5 +1,6 @@
 """Objects followed backward and forward from the frames they are given in."""
 
+import dataclasses
 import itertools
 import pathlib
 import tempfile
@@ -16,6 +17,7 @@ from support.films import write_film
 import vosjax
 from vosjax.errors import InputError
 from vosjax.io.scores import ObjectScore
+from vosjax.io.video import open_video
 from vosjax.tracking.directions import Passes, given_frames, merge, plan_passes
 from vosjax.tracking.frame import FrameOutput
 
@@ -153,6 +155,33 @@ def test_a_mask_beyond_the_end_of_a_file_that_counts_no_frames(tmp_path):
     labels = np.array([next(results).labels for _ in range(12)])
     np.testing.assert_array_equal(labels, labels_of({4: LABELS[4]}, str(film)))
     with pytest.raises(InputError, match="given for frame 40, the video ended after frame 11"):
+        next(results)
+
+
+def unreadable(frame, times):
+    """A video of FRAMES of which one cannot be read so many times."""
+    video, left = open_video(FRAMES), [times]
+
+    def stream(start=0):
+        for index, image in enumerate(video.stream(start), start):
+            if index == frame and left[0]:
+                left[0] -= 1
+                raise InputError(f"frame {frame} cannot be read")
+            yield image
+
+    return dataclasses.replace(video, stream=stream)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_frame_that_cannot_be_read_is_told_after_the_results_before_it(times, monkeypatch):
+    """Even where it could be read the second time: the pass backward lacks what lies before."""
+    masks = {2: LABELS[2], 9: LABELS[9]}
+    forward = labels_of(masks, direction="forward")
+    monkeypatch.setattr("vosjax.tracking.video.open_video", lambda video: video)
+    results = vosjax.segment(unreadable(6, times), masks, model=MODEL)
+    labels = [next(results).labels for _ in range(6)]
+    np.testing.assert_array_equal(labels, forward[:6])
+    with pytest.raises(InputError, match="frame 6 cannot be read"):
         next(results)
 
 

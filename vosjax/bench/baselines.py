@@ -7,16 +7,17 @@ optical flow (DIS, OpenCV's medium preset). Both are scored by the rules of DAVI
 `--mode eval`.
 """
 
-import argparse
 import os
 import pathlib
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from vosjax.eval import protocols, scoring, videos
+from vosjax.io.door import Parser, guarded
 from vosjax.io.palette import write_label_png
 from vosjax.io.terminal import say
 
@@ -74,11 +75,18 @@ def measure(data: str | os.PathLike[str], method: Method) -> scoring.Scores:
         return scoring.score(videos.truths(annotated), folder, protocol=protocols.davis())
 
 
-def main() -> None:
-    """Prints J, F and their mean for both methods, for each video and over all objects."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints J, F and their mean of both methods, by video and over all; returns the exit code."""
+    return guarded("baselines", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.bench.baselines", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--data", required=True, help="a dataset in DAVIS's layout")
-    results = {name: measure(parser.parse_args().data, method) for name, method in METHODS.items()}
+    data = parser.parse_args(words).data
+    results = {name: measure(data, method) for name, method in METHODS.items()}
     say(f"{'video':<24}" + "".join(f"{f'{name} J':>9}{'F':>7}{'J&F':>7}" for name in METHODS))
     for video in next(iter(results.values()))["sequences"]:
         _row(video, [result["sequences"][video] for result in results.values()])
@@ -98,4 +106,4 @@ def _grey(video: videos.EvalVideo, index: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,8 +16,8 @@ It prints the mean J over objects and frames for each video, and over all object
 way differs from `forward`.
 """
 
-import argparse
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +26,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval.metrics import region_similarity
+from vosjax.io.door import Parser, count, guarded
 from vosjax.io.palette import decode_labels
 from vosjax.io.terminal import say
 from vosjax.io.video import open_video
@@ -130,7 +132,14 @@ def measure(model: Loaded, data: pathlib.Path, *, second: float, max_short_side:
 
     Returns:
         {video: {way: J of each object}}.
+
+    Raises:
+        InputError: the folder does not exist, or a frame or mask cannot be read.
     """
+    if not (data / "JPEGImages").is_dir():
+        raise InputError(
+            f"there is no folder {data / 'JPEGImages'}: name a dataset folder of DAVIS"
+        )
     table = {}
     for folder in sorted((data / "JPEGImages").iterdir()):
         files = sorted((data / "Annotations" / folder.name).glob("*.png"))
@@ -174,14 +183,20 @@ def _scaled(
     )
 
 
-def main() -> None:
-    """Runs the command line and prints the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the table; returns the exit code."""
+    return guarded("directions", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.bench.directions", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--weights")
     parser.add_argument("--second", type=float, default=1.0)
-    parser.add_argument("--max-short-side", type=int, default=480)
-    options = parser.parse_args()
+    parser.add_argument("--max-short-side", type=count, default=480)
+    options = parser.parse_args(words)
     table = measure(
         load(options.weights),
         options.data,
@@ -199,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

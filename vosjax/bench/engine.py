@@ -13,12 +13,13 @@ way with its range, and the gain over the first way. Compilation is not counted.
 the weights are random, which takes the same time.
 """
 
-import argparse
 import os
 import pathlib
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ from vosjax.config import opened
 from vosjax.eval import dataset, plan, rendered_set, videos
 from vosjax.eval import folder as run_folder
 from vosjax.eval.engine import Engine
+from vosjax.io.door import Parser, count, guarded, size
 from vosjax.io.palette import write_label_png
 from vosjax.io.terminal import say
 from vosjax.loading import pretrained
@@ -96,19 +98,26 @@ def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None
             write_label_png(run_folder.mask_file(folder, sequence, index), labels)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints what each way is worth; returns the exit code."""
+    return guarded("engine", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.bench.engine", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--config", default="aot:t", help="a file or a name")
     parser.add_argument("--weights")
-    parser.add_argument("--mem_every", type=int, default=5, help="frames between remembered ones")
-    parser.add_argument("--size", default="480x854", help="height x width")
-    parser.add_argument("--frames", type=int, default=40)
-    parser.add_argument("--videos", type=int, default=4)
-    parser.add_argument("--objects", type=int, default=1, help="most in a video")
-    parser.add_argument("--chunk", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    parser.add_argument("--mem_every", type=count, default=5, help="frames between remembered ones")
+    parser.add_argument("--size", type=size, default=(480, 854), help="height x width")
+    parser.add_argument("--frames", type=count, default=40)
+    parser.add_argument("--videos", type=count, default=4)
+    parser.add_argument("--objects", type=count, default=1, help="most in a video")
+    parser.add_argument("--chunk", type=count, default=8)
+    parser.add_argument("--batch", type=count, default=4)
+    parser.add_argument("--rounds", type=count, default=3)
+    options = parser.parse_args(words)
     config = opened(options.config)
     model = (
         pretrained.load(options.weights, mem_every=options.mem_every)
@@ -117,13 +126,12 @@ def main() -> None:
             {"family": config.family, "model": config.settings, "mem_every": options.mem_every}
         )
     )
-    height, width = options.size.split("x")
     with tempfile.TemporaryDirectory() as scratch:
         rendered_set.write(
             scratch,
             clips=options.videos,
             frames=options.frames,
-            size=(int(height), int(width)),
+            size=options.size,
             objects=options.objects,
         )
         rates_of = measure(
@@ -132,7 +140,8 @@ def main() -> None:
     versions = machine.versions()
     say(
         f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
-        f"{versions['jax']}; {options.videos} videos of {options.frames} frames {options.size}"
+        f"{versions['jax']}; {options.videos} videos of {options.frames} frames "
+        f"{options.size[0]}x{options.size[1]}"
     )
     first = statistics.median(rates_of["frame by frame"])
     for name, rates in rates_of.items():
@@ -144,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

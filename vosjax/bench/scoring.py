@@ -11,13 +11,13 @@ annotated folder can be timed. The rounds alternate between the ways, so that ot
 of them. The global tables of all ways are compared and must agree.
 """
 
-import argparse
 import functools
 import math
 import pathlib
 import resource
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +26,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vosjax.errors import InputError
 from vosjax.eval import metrics, protocols, scoring
+from vosjax.io.door import Parser, count, counts, guarded
 from vosjax.io.palette import read_label_png
 from vosjax.io.terminal import say
 
@@ -97,7 +99,11 @@ def delayed_truth(truth: pathlib.Path, output: pathlib.Path) -> Any:
 
     Returns:
         The two folders to score: symbolic links to the sequences, and their predictions.
+
+    Raises:
+        InputError: the folder does not exist, or holds no such sequence.
     """
+    _check_folder(truth)
     for folder in sorted(path for path in truth.iterdir() if path.is_dir()):
         files = sorted(folder.glob("*.png"))
         if len(files) < 3:
@@ -107,7 +113,17 @@ def delayed_truth(truth: pathlib.Path, output: pathlib.Path) -> Any:
         (output / "truth" / folder.name).symlink_to(folder.resolve())
         for file, before in zip(files, [files[0], *files]):
             shutil.copyfile(before, output / "prediction" / folder.name / file.name)
+    if not (output / "truth").is_dir():
+        raise InputError(f"{truth} holds no folder with three label PNGs or more")
     return output / "truth", output / "prediction"
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    if not folder.is_dir():
+        raise InputError(
+            f"there is no folder {folder}: name one that holds a folder of label PNGs "
+            "for each sequence"
+        )
 
 
 def _table(
@@ -135,14 +151,19 @@ def measure(
 
     Returns:
         {way: [(wall, processor) seconds of each round]}.
+
+    Raises:
+        InputError: a folder does not exist.
     """
+    for folder in (truth, prediction):
+        _check_folder(folder)
     protocol = protocols.davis()
     ways: dict[str, Callable[[], Any]] = {
         "plain, 1 process": lambda: plain_davis_table(truth, prediction)
     }
-    for count in processes:
-        ways[f"vosjax, {count} process{'es' if count > 1 else ''}"] = functools.partial(
-            _table, truth, prediction, protocol, count
+    for number in processes:
+        ways[f"vosjax, {number} process{'es' if number > 1 else ''}"] = functools.partial(
+            _table, truth, prediction, protocol, number
         )
     tables: dict[str, Any] = {}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
@@ -163,19 +184,25 @@ def _processor_seconds() -> float:
     return sum(part.ru_utime + part.ru_stime for part in usage)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints how fast each way is; returns the exit code."""
+    return guarded("scoring", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.bench.scoring", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--truth", type=pathlib.Path, required=True)
     parser.add_argument("--prediction", type=pathlib.Path)
-    parser.add_argument("--processes", default="1,2,4")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    counts = [int(count) for count in options.processes.split(",")]
+    parser.add_argument("--processes", type=counts, default=[1, 2, 4])
+    parser.add_argument("--rounds", type=count, default=5)
+    options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as scratch:
         folders = options.truth, options.prediction
         if options.prediction is None:
             folders = delayed_truth(options.truth, pathlib.Path(scratch))
-        seconds = measure(*folders, processes=counts, rounds=options.rounds)
+        seconds = measure(*folders, processes=options.processes, rounds=options.rounds)
     plain = _medians(seconds["plain, 1 process"])
     for name, values in seconds.items():
         wall, used = _medians(values)
@@ -191,4 +218,4 @@ def _medians(pairs: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

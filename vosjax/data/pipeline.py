@@ -17,6 +17,7 @@ from vosjax.data.stills import Stills
 from vosjax.data.synthetic import scene as scenes
 from vosjax.data.synthetic.rendered import Rendered
 from vosjax.errors import InputError
+from vosjax.io.processes import end_with_parent
 from vosjax.schema import replaced
 
 # Clips of an endless source; grain's own endless length overflows when streams are mixed.
@@ -174,7 +175,7 @@ def mixed(
             flags.FLAGS.mark_as_parsed()  # grain reads absl flags; notebooks never parse them
         stream = stream.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2),
-            worker_init_fn=_one_thread,
+            worker_init_fn=_begin_worker,
         )
     return _iterate(stream)
 
@@ -217,5 +218,6 @@ def _iterate(stream: Any) -> Generator[Batch]:
         iterator.close()
 
 
-def _one_thread(worker: int, workers: int) -> None:
+def _begin_worker(worker: int, workers: int) -> None:
+    end_with_parent()
     cv2.setNumThreads(0)

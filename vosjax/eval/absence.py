@@ -8,10 +8,10 @@ object absent if the mask is empty or one of these is low. The frame in which an
 left out, and so are objects that the dataset never gives.
 """
 
-import argparse
 import csv
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from vosjax.eval import source
 from vosjax.eval.config import recorded
 from vosjax.eval.report import checked_settings
 from vosjax.eval.videos import EvalVideo, read_labels
+from vosjax.io.door import Parser, guarded
 from vosjax.io.terminal import say
 
 PROBABILITIES = (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
@@ -170,14 +171,20 @@ def table(
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Runs the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the table; returns the exit code."""
+    return guarded("absence", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.eval.absence", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("runs", nargs="+", type=pathlib.Path)
     parser.add_argument("--data", help="the dataset, if it is not where the run found it")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     say(*table(options.runs, options.data).splitlines())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

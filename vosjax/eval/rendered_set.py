@@ -6,9 +6,10 @@ Objects pass behind each other, leave the frame and come back. The same argument
 clips. The folder has the layout of DAVIS, so `--mode eval --data rendered` runs it.
 """
 
-import argparse
 import os
 import pathlib
+import sys
+from collections.abc import Sequence
 
 import cv2
 
@@ -17,6 +18,7 @@ from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
 from vosjax.data.synthetic.scene import Scene
 from vosjax.datasets.decode import Picture
 from vosjax.errors import InputError
+from vosjax.io.door import Parser, count, guarded, size
 from vosjax.io.files import atomic, sync_all
 from vosjax.io.palette import write_label_png
 from vosjax.runs import clear, record
@@ -112,24 +114,29 @@ def _write_png(path: pathlib.Path, frame: Picture) -> None:
             raise OSError(f"OpenCV could not write {temp}")
 
 
-def main() -> None:
-    """Runs the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the folder; returns the exit code."""
+    return guarded("rendered_set", sys.argv[1:] if argv is None else argv, _command)
+
+
+def _command(words: list[str]) -> None:
+    parser = Parser(
+        prog="python -m vosjax.eval.rendered_set", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--output", required=True)
-    parser.add_argument("--clips", type=int, default=8)
-    parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--size", default="240x432", help="height x width")
-    parser.add_argument("--objects", type=int, default=3, help="most in a clip")
-    options = parser.parse_args()
-    height, width = (int(side) for side in options.size.split("x"))
+    parser.add_argument("--clips", type=count, default=8)
+    parser.add_argument("--frames", type=count, default=120)
+    parser.add_argument("--size", type=size, default=(240, 432), help="height x width")
+    parser.add_argument("--objects", type=count, default=3, help="most in a clip")
+    options = parser.parse_args(words)
     write(
         options.output,
         clips=options.clips,
         frames=options.frames,
-        size=(height, width),
+        size=options.size,
         objects=options.objects,
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

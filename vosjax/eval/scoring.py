@@ -8,7 +8,6 @@ import concurrent.futures
 import csv
 import functools
 import io
-import multiprocessing
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from vosjax.errors import InputError
 from vosjax.eval.protocols import FrameCurves, Protocol, Scores
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import read_label_png
+from vosjax.io.processes import pool
 from vosjax.io.refusals import reading
 
 Truth = str | os.PathLike[str] | Callable[[], decode.Labels]  # a label PNG, or what reads one
@@ -132,20 +132,13 @@ def _run(jobs: Sequence[_Job], protocol: Protocol, processes: int) -> Iterator[t
     if processes == 1:
         yield from ((job.name, _score_sequence(protocol, job)) for job in jobs)
         return
-    # Processes are spawned, as a fork may hang if JAX runs threads. The longest sequences come
-    # first, so that none of them keeps a single process busy at the end.
+    # The longest sequences come first, so that none of them keeps a single process busy at the end.
     jobs = sorted(jobs, key=lambda job: len(job.truth), reverse=True)
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_keep, initargs=(protocol,)
-    ) as pool:
-        running = {pool.submit(_score_kept, job): job.name for job in jobs}
-        try:
-            for done in concurrent.futures.as_completed(running):
-                yield running[done], done.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # report the error without scoring the rest
-            raise
+    setting = "config.eval.processes"
+    with pool(processes, setting=setting, initializer=_keep, initargs=(protocol,)) as workers:
+        running = {workers.submit(_score_kept, job): job.name for job in jobs}
+        for done in concurrent.futures.as_completed(running):
+            yield running[done], done.result()
 
 
 _kept: list[Protocol] = []  # of a worker: sent once to each process, not with every sequence

@@ -1,13 +1,16 @@
 """What the command line can do: one file for each mode.
 
 A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
-and returns the exit code; `FLAGS`, the names of the `Options` that it takes; and `FIELDS`, the
-names of the config's fields that its help tells of. Files whose names begin with '_' are no modes.
+and returns the exit code; `FLAGS`, the names of the `Options` that it takes; `FIELDS`, the names of
+the config's fields that its help tells of; and `ALSO`, where there are some, those that it reads
+besides. Files whose names begin with '_' are no modes.
 """
 
 import ast
 import dataclasses
 import pathlib
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -46,6 +49,12 @@ class Mode(NamedTuple):
     doc: str
     flags: tuple[str, ...]
     fields: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> set[str]:
+        """The fields of `Config` that the mode looks at, or looks into."""
+        return {name.partition(".")[0] for name in (*self.fields, *self.also)}
 
 
 def names() -> list[str]:
@@ -61,6 +70,34 @@ def described(name: str) -> Mode:
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("FLAGS", "FIELDS")
+        and node.targets[0].id in ("FLAGS", "FIELDS", "ALSO")
     }
-    return Mode(ast.get_docstring(tree) or "", lists["FLAGS"], lists["FIELDS"])
+    doc = ast.get_docstring(tree) or ""
+    return Mode(doc, lists["FLAGS"], lists["FIELDS"], lists.get("ALSO", ()))
+
+
+def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
+    """What a command was given that its mode does not use, a line each.
+
+        idle("segment", ["shard"], ["eval.split"])
+        # ['--shard is of --mode eval; segment does not use it', ...]
+
+    Args:
+      mode: its name.
+      flags: names of `Options`.
+      fields: of the config: 'mem_every', 'train.lr', 'data.sets[0].weight'.
+    """
+    every = {name: described(name) for name in names()}
+    lines = []
+    for flag in flags:
+        users = [name for name in every if flag in every[name].flags]
+        if mode not in users:
+            lines.append(f"--{flag} is of --mode {', '.join(users)}; {mode} does not use it")
+    for field in fields:
+        section = re.split(r"[.\[]", field, maxsplit=1)[0]
+        users = [name for name in every if section in every[name].reads]
+        if mode not in users and users:
+            lines.append(
+                f"--config.{field} is of --mode {', '.join(users)}; {mode} does not use it"
+            )
+    return lines

@@ -2,7 +2,10 @@
 
 import os
 import pathlib
+import sys
 from typing import Any, NamedTuple
+
+from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import InputError
@@ -19,6 +22,8 @@ from vosjax.runs.frame_files import BOOKS, STATE, mask_file
 from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import check_direction, exact_length, make_tracker
+
+SILENT = 3.0  # seconds of reading the video that pass before a progress bar is shown
 
 
 class Job(NamedTuple):
@@ -83,7 +88,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         "video": printable(without_password(str(options.video))),
         "video_size": list(video.size),
         "video_frames": video.count,
-        "frames_sha256": digests.of_files(video.files),
+        "frames_sha256": _digest(video),
         "masks": [printable(text) for text in options.masks],
         "masks_sha256": digests.of_labels(masks.labels),
         "direction": passes.direction,
@@ -98,6 +103,21 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights_sha256": model.card.get("sha256", ""),
     }
     return Job(video, masks, model, folder, passes, settings, config.save_every)
+
+
+def _digest(video: Video) -> str | None:
+    """Returns the digest of the video's files; a bar shows the progress of a large film."""
+    with tqdm(
+        total=sum(file.stat().st_size for file in video.files if file.exists()),
+        desc="reading",
+        unit="B",
+        unit_scale=True,
+        delay=SILENT,
+        leave=False,
+        file=sys.stderr,
+        disable=None,
+    ) as bar:
+        return digests.of_files(video.files, progress=bar.update)
 
 
 def starting_tracker(job: Job, *, resumed: bool) -> Tracker:

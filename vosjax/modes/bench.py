@@ -29,6 +29,7 @@ from vosjax.tracking.tracker import Tracker
 
 FLAGS = ("output",)
 FIELDS = ("dtype", "bench")
+ALSO = ("family", "model", "top_k", "train", "data", "stages")  # of a training config
 FOLDER = "output/bench"
 REPEATS = 5  # of the rounds in which input and training step take turns
 HEADS = (

@@ -21,6 +21,7 @@ from vosjax.runs import record
 
 FLAGS = ("input", "output")
 FIELDS = ("family", "model", "mem_every", "max_mem_frames")
+ALSO = ("top_k",)
 
 
 def run(config: Config, options: Options) -> int:

@@ -44,6 +44,7 @@ FIELDS = (
     "keypoints",
     "eval",
 )
+ALSO = ("family", "model", "members")
 STOPPED = 130  # exit code after Ctrl-C, as a shell tells of it
 
 

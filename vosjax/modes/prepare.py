@@ -9,7 +9,7 @@ from vosjax.errors import InputError
 from vosjax.io.terminal import say
 from vosjax.modes import Options
 
-FLAGS = ("data", "output")
+FLAGS = ("data", "output", "overwrite")
 FIELDS = ("datasets", "workers")
 
 
@@ -17,10 +17,11 @@ def run(config: Config, options: Options) -> int:
     """Prepares `config.datasets` from `options.data` into `options.output`; prints the reports.
 
     A dataset that is not there is passed over with a word, unless none is. The same command goes on
-    where a run was stopped.
+    where a run was stopped, and leaves alone what is complete, if the sources are the same.
 
     Raises:
-      InputError: a folder is missing, or a dataset cannot be read.
+      InputError: a folder is missing, a dataset cannot be read, or one that is prepared already was
+        made of other sources.
     """
     if not options.data or not options.output:
         raise InputError(
@@ -42,6 +43,7 @@ def run(config: Config, options: Options) -> int:
             workers=config.workers,
             splits=dataset.splits,
             exclude=names(str(root / dataset.exclude)) if dataset.exclude else (),
+            overwrite=options.overwrite,
         ):
             say(*report.table(summary).splitlines())
         done += 1

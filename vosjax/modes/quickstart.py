@@ -19,6 +19,19 @@ from vosjax.runs import record
 
 FLAGS = ("output", "overwrite")
 FIELDS = ("weights", "mem_every", "max_mem_frames", "max_short_side", "dtype", "overlay")
+ALSO = (
+    "family",
+    "model",
+    "members",
+    "only",
+    "feedback",
+    "fuse",
+    "keypoints",
+    "direction",
+    "save_every",
+    "top_k",
+    "tta",
+)
 FOLDER = "output/quickstart"
 
 

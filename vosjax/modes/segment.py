@@ -37,7 +37,7 @@ from vosjax.runs.frame_files import (
 )
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
-from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.backward import Merger, Outputs, Unread, run_backward, up_to_damage
 from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import check_reached, name_of
@@ -55,6 +55,7 @@ FIELDS = (
     "overlay",
     "save_every",
 )
+ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
 
 
 def run(config: Config, options: Options) -> int:
@@ -134,6 +135,7 @@ def _go_backward(job: Job, stop: list[int]) -> Merger | None:
     if start is None:
         return None
     outputs, state = Outputs(job.folder / BACKWARD), (job.folder / BACKWARD).with_suffix(".npz")
+    unread: list[Unread] = []
     if not outputs.complete:
         tracker = backward_tracker(job, state, start)
 
@@ -145,7 +147,7 @@ def _go_backward(job: Job, stop: list[int]) -> Merger | None:
                 tqdm(
                     total=start + 1,
                     initial=tracker.time,
-                    desc=printable("backward"),
+                    desc="backward",
                     unit="frame",
                     file=sys.stderr,
                     disable=None,
@@ -154,14 +156,17 @@ def _go_backward(job: Job, stop: list[int]) -> Merger | None:
             frames = run_backward(
                 tracker, job.video, job.masks.labels, start, pause=pause, stop=lambda: bool(stop)
             )
-            for index, output in stack.enter_context(contextlib.closing(frames)):
+            stack.enter_context(contextlib.closing(frames))
+            for index, output in up_to_damage(frames, start, unread):
                 outputs.write(index, output)
                 bar.update()
                 if tracker.time == start - index + 1 and pause(index):
                     tracker.save(state)
                     if stop:
                         break
-    return Merger(outputs, job.masks.labels, start)
+    if unread and job.passes.direction == "backward":
+        raise unread[0].error
+    return Merger(outputs, job.masks.labels, start, *unread)
 
 
 def carry_out(

@@ -26,6 +26,7 @@ from vosjax.types import Model, Spec, When
 
 FLAGS = ("output",)
 FIELDS = ("family", "model", "members", "only", "dtype", "tta", "summary")
+ALSO = ("top_k", "weights")
 
 
 class Shapes(NamedTuple):

@@ -14,6 +14,7 @@ from vosjax.train import export, loop
 
 FLAGS = ("output",)
 FIELDS = ("family", "model", "train", "data", "stages")
+ALSO = ("top_k",)
 STOPPED = 130  # as a shell tells of Ctrl-C
 
 

@@ -53,9 +53,14 @@ def matching(folder: str | os.PathLike[str], pattern: str | None) -> list[pathli
 
 
 def is_name(text: Any) -> bool:
-    """Whether something read from a file can be the name of one file or folder, and no path.
+    """Whether something read from a record can be the name of one file or folder, and no path.
 
-    is_name("dog"), is_name("../dog")       # True, False
+        is_name("dog"), is_name("../dog")       # True, False
+
+    It is laxer than `io.names.name_problem`, which asks what may be made: here is asked what may be
+    looked for below a folder, to be removed. A run of an earlier version, or of another system, may
+    have made files of names that are no longer given (hidden, longer than 200 bytes, not
+    printable), and `--overwrite` has to find them; all that counts is that none leads elsewhere.
     """
     if not isinstance(text, str) or text in ("", ".", "..") or "\0" in text:
         return False

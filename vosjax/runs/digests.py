@@ -8,26 +8,37 @@ second, an hour of video is some GB, and its frames take a network hours.
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.refusals import reading
 
+BLOCK = 1 << 20  # bytes that are read at a time
 
-def of_file(path: str | os.PathLike[str]) -> str:
+
+def of_file(
+    path: str | os.PathLike[str], *, progress: Callable[[int], Any] = lambda count: None
+) -> str:
     """sha256 of a file's content, read in blocks.
 
         of_file("dog.mp4")      # '9f86d081884c7d65...'
 
+    Args:
+      path: of the file.
+      progress: called with the bytes of each block that was read.
+
     Raises:
       InputError: it is missing, or may not or cannot be read.
     """
-    name = printable(path)
+    name, total = printable(path), hashlib.sha256()
     try:
         with reading(name), open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while block := file.read(BLOCK):
+                total.update(block)
+                progress(len(block))
+            return total.hexdigest()
     except FileNotFoundError as error:
         raise InputError(f"{name} is missing: check the path") from error
 
@@ -40,21 +51,24 @@ def of_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def of_files(paths: Iterable[str | os.PathLike[str]]) -> str | None:
+def of_files(
+    paths: Iterable[str | os.PathLike[str]], *, progress: Callable[[int], Any] = lambda count: None
+) -> str | None:
     """One digest of files: of the content of a single one, of names and contents of several.
 
         of_files(open_video("frames/").files)
 
     Args:
       paths: in an order that counts; none gives None, as of a camera.
+      progress: as for `of_file`.
 
     Raises:
       InputError: one of them may not or cannot be read.
     """
     files = [pathlib.Path(path) for path in paths]
     if len(files) < 2:
-        return of_file(files[0]) if files else None
-    return of_parts((file.name, of_file(file)) for file in files)
+        return of_file(files[0], progress=progress) if files else None
+    return of_parts((file.name, of_file(file, progress=progress)) for file in files)
 
 
 def of_parts(parts: Iterable[tuple[str, str]]) -> str:

@@ -4,7 +4,8 @@ import io
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -112,6 +113,34 @@ def run_backward(
         yield start - time, output
 
 
+class Unread(NamedTuple):
+    """A frame at which a backward pass ended, as it cannot be read."""
+
+    index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
+    error: InputError
+
+
+def up_to_damage(
+    outputs: Iterable[tuple[int, FrameOutput]], start: int, unread: list[Unread]
+) -> Iterator[tuple[int, FrameOutput]]:
+    """The outputs of `run_backward` up to a frame that cannot be read, which `unread` then holds.
+
+        for index, output in up_to_damage(run_backward(...), start, unread):
+            outputs.write(index, output)
+
+    Args:
+      outputs: of a pass.
+      start: index of its first frame.
+      unread: is empty, and stays so where the pass reaches frame 0.
+    """
+    index = start + 1
+    try:
+        for index, output in outputs:
+            yield index, output
+    except InputError as error:
+        unread.append(Unread(index - 1, error))
+
+
 class Merger:
     """Adds what the backward pass said to what the forward pass says, frame after frame.
 
@@ -119,16 +148,37 @@ class Merger:
     output = merger(0, frame, output)
     """
 
-    def __init__(self, outputs: Outputs, masks: Mapping[int, HostArray], start: int) -> None:
-        """`start`: index of the frame with which the backward pass began."""
+    def __init__(
+        self,
+        outputs: Outputs,
+        masks: Mapping[int, HostArray],
+        start: int,
+        unread: Unread | None = None,
+    ) -> None:
+        """Merges what `outputs` holds.
+
+        Args:
+          outputs: of the backward pass.
+          masks: that were given.
+          start: index of the frame with which that pass began.
+          unread: where it ended; the frames before that one have the forward pass alone.
+        """
         self._outputs, self._start, self._given = outputs, start, given_frames(masks)
+        self._unread = unread
         self._before: FrameOutput | None = None
 
     def __call__(self, index: int, frame: Frame, forward: FrameOutput) -> FrameOutput:
         """The frame's output of both passes; after `start` that of the forward pass.
 
         A frame that the recording lost gets the output of the one before it.
+
+        Raises:
+          InputError: the frame that the backward pass could not read.
         """
+        if self._unread is not None:
+            if index >= self._unread.index:
+                raise self._unread.error
+            return forward
         if frame.missing and self._before is not None:
             return self._before
         if index <= self._start:

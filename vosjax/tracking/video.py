@@ -15,7 +15,7 @@ from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Video, open_video
 from vosjax.loading.pretrained import Loaded, configure, load
 from vosjax.schema.kinds import near
-from vosjax.tracking.backward import Merger, Outputs, run_backward
+from vosjax.tracking.backward import Merger, Outputs, Unread, run_backward, up_to_damage
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.run import lost_mask, run_tracker
@@ -125,9 +125,13 @@ def _results(
         if plan.start is not None:
             kept = Outputs(stack.enter_context(tempfile.TemporaryDirectory(prefix="vosjax-")))
             backward = run_backward(tracker(plan.start + 1), video, masks.labels, plan.start)
-            for index, output in stack.enter_context(contextlib.closing(backward)):
+            stack.enter_context(contextlib.closing(backward))
+            unread: list[Unread] = []
+            for index, output in up_to_damage(backward, plan.start, unread):
                 kept.write(index, output)
-            merged = Merger(kept, masks.labels, plan.start)
+            if unread and plan.direction == "backward":
+                raise unread[0].error
+            merged = Merger(kept, masks.labels, plan.start, *unread)
         followed = masks.labels if plan.direction != "backward" else {}
         frames = stack.enter_context(
             contextlib.closing(run_tracker(forward, video.stream(0), followed))

@@ -3,9 +3,11 @@
 Folders and arrays are read frame by frame. A video file is decoded forward only, so it is read in
 blocks, the last one first. Where its container can seek, a first reading notes the time and a
 checksum of every frame; then each block is sought, and is taken only if all of its frames have the
-same checksums as in the first reading. Where it cannot, or a block turns out different (damaged
-files, streams that cannot be entered in their middle), the file is decoded from its beginning up to
-that block, which takes longer and is right in any case.
+same checksums as in the first reading. A block that turns out different is sought again with a
+run-up of more and more frames: behind damage a frame depends on those before it. Where no run-up
+leads there, as in containers that cannot seek and streams that cannot be entered in their middle,
+the file is decoded from its beginning up to that block, which takes longer and is right in any
+case.
 """
 
 import array
@@ -22,6 +24,8 @@ from vosjax.io.video.types import Frame, Video
 
 BLOCK = 256 << 20  # bytes of the frames that are held at a time
 LEAST = 8  # frames of a block, however large they are
+RUN_UPS = (0, 1, 4, 16, 64)  # blocks in front of a block that is sought
+TRIES = 3  # blocks that cannot be sought, more than can, after which none is
 
 
 def read_backward(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
@@ -60,7 +64,7 @@ def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
         for frame in itertools.islice(frames, start + 1):
             block.append(frame)
             signs.add(frame)
-    end = len(signs)
+    end, tries = len(signs), TRIES if video.seek is not None else 0
     while True:
         while block:
             end -= 1
@@ -68,7 +72,10 @@ def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
         if not end:
             return
         first = max(end - length, 0)
-        block.extend(_sought(video, signs, first, end) or _decoded(video, first, end))
+        sought = _sought(video, signs, first, end) if tries else None
+        if tries:
+            tries += 1 if sought else -1
+        block.extend(sought or _decoded(video, first, end))
         if len(block) < end - first:
             raise InputError(f"{video.name} has become shorter while it was read: start anew")
 
@@ -80,23 +87,38 @@ def _decoded(video: Video, first: int, end: int) -> list[Frame]:
 
 def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] | None:
     """The frames first..end-1 by seeking, if they can be had that way, else None."""
-    if video.seek is None:
-        return None
     # A frame that the recording lost shows the one before it.
     shown = [signs.shown(index) for index in range(first, end)]
-    by_time = {signs.times[index]: index for index in shown}
-    images = {}
-    for frame in video.seek(sorted(by_time)):
-        index = by_time[frame.time]
-        if _checksum(frame) != signs.sums[index]:
+    for run_up in RUN_UPS:
+        begin = first - run_up * (end - first)
+        if begin < 0:  # the beginning is not far, and leads there for sure
             return None
-        images[index] = frame.image
-    if not set(shown) <= images.keys():
+        images = _images(video, signs, shown, begin)
+        if images is not None:
+            break
+    else:
         return None
     return [
         Frame(images[source], signs.times[index], bool(signs.missing[index]))
         for index, source in zip(range(first, end), shown)
     ]
+
+
+def _images(
+    video: Video, signs: "_Signs", shown: list[int], begin: int
+) -> dict[int, np.ndarray] | None:
+    """{index: image} of frames, sought from frame `begin` on; None unless all are as they were."""
+    assert video.seek is not None
+    by_time = {signs.times[index]: index for index in shown}
+    images = {}
+    for frame in video.seek(sorted({signs.times[begin], *by_time})):
+        index = by_time.get(frame.time)
+        if index is None:
+            continue
+        if _checksum(frame) != signs.sums[index]:
+            return None
+        images[index] = frame.image
+    return images if set(shown) <= images.keys() else None
 
 
 def _checksum(frame: Frame) -> int:

@@ -4,6 +4,7 @@ What comes out are the frames that a player shows, each with its own time: edit 
 the order of display are FFmpeg's affair; what it cannot decode is accounted for in `lost.py`.
 """
 
+import bisect
 import contextlib
 import errno
 import itertools
@@ -22,7 +23,15 @@ from vosjax.io.video.container import TEXTS, Facts, cut_short, facts_of, video_s
 from vosjax.io.video.depth import SAMPLE, Scale, find_scale, scale_notes
 from vosjax.io.video.endings import FILMS
 from vosjax.io.video.iterable import open_once
-from vosjax.io.video.lost import DAMAGE, PATIENCE, Account, Doubt, decoded
+from vosjax.io.video.lost import (
+    DAMAGE,
+    PATIENCE,
+    Account,
+    Doubt,
+    decoded,
+    set_threads,
+    whatever_comes,
+)
 from vosjax.io.video.picture import Converter, is_deep_format, turn_of
 from vosjax.io.video.types import Findings, Frame, Video, checked
 
@@ -110,13 +119,21 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     """
     findings = Findings()
     doubted: list[bool] = []
+    shifts: dict[float, float] = {}
 
     def read(start: int, scale: Scale) -> Generator[Any, None, None]:
         """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
         has_facts, index = False, start
         while True:
             reading = _reading(
-                opener, name, findings, scale, start=index, certain=bool(doubted), cut=cut
+                opener,
+                name,
+                findings,
+                scale,
+                start=index,
+                certain=bool(doubted),
+                cut=cut,
+                shifts=shifts,
             )
             with contextlib.closing(reading):
                 try:
@@ -145,7 +162,10 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
 
     def seek(times: Sequence[float]) -> Iterator[Frame]:
         with opener() as container, contextlib.suppress(*DAMAGE):
-            yield from _sought(container, video_stream(container, name), facts, scale, times)
+            video = video_stream(container, name)
+            set_threads(video, certain=bool(doubted))  # as `stream` has it
+            units = [round(said / facts.time_base) for said in _unshifted(times, shifts)]
+            yield from _sought(container, video, scale, dict(zip(units, times)))
 
     return Video(
         name,
@@ -188,10 +208,12 @@ def _reading(
     certain: bool,
     patience: int = PATIENCE,
     cut: Callable[[], bool] | None = None,
+    shifts: dict[float, float] | None = None,
 ) -> Generator[Any, None, None]:
     """One way through a container: its `Facts`, then a `Frame` for each from `start` on.
 
     Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
+    `shifts` is that of the `_Clock`.
 
     Raises:
       Doubt: unless `certain`, where a frame cannot be decoded.
@@ -204,7 +226,7 @@ def _reading(
                 assert frame is not None
                 facts = facts_of(container, stream, frame, name)
                 yield facts
-                convert, clock = Converter(turn_of(frame), scale), _Clock(facts)
+                convert, clock = Converter(turn_of(frame), scale), _Clock(facts, shifts)
                 size = convert(frame)[0].shape[:2]
             time = clock(pts)
             if frame is None:
@@ -227,24 +249,29 @@ def _reading(
 def _sought(
     container: av.container.InputContainer,
     stream: av.VideoStream,
-    facts: Facts,
     scale: Scale,
-    times: Sequence[float],
+    times: dict[int, float],
 ) -> Iterator[Frame]:
-    """Frames by their times: from the container's own place before the first one, to the last."""
-    stream.thread_type = "AUTO"
-    first = next(container.decode(stream))
-    if first.pts is None:
+    """Frames by their times: from the container's own place before the first one, to the last.
+
+    Args:
+      container: just opened.
+      stream: of that container.
+      scale: of the video.
+      times: {time stamp, counted from that of the first frame: time}.
+    """
+    first = next(whatever_comes(container, stream), None)
+    if first is None or first.pts is None:
         return
-    convert, wished = Converter(turn_of(first), scale), set(times)
-    container.seek(first.pts + round(times[0] / facts.time_base), stream=stream)
-    for frame in container.decode(stream):
+    convert = Converter(turn_of(first), scale)
+    container.seek(first.pts + min(times), stream=stream)
+    for frame in whatever_comes(container, stream):
         if frame.pts is None:
             return
-        time = (frame.pts - first.pts) * facts.time_base  # as `_Clock` has it
-        if time in wished:
-            yield Frame(convert(frame)[0], time)
-        if time >= times[-1]:
+        stamp = frame.pts - first.pts
+        if stamp in times:
+            yield Frame(convert(frame)[0], times[stamp])
+        if stamp >= max(times):
             return
 
 
@@ -292,10 +319,12 @@ class _Clock:
       last: the latest time.
       gaps: how often two frames lay further apart than one and a half mean frames.
       first_gap: index of the frame in front of the first of those.
+      shifts: {time: by how much it, and those behind it, are later than their time stamps say}.
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, shifts: dict[float, float] | None = None) -> None:
         self.facts, self.gaps = facts, 0
+        self.shifts = {} if shifts is None else shifts
         self.last: float | None = None
         self.first_gap: int | None = None
         self._usual, self._longest = 1 / facts.fps, 1 / facts.fps
@@ -313,6 +342,7 @@ class _Clock:
             if time <= self.last:
                 self._shift += usual - time
                 time = usual
+                self.shifts[time] = self._shift
         step = time - self.last
         self._longest = max(self._longest, step)
         if step > 1.5 * self._usual:
@@ -327,6 +357,14 @@ class _Clock:
             return False
         end = self._first * self.facts.time_base + self.last
         return self.facts.until - end > 2.5 * self._longest
+
+
+def _unshifted(times: Sequence[float], shifts: dict[float, float]) -> Iterator[float]:
+    """The seconds that the time stamps of frames say, given the times that `_Clock` gave them."""
+    since = sorted(shifts)
+    for time in times:
+        begun = bisect.bisect_right(since, time)
+        yield time - (shifts[since[begun - 1]] if begun else 0.0)
 
 
 def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) -> Scale:

@@ -72,8 +72,7 @@ def decoded(
       av.FFmpegError: the container cannot be read on, and `patience` is 0; or of 3000 packets
         none can be decoded.
     """
-    stream.thread_type = "SLICE" if certain else "AUTO"
-    stream.codec_context.thread_count = 1 if certain else 0
+    set_threads(stream, certain=certain)
     whole = stream.codec_context.name in WHOLE
     tracks = _Certain(account, whole) if certain else _Quick()
     chunks = _Chunks(container, stream)
@@ -88,6 +87,20 @@ def decoded(
         for frame in frames:
             yield from tracks.leave(frame)
     yield from tracks.end()
+
+
+def set_threads(stream: av.VideoStream, *, certain: bool) -> None:
+    """One thread for a stream that is not decoding yet, or as many as there are."""
+    stream.thread_type = "SLICE" if certain else "AUTO"
+    stream.codec_context.thread_count = 1 if certain else 0
+
+
+def whatever_comes(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """The frames from where a container stands, whatever cannot be decoded between them."""
+    for packet in _packets(container, stream, PATIENCE):
+        yield from _decode(stream, packet)[0]
 
 
 def _packets(container: Any, stream: Any, patience: int) -> Iterator[av.Packet | None]:
