@@ -6,7 +6,7 @@ is the same as with processes (see `shards`).
 
 from collections.abc import Sequence
 
-from data_prep import shards
+from data_prep import shard, shards
 from vosjax.errors import InputError
 
 
@@ -32,13 +32,13 @@ def runner(options: Sequence[str] = ()) -> shards.Run:
             "of its own is best, it pins older packages), or use --workers"
         ) from error
 
-    def run(jobs: Sequence[shards.Job], workers: int, bar: shards.Progress) -> None:
+    def run(jobs: Sequence[shard.Job], workers: int, bar: shards.Progress) -> None:
         with apache_beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
             _ = (
                 pipeline
                 | apache_beam.Create(jobs)
                 | apache_beam.Reshuffle()
-                | apache_beam.Map(shards.write_shard)
+                | apache_beam.Map(shard.write_shard)
             )
         bar.update(sum(len(job["units"]) for job in jobs))
 

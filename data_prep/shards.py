@@ -12,34 +12,30 @@ Both are used again only for the same sources.
 
 import concurrent.futures
 import contextlib
-import errno
 import hashlib
-import importlib
 import json
 import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
-from array_record.python.array_record_module import ArrayRecordWriter
-from tensorflow_datasets.core import example_serializer, naming
+from tensorflow_datasets.core import naming
 from tqdm import tqdm
 
 from data_prep import report, schema, sources, standing
 from data_prep.builder import FolderBuilder, Unit
+from data_prep.shard import Job, Settings, built, done, write_shard
 from vosjax.errors import InputError
 from vosjax.io import processes
-from vosjax.io.files import fitted
+from vosjax.io.files import fitted, write_bytes
 from vosjax.io.lock import locked
 from vosjax.io.names import printable
 from vosjax.io.refusals import writing
 
 Path = str | os.PathLike[str]
-Settings = dict[str, Any]  # name, config, source, exclude: the argument of `built`
-Job = dict[str, Any]  # settings, split, units, path: everything needed to write a shard
 Part = dict[str, Any]  # found, counts, notes, videos, sources: what is known about a written shard
 
 
@@ -49,8 +45,6 @@ class Progress(Protocol):
     def update(self, n: float | None = 1) -> Any:
         """Advances the bar by n units."""
 
-
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 Run = Callable[[Sequence[Job], int, Progress], None]
 
@@ -107,36 +101,6 @@ def prepare(
         )
         for split in splits or builder.present() or builder.SPLITS[:1]  # the first one says why not
     ]
-
-
-def built(settings: Settings) -> FolderBuilder:
-    """Makes the builder for `settings` (name, config, source, exclude).
-
-    Raises:
-        InputError: there is no such dataset, variant or source folder.
-    """
-    here = pathlib.Path(__file__).parent
-    names = sorted(file.stem for file in here.glob("*.py") if "class Builder(" in file.read_text())
-    if settings["name"] not in names:
-        raise InputError(f"there is no dataset {settings['name']!r}: there are {', '.join(names)}")
-    if not pathlib.Path(settings["source"]).is_dir():
-        raise InputError(f"there is no source folder {settings['source']}")
-    module = importlib.import_module(f"data_prep.{settings['name']}")
-    configs = {config.name for config in module.Builder.BUILDER_CONFIGS}
-    if settings["config"] is not None and settings["config"] not in configs:
-        raise InputError(
-            f"{settings['name']} has no config {settings['config']!r}: it has "
-            f"{', '.join(sorted(configs)) or 'none'}"
-        )
-    # A folder that does not exist, so that TFDS does not find an earlier dataset.
-    nowhere = pathlib.Path(settings["source"]) / ".no-dataset"
-    builder: FolderBuilder = module.Builder(
-        source=settings["source"],
-        config=settings["config"],
-        exclude=settings["exclude"],
-        data_dir=nowhere,
-    )
-    return builder
 
 
 def folder(builder: FolderBuilder, output: Path) -> pathlib.Path:
@@ -204,8 +168,8 @@ def _prepared(
         before["title"] += " (prepared earlier; --overwrite prepares it again)"
         return before
     jobs = _plan(work, settings, split, units, per_shard)
-    sources.drop_changed({_done(job): job["units"] for job in jobs}, builder.source)
-    remaining = [job for job in jobs if not _done(job).is_file()]
+    sources.drop_changed({done(job): job["units"] for job in jobs}, builder.source)
+    remaining = [job for job in jobs if not done(job).is_file()]
     with tqdm(
         total=len(units),
         unit="unit",
@@ -215,7 +179,7 @@ def _prepared(
         initial=len(units) - sum(len(job["units"]) for job in remaining),
     ) as bar:
         run(remaining, workers, bar)
-    parts = [json.loads(_done(job).read_text()) for job in jobs]
+    parts = [json.loads(done(job).read_text()) for job in jobs]
     return _finish(builder, split, output, work, jobs, parts, notes)
 
 
@@ -237,18 +201,8 @@ def _plan(
     if work.is_dir() and not ((work / "plan").is_file() and (work / "plan").read_text() == digest):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
-    _write(work / "plan", digest)
+    write_bytes(work / "plan", digest.encode())
     return jobs
-
-
-def _done(job: Job) -> pathlib.Path:
-    return pathlib.Path(job["path"]).with_suffix(".json")
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
-    temp.write_text(text)
-    os.replace(temp, path)
 
 
 def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
@@ -261,82 +215,6 @@ def local(jobs: Sequence[Job], workers: int, bar: Progress) -> None:
         futures = [pool.submit(write_shard, job) for job in jobs]
         for future in concurrent.futures.as_completed(futures):
             bar.update(future.result())
-
-
-def write_shard(job: Job, tell: Callable[[int], Any] = lambda count: None) -> int:
-    """Writes one shard, and last the JSON file that completes it; returns its number of units.
-
-    Args:
-        job: the shard.
-        tell: called with the number of units that were written since the last call.
-
-    Raises:
-        DiskFull: the disk is full.
-        InputError: the shard cannot be written, or a unit cannot be read.
-    """
-    with writing(job["path"]), _refused(job["path"]):
-        return _write_shard(job, tell)
-
-
-@contextlib.contextmanager
-def _refused(path: str) -> Iterator[None]:
-    """Raises errors of the file system as OSError; array_record reports them in a message only."""
-    try:
-        yield
-    except RuntimeError as error:
-        codes = [code for code in _REFUSALS if os.strerror(code) in str(error)]
-        if not codes:
-            raise
-        raise OSError(codes[0], os.strerror(codes[0]), path) from error
-
-
-def _write_shard(job: Job, tell: Callable[[int], Any]) -> int:
-    builder = built(job["settings"])
-    serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
-    path = pathlib.Path(job["path"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
-    notes = report.Notes()
-    videos: list[list[Any]] = []
-    # Before they are read: a file that is replaced meanwhile is told by the next run.
-    made_of = {name: sources.digest(unit, builder.source) for name, unit in job["units"]}
-    counts = dict(units=0, records=0, frames=0, masks=0, objects=0, bytes=0)
-    writer = ArrayRecordWriter(str(temp), "group_size:1")
-    try:
-        for name, unit in job["units"]:
-            for index, record in enumerate(builder.records(name, unit, notes)):
-                data = serializer.serialize_example(builder.info.features.encode_example(record))
-                writer.write(data)
-                counts["records"] += 1
-                counts["bytes"] += len(data)
-                if index == 0:
-                    counts["units"] += 1
-                    counts["objects"] += len(record["ids"])
-                if "start" in record:
-                    counts["frames"] += len(record["images"])
-                    counts["masks"] += sum(map(bool, record["masks"]))
-                    if index == 0:
-                        videos.append([record["video"], record["frames"]])
-            tell(1)
-        writer.close()
-        os.replace(temp, path)
-    finally:
-        if writer.is_open():
-            writer.close()
-        temp.unlink(missing_ok=True)
-    _write(
-        _done(job),
-        json.dumps(
-            dict(
-                found=len(job["units"]),
-                counts=counts,
-                notes=notes.pairs,
-                videos=videos,
-                sources=made_of,
-            )
-        ),
-    )
-    return len(job["units"])
 
 
 def _finish(
@@ -364,7 +242,7 @@ def _finish(
         if os.path.exists(job["path"]):  # else an earlier run, which was killed here, has moved it
             os.replace(job["path"], shard)
     summed = _summary(builder, split, parts, notes)
-    _write(final / f"report-{split}.json", json.dumps(summed, indent=1))
+    write_bytes(final / f"report-{split}.json", json.dumps(summed, indent=1).encode())
     made_of = {name: text for part in parts for name, text in part["sources"].items()}
     standing.write_made_of(final, split, made_of)
     infos, videos = standing.splits(final), standing.videos(final)

@@ -103,11 +103,23 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--shard", "0/2"], "--shard is of --mode eval; segment does not use it"),
-        (["--config.eval.split=val"], "--config.eval.split is of --mode eval, unpack; segment d"),
-        (["--input", "a", "b"], "--input is of --mode absence, convert, export, fuse, report; se"),
-        (["--set", "fuse_weights=1,2"], "--config.fuse_weights is of --mode fuse; segment does n"),
-        (["--mode", "render", "--config.gap=3"], "--config.mem_every is of --mode convert, eval"),
+        (["--shard", "0/2"], "--shard belongs to --mode eval; segment does not use it"),
+        (
+            ["--config.eval.split=val"],
+            "--config.eval.split belongs to --mode eval, unpack; segment d",
+        ),
+        (
+            ["--input", "a", "b"],
+            "--input belongs to --mode absence, convert, export, fuse, report; se",
+        ),
+        (
+            ["--set", "fuse_weights=1,2"],
+            "--config.fuse_weights belongs to --mode fuse; segment does n",
+        ),
+        (
+            ["--mode", "render", "--config.gap=3"],
+            "--config.mem_every belongs to --mode convert, eval",
+        ),
     ],
 )
 def test_what_a_mode_does_not_use_is_noted(words, said, capsys, monkeypatch):

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from support import dataset_layouts as layouts
 from support.prepared_splits import once
 
-from data_prep import shards, youtube_vos
+from data_prep import shard, shards, youtube_vos
 from data_prep.__main__ import main
 from vosjax.errors import InputError
 from vosjax.io.lock import Held, locked
@@ -171,7 +171,7 @@ def test_two_processes_are_kept_apart(tmp_path):
 
 def version(source):
     settings = dict(name="youtube_vos", config="2019", source=str(source), exclude=[])
-    return str(shards.built(settings).version)
+    return str(shard.built(settings).version)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, text,
         def __init__(self, path, options):
             raise RuntimeError(text)
 
-    monkeypatch.setattr(shards, "ArrayRecordWriter", Full)
+    monkeypatch.setattr(shard, "ArrayRecordWriter", Full)
     with pytest.raises(InputError, match=told):
         shards.prepare(
             "youtube_vos/2019",

@@ -80,7 +80,7 @@ def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
     """What a command was given that its mode does not use, a line each.
 
         idle("segment", ["shard"], ["eval.split"])
-        # ['--shard is of --mode eval; segment does not use it', ...]
+        # ['--shard belongs to --mode eval; segment does not use it', ...]
 
     Args:
       mode: its name.
@@ -92,12 +92,12 @@ def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
     for flag in flags:
         users = [name for name in every if flag in every[name].flags]
         if mode not in users:
-            lines.append(f"--{flag} is of --mode {', '.join(users)}; {mode} does not use it")
+            lines.append(f"--{flag} belongs to --mode {', '.join(users)}; {mode} does not use it")
     for field in fields:
         section = re.split(r"[.\[]", field, maxsplit=1)[0]
         users = [name for name in every if section in every[name].reads]
         if mode not in users and users:
             lines.append(
-                f"--config.{field} is of --mode {', '.join(users)}; {mode} does not use it"
+                f"--config.{field} belongs to --mode {', '.join(users)}; {mode} does not use it"
             )
     return lines
