@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import results_folder
 from support.command import FRAMES, LABELS
 
-from data_prep import builder, schema, shards
+from data_prep import builder, schema, shard, shards
 from vosjax import cli
 from vosjax.datasets import catalog, layout, unpack
 from vosjax.datasets.protocol import frame_names
@@ -84,8 +84,9 @@ def prepared(tmp_path, monkeypatch):
 
     def make(video="cow", frames=("00000", "00001")):
         monkeypatch.setattr(Videos, "names", (video, frames))
-        monkeypatch.setattr(shards, "built", lambda job: Videos(
-            source=tmp_path, data_dir=tmp_path / "none", config=None))  # fmt: skip
+        for module in (shard, shards):
+            monkeypatch.setattr(module, "built", lambda job: Videos(
+                source=tmp_path, data_dir=tmp_path / "none", config=None))  # fmt: skip
         shards.prepare("evil", source=tmp_path, output=tmp_path / "sets")
         return tmp_path / "sets" / "evil"
 

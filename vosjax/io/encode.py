@@ -62,8 +62,15 @@ class H264Encoder:
             name, rate=Fraction(fps).limit_denominator(TICKS) or Fraction(1, TICKS)
         )
         if name == "libx264":
-            # Frames leave in the order of display; few are held back.
-            stream.options = {"preset": "veryfast", "crf": "20", "bf": "0", "rc-lookahead": "10"}
+            # Frames leave in the order of display; few are held back. Without mbtree, which reads
+            # memory that nobody has written, the same frames give the same bytes.
+            stream.options = {
+                "preset": "veryfast",
+                "crf": "20",
+                "bf": "0",
+                "rc-lookahead": "10",
+                "mbtree": "0",
+            }
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         codec: Any = stream.codec_context
