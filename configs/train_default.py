@@ -15,6 +15,11 @@ sources, which no stage has seen. On its 55 objects J&F was 56.4 after the third
 fourth 57.4 at step 700 and 59.3 at the end; without the fixed cameras, where cars and people are
 very small, 66.6, 70.9 and 78.1 on 22 objects.
 
+    python launch.py --mode eval --config configs/base.py --config.weights=runs/default/weights \\
+        --data VALIDATION --output runs/validation
+
+VALIDATION is a folder of those clips in DAVIS layout; frames are seen at up to 353 pixels, as ever.
+
 The embedded weights come from this file, but for two rates: that of the first stage was meant for
 8,000 steps when it began, and was lowered to what stands here from step 4,300 on; that of the
 fourth was meant for 700 steps, and is the one that stands here from step 701 on.

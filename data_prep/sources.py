@@ -18,11 +18,10 @@ from tqdm import tqdm
 from data_prep import pictures
 from vosjax.errors import InputError, Note
 from vosjax.io.content import load_json
-from vosjax.io.names import printable
+from vosjax.io.names import some
 
 Path = str | os.PathLike[str]
 Digests = dict[str, str]  # {name of a unit: sha256}
-_SHOWN = 3  # names in a line
 
 
 def digest(unit: Any, source: Path) -> str:
@@ -125,12 +124,6 @@ def _made_of(record: pathlib.Path) -> Mapping[str, str]:
 def _digests(units: Sequence[tuple[str, Any]], source: Path) -> Digests:
     bar = tqdm(units, unit="unit", desc="comparing", file=sys.stderr, disable=None)
     return {name: digest(unit, source) for name, unit in bar}
-
-
-def some(names: list[str]) -> str:
-    """'a, b, c and 4 more'."""
-    shown = ", ".join(map(printable, names[:_SHOWN]))
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _relative(value: Any, source: str) -> Any:

@@ -8,7 +8,7 @@ from vosjax.errors import InputError
 from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, read_given
 from vosjax.io import lock
-from vosjax.io.video.types import some
+from vosjax.io.names import some
 from vosjax.runs import books, digests
 
 TOGETHER = 16  # frames that are read at once

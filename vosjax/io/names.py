@@ -128,6 +128,21 @@ def printable(text: object) -> str:
     )
 
 
+def some(words: Iterable, most: int = 3) -> str:
+    """Names the first of several words, made printable, and how many more there are.
+
+        some(["a", "b", "c", "d", "e"])     # 'a, b, c and 2 more'
+
+    Args:
+        words: of any type, which `printable` takes.
+        most: how many are named.
+    """
+    words = [printable(word) for word in words]
+    if len(words) <= most:
+        return ", ".join(words)
+    return f"{', '.join(words[:most])} and {len(words) - most} more"
+
+
 def _parts(text: str, decimals: bool) -> tuple:
     parts, end = [], 0
     for match in _NUMBER.finditer(text):

@@ -6,8 +6,8 @@ from typing import Any
 
 from vosjax.errors import Note
 from vosjax.eval.audit import Findings
+from vosjax.io.names import some
 from vosjax.io.terminal import say
-from vosjax.io.video.types import some
 
 NAMED = 3  # objects that are named on the screen; results.json names all
 FAILED = 1  # exit code where videos failed

@@ -13,9 +13,8 @@ from vosjax.checkpoints.weights import CARD, save_weights
 from vosjax.checkpoints.wrappers import state_dict
 from vosjax.config import Config
 from vosjax.errors import InputError
-from vosjax.io.names import printable
+from vosjax.io.names import printable, some
 from vosjax.io.terminal import say
-from vosjax.io.video.types import some
 from vosjax.modes import Options
 from vosjax.runs import record
 

@@ -10,10 +10,10 @@ from vosjax.data.synthetic.sample import sample_clip
 from vosjax.errors import InputError
 from vosjax.eval.metrics import frame_scores
 from vosjax.io.files import atomic
+from vosjax.io.names import some
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.io.terminal import say
 from vosjax.io.video import read_image
-from vosjax.io.video.types import some
 from vosjax.modes import Options, segment
 from vosjax.runs import record
 

@@ -15,13 +15,12 @@ from tqdm import tqdm
 from vosjax.config import Config
 from vosjax.errors import InputError, Note
 from vosjax.io.files import sweep
-from vosjax.io.names import printable
+from vosjax.io.names import printable, some
 from vosjax.io.overlay import overlay
 from vosjax.io.palette import DAVIS, read_label_png
 from vosjax.io.scores import ScoreWriter
 from vosjax.io.terminal import say
 from vosjax.io.video import Frame
-from vosjax.io.video.types import some
 from vosjax.io.writer import OverlayWriter
 from vosjax.modes import Options
 from vosjax.modes._segment_job import Job, backward_tracker, prepare_job, starting_tracker

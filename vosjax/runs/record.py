@@ -10,8 +10,8 @@ from typing import Any
 from vosjax.errors import InputError
 from vosjax.io import lock
 from vosjax.io.files import is_temporary, write_json
+from vosjax.io.names import some
 from vosjax.io.refusals import reading
-from vosjax.io.video.types import some
 from vosjax.runs.differences import differences
 from vosjax.runs.machine import versions
 from vosjax.schema import NEVER

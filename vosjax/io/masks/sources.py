@@ -6,7 +6,7 @@ from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.io.masks.frames import Entry, Frames
-from vosjax.io.names import in_order, printable
+from vosjax.io.names import in_order, printable, some
 
 PICTURES = (
     ".png",
@@ -114,9 +114,8 @@ def _folder(path: pathlib.Path, frames: Frames, doubts: list[str]) -> list[Entry
         raise InputError(f"folder {shown} holds no mask{inside}: {endings} files are expected")
     left_out = [file.name for file in every if file not in set(masks)]
     if left_out:
-        names = ", ".join(printable(name) for name in left_out[:SHOWN])
-        more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-        doubts.append(f"in folder {shown} these are no masks and are left out: {names}{more}")
+        named = some(left_out, SHOWN)
+        doubts.append(f"in folder {shown} these are no masks and are left out: {named}")
     return [_file(file, frames, alone=len(masks) == 1) for file in masks]
 
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.names import in_order, printable
+from vosjax.io.names import in_order, printable, some
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale_notes, spread
 from vosjax.io.video.endings import FILMS, READABLE, UNREADABLE
 from vosjax.io.video.images import check_pixels, opened, read_page
 from vosjax.io.video.numbering import numbering_notes
-from vosjax.io.video.types import FPS, Findings, Frame, Video, check_size, checked, some
+from vosjax.io.video.types import FPS, Findings, Frame, Video, check_size, checked
 
 # What file managers and version control leave in a folder, which nobody misses among the frames.
 LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".directory", ".gitignore", ".gitkeep"}

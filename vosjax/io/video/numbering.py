@@ -4,7 +4,7 @@ import collections
 import re
 from collections.abc import Sequence
 
-from vosjax.io.video.types import some
+from vosjax.io.names import some
 
 _DIGITS = re.compile(r"(\d+)")
 _COPY = re.compile(r"(.+?)(?: ?\(\d+\)|[-_ ]\d+)")  # what burst modes and file managers append

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError, Note
-from vosjax.io.names import printable
+from vosjax.io.names import some
 
 FPS = 25.0  # where the source names no rate: folders, iterables
 
@@ -148,14 +148,6 @@ def numbered(frames: Iterable[int], most: int = 6) -> str:
             runs.append([frame, frame])
     texts = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
     return f"{len(frames)} frames ({some(texts, most)})"
-
-
-def some(words: Iterable[Any], most: int = 3) -> str:
-    """'a, b, c and 4 more'."""
-    words = [printable(word) for word in words]
-    if len(words) <= most:
-        return ", ".join(words)
-    return f"{', '.join(words[:most])} and {len(words) - most} more"
 
 
 def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> np.ndarray:
