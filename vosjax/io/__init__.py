@@ -1,1 +1,1 @@
-"""Files in and out: videos, masks, scores and weights. Imports no network."""
+"""Files in and out: videos, masks, score tables, label maps, and locks; imports no network."""

@@ -1,4 +1,4 @@
-"""The content of files that a user names, and the lines for what cannot be read."""
+"""Reads the content of files that a user names, with one clear line for what cannot be read."""
 
 import json
 import os
@@ -13,17 +13,20 @@ LARGEST_FILE = 2**31  # bytes; no mask file is larger
 
 
 def load_file(path: str | os.PathLike, *, name: str) -> bytes:
-    """The content of a regular file.
+    """Reads a regular file.
+
+        data = load_file("first.png", name="mask first.png")
 
     Args:
         path: the file.
         name: what messages call it.
 
-    Raises:
-        InputError: missing, a folder, a pipe or device, unreadable, or larger than 2 GiB.
+    Returns:
+        The file's bytes.
 
-    Example:
-        data = load_file("first.png", name="mask first.png")
+    Raises:
+        InputError: the file is missing, a folder, a pipe or a device, unreadable, or larger than
+            2 GiB.
     """
     try:
         status = pathlib.Path(path).stat()
@@ -46,13 +49,16 @@ def load_file(path: str | os.PathLike, *, name: str) -> bytes:
 
 
 def load_text(path: str | os.PathLike, *, name: str) -> str:
-    """The content of a text file, in UTF-8.
+    """Reads a text file in UTF-8.
+
+        text = load_text("ImageSets/2017/val.txt", name="list ImageSets/2017/val.txt")
+
+    Args:
+        path: the file.
+        name: what messages call it.
 
     Raises:
-        InputError: as `load_file`, or it is no UTF-8.
-
-    Example:
-        text = load_text("ImageSets/2017/val.txt", name="list ImageSets/2017/val.txt")
+        InputError: as for `load_file`, or the file is not UTF-8.
     """
     try:
         return load_file(path, name=name).decode("utf-8-sig")
@@ -61,13 +67,16 @@ def load_text(path: str | os.PathLike, *, name: str) -> str:
 
 
 def load_json(path: str | os.PathLike, *, name: str) -> Any:
-    """The content of a JSON file; whatever it is made of is for the caller to check.
+    """Reads a JSON file; the caller checks what it is made of.
+
+        meta = load_json("valid/meta.json", name="valid/meta.json")
+
+    Args:
+        path: the file.
+        name: what messages call it.
 
     Raises:
-        InputError: as `load_text`, or it is no JSON, or nested too deeply.
-
-    Example:
-        meta = load_json("valid/meta.json", name="valid/meta.json")
+        InputError: as for `load_text`, or the file is not JSON, or is nested too deeply.
     """
     text = load_text(path, name=name)
     try:
@@ -78,6 +87,13 @@ def load_json(path: str | os.PathLike, *, name: str) -> Any:
 
 
 def damaged(name: str, reason: str) -> InputError:
-    """The error for a file that cannot be decoded; of the reason, one short line is shown."""
+    """Returns the error for a file that cannot be decoded.
+
+        raise damaged("mask first.png", "it is no picture")
+
+    Args:
+        name: what the message calls the file.
+        reason: why it cannot be decoded; the start of its first line is shown.
+    """
     reason = printable(reason.splitlines()[0][:200])
     return InputError(f"{name} cannot be read ({reason}): replace it, it is damaged or not a mask")

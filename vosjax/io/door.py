@@ -20,8 +20,8 @@ from vosjax.io.terminal import say
 
 # Exit codes (docs/command.md); 1 is that of a dataset run of which some videos failed.
 BAD_INPUT, NOT_FINITE, UNEXPECTED, STOPPED, UNREAD = 2, 3, 70, 130, 141
-LOGGERS = ("absl", "orbax", "tensorflow")  # of libraries, which tell of all that they do
-EXTRAS = {  # what a plain installation lacks, and the extra that brings it
+LOGGERS = ("absl", "orbax", "tensorflow")  # of libraries that log everything they do
+EXTRAS = {  # packages that a plain installation lacks, and the extra that installs each
     "grain": "train",
     "optax": "train",
     "orbax": "train",
@@ -29,22 +29,22 @@ EXTRAS = {  # what a plain installation lacks, and the extra that brings it
     "tensorflow_datasets": "data",
     "array_record": "data",
 }
-MOST = 10**6  # of what `count` takes
+MOST = 10**6  # the largest number that `count` accepts
 
 
 class Answered(Exception):
-    """All that was asked for has been printed: the help."""
+    """Everything that was asked for (the help) has been printed already."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises an InputError in place of printing its usage and leaving."""
+    """A parser that raises an InputError instead of printing its usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
+        """Raises InputError with the parser's message."""
         raise InputError(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Raises Answered."""
+        """Raises Answered, as the help has been printed."""
         raise Answered
 
 
@@ -55,22 +55,25 @@ def guarded(
     *,
     stopped: str = "stopped",
 ) -> int:
-    """Carries out a command; whatever goes wrong becomes one line on stderr and an exit code.
+    """Runs a command and turns whatever goes wrong into one line on stderr and an exit code.
 
         guarded("vosjax", ["summary"], lambda words: 0)
 
     Args:
-      program: its name, for the line.
-      words: of the command; `--traceback` among them shows where an error came from.
-      work: gets the other words and returns the exit code; None is 0.
-      stopped: the line after Ctrl-C.
+        program: name of the command, for the line.
+        words: the words of the command; `--traceback` among them also prints the traceback.
+        work: is called with the other words and returns the exit code; None counts as 0.
+        stopped: the line that is printed after Ctrl-C.
+
+    Returns:
+        The exit code, one of the table in docs/command.md.
     """
     try:
         with _notes_alone(program):
             return work([word for word in words if word != "--traceback"]) or 0
     except Answered:
         return 0
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -82,9 +85,12 @@ def guarded(
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on, for `add_argument(type=count)`.
+    """Parses a whole number from 1 to a million, for `add_argument(type=count)`.
 
-    count("3")      # 3; count("0") raises argparse.ArgumentTypeError
+        count("3")      # 3
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
     """
     if not (text.isdecimal() and len(text) < 8 and 1 <= int(text) <= MOST):
         raise argparse.ArgumentTypeError(
@@ -94,12 +100,24 @@ def count(text: str) -> int:
 
 
 def counts(text: str) -> list[int]:
-    """Several of them with commas between them: counts("1,2,4") is [1, 2, 4]."""
+    """Parses several whole numbers with commas between them.
+
+        counts("1,2,4")     # [1, 2, 4]
+
+    Raises:
+        argparse.ArgumentTypeError: as for `count`.
+    """
     return [count(part.strip()) for part in text.split(",")]
 
 
 def size(text: str) -> tuple[int, int]:
-    """(height, width) of a frame: size("480x854") is (480, 854)."""
+    """Parses the size of a frame as (height, width).
+
+        size("480x854")     # (480, 854)
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+    """
     height, _, width = text.partition("x")
     try:
         return count(height), count(width)
@@ -111,7 +129,7 @@ def size(text: str) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _notes_alone(program: str) -> Iterator[None]:
-    """Prints every `Note` as a line on stderr, and nothing of what libraries warn of or log."""
+    """Prints every `Note` as a line on stderr, and silences what libraries warn of or log."""
 
     def show(message: Warning | str, *about: Any, **more: Any) -> None:
         say(f"{program}: note: {message}", file=sys.stderr)
@@ -121,7 +139,7 @@ def _notes_alone(program: str) -> Iterator[None]:
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        if not sys.warnoptions:  # `python -W error` wants to see them
+        if not sys.warnoptions:  # with `python -W error` the user wants to see them
             warnings.simplefilter("ignore")
         warnings.filterwarnings("default", category=Note)
         warnings.showwarning = show
@@ -129,7 +147,7 @@ def _notes_alone(program: str) -> Iterator[None]:
 
 
 def _said(error: BaseException, stopped: str) -> tuple[int, str]:
-    """The exit code of an error, and its line."""
+    """Returns the exit code of an error, and its line."""
     if isinstance(error, KeyboardInterrupt):
         return STOPPED, stopped
     if isinstance(error, InputError):
@@ -157,7 +175,7 @@ def _said(error: BaseException, stopped: str) -> tuple[int, str]:
 
 
 def _has_device() -> bool:
-    """Whether JAX, where it is in use, finds a device: what its settings name may not be there."""
+    """Returns whether JAX, where it is in use, finds one of the devices that its settings name."""
     try:
         return "jax" not in sys.modules or bool(sys.modules["jax"].local_devices())
     except RuntimeError:

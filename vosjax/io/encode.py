@@ -1,4 +1,4 @@
-"""Encoders of mp4: H.264 through PyAV, which browsers play; MPEG-4 part 2 through OpenCV."""
+"""Encoders for mp4: H.264 by PyAV, which browsers play, and MPEG-4 part 2 by OpenCV."""
 
 import contextlib
 import os
@@ -12,22 +12,30 @@ import numpy as np
 
 from vosjax.io.video.camera import hushed
 
-TICKS = 90_000  # units of time in a second, as transport streams have; 1/25, 1001/30000 are whole
-H264 = ("libx264", "libopenh264")  # FFmpeg's encoders, as a build has them
+TICKS = 90_000  # units per second, as in transport streams; 1/25 and 1001/30000 are whole ones
+H264 = ("libx264", "libopenh264")  # FFmpeg's encoders, of which a build has one, both or none
 SMPTE_170M = 6  # the colour matrix (and primaries, and transfer) of standard definition
-SLOWEST = 0.00101  # frames per second; OpenCV makes 1/1000 of it
+SLOWEST = 0.00101  # frames per second; OpenCV rounds it to 1/1000
 LIMITED = 1  # the range of levels that every player expects
 
 
 class Refused(Exception):
-    """An encoder is missing or does not take such a video; the message says what it said."""
+    """An encoder is missing or does not accept the video; the message gives its reason."""
 
 
 class H264Encoder:
-    """Writes uint8 RGB frames of even size with their times to an H.264 mp4, index first.
+    """Writes frames with their times to an H.264 mp4 whose index stands at the beginning.
+
+        encoder = H264Encoder(path, fps=25, size=(480, 854))
+
+    Args:
+        path: the file.
+        fps: usual rate in frames per second, above 0.
+        size: (H, W) of the frames, both even.
 
     Raises:
-        Refused: PyAV is missing, has no such encoder, or the encoder takes no such size or rate.
+        Refused: PyAV is missing or has no H.264 encoder, or the encoder does not accept the size or
+            the rate.
         OSError: the file cannot be written.
     """
 
@@ -43,7 +51,7 @@ class H264Encoder:
         name = next((name for name in H264 if name in av.codecs_available), None)
         if name is None:
             raise Refused(f"PyAV {av.__version__} has none of {', '.join(H264)}")
-        # With its protocol in front, no part of a path is taken for another protocol.
+        # With the protocol in front, FFmpeg takes no part of the path for another protocol.
         self._container = av.open(
             f"file:{os.path.abspath(path)}",
             "w",
@@ -62,8 +70,8 @@ class H264Encoder:
             name, rate=Fraction(fps).limit_denominator(TICKS) or Fraction(1, TICKS)
         )
         if name == "libx264":
-            # Frames leave in the order of display; few are held back. Without mbtree, which reads
-            # memory that nobody has written, the same frames give the same bytes.
+            # Frames leave in display order, and few are held back. Without mbtree, which reads
+            # uninitialised memory, the same frames give the same bytes.
             stream.options = {
                 "preset": "veryfast",
                 "crf": "20",
@@ -82,7 +90,7 @@ class H264Encoder:
         return stream
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Appends a frame that is shown from `time` (seconds) on."""
+        """Appends uint8 [H, W, 3] RGB, shown from `time` on, in seconds since the first frame."""
         frame = self._scaler.reformat(
             self._av.VideoFrame.from_ndarray(image, "rgb24"),
             format="yuv420p",
@@ -101,7 +109,7 @@ class H264Encoder:
                 self._container.mux(packet)
 
     def close(self) -> None:
-        """Writes what the encoder still holds, and the index."""
+        """Writes the frames that the encoder still holds, and the index."""
         try:
             self._encode(None)
         finally:
@@ -116,23 +124,30 @@ class H264Encoder:
             raise OSError(error.errno, error.strerror) from error
 
     def abandon(self) -> None:
-        """Closes the file as it is."""
+        """Closes the unfinished file."""
         with contextlib.suppress(self._av.FFmpegError, OSError):
             self._container.close()
 
 
 def _ticks(fps: float) -> int:
-    """Units of time in a second that hold a rate, and the times of uneven frames around it."""
+    """Returns units of time per second that suit a rate, and uneven frame times around it."""
     if fps < 0.01:
         return 1000
     return TICKS if fps <= TICKS / 16 else min(round(16 * fps), (1 << 31) - 1)
 
 
 class Mpeg4Encoder:
-    """Writes uint8 RGB frames of even size to an mp4 at an even rate; times are left aside.
+    """Writes frames at an even rate to an MPEG-4 part 2 mp4; their times are ignored.
+
+        encoder = Mpeg4Encoder(path, fps=25, size=(480, 854))
+
+    Args:
+        path: the file.
+        fps: rate in frames per second, above 0; the nearest that the codec can hold is taken.
+        size: (H, W) of the frames, both even.
 
     Raises:
-        Refused: OpenCV opens no such video.
+        Refused: OpenCV cannot open such a video.
     """
 
     def __init__(self, path: pathlib.Path, *, fps: float, size: tuple[int, int]) -> None:
@@ -147,7 +162,7 @@ class Mpeg4Encoder:
             )
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Appends a frame."""
+        """Appends uint8 [H, W, 3] RGB; `time` is ignored."""
         self._video.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:
@@ -158,10 +173,12 @@ class Mpeg4Encoder:
 
 
 def held_rate(fps: float) -> float:
-    """The rate nearest to `fps` that MPEG-4 part 2 (and OpenCV in front of it) can hold.
+    """Returns the rate nearest to `fps` that MPEG-4 part 2, written by OpenCV, can hold.
 
-    The codec counts time in units of at most 1/65535 second; OpenCV writes a rate as a decimal
-    fraction of up to three digits, and takes a thousandth and what is below for nothing.
+        held_rate(25)       # 25.0
+
+    The codec counts time in units of at least 1/65535 second. OpenCV writes a rate as a decimal
+    fraction of up to three digits, and takes a thousandth or less for zero.
     """
     choices = {}
     for digits in range(4):

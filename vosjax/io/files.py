@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whenever the process that writes them is killed."""
+"""Writes files so that they are whole or absent, whenever the writing process is killed."""
 
 import contextlib
 import hashlib
@@ -11,29 +11,30 @@ from collections.abc import Iterable, Iterator
 
 from vosjax.io.refusals import writing
 
-LONGEST_NAME = 255  # bytes of a file name, of all common file systems
+LONGEST_NAME = 255  # bytes of a file name, on all common file systems
 
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}\.tmp(?P<ending>\.[^.]+)?", re.DOTALL)
-_ADDED = len(".") + len(".01234567.tmp")  # what a temporary name is longer by
-_LONGEST_ENDING = 16  # characters of what counts as an ending that tells the format
+_ADDED = len(".") + len(".01234567.tmp")  # by how much a temporary name is longer
+_LONGEST_ENDING = 16  # characters of an ending that can tell the format
 
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[pathlib.Path]:
-    """Yields a temporary path beside `path`, which replaces it when the block ends without error.
+    """Yields a temporary path that replaces `path` when the block ends without an error.
 
         with atomic("out/a.png") as temp:
             image.save(temp)
 
-    The temporary name starts with a dot and keeps the ending, as some writers choose the format by
-    it; it is shortened where the file system would not take it. Missing folders are made. On an
-    error the temporary file is removed, and an older `path` stays as it was.
+    The temporary file stands in the same folder. Its name starts with a dot and keeps the ending,
+    since some writers choose the format by it; a name too long for the file system is shortened.
+    Missing folders are created. After an error the temporary file is removed, and an older `path`
+    stays as it was.
 
     A durable file also survives a power cut: its content reaches the disk before it gets its name,
-    and the name before this returns. Both together take some 15 ms (files of 4 kB on a busy virtual
-    machine's disk: 0.3 to 5 ms without, 15 to 20 ms with it, 8 ms a file where `sync` is called for
-    200 at once). So whoever writes a file for each frame passes False, and calls `sync` before
-    writing the file that says that they are there.
+    and its name before this function returns. Both together take about 15 ms (files of 4 kB on a
+    busy virtual machine's disk: 0.3 to 5 ms without, 15 to 20 ms with it, 8 ms per file when `sync`
+    is called for 200 at once). Code that writes one file per frame therefore passes False, and
+    calls `sync` before it writes the file that records them as complete.
 
     Args:
         path: the file.
@@ -41,10 +42,10 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[pa
 
     Raises:
         DiskFull: the disk is full.
-        InputError: the folder cannot be made or written.
+        InputError: the folder cannot be created or written.
     """
     path = pathlib.Path(path)
-    # Not the process's number: processes of several machines may share the folder.
+    # A random part, not the process number: several machines may share the folder.
     stem, ending = _parts(path.name)
     temp = path.with_name(f".{_short(stem, ending)}.{secrets.token_hex(4)}.tmp{ending}")
     with writing(path):
@@ -62,16 +63,16 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[pa
 
 
 def sync(paths: Iterable[str | os.PathLike[str]], *, folders: bool = True) -> None:
-    """Waits until files, and their names in their folders, are on the disk; lost ones are left out.
+    """Waits until files and their names are on the disk; files that no longer exist are skipped.
 
         sync([out / "masks" / "00000.png", out / "masks" / "00001.png"])
 
     Args:
-        paths: of files.
-        folders: whether to wait for their names too.
+        paths: the files.
+        folders: whether to wait for their names, too.
 
     Raises:
-        OSError: the disk could not take them.
+        OSError: the disk could not store them.
     """
     files = [pathlib.Path(path) for path in paths]
     for path in files:
@@ -86,10 +87,12 @@ def sync(paths: Iterable[str | os.PathLike[str]], *, folders: bool = True) -> No
 
 
 def sync_all() -> None:
-    """Waits until everything that was written on this machine is on its disks, where that exists.
+    """Waits until everything written on this machine is on its disks, on systems that can do this.
 
-    For thousands of files at once, before the one that says that they are complete: `sync` would
-    take some milliseconds for each.
+        sync_all()
+
+    It is meant for thousands of files, before the file that records them as complete is written:
+    `sync` would take some milliseconds for each.
     """
     if hasattr(os, "sync"):
         os.sync()
@@ -106,18 +109,18 @@ def _sync_folder(folder: pathlib.Path) -> None:
 
 
 def fitted(name: str, ending: str) -> str:
-    """`name + ending`, shortened where it is longer than a file system takes.
+    """Returns `name + ending`, shortened if it is longer than file systems allow.
 
-        fitted("dog", ".json")      # dog.json
+        fitted("dog", ".json")      # 'dog.json'
 
-    The middle of a name that is too long gives way to a digest of the whole, so that two names
+    A digest of the whole name replaces the middle of a name that is too long, so that two names
     never become one.
     """
     return _shortened(name, LONGEST_NAME - len(os.fsencode(ending))) + ending
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """A file name's stem and the ending that tells its format; very long endings are none."""
+    """Splits a file name into its stem and its ending; very long endings count to the stem."""
     ending = pathlib.PurePath(name).suffix
     if not ending or len(os.fsencode(ending)) > _LONGEST_ENDING:
         return name, ""
@@ -125,12 +128,12 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _short(stem: str, ending: str) -> str:
-    """The stem as it stands in temporary names."""
+    """Returns the stem as it appears in temporary names."""
     return _shortened(stem, LONGEST_NAME - _ADDED - len(os.fsencode(ending)))
 
 
 def _shortened(text: str, most: int) -> str:
-    """At most so many bytes of a text: its beginning and a digest of all of it."""
+    """Returns a text of at most `most` bytes: the beginning, and a digest of the whole."""
     data = os.fsencode(text)
     if len(data) <= most:
         return text
@@ -139,7 +142,7 @@ def _shortened(text: str, most: int) -> str:
 
 
 def is_temporary(path: str | os.PathLike[str]) -> bool:
-    """Whether a file bears one of the names under which `atomic` has files written.
+    """Returns whether a file has one of the temporary names that `atomic` gives.
 
     is_temporary("out/.a.0123abcd.tmp.png")     # True
     """
@@ -147,16 +150,17 @@ def is_temporary(path: str | os.PathLike[str]) -> bool:
 
 
 def sweep(folder: str | os.PathLike[str], *, stem: str | None = None) -> None:
-    """Removes the temporary files that killed writers left in a folder, if there is one.
-
-    Only for folders (or with `stem`, files of that name without its ending) that nobody writes:
-    whoever sweeps holds the lock (`vosjax.io.lock`) under which they are written.
+    """Removes the temporary files that killed processes left in a folder.
 
         sweep("out/masks")
 
+    Nobody may be writing to the folder (or, with `stem`, to that file): the caller holds the lock
+    under which they are written (`vosjax.io.lock`).
+
     Args:
-        folder: that may be missing.
-        stem: of the one file whose temporary ones are removed; None: of all.
+        folder: the folder, which may be missing.
+        stem: name, without its ending, of the only file whose temporary files are removed; None for
+            all files.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in list(pathlib.Path(folder).iterdir()):
@@ -168,7 +172,7 @@ def sweep(folder: str | os.PathLike[str], *, stem: str | None = None) -> None:
 def write_bytes(
     path: str | os.PathLike[str], data: bytes | memoryview, *, durable: bool = True
 ) -> None:
-    """Writes `data` to `path` atomically; arguments and errors as of `atomic`.
+    """Writes `data` to `path` atomically; arguments and errors are those of `atomic`.
 
     write_bytes("out/a.bin", b"whole")
     """
@@ -177,12 +181,12 @@ def write_bytes(
 
 
 def write_json(path: str | os.PathLike[str], obj: object) -> None:
-    """Writes `obj` as readable JSON to `path` atomically; errors as `atomic`.
+    """Writes `obj` to `path` atomically as readable JSON; errors are those of `atomic`.
 
         write_json("out/a.json", {"frames": 24})
 
-    File names that are no UTF-8 (lone surrogates in Python) are written as JSON's own escapes, so
-    that reading gives back the very name.
+    File names that are not UTF-8 (in Python, text with lone surrogates) are written with JSON's
+    escapes, so that reading restores the exact name.
     """
     text = json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
     write_bytes(path, text.encode("utf-8", "backslashreplace"))

@@ -1,6 +1,6 @@
-"""What a picture file's format promises: is it read at all, and are its values exact.
+"""Checks by a picture file's format whether it is read at all, and whether its values are exact.
 
-The format is told by the content, never by the ending.
+The format is recognised by the content, never by the ending.
 """
 
 import struct
@@ -14,7 +14,7 @@ from vosjax.io.names import printable
 
 FORMATS = ("PNG", "GIF", "TIFF", "BMP", "WEBP", "PPM", "QOI")  # of Pillow; others are not asked
 
-# What a file of another kind holds at an offset, and what a message calls it.
+# What a file of another kind has at an offset, and what messages call the kind.
 LOSSY = {
     (0, b"\xff\xd8\xff"): "JPEG",
     (0, b"\x00\x00\x00\x0cjP  "): "JPEG 2000",
@@ -62,17 +62,16 @@ EXACT_TIFF = (
 
 
 def check_kind(data: bytes, name: str) -> None:
-    """Refuses what is not read as a picture of exact values.
+    """Refuses a file that is not a picture format with exact values.
+
+        check_kind(b"%PDF-1.7 ...", "mask first.png")       # InputError
 
     Args:
-        data: a file's content, or at least its first 132 bytes and, for WebP, all of it.
-        name: what the message calls it.
+        data: the file's content, or its first 132 bytes at least; for WebP, all of it.
+        name: what the message calls the file.
 
     Raises:
-        InputError: a format that stores with loss, or one that is not read.
-
-    Example:
-        check_kind(b"%PDF-1.7 ...", "mask first.png")
+        InputError: the format is lossy, or is not read.
     """
     lossy = _kind(data, LOSSY) or ("lossy WebP" if _is_lossy_webp(data) else None)
     if lossy:
@@ -86,16 +85,18 @@ def check_kind(data: bytes, name: str) -> None:
 
 
 def check_whole(image: Image.Image, data: bytes, name: str) -> None:
-    """Refuses a file that its decoder would take although its values are not those stored.
+    """Refuses a file that its decoder would accept, but not with the values that were stored.
+
+        check_whole(Image.open(io.BytesIO(data)), data, "mask first.png")
 
     Args:
-        image: as opened from `data`.
+        image: the image opened from `data`.
         data: the file's content.
-        name: what the message calls it.
+        name: what the message calls the file.
 
     Raises:
-        ValueError: a PNG whose checksums do not fit, which decoders pass over.
-        InputError: a PGM or PPM whose values a decoder stretches.
+        ValueError: a PNG has a wrong checksum, which decoders ignore.
+        InputError: a PGM or PPM has values that the decoder would rescale.
     """
     if image.format == "PNG":
         _check_chunks(data)
@@ -107,10 +108,16 @@ def check_whole(image: Image.Image, data: bytes, name: str) -> None:
 
 
 def check_tiff_page(image: Image.Image, name: str) -> None:
-    """Refuses the page of a TIFF at which `image` stands, if its values may not be exact.
+    """Refuses the current page of a TIFF image if its values may not be exact.
+
+        check_tiff_page(image, "mask first.tif")
+
+    Args:
+        image: the image, at the page to be checked.
+        name: what the message calls the file.
 
     Raises:
-        InputError: a compression with loss, or colours of more than 8 bits a channel.
+        InputError: the page has a lossy compression, or colours of more than 8 bits a channel.
     """
     compression = image.info.get("compression", "raw")
     if compression not in EXACT_TIFF:
@@ -122,7 +129,14 @@ def check_tiff_page(image: Image.Image, name: str) -> None:
 
 
 def inexact(name: str, kind: str) -> InputError:
-    """The error that refuses a file stored with loss."""
+    """Returns the error that refuses a file in a lossy format.
+
+        raise inexact("mask first.jpg", "JPEG")
+
+    Args:
+        name: what the message calls the file.
+        kind: the name of the format.
+    """
     return InputError(
         f"{name} is stored with loss ({kind}), so that its pixels' values are not those of the "
         "mask: save the mask anew as PNG, from the program that made it"
@@ -137,7 +151,7 @@ def _kind(data: bytes, kinds: dict) -> str | None:
 
 
 def _is_lossy_webp(data: bytes) -> bool:
-    """Whether a WebP file holds a frame that was stored with loss (a chunk 'VP8 ')."""
+    """Returns whether a WebP file has a frame in a lossy chunk ('VP8 ')."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return False
     offset = 12
@@ -146,7 +160,7 @@ def _is_lossy_webp(data: bytes) -> bool:
         length = int.from_bytes(data[offset + 4 : offset + 8], "little")
         if kind == b"VP8 ":
             return True
-        # A frame of an animation has 16 bytes of its own before the chunks inside it.
+        # A frame of an animation has a header of 16 bytes before the chunks inside it.
         offset += 24 if kind == b"ANMF" else 8 + length + length % 2
     return False
 

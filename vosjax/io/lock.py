@@ -1,4 +1,4 @@
-"""Locks that keep processes apart in a folder; a lock vanishes with the process that holds it."""
+"""Locks that keep processes apart in a folder; a lock disappears with the process that holds it."""
 
 import contextlib
 import datetime
@@ -19,8 +19,8 @@ try:
 except ImportError:  # no Unix
     fcntl = None  # type: ignore[assignment]
 
-NAME = ".lock"  # of the file in a folder that is locked as a whole
-# File systems that know no locks say one of these.
+NAME = ".lock"  # name of the file in a folder that is locked as a whole
+# Errors of file systems that have no locks.
 _UNKNOWN = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTSUP)
 
 
@@ -35,20 +35,21 @@ def locked(path: str | os.PathLike[str], *, what: Any, shared: bool = False) -> 
         with locked("out/.lock", what="out"):
             write_everything()
 
-    It is a lock of the operating system on a file (`flock`), which ends with the process however
-    that ends; the file says who holds it, and is removed at the end. Where there are no such locks,
-    the file itself is the lock, and one that a dead process of this machine left is taken over.
+    The lock is an operating system's lock on a file (`flock`), which ends with the process however
+    the process ends. The file names its holder and is removed at the end. Where the file system has
+    no such locks, the existence of the file is the lock, and a file left by a process of this
+    machine that is no longer alive is taken over.
 
     Args:
-      path: the lock's file; its folder is made if it is missing, and removed again if it is still
-        empty at the end.
-      what: what messages call that which is locked.
-      shared: whether others may hold it as well, if they share it too. Without locks of the
-        operating system a shared lock keeps nobody out.
+        path: the lock's file; a missing folder is created, and removed again if it is still empty
+            at the end.
+        what: what messages call the thing that is locked.
+        shared: whether others may hold the lock at the same time, if they share it, too. Where the
+            file system has no locks, a shared lock keeps nobody out.
 
     Raises:
-      Held: another process holds it; the message names that process.
-      InputError: the file cannot be written.
+        Held: another process holds the lock; the message names that process.
+        InputError: the file cannot be written.
     """
     path = pathlib.Path(path)
     with writing(path):
@@ -59,15 +60,15 @@ def locked(path: str | os.PathLike[str], *, what: Any, shared: bool = False) -> 
         yield
     finally:
         release()
-        if is_new:  # and nothing was written there
+        if is_new:  # it is removed if nothing was written there
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
 
 
 def holder(path: str | os.PathLike[str]) -> str:
-    """Who holds a lock, by what its file says.
+    """Describes who holds a lock, as far as its file says so.
 
-    holder("out/.lock")     # process 4711 on host since 2026-01-31 12:00:00
+    holder("out/.lock")     # 'process 4711 on host since 2026-01-31 12:00:00'
     """
     facts = _facts(pathlib.Path(path))
     if not facts:
@@ -76,7 +77,7 @@ def holder(path: str | os.PathLike[str]) -> str:
 
 
 def _lock(path: pathlib.Path, what: Any, shared: bool) -> Callable[[], None]:
-    """Takes the lock; returns what gives it back."""
+    """Takes the lock, and returns a function that releases it."""
     if fcntl is not None:
         try:
             return _flock(path, what, shared)
@@ -93,7 +94,7 @@ def _flock(path: pathlib.Path, what: Any, shared: bool) -> Callable[[], None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            if _is_file(descriptor, path):  # and not one that its last holder has just removed
+            if _is_file(descriptor, path):  # its last holder may just have removed it
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, _own_facts())
                 return lambda: _release(descriptor, path)
@@ -102,14 +103,14 @@ def _flock(path: pathlib.Path, what: Any, shared: bool) -> Callable[[], None]:
             raise _held(path, what) from error
         except BaseException:
             os.close(descriptor)
-            if made_it:  # it would stand for a lock where there are none
+            if made_it:  # without operating system's locks, it would count as a lock
                 path.unlink(missing_ok=True)
             raise
         os.close(descriptor)
 
 
 def _release(descriptor: int, path: pathlib.Path) -> None:
-    """Gives a lock back; the last holder removes the file."""
+    """Releases a lock; the last holder removes the file."""
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_file(descriptor, path):
@@ -140,7 +141,7 @@ def _exclusive_file(path: pathlib.Path, what: Any) -> Callable[[], None]:
 
 
 def _take_away(path: pathlib.Path, dead: dict[str, Any] | None) -> None:
-    """Removes the lock of a dead process, unless it was replaced by another's meanwhile."""
+    """Removes the lock of a dead process, unless another process has replaced it meanwhile."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, aside)
@@ -168,7 +169,7 @@ def _own_facts() -> bytes:
 
 
 def _facts(path: pathlib.Path) -> dict[str, Any] | None:
-    """What a lock's file says; None where it says nothing."""
+    """Returns what a lock's file says about its holder, or None if it says nothing."""
     try:
         facts: dict[str, Any] = json.loads(path.read_bytes())
         return {name: facts[name] for name in ("process", "host", "since", "began")}
@@ -177,7 +178,7 @@ def _facts(path: pathlib.Path) -> dict[str, Any] | None:
 
 
 def _is_dead(facts: dict[str, Any]) -> bool:
-    """Whether a process is known to be gone: only one of this machine can be."""
+    """Returns whether a process is certainly gone, which can be known for this machine only."""
     if facts["host"] != socket.gethostname() or os.name != "posix":
         return False
     try:
@@ -186,11 +187,11 @@ def _is_dead(facts: dict[str, Any]) -> bool:
         return True
     except (OSError, TypeError, OverflowError):
         return False
-    return _began(facts["process"]) != facts["began"]  # its number was given to another since
+    return _began(facts["process"]) != facts["began"]  # else another process has its number now
 
 
 def _began(process: int) -> str:
-    """When a process began, in the system's own clock; '' where that cannot be known."""
+    """Returns when a process began, by the system's clock, or '' where that cannot be known."""
     try:
         status = pathlib.Path(f"/proc/{process}/stat").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Names of frames and files: their order, a form that is safe to print, and their check."""
+"""Names of frames and files: their natural order, a form that is safe to print, and their check."""
 
 import decimal
 import re
@@ -7,26 +7,25 @@ from typing import Any
 
 from vosjax.errors import InputError
 
-LONGEST = 200  # bytes of a name; file systems have 255, of which endings and temporary names take
-# A sign counts as one only where a number can begin: `t=-1` and `-1`, but not `IMG_0431-1`.
+LONGEST = 200  # bytes of a name; the remaining 55 are for endings and temporary names
+# A hyphen is a sign only where a number can begin: in `t=-1` and `-1`, but not in `IMG_0431-1`.
 _NUMBER = re.compile(r"(?P<sign>(?:^|(?<=[=_(,]))[-+\u2212])?(?P<digits>\d+(?:\.\d+)*)")
 _ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$")
 
 
 def natural(name: str, *, decimals: bool = True) -> tuple:
-    """A sort key for file names, with or without their ending.
+    """Returns a sort key for file names, with or without their endings.
 
-    Numbers count by their value whatever their zeros, signs (`-1` before `0`) and Unicode digits;
-    letters count without their case. The ending only decides between equal names, so that
-    `NAME.jpg` comes before `NAME (1).jpg`, `NAME-1.jpg` and `NAME_1.jpg`.
+        sorted(["f10.png", "f2.png", "f2 (1).png"], key=natural)    # f2, f2 (1), f10
+
+    Numbers are compared by their values, with leading zeros, signs (`-1` before `0`) and Unicode
+    digits; letters are compared without their case. The ending only decides between equal names, so
+    that `NAME.jpg` comes before `NAME (1).jpg`, `NAME-1.jpg` and `NAME_1.jpg`.
 
     Args:
-        name: a name, such as `IMG_0431.jpg`.
+        name: a name such as `IMG_0431.jpg`.
         decimals: whether `0.25` is a quarter; otherwise it is the numbers 0 and 25. Longer chains
-            (dates, versions) are whole numbers in any case. `in_order` chooses for a whole list.
-
-    Example:
-        sorted(["f10.png", "f2.png", "f2 (1).png"], key=natural)  # f2, f2 (1), f10
+            (dates, versions) are always whole numbers. `in_order` chooses for a whole list.
     """
     ending = _ENDING.search(name)
     stem = name[: ending.start()] if ending else name
@@ -34,17 +33,17 @@ def natural(name: str, *, decimals: bool = True) -> tuple:
 
 
 def in_order(items: Iterable, name: Callable[[Any], str] = str) -> list:
-    """Items in the natural order of their names.
+    """Sorts items by the natural order of their names.
 
-    Dotted numbers are decimals (`t=0.25`, `t=0.5`) unless the list counts with them: `1.9`, `1.10`
-    and `1.11` are the 9th to 11th, as nobody writes the end of 1.10 beside the shorter 1.9.
+        in_order(folder.iterdir(), name=lambda path: path.name)
+
+    Numbers with a dot are decimals (`t=0.25`, `t=0.5`) unless the list counts with them: `1.9`,
+    `1.10` and `1.11` are the 9th to 11th, since nobody writes 1.10 with its zero beside the shorter
+    1.9 as a decimal.
 
     Args:
-        items: anything with names.
-        name: name(item) -> its name; by default the items are names.
-
-    Example:
-        in_order(folder.iterdir(), name=lambda path: path.name)
+        items: the items, of any type.
+        name: name(item) -> its name; by default the items are the names.
     """
     items = list(items)
     decimals = not _counts([name(item) for item in items])
@@ -52,31 +51,32 @@ def in_order(items: Iterable, name: Callable[[Any], str] = str) -> list:
 
 
 def number(text: str) -> int | None:
-    """The whole number that a text of digits alone stands for, None for any other text.
+    """Returns the whole number that a text of digits stands for, or None for any other text.
 
-    Numbers of more than 18 digits are no frame's and give None.
+        number("00012")     # 12
+
+    Numbers of more than 18 digits cannot be those of frames, and give None.
     """
     short = text.lstrip("0") or text[-1:]
     return int(short) if short.isdecimal() and len(short) <= 18 else None
 
 
 def check_name(name: object, *, where: object) -> str:
-    """The name of a video or frame that a file tells, if it can be one of a file in a folder.
+    """Checks the name of a video or frame that comes from a file, and returns it.
+
+        check_name("bear", where="meta.json")           # 'bear'
+        check_name("../../bear", where="meta.json")     # InputError
 
     Names from records, lists and metadata become names of files that are written, replaced and
-    removed, so every one of them is checked where it comes in.
+    removed, so each of them is checked where it comes in.
 
     Args:
         name: the name, without an ending.
-        where: the file that tells it, for the message.
+        where: the file that it comes from, for the message.
 
     Raises:
-        InputError: no text, empty, a path (`/`, `\\`, `..`, `C:`), hidden (it begins with a dot),
-            with characters that cannot be printed, or longer than 200 bytes.
-
-    Example:
-        check_name("bear", where="meta.json")           # 'bear'
-        check_name("../../bear", where="meta.json")     # InputError
+        InputError: the name is not a text, is empty, a path (`/`, `\\`, `..`, `C:`) or hidden (it
+            begins with a dot), has characters that cannot be printed, or is longer than 200 bytes.
     """
     problem = name_problem(name)
     if problem:
@@ -88,11 +88,17 @@ def check_name(name: object, *, where: object) -> str:
 
 
 def check_path(path: object, *, where: object) -> str:
-    """The same of a path of several names, relative to the folder of a file that tells it.
+    """Checks a path of several names, relative to the folder of the file it comes from.
 
-    Example:
         check_path("train/0001.jpg", where="instances.json")        # as it is
         check_path("../secret", where="instances.json")             # InputError
+
+    Args:
+        path: the path.
+        where: the file that it comes from, for the message.
+
+    Raises:
+        InputError: `check_name` refuses one of its names.
     """
     for name in path.split("/") if isinstance(path, str) else [path]:
         check_name(name, where=where)
@@ -100,7 +106,10 @@ def check_path(path: object, *, where: object) -> str:
 
 
 def name_problem(name: object) -> str | None:
-    """Why a text can be no name, as `check_name` says; None where it can."""
+    """Returns why a text cannot be a name, as in `check_name`, or None if it can.
+
+    name_problem("../bear")     # 'is a path'
+    """
     if not isinstance(name, str):
         return "is no text"
     if not name.strip():
@@ -117,10 +126,12 @@ def name_problem(name: object) -> str | None:
 
 
 def printable(text: object) -> str:
-    """The text with everything that a terminal would not show as a character escaped.
+    """Returns the text with escapes for everything that a terminal would not show as a character.
 
-    Line breaks, escape sequences and the lone surrogates of file names that are no UTF-8 come out
-    as `\\n`, `\\x1b` and `\\udce9`; printing the result never fails or forges a line.
+        printable("a\\nb")       # 'a\\\\nb'
+
+    Line breaks, escape sequences and the lone surrogates of file names that are not UTF-8 become
+    `\\n`, `\\x1b` and `\\udce9`, so that printing the result can neither fail nor forge a line.
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
@@ -129,13 +140,13 @@ def printable(text: object) -> str:
 
 
 def some(words: Iterable, most: int = 3) -> str:
-    """Names the first of several words, made printable, and how many more there are.
+    """Lists the first of several words, made printable, and says how many more there are.
 
         some(["a", "b", "c", "d", "e"])     # 'a, b, c and 2 more'
 
     Args:
-        words: of any type, which `printable` takes.
-        most: how many are named.
+        words: the words, of any type that `printable` takes.
+        most: how many are listed.
     """
     words = [printable(word) for word in words]
     if len(words) <= most:
@@ -166,7 +177,7 @@ def _numbers(sign: str, digits: str, decimals: bool) -> list:
 
 
 def _counts(names: list[str]) -> bool:
-    """Whether a list counts behind a dot: a shorter number stands beside one like 10 or 120."""
+    """Returns whether a list counts behind a dot: a shorter number stands beside 10, 20 or 120."""
     chains = [match["digits"] for name in names for match in _NUMBER.finditer(name)]
     behind = {chain.split(".")[1] for chain in chains if chain.count(".") == 1}
     shortest = min(map(len, behind), default=0)

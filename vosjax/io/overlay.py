@@ -1,4 +1,4 @@
-"""Frames with their objects tinted and outlined, to look at."""
+"""Pictures of frames with their objects tinted and outlined, to look at."""
 
 import cv2
 import numpy as np
@@ -9,18 +9,21 @@ from vosjax.io.palette import DAVIS
 def overlay(
     frame: np.ndarray, labels: np.ndarray, *, alpha: float = 0.5, palette: np.ndarray = DAVIS
 ) -> np.ndarray:
-    """The frame with its objects tinted and outlined.
+    """Returns the frame with its objects tinted and outlined.
 
         picture = overlay(frame, labels)
 
     Args:
         frame: uint8 [H, W, 3] RGB.
-        labels: unsigned [H, W] object ids, 0 is the background.
+        labels: unsigned integers [H, W], object ids; 0 is the background.
         alpha: strength of the tint, 0..1; the outlines are always opaque.
-        palette: uint8 [K, 3]; ids from K on take their colour modulo K.
+        palette: uint8 [K, 3]; ids from K on take the colour of id modulo K.
 
     Returns:
         uint8 [H, W, 3] RGB, a new array.
+
+    Raises:
+        ValueError: frame and labels differ in size.
     """
     frame, labels = np.asarray(frame), np.asarray(labels)
     if labels.shape != frame.shape[:2]:
@@ -37,9 +40,9 @@ def overlay(
 
 
 def _outlines(labels: np.ndarray, *, width: int) -> np.ndarray:
-    """bool [H, W]: pixels with another label at most `width` pixels away."""
+    """Returns bool [H, W]: the pixels that have another label at most `width` pixels away."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    labels = labels.astype(np.uint16)  # a type that OpenCV's morphology takes
+    labels = labels.astype(np.uint16)  # a type that OpenCV's morphology accepts
     lowest = cv2.erode(labels, cross, iterations=width)
     highest = cv2.dilate(labels, cross, iterations=width)
     return lowest != highest

@@ -1,4 +1,4 @@
-"""Colours of objects: the DAVIS palette, and label maps as palette PNG."""
+"""The DAVIS palette, and label maps in palette PNG files."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from vosjax.io.pictures import Picture, read_pictures
 
 
 def _davis() -> np.ndarray:
-    """[256, 3] uint8: bit 3i + c of an id becomes bit 7 - i of its colour channel c."""
+    """Returns uint8 [256, 3]: bit 3i + c of an id becomes bit 7 - i of its colour channel c."""
     ids = np.arange(256)
     palette = np.zeros((256, 3), np.uint8)
     for bit in range(8):
@@ -31,9 +31,11 @@ DAVIS.setflags(write=False)
 def write_label_png(
     path: str | os.PathLike[str], labels: np.ndarray, palette: np.ndarray = DAVIS
 ) -> None:
-    """Writes uint8 [H, W] object ids as a palette PNG, atomically.
+    """Writes object ids to a palette PNG, atomically.
 
-    It does not wait for the disk, see `files.atomic`: `files.sync` does, for many masks at once.
+        write_label_png("out/masks/00000.png", labels)
+
+    It does not wait for the disk (see `files.atomic`); `files.sync` does so for many files at once.
 
     Args:
         path: the file.
@@ -41,7 +43,7 @@ def write_label_png(
         palette: uint8 [K, 3], the colours of ids 0..K-1.
 
     Raises:
-        ValueError: labels of another type or shape.
+        ValueError: the labels have another type or shape.
         DiskFull: the disk is full.
     """
     labels = np.asarray(labels)
@@ -56,45 +58,44 @@ def write_label_png(
 
 
 def read_label_png(source: Any) -> np.ndarray:
-    """The ids that `write_label_png` wrote, exactly (also without any object).
+    """Reads the exact ids that `write_label_png` wrote, even if there is no object.
+
+        labels = read_label_png("first.png")
 
     Args:
-        source: a path, a file's bytes, or a binary stream; a stream is called by its `str`.
+        source: a path, a file's bytes, or a binary stream, which messages call by its `str`.
 
     Returns:
         uint8 [H, W].
 
     Raises:
-        InputError: missing, damaged, or not a palette or grey image of ids up to 255.
-
-    Example:
-        labels = read_label_png("out/masks/00000.png")
+        InputError: the file is missing, damaged, or not a palette or grey image of ids up to 255.
     """
     return decode_labels(source)
 
 
 def decode_labels(source: Any, *, void: int | None = None, name: str | None = None) -> np.ndarray:
-    """The ids of a dataset's label map, as stored: what its colours are does not matter.
+    """Reads the ids of a dataset's label map as they are stored; its colours do not matter.
 
-    Unlike a user's mask (`vosjax.io.masks`), a dataset's file follows the dataset's rules, so
-    that nothing is decided by looking at the values but for `void`.
+        labels = decode_labels("first.png", void=255)
+
+    A dataset's file follows the dataset's rules. Unlike for a user's mask (`vosjax.io.masks`),
+    nothing is decided by the values, except for `void`.
 
     Args:
         source: a path, a file's bytes, or a binary stream.
-        void: the value of pixels that belong to nothing, 255 in DAVIS and YouTube-VOS. These
-            datasets also have binary masks of 0 and 255, which then are one object with id 1;
-            beside other ids void keeps its value. None leaves every value as it is stored.
+        void: the value of pixels that belong to no object, 255 in DAVIS and YouTube-VOS. These
+            datasets also have binary masks of 0 and 255, which are read as one object with id 1;
+            beside other ids, void keeps its value. None leaves all values as they are stored.
         name: what messages call the file; by default the path, or the stream's `str`.
 
     Returns:
-        uint8 [H, W], an array of its own: palette indices, grey levels, 1 where a black-and-white
-        image is white, or the grey of an image whose alpha hides nothing.
+        uint8 [H, W], a new array: palette indices, grey levels, 1 for the white of a
+        black-and-white image, or the grey of an image whose alpha channel hides nothing.
 
     Raises:
-        InputError: missing, damaged, stored with loss, or holding colours or ids above 255.
-
-    Example:
-        labels = decode_labels("Annotations/480p/bear/00077.png", void=255)
+        InputError: the file is missing, damaged, in a lossy format, or has colours or ids above
+            255.
     """
     name = name or f"label map {'' if isinstance(source, bytes) else printable(source)}".rstrip()
     if not isinstance(source, bytes):
@@ -114,16 +115,16 @@ def decode_labels(source: Any, *, void: int | None = None, name: str | None = No
 
 
 def one_object(labels: np.ndarray, *, void: int = 255) -> np.ndarray:
-    """A label map in which void stands for the one object, id 1, where there is nothing else.
+    """Returns a label map in which void becomes the one object, id 1, if there is no other.
 
-    DAVIS 2016 and other sets of one object store it as black and white.
+        one_object(np.array([[1, 255]], np.uint8))      # unchanged: 255 is void beside other ids
+        one_object(np.array([[0, 255]], np.uint8))      # becomes [[0, 1]]
 
-        one_object(np.array([[0, 255]], np.uint8))      # [[0, 1]]
-        one_object(np.array([[1, 255]], np.uint8))      # as it is: 255 is void beside other ids
+    DAVIS 2016 and other datasets of one object store it as black and white.
 
     Args:
         labels: uint8 [H, W].
-        void: the value of pixels that belong to nothing.
+        void: the value of pixels that belong to no object.
     """
     if labels.max(initial=0) == void and np.isin(labels, (0, void)).all():
         return (labels > 0).astype(np.uint8)
@@ -131,7 +132,7 @@ def one_object(labels: np.ndarray, *, void: int = 255) -> np.ndarray:
 
 
 def _plain(picture: Picture) -> np.ndarray | None:
-    """The values [H, W] of a picture without colours, else None."""
+    """Returns the values [H, W] of a picture without colours, or None if it has some."""
     if picture.form != "colours":
         return None if picture.form == "floats" else picture.values
     red, green, blue, alpha = np.moveaxis(picture.values, 2, 0)
@@ -140,7 +141,10 @@ def _plain(picture: Picture) -> np.ndarray | None:
 
 
 def masks_done(folder: str | os.PathLike[str]) -> int:
-    """The frames 0..n-1 that have a mask file `%05d.png` in `folder`: returns n."""
+    """Returns n such that the frames 0..n-1 have a mask file `%05d.png` in `folder`.
+
+    masks_done("out/masks")
+    """
     folder, n = pathlib.Path(folder), 0
     while (folder / f"{n:05d}.png").exists():
         n += 1

@@ -1,14 +1,14 @@
-"""Picture files as the values they hold, exactly: nothing is converted, guessed or thrown away.
+"""Reads picture files as the exact values they hold; nothing is converted, guessed or dropped.
 
-Every room that reads masks starts here; what the values mean is decided by the caller (a user's
-mask: `vosjax/io/masks/`; a dataset's label map: `vosjax/io/palette.py`).
+All code that reads masks starts here. What the values mean is decided by the caller (for a user's
+mask `vosjax/io/masks/`, for a dataset's label map `vosjax/io/palette.py`).
 
-| file | read |
+| file | result |
 |---|---|
 | PNG, GIF, TIFF, BMP, lossless WebP, PGM, PBM, PPM, QOI | every page or animated frame, as stored |
-| JPEG, lossy WebP, JPEG 2000, AVIF, HEIC, TIFF with JPEG inside | refused: not exact |
-| 16 bits a colour channel | PNG, where 8 bits tell the colours apart as well |
-| anything else | refused with what to do |
+| JPEG, lossy WebP, JPEG 2000, AVIF, HEIC, TIFF with JPEG inside | refused, as not exact |
+| 16 bits a colour channel | only PNG, if 8 bits are enough to tell its colours apart |
+| anything else | refused, with what to do |
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from vosjax.errors import InputError
 from vosjax.io import formats
 from vosjax.io.content import damaged
 
-MOST_PIXELS = 2**30  # of all pages together
-ORIENTATION, UPRIGHT = 274, 1  # the EXIF tag, and its value where nothing is to be turned
-REDUCED, TRANSPARENCY = 1, 4  # kinds of TIFF pages that are no pictures of their own
+MOST_PIXELS = 2**30  # in all pages together
+ORIENTATION, UPRIGHT = 274, 1  # the EXIF tag, and its value if nothing has to be turned
+REDUCED, TRANSPARENCY = 1, 4  # kinds of TIFF pages that are not pictures themselves
 
 Form = Literal["flags", "greys", "levels", "floats", "indices", "colours"]
-FORMS: dict[str, Form] = {  # by Pillow's mode
+FORMS: dict[str, Form] = {  # for each of Pillow's modes
     "1": "flags",
     "L": "greys",
     "I": "levels",
@@ -58,7 +58,7 @@ TURNS = {
     7: lambda array: array[::-1, ::-1].swapaxes(0, 1),
     8: lambda array: np.rot90(array),
 }
-BMP_BITS: dict[Form, int] = {"flags": 1, "greys": 8}  # a pixel
+BMP_BITS: dict[Form, int] = {"flags": 1, "greys": 8}  # bits of a pixel
 
 
 class Picture(NamedTuple):
@@ -66,8 +66,8 @@ class Picture(NamedTuple):
 
     form     what `values` are: 'flags' bool, 'greys' uint8, 'levels' int64 (wider greys), 'floats',
              'indices' uint8 into `palette` (all [H, W]), or 'colours' uint8 [H, W, 4] RGBA
-    values   an array of its own
-    palette  uint8 [K, 4] RGBA of the K entries that the file holds, None for other forms
+    values   the page's values, an array of its own
+    palette  uint8 [K, 4] RGBA of the K entries that the file holds; None for other forms
     what     the picture's kind in words, such as 'a palette image'
     """
 
@@ -85,24 +85,24 @@ def read_pictures(
     most: int | None = None,
     upright: bool = True,
 ) -> Iterator[Picture]:
-    """The pages of a picture file, one at a time.
+    """Reads the pages of a picture file, one at a time.
+
+        (picture,) = read_pictures(load_file(path, name=path), name=path)
 
     Args:
         data: the file's content.
-        name: what messages call it.
-        size: (H, W) that every page must have; compared before anything is decoded.
-        most: the largest number of pages; None for any.
+        name: what messages call the file.
+        size: (H, W) that every page must have; it is checked before anything is decoded.
+        most: the largest allowed number of pages; None for any number.
         upright: whether a page is turned as its EXIF note says, as viewers do.
 
     Yields:
-        a `Picture` for every page of a TIFF, every frame of an animated GIF, PNG or WebP; one for
-        other files.
+        A `Picture` for every page of a TIFF and every frame of an animated GIF, PNG or WebP; one
+        for any other file.
 
     Raises:
-        InputError: no picture, damaged, of another size, or of a kind that is not exact.
-
-    Example:
-        (picture,) = read_pictures(load_file(path, name=path), name=path)
+        InputError: the file is not a picture, is damaged, has another size, or is of a kind that is
+            not exact.
     """
     formats.check_kind(data, name)
     with _decoding(name):
@@ -129,7 +129,7 @@ def read_pictures(
                     raise InputError(f"{name} holds {len(pages)} pages, too many to be read")
                 with _silent() if image.format == "TIFF" else contextlib.nullcontext():
                     image.load()
-                turns = upright and image.format != "TIFF"  # which Pillow has turned already
+                turns = upright and image.format != "TIFF"  # Pillow has already turned TIFF pages
                 turn = image.getexif().get(ORIENTATION, UPRIGHT) if turns else UPRIGHT
                 picture = _picture(image, data, name)
                 values = np.ascontiguousarray(TURNS.get(turn, np.asarray)(picture.values))
@@ -140,8 +140,7 @@ def read_pictures(
 def check_size(shape: tuple[int, int], size: tuple[int, int] | None, name: str) -> None:
     """Raises InputError unless `shape` (H, W) is `size`, or `size` is None.
 
-    Example:
-        check_size(labels.shape, video.size, "mask first.png")
+    check_size(labels.shape, video.size, "mask first.png")
     """
     if size is None or tuple(shape) == tuple(size):
         return
@@ -155,18 +154,17 @@ def check_size(shape: tuple[int, int], size: tuple[int, int] | None, name: str) 
 
 
 def from_image(image: Image.Image, *, name: str, size: tuple[int, int] | None = None) -> Picture:
-    """A Pillow image in memory, as its current page stands.
+    """Converts the current page of a Pillow image in memory.
+
+        picture = from_image(Image.open("first.png"), name="the mask")
 
     Args:
-        image: the image, of any mode but for the rare ones.
-        name: what messages call it.
+        image: the image, of any but the rare modes.
+        name: what messages call the image.
         size: (H, W) that it must have.
 
     Raises:
-        InputError: of another size, or opened from a format that stores with loss.
-
-    Example:
-        picture = from_image(Image.open("first.png"), name="the mask")
+        InputError: the image has another size or a rare mode, or was opened from a lossy format.
     """
     if image.format in formats.LOSSY_OF_PILLOW:
         raise formats.inexact(name, image.format)
@@ -178,7 +176,7 @@ def from_image(image: Image.Image, *, name: str, size: tuple[int, int] | None = 
 
 @contextlib.contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Puts whatever a decoder raises into one line: it is the file's fault."""
+    """Turns whatever a decoder raises into one line, since the file is at fault."""
     try:
         yield
     except InputError:
@@ -193,7 +191,7 @@ def _decoding(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keeps libtiff from writing to the terminal beside the one line that an error prints."""
+    """Keeps libtiff from writing to the terminal in addition to the one line of an error."""
     try:
         kept = os.dup(2)
     except OSError:  # there is no standard error
@@ -209,7 +207,7 @@ def _silent() -> Iterator[None]:
 
 
 def _picture(image: Image.Image, data: bytes, name: str) -> Picture:
-    """The loaded page of `image`, as stored."""
+    """Returns the loaded page of `image` as it is stored."""
     form, what = FORMS.get(image.mode), _described(image)
     if form is None:
         raise InputError(f"{name} has {image.mode} colours: save it as RGB or palette PNG")
@@ -248,16 +246,16 @@ def _palette(image: Image.Image) -> np.ndarray:
 
 
 def _narrow_bmp(data: bytes) -> np.ndarray:
-    """uint8 [H, W, 4] RGBA of a BMP whose pixels have other bits than its few greys let expect.
+    """Reads uint8 [H, W, 4] RGBA of a BMP whose pixels have more bits than its few greys suggest.
 
-    Pillow (13.0) then reads the bits of several pixels as one.
+    Pillow (13.0) would read the bits of several pixels as one.
     """
     colours = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     return cv2.cvtColor(colours, cv2.COLOR_BGR2RGBA)
 
 
 def _wide_colours(data: bytes, name: str) -> np.ndarray:
-    """uint8 [H, W, 4] RGBA of a PNG with 16 bits a channel, if no two colours become one."""
+    """Reads uint8 [H, W, 4] RGBA of a PNG with 16 bits a channel, if 8 bits tell them apart."""
     stored: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     wide = np.full((*stored.shape[:2], 4), 65535, np.uint16)
     wide[..., :3] = stored[..., 2::-1]

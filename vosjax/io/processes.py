@@ -1,4 +1,4 @@
-"""Worker processes: spawned, and gone when the process that started them is, however it ended."""
+"""Worker processes: spawned, and gone when the process that started them ends, however it ends."""
 
 import concurrent.futures
 import contextlib
@@ -19,21 +19,21 @@ def pool(
     initializer: Callable[..., Any] | None = None,
     initargs: tuple[Any, ...] = (),
 ) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
-    """A pool of spawned processes, as a fork of a process in which JAX runs threads may hang.
+    """Runs a pool of spawned processes; a forked process may hang, as JAX runs threads.
 
         with pool(4, setting="eval.processes") as workers:
             results = [future.result() for future in [workers.submit(len, "abc")]]
 
-    Where the block raises, what has not begun is not begun any more.
+    If the block raises an error, tasks that have not started are cancelled.
 
     Args:
-      workers: how many, at least 1.
-      setting: the field that says how many, for the message.
-      initializer: called in each process before anything else.
-      initargs: its arguments.
+        workers: number of processes, at least 1.
+        setting: the config field that sets this number, for the message.
+        initializer: is called in each process before anything else.
+        initargs: the arguments of `initializer`.
 
     Raises:
-      InputError: a process was killed, as systems do where memory runs out.
+        InputError: a process was killed, as systems do when memory runs out.
     """
     with concurrent.futures.ProcessPoolExecutor(
         workers,
@@ -54,10 +54,12 @@ def pool(
 
 
 def end_with_parent() -> None:
-    """Ends this process when its parent ends, even by SIGKILL; a process without one goes on.
+    """Ends this process when its parent ends, even by SIGKILL.
 
-    A worker that waits for work holds both ends of the pipe that it waits at, and would wait for
-    ever.
+        end_with_parent()       # in a worker, before its first task
+
+    A worker that waits for tasks holds both ends of the pipe at which it waits, and would otherwise
+    wait for ever. A process without a parent process of `multiprocessing` is left alone.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -66,7 +68,7 @@ def end_with_parent() -> None:
 
 def _watch(parent: Any) -> None:
     parent.join()
-    os._exit(1)  # nobody is left to be told, or to take what is under way
+    os._exit(1)  # nobody is left to receive an error or a result
 
 
 def _begin(initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> None:

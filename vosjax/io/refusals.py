@@ -1,4 +1,4 @@
-"""What a file system refuses, put into one clear line."""
+"""Turns the refusals of a file system into one clear line."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ from vosjax.errors import DiskFull, InputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM)
-# Why a file cannot be written or read, and what to do about it.
+# Reasons why a file cannot be written or read, and what to do about each.
 _REASONS = {
     errno.EROFS: ("the file system is read-only", "name a folder that can be written"),
     errno.EFBIG: (
@@ -30,15 +30,15 @@ _REASONS = {
 
 @contextlib.contextmanager
 def disk_full(path: str | os.PathLike[str], *, frame: int | None = None) -> Iterator[None]:
-    """Translates a full disk inside the block into `DiskFull`.
+    """Turns a full disk inside the block into `DiskFull`.
 
         with disk_full("out/masks", frame=index - 1):
             write_everything_of(index)
 
     Args:
         path: the file or folder that is being written, for the message.
-        frame: the last frame (0-based) whose files are all complete, where that is known; an inner
-            block does not know it, so that an outer one (the loop over the frames) may add it.
+        frame: the last frame (0-based) whose files are all complete, if it is known; where an inner
+            block does not know it, an outer one (the loop over the frames) can add it.
 
     Raises:
         DiskFull: for ENOSPC and EDQUOT; other errors pass unchanged.
@@ -66,7 +66,7 @@ def _complete(frame: int) -> str:
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Translates what the file system refuses inside the block.
+    """Turns a file system's refusal to write, inside the block, into an InputError.
 
         with writing("out/scores.csv"), open("out/scores.csv", "ab") as file:
             file.write(data)
@@ -76,8 +76,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
     Raises:
         DiskFull: the disk is full.
-        InputError: it cannot be written, and why: permissions, a read-only file system, a file in
-            the place of a folder, a name that is too long, a limit of size.
+        InputError: it cannot be written, with the reason: permissions, a read-only file system, a
+            file in the place of a folder, a name that is too long, a limit on sizes.
     """
     with disk_full(path):
         try:
@@ -93,18 +93,18 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Translates what the file system refuses inside the block.
-
-    What is missing (FileNotFoundError) and damaged content pass unchanged.
+    """Turns a file system's refusal to read, inside the block, into an InputError.
 
         with reading("card.json"):
             text = pathlib.Path("card.json").read_text()
+
+    A missing file (FileNotFoundError) and damaged content pass unchanged.
 
     Args:
         path: what messages call the file or folder that is being read.
 
     Raises:
-        InputError: it may not or cannot be read, and why.
+        InputError: it must not or cannot be read, with the reason.
     """
     try:
         yield
@@ -116,18 +116,18 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def refusal(error: OSError, path: str | os.PathLike[str], *, verb: str) -> InputError | None:
-    """The line for what a file system refused; None for an error that is not one of its refusals.
+    """Returns the InputError for a refusal of the file system, or None for any other error.
 
         refusal(PermissionError(errno.EACCES, ""), "a.png", verb="read")
         # a.png may not be read: check its permissions
 
-    Decoders raise OSErrors too, without a number, about damaged content: those give None, as does
-    a file to be read that is missing.
+    Decoders raise OSErrors without a number for damaged content; these give None, as does a file to
+    be read that is missing.
 
     Args:
-        error: that was raised.
+        error: the error.
         path: what messages call the file.
-        verb: what was attempted: 'read' or 'written'.
+        verb: what was attempted, 'read' or 'written'.
     """
     if error.errno in _FULL:
         return DiskFull(
@@ -150,17 +150,17 @@ def refusal(error: OSError, path: str | os.PathLike[str], *, verb: str) -> Input
 
 
 def _file_above(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """The file that stands in a path where a folder is expected, if there is one."""
+    """Returns the file that stands in a path where a folder is expected, if there is one."""
     path = pathlib.Path(str(path))
     return next((above for above in (path, *path.parents) if above.is_file()), None)
 
 
 def check_space(path: str | os.PathLike[str], need: int) -> None:
-    """Raises OSError(ENOSPC) unless `need` bytes are free where `path` is to stand.
-
-    For writers (OpenCV's) that lose data on a full disk without a word.
+    """Raises OSError(ENOSPC) unless `need` bytes are free in the file system of `path`.
 
         check_space("out/overlay.mp4", need=1 << 20)
+
+    It is for writers such as OpenCV's, which lose data on a full disk without an error.
     """
     if shutil.disk_usage(pathlib.Path(path).parent).free < need:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -1,6 +1,6 @@
-"""What is said of every object in every frame, and the table of it: scores.csv.
+"""The scores of every object in every frame, and their table, scores.csv.
 
-Nothing here imports JAX, so that tables are read without waiting for it.
+Nothing here imports JAX, so tables can be read without waiting for it.
 """
 
 import csv
@@ -18,13 +18,13 @@ COLUMNS = ("frame", "name", "object", "mean_probability", "margin", "area", "abs
 
 
 class ObjectScore(NamedTuple):
-    """One object in one frame.
+    """The scores of one object in one frame.
 
     object            its id
     mean_probability  of the object, over the pixels of its mask, 0..1
     margin            mean distance to the probability of the second-best object there, 0..1
-    area              pixels of its mask
-    absent            whether no pixel shows it
+    area              number of pixels of its mask
+    absent            whether it has no pixel
     """
 
     object: int
@@ -35,22 +35,25 @@ class ObjectScore(NamedTuple):
 
 
 class ScoreWriter:
-    """Writes scores.csv, a frame at a time: one row for each object, flushed when `write` returns.
+    """Writes scores.csv, one row for each object, and flushes the rows of a frame at once.
 
         with ScoreWriter("scores.csv") as table:
             table.write(0, "00000", scores.values())
 
-    Write a frame's scores before its mask file: then every frame that has a mask has its rows.
-    Names that are no UTF-8 are written with their bytes escaped (`caf\\udce9`).
+    Write a frame's scores before its mask file, so that every frame with a mask also has its rows.
+    In names that are not UTF-8, bytes are written as escapes (`caf\\udce9`).
+
+    Args:
+        path: the file.
+        resume: 0 for a new table; n > 0 keeps the rows of frames below n of the old table.
+
+    Raises:
+        InputError: the old file is not a table of scores, or the folder cannot be written.
+        DiskFull: the disk is full.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: int = 0) -> None:
-        """Starts a new table, or with `resume` = n > 0 keeps the old one's rows of frames below n.
-
-        Raises:
-            InputError: the old file is not a table of scores, or the folder cannot be written.
-            DiskFull: the disk is full.
-        """
+        """Opens the table, see the class."""
         self.path = pathlib.Path(path)
         kept = ""
         if resume and self.path.exists():
@@ -62,13 +65,19 @@ class ScoreWriter:
         self._frame = resume - 1
 
     def write(self, frame: int, name: str, scores: Iterable[ObjectScore]) -> bytes:
-        """Appends the rows of one frame (0-based index, its name), in one piece.
+        """Appends the rows of one frame in one piece.
+
+        Args:
+            frame: 0-based index of the frame.
+            name: its name.
+            scores: the scores of its objects.
 
         Returns:
-            The rows as they stand in the file.
+            The rows as they stand in the file, in UTF-8.
 
         Raises:
-            DiskFull: names the last frame that is complete; the partly written row is taken back.
+            DiskFull: the disk is full; the message names the last complete frame, and a partly
+                written row is removed.
         """
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
@@ -108,14 +117,14 @@ class ScoreWriter:
 
 
 def rows_by_frame(path: str | os.PathLike[str]) -> dict[int, bytes]:
-    """{frame: its rows} of a table, each as `ScoreWriter.write` gave them back.
+    """Reads a table as {frame: its rows}, each as `ScoreWriter.write` returned them.
 
         rows_by_frame("out/scores.csv")[0]  # b'0,00000,1,0.9876,0.9753,2310,0\\n'
 
-    A last row without its end is left out.
+    A last row without its line end is left out.
 
     Raises:
-        InputError: the file may not be read, or is not a table of scores.
+        InputError: the file cannot be read, or is not a table of scores.
     """
     rows: dict[int, bytes] = {}
     for frame, text in _rows(pathlib.Path(path)):
@@ -124,12 +133,12 @@ def rows_by_frame(path: str | os.PathLike[str]) -> dict[int, bytes]:
 
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[int, str]]:
-    """(frame, text) of the whole rows of a table; a last row without its end is left out."""
+    """Yields (frame, text) of a table's rows, without a last row that lacks its line end."""
     with reading(path):
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
         rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
-    except csv.Error:  # not even text
+    except csv.Error:  # not even a text
         rows = [[]]
     if rows and tuple(rows[0]) != COLUMNS:
         raise InputError(

@@ -1,10 +1,10 @@
-"""Tells masks with smoothed edges (anti-aliased, resized with interpolation, JPEG) from sharp ones.
+"""Tells masks with smoothed edges (anti-aliased, interpolated, JPEG) from sharp ones.
 
-Taken by its values such a mask would hold a new object in every shade of an edge. Two kinds of
-values give it away, both too thin for an object of their own:
+Read by its values, a smoothed mask would have a new object in every shade of an edge. Two kinds of
+values reveal it, both too thin for objects:
 
-- a *blend* lies between two others in colour, and between their areas in place;
-- a *residue* of storing with loss is all but the colour of the solid area around it.
+- a *blend* lies between two other values in colour, and between their areas in the picture;
+- a *residue* of lossy compression has almost the colour of the solid area around it.
 """
 
 from typing import NamedTuple
@@ -14,23 +14,23 @@ import numpy as np
 
 from vosjax.errors import InputError
 
-MAX_COLOURS = 64  # more distinct colours or greys than that are no objects but shades
-THIN = 0.05  # of a value's pixels, at most, have their 3x3 square filled by a smoothed edge
-NEAR = 4  # pixels; a smoothed edge is hardly wider on either side
-APART = 32  # levels between two values that can have a blend; neighbouring ids have none
-CLOSE = 3  # levels by which a residue may be off
-BRIGHT = 32  # darker greys number objects, and neighbouring numbers are no residue
-SAMPLE = 2000  # pixels of a value whose surroundings are looked at
-ENOUGH = 3  # blends or residues that no drawing holds by chance
+MAX_COLOURS = 64  # more distinct colours or greys are not objects but shades
+THIN = 0.05  # at most this part of a smoothed edge's pixels are centres of filled 3x3 squares
+NEAR = 4  # pixels; smoothed edges are hardly wider on either side
+APART = 32  # levels between two values that may be blended; neighbouring ids are closer
+CLOSE = 3  # levels by which a residue may differ
+BRIGHT = 32  # darker greys are numbers of objects, and neighbouring numbers are not residues
+SAMPLE = 2000  # pixels of a value whose surroundings are examined
+ENOUGH = 3  # so many blends or residues do not occur by chance
 
 
 class _Values(NamedTuple):
-    """The V distinct values of a mask, in rising order.
+    """The V distinct values of a mask, in ascending order.
 
     numbers  int [V], as in the mask
     points   float [V, C], their grey or colour
-    index    int32 [H + 2 NEAR, W + 2 NEAR], each pixel's value, V around the mask
-    solid    bool [V], which ones fill 3x3 squares
+    index    int32 [H + 2 NEAR, W + 2 NEAR], the value of each pixel, and V around the mask
+    solid    bool [V], which values fill 3x3 squares
     """
 
     numbers: np.ndarray
@@ -40,7 +40,14 @@ class _Values(NamedTuple):
 
 
 def smoothed(name: str, what: str) -> InputError:
-    """The error that refuses a smoothed mask."""
+    """Returns the error that refuses a smoothed mask.
+
+        raise smoothed("mask first.png", "80 distinct values")
+
+    Args:
+        name: what the message calls the mask.
+        what: what reveals it.
+    """
     return InputError(
         f"{name} is anti-aliased or stored with loss: {what}, where every object should have one "
         "value; draw it without smoothing, resize it with nearest neighbour and store it as PNG "
@@ -51,25 +58,24 @@ def smoothed(name: str, what: str) -> InputError:
 def check_sharp(
     labels: np.ndarray, *, name: str, colours: bool, most: int | None = MAX_COLOURS
 ) -> int:
-    """Refuses a mask that holds shades between its objects.
+    """Refuses a mask that has shades between its objects.
+
+        check_sharp(grey, name="mask first.png", colours=False)
 
     Args:
         labels: integers [H, W], greys 0..255 or packed colours r << 16 | g << 8 | b.
         name: what the message calls the mask.
         colours: whether `labels` are packed colours.
-        most: the largest number of distinct values; None for any, where half of them must then be
-            solid if there are more than 64.
+        most: the largest number of distinct values. None allows any number, but if there are more
+            than 64, at least half of them must be solid.
 
     Returns:
-        How many values are blends or residues: 0, or one or two that may be thin objects as well.
+        How many values are blends or residues: 0, or one or two, which may be thin objects as well.
 
     Raises:
-        InputError: too many distinct values; three that are blends or residues; or one that is for
-            sure, as it lies between the black and white of a binary mask. Grey ids less than 32
-            apart that were interpolated cannot be told from other ids, and pass.
-
-    Example:
-        check_sharp(grey, name="mask first.png", colours=False)
+        InputError: there are too many distinct values; three are blends or residues; or one
+            certainly is, because it lies between the black and white of a binary mask. Interpolated
+            grey ids less than 32 apart cannot be told from other ids, and pass.
     """
     values = _values(labels, colours)
     count = len(values.numbers)
@@ -102,10 +108,11 @@ def _values(labels: np.ndarray, colours: bool) -> _Values:
 
 
 def _judge(values: _Values, value: int, white: int) -> tuple[bool, bool]:
-    """Whether a thin value is a blend or a residue, and whether it is for sure.
+    """Returns whether a thin value is a blend or a residue, and whether that is certain.
 
-    A blend's pixels are mostly near both of the values it lies between. These are solid; white may
-    also be left over in the middle of small objects, though it may be thin void as well.
+    Most pixels of a blend are near both of the values between which it lies. These values are
+    solid, or one is white, of which little may be left in the middle of small objects (it may be
+    thin void, too).
     """
     point = values.points[value]
     near = _surroundings(values, value)
@@ -126,7 +133,7 @@ def _judge(values: _Values, value: int, white: int) -> tuple[bool, bool]:
 
 
 def _surroundings(values: _Values, value: int) -> np.ndarray:
-    """bool [n, V]: which values stand within `NEAR` of n pixels of a value."""
+    """Returns bool [n, V]: which values occur within `NEAR` of n pixels of a value."""
     ys, xs = np.nonzero(values.index == value)
     step = -(-len(ys) // SAMPLE)
     ys, xs = ys[::step], xs[::step]
@@ -138,7 +145,7 @@ def _surroundings(values: _Values, value: int) -> np.ndarray:
 
 
 def _between(point: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """bool [n]: whether a colour [C] lies on the way from a to b [n, C], but for rounding."""
+    """Returns bool [n]: whether a colour [C] lies between a and b [n, C], but for rounding."""
     way = b - a
     length = np.maximum((way * way).sum(1), 1)
     t = ((point - a) * way).sum(1) / length

@@ -1,4 +1,4 @@
-"""What is printed: the one place, so that no name from outside can play tricks on a terminal."""
+"""The only place that prints, so that no name from outside can play tricks on a terminal."""
 
 import sys
 from typing import Any, TextIO
@@ -7,13 +7,13 @@ from vosjax.io.names import printable
 
 
 def say(*lines: Any, file: TextIO | None = None) -> None:
-    """Prints each argument as one line, with whatever cannot be printed escaped.
+    """Prints each argument as one line, with escapes for whatever cannot be printed.
 
-        say("evil\\nname.mp4")      prints one line, evil\\nname.mp4
+        say("evil\\nname.mp4")      # prints one line, evil\\nname.mp4
 
     Args:
-        *lines: anything that has a text; a line break within one is escaped too.
-        file: a stream; None: stdout.
+        *lines: anything that can be converted to a text; line breaks in it are escaped, too.
+        file: the stream; None for stdout.
     """
     stream = sys.stdout if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -1,4 +1,4 @@
-"""The film of a segmentation: an overlay video that plays however it ends."""
+"""Writes the overlay video of a segmentation, which plays however the run ends."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from vosjax.io.encode import H264Encoder, Mpeg4Encoder, Refused
 from vosjax.io.files import atomic
 from vosjax.io.refusals import check_space, disk_full
 
-ROOM = 4 << 20  # bytes; encoders hold back less than that between two looks at the disk
+ROOM = 4 << 20  # bytes; encoders hold back less than this between two checks of the disk
 
 
 class OverlayWriter:
@@ -22,19 +22,25 @@ class OverlayWriter:
         with OverlayWriter("overlay.mp4", fps=25, size=(480, 854)) as film:
             film.write(image)
 
-    H.264, which browsers play, with each frame's own time; where that is not to be had, MPEG-4
-    part 2 at an even rate. As a context manager it keeps what was written, also when the block ends
-    by an error or Ctrl-C: the file always plays. `discard` throws it away instead. A frame of odd
-    size gets its last column or row twice, as the codecs want even ones.
+    The video is H.264, which browsers play, with each frame's own time. If there is no H.264
+    encoder, it is MPEG-4 part 2 at an even rate. A context manager keeps what was written even if
+    the block ends by an error or Ctrl-C, and the file always plays; `discard` removes it instead.
+    Frames of odd height or width get their last row or column twice, since the codecs need even
+    sizes.
+
+    Args:
+        path: the file.
+        fps: rate in frames per second, above 0.
+        size: (H, W) of the frames.
 
     Raises:
-        InputError: no encoder takes such a video (each one's reason is told), or the file cannot
-            be written.
+        InputError: no encoder accepts such a video (the reason of each is given), or the file
+            cannot be written.
         DiskFull: the disk is full.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, fps: float, size: tuple[int, int]) -> None:
-        """`size` (H, W) of the frames; `fps` in frames per second, above 0."""
+        """Opens the video, see the class."""
         self.path = pathlib.Path(path)
         self.size = tuple(size)
         self.frames = 0
@@ -45,7 +51,7 @@ class OverlayWriter:
         self._temp = temporary.__enter__()
         try:
             with self._words():
-                open(self._temp, "wb").close()  # so that what hinders this is not laid to a codec
+                open(self._temp, "wb").close()  # so that a refusal is not blamed on a codec
                 self._video = self._opened((size[0] + self._odd[0], size[1] + self._odd[1]))
         except BaseException:
             self._atomic = None
@@ -66,7 +72,7 @@ class OverlayWriter:
 
     @contextlib.contextmanager
     def _words(self) -> Iterator[None]:
-        """Puts what goes wrong with the file into words."""
+        """Turns errors of writing the file into clear lines."""
         try:
             with disk_full(self.path):
                 yield
@@ -79,9 +85,15 @@ class OverlayWriter:
             ) from error
 
     def write(self, frame: np.ndarray, time: float | None = None) -> None:
-        """Appends uint8 [H, W, 3] RGB, shown from `time` on (seconds since the first frame).
+        """Appends a frame.
 
-        Without a time it follows at the rate of the video.
+        Args:
+            frame: uint8 [H, W, 3] RGB.
+            time: from when it is shown, in seconds since the first frame; None follows the video's
+                rate.
+
+        Raises:
+            ValueError: the frame has another type or size.
         """
         frame = np.asarray(frame)
         if frame.shape != (*self.size, 3) or frame.dtype != np.uint8:
@@ -97,7 +109,7 @@ class OverlayWriter:
         self.frames += 1
 
     def close(self) -> None:
-        """Finishes the file and gives it its name. Closing again does nothing."""
+        """Finishes the file and gives it its name; closing it again does nothing."""
         if self._atomic is None:
             return
         manager, self._atomic = self._atomic, None

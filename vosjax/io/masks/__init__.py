@@ -1,16 +1,17 @@
-"""Any mask a user may hold, read as object ids, or refused with one line that says what to do.
+"""Reads any mask a user may have as object ids, or refuses it with one line that says what to do.
 
-| source | read |
+| source | result |
 |---|---|
 | PNG, GIF, TIFF, BMP, lossless WebP, PGM, PBM, PPM, QOI | palette, grey, colours, with alpha |
 | the same with several pages or animated | a mask for each frame |
 | .npy, .npz, arrays, Pillow images | ids, colours, stacks of either |
 | COCO and LabelMe JSON | polygons, run lengths, rectangles, circles, masks |
-| JPEG and what else is stored with loss; smoothed drawings; floats | refused |
+| JPEG and other lossy formats; smoothed drawings; floats | refused |
 
-Files are read raw first (`images`, `arrays`, `annotations`), as what a value means can depend on
-the other masks of the video; then each gets its frame (`sources`, `frames`), and all together are
-put into ids (`palettes`, `meaning`). What was read is said in sentences (`notes`).
+Files are first read raw (`images`, `arrays`, `annotations`), since the meaning of a value can
+depend on the other masks of the video. Then each mask gets its frame (`sources`, `frames`), and the
+values of all of them are turned into ids (`palettes`, `meaning`). Sentences say what was read
+(`notes`).
 """
 
 from vosjax.io.masks.reading import Mask, Masks, read_mask, read_masks

@@ -1,6 +1,6 @@
-"""Annotation files (JSON) as raw masks.
+"""Reads annotation files (JSON) as raw masks.
 
-| file | read |
+| file | result |
 |---|---|
 | COCO: `annotations` with polygons or run lengths, plain or compressed | a mask for each image |
 | a bare list of such annotations | the mask of one image |
@@ -20,11 +20,18 @@ _READERS = {"annotations": read_coco, "shapes": read_labelme}
 
 
 def read_annotations(data: bytes, name: str, video: TargetVideo) -> list[Page]:
-    """The masks of a JSON file.
+    """Reads the masks of a JSON file.
+
+        pages = read_annotations(data, "mask first.json", TargetVideo((480, 854)))
+
+    Args:
+        data: the file's content.
+        name: what messages call the file.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: no JSON, neither COCO nor LabelMe, an image of another size, or an annotation
-            that marks no area.
+        InputError: the file is not JSON, or neither COCO nor LabelMe; an image has another size; an
+            annotation marks no area.
     """
     try:
         content = json.loads(data)

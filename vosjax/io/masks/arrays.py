@@ -1,6 +1,6 @@
-"""Arrays as raw masks: in memory, and in .npy and .npz files.
+"""Reads arrays as raw masks, from memory and from .npy and .npz files.
 
-| array | read |
+| array | result |
 |---|---|
 | bool or integers [H, W] | one mask of ids |
 | uint8 [H, W, 3 or 4] | one mask of colours |
@@ -26,7 +26,7 @@ from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
-SINGLE = ({1}, {255}, {65535})  # the ids of a mask that only says object or not
+SINGLE = ({1}, {255}, {65535})  # the ids of a mask that only tells object from background
 EXPECTED = (
     "integers [H, W] of object ids, uint8 [H, W, 3 or 4] of colours, or one of these for each of "
     "the first T frames, [T, ...], are expected"
@@ -38,35 +38,56 @@ _HEADERS: dict[tuple[int, int], Callable] = {
 
 
 def read_array(source: Any, name: str, video: TargetVideo) -> list[Page]:
-    """What NumPy makes an array of, copied.
+    """Reads, as a copy, anything that NumPy can convert to an array.
+
+        pages = read_array(labels, "the mask", TargetVideo((480, 854)))
+
+    Args:
+        source: the array, or what NumPy makes one of.
+        name: what messages call it.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: another type or shape than in the table above.
+        InputError: the array has a type or shape that is not in the table above.
     """
     if isinstance(source, np.ma.MaskedArray):
         raise InputError(f"{name} is a masked array: give array.filled(0), {EXPECTED}")
     try:
         array = np.asarray(source)
-    except Exception as error:  # whatever an object's own conversion raises
+    except Exception as error:  # an object's own conversion may raise anything
         kind = printable(type(source).__name__)
         raise InputError(f"{name} is {kind}, which is no array: {EXPECTED}") from error
     return _pages(array, name, video)
 
 
 def read_npy(data: bytes, name: str, video: TargetVideo) -> list[Page]:
-    """The content of a .npy file.
+    """Reads the content of a .npy file.
+
+        pages = read_npy(data, "mask first.npy", TargetVideo((480, 854)))
+
+    Args:
+        data: the file's content.
+        name: what messages call the file.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: damaged, or holding what is in no row of the table above.
+        InputError: the file is damaged, or its array is not in the table above.
     """
     return _pages(_array(io.BytesIO(data), len(data), name, video), name, video)
 
 
 def read_npz(data: bytes, name: str, video: TargetVideo) -> list[Page]:
-    """The content of a .npz file.
+    """Reads the content of a .npz file.
+
+        pages = read_npz(data, "mask all.npz", TargetVideo((480, 854)))
+
+    Args:
+        data: the file's content.
+        name: what messages call the file.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: damaged, without arrays, or as `read_npy` for one of them.
+        InputError: the file is damaged or has no arrays, or one is not in the table above.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -86,7 +107,7 @@ def read_npz(data: bytes, name: str, video: TargetVideo) -> list[Page]:
                 pages.append((key, _pages(array, label, video)))
     except InputError:
         raise
-    except Exception as error:  # zipfile and zlib raise a dozen kinds
+    except Exception as error:  # zipfile and zlib raise a dozen kinds of errors
         raise damaged(name, str(error) or type(error).__name__) from error
     if len(pages) == 1:
         return pages[0][1]
@@ -100,7 +121,7 @@ def read_npz(data: bytes, name: str, video: TargetVideo) -> list[Page]:
 
 
 def _array(stream: IO[bytes], available: int, name: str, video: TargetVideo) -> np.ndarray:
-    """The array of a .npy stream, whose claims are checked before memory is taken."""
+    """Reads the array of a .npy stream; its header is checked before memory is taken."""
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _HEADERS:
@@ -116,13 +137,13 @@ def _array(stream: IO[bytes], available: int, name: str, video: TargetVideo) -> 
         array = np.frombuffer(content, dtype, count)
     except InputError:
         raise
-    except Exception as error:  # a header may hold any text
+    except Exception as error:  # a header may contain any text
         raise damaged(name, str(error) or type(error).__name__) from error
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
 def _form(shape: tuple[int, ...], dtype: np.dtype, name: str, video: TargetVideo) -> str:
-    """'numbers' [H, W], 'colours' [H, W, C], or either with ' stack' for [T, ...]."""
+    """Returns 'numbers' for [H, W] or 'colours' for [H, W, C]; with ' stack' for [T, ...]."""
     bad = InputError(f"{name} is {dtype} {list(shape)}: {EXPECTED}")
     if dtype.kind == "f":
         raise InputError(f"{bad}; if its values are whole ids, store array.astype('uint16')")
@@ -165,7 +186,7 @@ def _raw_colours(array: np.ndarray, name: str, what: str) -> Raw:
 
 
 def _is_one_each(raws: list[Raw]) -> bool:
-    """Whether a stack may hold a mask for each object of one frame as well."""
+    """Returns whether a stack may just as well hold a mask for each object of one frame."""
     ids = [set(np.unique(raw.values).tolist()) - {0} for raw in raws]
     every = set().union(*ids)
     apart = all(len(page) == 1 for page in ids) and len(every) == len(ids)
@@ -173,7 +194,7 @@ def _is_one_each(raws: list[Raw]) -> bool:
 
 
 def _checked(first: Page, count: int, name: str, video: TargetVideo) -> Page:
-    """The first page of a stack of single objects, with a doubt, if it fits the video's length."""
+    """Adds a doubt to the first page of a stack of single objects that is as long as the video."""
     if count == video.count:
         doubt = f"{name} is read as a mask of each of the {count} frames, not of {count} objects"
         return first._replace(raw=first.raw._replace(doubts=(*first.raw.doubts, doubt)))

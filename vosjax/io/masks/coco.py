@@ -1,7 +1,8 @@
-"""COCO's JSON as raw masks: polygons and run lengths, one mask for each image.
+"""Reads COCO's JSON as raw masks: polygons and run lengths, one mask for each image.
 
-The same track (`track_id`, `instance_id` or `object_id`, also among the `attributes`) is the same
-object. A crowd (`iscrowd`) is an object like any other, as tools set it for run lengths alone.
+Annotations with the same track (`track_id`, `instance_id` or `object_id`, also among the
+`attributes`) are the same object. A crowd (`iscrowd`) is an object like any other, since tools set
+this flag merely for run lengths.
 """
 
 import functools
@@ -19,15 +20,18 @@ TRACKS = ("track_id", "instance_id", "object_id")
 
 
 def read_coco(content: dict, name: str, video: TargetVideo) -> list[Page]:
-    """The masks of the images that have annotations.
+    """Reads the masks of the images that have annotations.
+
+        pages = read_coco(json.loads(data), "mask all.json", TargetVideo((480, 854)))
 
     Args:
-        content: `annotations`, with `images` (or one `image`) and `categories` where it has them.
+        content: the file's `annotations`, with `images` (or one `image`) and `categories` if it has
+            them.
         name: what messages call the file.
-        video: what the masks are for.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: damaged, of another size, or an annotation that marks no area.
+        InputError: the file is damaged, an image has another size, or an annotation marks no area.
     """
     labels = {
         field(category, "id", (int, str), name, None): str(category.get("name"))
@@ -57,7 +61,7 @@ def read_coco(content: dict, name: str, video: TargetVideo) -> list[Page]:
 
 
 def _images(content: dict, name: str) -> dict[Any, dict]:
-    """{id: image}; a single image may have no id."""
+    """Returns {id: image}; a single image may have no id."""
     images = records(content, "images", name) or [field(content, "image", dict, name, {})]
     if images == [{}]:
         return {}

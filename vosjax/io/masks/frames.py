@@ -1,6 +1,6 @@
-"""Which frame a mask is for: what was asked for, what a file tells, and where names win.
+"""Decides which frame a mask is for, by the user's words, the file, and the names of frames.
 
-| given | frame |
+| the user gives | frame |
 |---|---|
 | one mask | 0 |
 | `NAME=FILE`, a file of a folder, an image of an annotation file, a key of a .npz | of that name |
@@ -24,12 +24,12 @@ from vosjax.io.names import number, printable
 
 
 class Entry(NamedTuple):
-    """One mask or file of masks.
+    """A mask, or a file of masks.
 
-    source  a path or what `read_mask` takes
+    source  a path, or anything else that `read_mask` takes
     name    what messages call it
-    frame   its index where that was given, else None: the file tells it, or it is 0
-    stem    a frame's name by the file's own name, for files of a folder that may tell another
+    frame   the frame's index if the user named it, else None: the file tells it, or it is 0
+    stem    for a file of a folder, which may tell another frame: the frame's name by its own name
     """
 
     source: Any
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 
 class Frames:
-    """The frames of a video, found by name or number."""
+    """The frames of a video, to be found by name or number."""
 
     def __init__(self, video: TargetVideo) -> None:
         self.video = video
@@ -52,19 +52,24 @@ class Frames:
                 self._numbers.setdefault(value, []).append(index)
 
     def named(self, name: str) -> int | None:
-        """The frame of a name, or whose name is the same number; None if there is none."""
+        """Returns the index of the frame of this name, or whose name is this number, else None.
+
+        frames.named("2")       # the index of the frame '00002'
+        """
         exact = self._names.get(_normal(name))
         value = number(name)
         alike = [] if value is None else self._numbers.get(value, [])
         return exact if exact is not None or len(alike) != 1 else alike[0]
 
     def find(self, frame: Any, wording: str, doubts: list[str]) -> int:
-        """The index of a frame that a user gave by name or number.
+        """Returns the index of a frame that the user gave by name or number.
+
+            index = frames.find("2", "2=later.png", doubts)
 
         Args:
-            frame: a name, or a number as a text; an index as an integer.
+            frame: a name, a number as a text, or an index as an integer.
             wording: what the user wrote, for messages.
-            doubts: gets a sentence where the number could be a name as well as an index.
+            doubts: gets a sentence if the number could be a name as well as an index.
 
         Raises:
             InputError: there is no such frame.
@@ -90,10 +95,16 @@ class Frames:
         return self._checked(int(frame) if is_index else None, frame, wording)
 
     def find_file(self, stem: str, name: str) -> int:
-        """The frame of a file in a folder of masks.
+        """Returns the index of the frame for a file in a folder of masks.
+
+            index = frames.find_file("00002", "mask masks/00002.png")
+
+        Args:
+            stem: the file's name without its ending.
+            name: what messages call the file.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such frame.
         """
         if self.video.names is None:
             return self._checked(number(stem), stem, name)
@@ -106,7 +117,7 @@ class Frames:
         return index
 
     def label(self, index: int | None) -> str:
-        """The name of a frame, its index where it has none."""
+        """Returns what messages call a frame: its name, or its index if frames have no names."""
         if index is None or self.video.names is None:
             return str(index)
         return printable(self.video.names[index])
@@ -130,16 +141,21 @@ class Frames:
 def assign(
     entry: Entry, pages: list[Page], frames: Frames, doubts: list[str]
 ) -> list[tuple[int, Raw]]:
-    """The frame of each page of an entry.
+    """Assigns a frame to each page of an entry.
+
+        pairs = assign(entry, pages, frames, doubts)
 
     Args:
-        entry: what was asked for.
-        pages: what its file holds.
-        frames: of the video.
-        doubts: gets a sentence where a name could be meant otherwise.
+        entry: the mask or file that the user gave.
+        pages: what the file holds.
+        frames: the frames of the video.
+        doubts: gets a sentence if a name could also mean another frame.
+
+    Returns:
+        Pairs of a frame's index and its raw mask.
 
     Raises:
-        InputError: a page for no frame, or several where one is expected.
+        InputError: a page is for no frame, or there are several pages where one is expected.
     """
     if entry.frame is not None:
         page = _only(entry, pages, frames)
@@ -163,7 +179,7 @@ def assign(
 
 
 def _only(entry: Entry, pages: list[Page], frames: Frames) -> Page:
-    """The page that is meant where one frame was given."""
+    """Returns the page that is meant, if the user named one frame."""
     if len(pages) == 1:
         return pages[0]
     fitting = [
@@ -180,7 +196,7 @@ def _only(entry: Entry, pages: list[Page], frames: Frames) -> Page:
 
 
 def _named(entry: Entry, page: Page, count: int, frames: Frames, doubts: list[str]) -> int:
-    """The frame of a page whose file names it."""
+    """Returns the index of the frame for a page whose file names it."""
     stem = _stem(page.frame)
     index = frames.named(stem)
     if index is not None:
@@ -197,7 +213,7 @@ def _named(entry: Entry, page: Page, count: int, frames: Frames, doubts: list[st
 
 
 def _doubt_first(entry: Entry, frames: Frames, doubts: list[str]) -> None:
-    """Says that a lone file is for the first frame though a later one bears its name."""
+    """Adds a doubt if a single file, read for the first frame, has the name of a later one."""
     if not isinstance(entry.source, (str, os.PathLike)) or frames.video.names is None:
         return
     stem = pathlib.Path(entry.source).stem
@@ -209,7 +225,7 @@ def _doubt_first(entry: Entry, frames: Frames, doubts: list[str]) -> None:
 
 
 def _stem(file_name: Any) -> str:
-    """The name of an image without its folders and ending, whichever system wrote it."""
+    """Returns the name of an image without its folders (of any system) and its ending."""
     return re.sub(r"\.[A-Za-z]\w{0,4}$", "", re.split(r"[/\\]", file_name)[-1])
 
 

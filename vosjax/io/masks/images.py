@@ -1,4 +1,4 @@
-"""Picture files as raw masks: a page for each frame where there are several."""
+"""Reads picture files as raw masks; files of several pages have one for each frame."""
 
 import numpy as np
 from PIL import Image
@@ -10,14 +10,22 @@ from vosjax.io.pictures import Picture, from_image, read_pictures
 from vosjax.io.smoothing import smoothed
 
 WHITE = 0xFFFFFF
-DEGREES = 2  # of partial transparency; more are the edge of a smoothed drawing
+DEGREES = 2  # degrees of partial transparency; more of them are the edge of a smoothed drawing
 
 
 def read_image_file(data: bytes, name: str, video: TargetVideo) -> list[Page]:
-    """The pages of a picture file.
+    """Reads the pages of a picture file.
+
+        pages = read_image_file(data, "mask first.png", TargetVideo((480, 854)))
+
+    Args:
+        data: the file's content.
+        name: what messages call the file.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: as `vosjax.io.pictures.read_pictures`; floats; smooth transparency.
+        InputError: as for `vosjax.io.pictures.read_pictures`; the values are floats, or the
+            transparency is smooth.
     """
     pictures = list(read_pictures(data, name=name, size=video.size, most=video.count))
     if len(pictures) == 1:
@@ -29,15 +37,20 @@ def read_image_file(data: bytes, name: str, video: TargetVideo) -> list[Page]:
 
 
 def read_image(image: Image.Image, name: str, video: TargetVideo) -> list[Page]:
-    """A Pillow image as it is in memory."""
+    """Reads a Pillow image as it is in memory; arguments and errors as for `read_image_file`.
+
+    pages = read_image(Image.open("first.png"), "the mask", TargetVideo((480, 854)))
+    """
     return [Page(raw_picture(from_image(image, name=name, size=video.size), name), None)]
 
 
 def raw_picture(picture: Picture, name: str) -> Raw:
-    """A picture's values as a raw mask.
+    """Converts a picture's values to a raw mask.
+
+        raw = raw_picture(picture, "mask first.png")
 
     Raises:
-        InputError: floats, values that are no ids, or smooth transparency.
+        InputError: the values are floats or cannot be ids, or the transparency is smooth.
     """
     if picture.form == "floats":
         raise InputError(
@@ -55,10 +68,17 @@ def raw_picture(picture: Picture, name: str) -> Raw:
 
 
 def raw_numbers(values: np.ndarray, name: str, what: str) -> Raw:
-    """Ids [H, W] of bool or integers as a raw mask, copied.
+    """Converts ids, bool or integers [H, W], to a raw mask, as a copy.
+
+        raw = raw_numbers(labels, "the mask", "an array of int32")
+
+    Args:
+        values: the ids.
+        name: what messages call the mask.
+        what: its kind in words.
 
     Raises:
-        InputError: ids below 0 or above 65535.
+        InputError: an id is below 0 or above 65535.
     """
     if values.dtype == np.uint8:
         return Raw(name, what, "greys", values.copy())
@@ -70,13 +90,22 @@ def raw_numbers(values: np.ndarray, name: str, what: str) -> Raw:
 
 
 def pack(colours: np.ndarray, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Colours uint8 [H, W, 3 or 4] as int32 [H, W], r << 16 | g << 8 | b, and doubts about them.
+    """Packs colours into one integer per pixel, r << 16 | g << 8 | b.
 
-    What is fully transparent is 0, as black is. Where all that is not transparent is black, the
-    transparency is the mask: its visible part is white.
+        values, doubts = pack(colours, "mask first.png")
+
+    Pixels that are fully transparent become 0, like black ones. If everything that is not
+    transparent is black, the transparency is the mask, and its visible part becomes white.
+
+    Args:
+        colours: uint8 [H, W, 3 or 4].
+        name: what messages call the mask.
+
+    Returns:
+        int32 [H, W], and sentences on what could have been read otherwise.
 
     Raises:
-        InputError: several degrees of transparency.
+        InputError: there are several degrees of transparency.
     """
     packed = colours.astype(np.int32)
     values = packed[..., 0] << 16 | packed[..., 1] << 8 | packed[..., 2]

@@ -1,6 +1,7 @@
-"""LabelMe's JSON as a raw mask: polygons, rectangles, circles, turned rectangles and masks.
+"""Reads LabelMe's JSON as a raw mask: polygons, rectangles, circles, turned rectangles and masks.
 
-Shapes of one label and `group_id` are parts of one object; a shape without one is an object.
+Shapes with the same label and `group_id` are parts of one object; a shape without a group is an
+object of its own.
 """
 
 import base64
@@ -16,15 +17,19 @@ from vosjax.io.pictures import read_pictures
 
 
 def read_labelme(content: dict, name: str, video: TargetVideo) -> list[Page]:
-    """The mask of the one image of a file; `imagePath` tells its frame.
+    """Reads the mask of the file's image; `imagePath` tells its frame.
+
+        pages = read_labelme(json.loads(data), "mask first.json", TargetVideo((480, 854)))
 
     Args:
-        content: `shapes`, with `imagePath`, `imageHeight` and `imageWidth` where it has them.
+        content: the file's `shapes`, with `imagePath`, `imageHeight` and `imageWidth` if it has
+            them.
         name: what messages call the file.
-        video: what the mask is for.
+        video: the video that the mask is for.
 
     Raises:
-        InputError: damaged, of another size, or a shape that marks no area (lines, points).
+        InputError: the file is damaged, the image has another size, or a shape (a line, a point)
+            marks no area.
     """
     size = image_size(content, "imageHeight", "imageWidth", name, video)
     marked = []
@@ -68,7 +73,7 @@ def _circle(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.ndarr
 
 
 def _mask(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.ndarray:
-    """A picture of its own, laid with its corner at the first point."""
+    """Draws a picture of a mask with its corner at the first point."""
     data = base64.b64decode(record.get("mask") or "", validate=True)
     (picture,) = read_pictures(data, name="its mask")
     if picture.values.ndim != 2:
@@ -82,7 +87,7 @@ def _mask(points: np.ndarray, record: dict, size: tuple[int, int]) -> np.ndarray
     return area
 
 
-_LEAST = {"polygon": 3, "rotation": 3, "rectangle": 2, "circle": 2}  # points
+_LEAST = {"polygon": 3, "rotation": 3, "rectangle": 2, "circle": 2}  # least number of points
 _SHAPES: dict[str, Any] = {
     "polygon": _polygon,
     "rectangle": _rectangle,

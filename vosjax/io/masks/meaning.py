@@ -1,14 +1,14 @@
-"""What the values of a user's masks mean, put into ids for all masks of a video together.
+"""Decides what the values of a user's masks mean, and turns them into ids.
 
-What a value means can depend on the other masks of the video: a colour must keep its id.
+This is done for all masks of a video together, since a colour must have the same id in all of them.
 
 | values | ids |
 |---|---|
-| integers, greys | the values, 0 is background |
+| integers, greys | the values; 0 is the background |
 | palette images | the indices, unless the colours contradict them (`palettes.py`) |
 | colours, all grey | the greys |
 | colours, all in the palette of a palette image of the video, or in DAVIS' | its indices |
-| other colours | 1, 2, ... over the sorted colours of all masks; black is background |
+| other colours | 1, 2, ... over the sorted colours of all masks; black is the background |
 | annotations | 1, 2, ... in the order of the files |
 | nothing but 0 and one of 1, 255 and 65535 | one object, id 1 |
 | 255 beside ids below 32 in the palette of DAVIS | void: background in every mask |
@@ -28,17 +28,17 @@ from vosjax.io.palette import DAVIS
 from vosjax.io.smoothing import check_sharp
 
 VOID = 255
-WHITES = {1, 255, 65535}  # what one object is painted with in a mask of two values
-PAINT = 32  # darker greys are numbers, as nobody can see them on black
+WHITES = {1, 255, 65535}  # values of the object in masks of two values
+PAINT = 32  # darker greys are numbers, since nobody could see them on black
 GREY = 0x010101  # the packed colour of grey level 1
-SHOWN = 10  # colours or names that a note lists
+SHOWN = 10  # at most so many colours or names are listed in a note
 
 
 class Ids(NamedTuple):
     """The masks of a video as ids.
 
     labels   uint8 or uint16 [H, W] for each raw mask
-    palette  uint8 [256, 3], None where the masks have no colours
+    palette  uint8 [256, 3]; None if the masks have no colours
     notes    which colour or name stands for which id, in sentences
     doubts   what could have been read otherwise, in sentences
     """
@@ -50,10 +50,12 @@ class Ids(NamedTuple):
 
 
 def to_ids(raws: list[Raw]) -> Ids:
-    """The ids of all masks of one video.
+    """Turns the values of all masks of a video into ids.
+
+        ids = to_ids([raw_numbers(labels, "the mask", "an array of uint8")])
 
     Raises:
-        InputError: smoothed drawings, or values of which the masks do not tell the meaning.
+        InputError: a mask is a smoothed drawing, or the meaning of its values cannot be known.
     """
     raws, doubts = palettes.settle(raws)
     for raw in raws:
@@ -70,9 +72,9 @@ def to_ids(raws: list[Raw]) -> Ids:
 
 
 def _check_sharp(raw: Raw) -> list[str]:
-    """Refuses smoothed drawings, and says where a mask looks a little like one.
+    """Refuses smoothed drawings, and returns doubts about masks that look a little like one.
 
-    Palettes and wide numbers may hold any number of ids.
+    Palettes and wide numbers may have any number of ids.
     """
     blends = 0
     if raw.kind in ("greys", "colours"):
@@ -92,7 +94,7 @@ def _check_sharp(raw: Raw) -> list[str]:
 
 
 def _check_ground(raw: Raw) -> None:
-    """Refuses paints without black of which one may be the background."""
+    """Refuses colours without black if one of them may be the background."""
     paints = np.unique(raw.values)
     white = GREY * VOID if raw.kind == "colours" else VOID
     if paints[0] >= PAINT and len(paints) > 1 and (len(paints) == 2 or paints[-1] == white):
@@ -103,7 +105,7 @@ def _check_ground(raw: Raw) -> None:
 
 
 def _number_colours(raws: list[Raw]) -> tuple[list[Raw], np.ndarray | None, list[str]]:
-    """Puts numbers for colours, the same in all masks; also a palette that shows them."""
+    """Replaces colours by ids, the same in all masks; also returns a palette that shows them."""
     painted = [raw for raw in raws if raw.kind == "colours"]
     colours = sorted(set().union(*(np.unique(raw.values).tolist() for raw in painted)) - {0})
     indexed = [raw for raw in raws if raw.kind == "indices"]
@@ -122,24 +124,24 @@ def _number_colours(raws: list[Raw]) -> tuple[list[Raw], np.ndarray | None, list
         palette[ids[:255]] = rgb[:255]
         notes = [_listed([f"id {i} is the colour {colour}" for i, colour in zip(ids, rgb)])]
     if indexed and not any(palettes.shown(raw).any() for raw in indexed):
-        palette = None  # it is black where it is used, and shows nothing
+        palette = None  # all of its used entries are black
     return numbered, None if palette is None else palette[:, :3], notes
 
 
 def _ids_of(
     colours: list[int], palette: np.ndarray | None
 ) -> tuple[Kind, list[int], np.ndarray | None]:
-    """What packed colours are: the kind of their ids, the ids, and the palette of these.
+    """Finds ids for packed colours; returns the kind of these ids, the ids, and their palette.
 
     Args:
-        colours: in rising order, without black.
-        palette: uint8 [256, 4] that has them all and whose indices are ids, if there is one.
+        colours: in ascending order, without black.
+        palette: uint8 [256, 4] whose indices are ids, if the video has such masks.
     """
     if palette is None and all(colour % GREY == 0 for colour in colours):
         return "greys", [colour // GREY for colour in colours], None
     opaque = np.full((256, 1), 255, np.uint8)
     known = np.hstack([DAVIS, opaque]) if palette is None else palette
-    # Of several entries of one colour the first.
+    # If several entries have the same colour, the first one counts.
     index = {colour: i for i, colour in reversed([*enumerate(palettes.packed(known).tolist())])}
     if all(colour in index for colour in colours):
         return "indices", [index[colour] for colour in colours], known
@@ -147,7 +149,7 @@ def _ids_of(
 
 
 def _number_objects(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
-    """Puts numbers for the objects of annotation files, the same in all of them."""
+    """Replaces the objects of annotation files by ids, the same in all of them."""
     listed = [raw for raw in raws if raw.kind == "objects" and raw.objects]
     for raw in listed:
         twice = [label for label, _, n in raw.objects if n]
@@ -179,7 +181,7 @@ def _listed(sentences: list[str]) -> str:
 
 
 def _check_alike(raws: list[Raw]) -> None:
-    """Refuses masks of which some number their objects and others show or name them."""
+    """Refuses masks of which some number their objects, and others show or name them."""
     families: dict[str, Raw] = {}
     for raw in raws:
         if raw.values.any():
@@ -193,7 +195,7 @@ def _check_alike(raws: list[Raw]) -> None:
 
 
 def _white_and_void(raws: list[Raw]) -> tuple[np.ndarray, list[str]]:
-    """A table uint16 [65536] from numbers to ids, and doubts about 255."""
+    """Returns a table uint16 [65536] from numbers to ids, and doubts about 255."""
     table = np.arange(65536).astype(np.uint16)
     pages = [set(np.unique(raw.values).tolist()) - {0} for raw in raws]
     every = set().union(*pages)
@@ -201,7 +203,7 @@ def _white_and_void(raws: list[Raw]) -> tuple[np.ndarray, list[str]]:
         table[list(WHITES)] = 1
         several = " and ".join(map(str, sorted(every)))
         return table, [f"{several} are one object, id 1"] if len(every) > 1 else []
-    # With 254 beside it, 255 is the last of many.
+    # Beside 254, 255 is just the last of many ids.
     if VOID not in every or max(every) > VOID or VOID - 1 in every:
         return table, []
     holders = [raw for raw, page in zip(raws, pages) if VOID in page]

@@ -1,4 +1,4 @@
-"""What was read of masks, in sentences: a person sees a misreading at once."""
+"""Says in sentences what was read from masks, so that a person sees a misreading at once."""
 
 import numpy as np
 
@@ -6,21 +6,20 @@ from vosjax.io.masks.frames import Frames
 from vosjax.io.masks.raw import Raw
 from vosjax.io.names import printable
 
-SHOWN = 10  # ids or frames that a sentence lists
-TINY = 10  # pixels
-MOST = 0.75  # of the border
+SHOWN = 10  # at most so many ids or frames are listed in a sentence
+TINY = 10  # pixels; smaller objects are suspicious
+MOST = 0.75  # part of the border; an object that has more of it is suspicious
 
 
 def reading(labels: dict[int, np.ndarray], raws: dict[int, Raw], frames: Frames) -> str:
-    """One sentence on the objects of all masks.
+    """Returns one sentence about the objects of all masks.
+
+        reading(labels, raws, frames)   # '2 objects (ids 1, 2) in frame 0 from first.png, a ...'
 
     Args:
         labels: {frame index: [H, W] of ids}, each with an object.
-        raws: {frame index: what it was read from}.
-        frames: of the video.
-
-    Example:
-        reading(...)  # '2 objects (ids 1, 2) in frame 0 from first.png, a palette image'
+        raws: {frame index: the raw mask that it was read from}.
+        frames: the frames of the video.
     """
     ids = sorted(set().union(*(np.unique(page).tolist() for page in labels.values())) - {0})
     objects = "1 object (id " if len(ids) == 1 else f"{len(ids)} objects (ids "
@@ -39,10 +38,14 @@ def reading(labels: dict[int, np.ndarray], raws: dict[int, Raw], frames: Frames)
 
 
 def suspicions(labels: dict[int, np.ndarray], frames: Frames) -> list[str]:
-    """Sentences on masks whose objects look like a misreading.
+    """Returns sentences about masks whose objects look like a misreading.
 
-    They leave no background, may be black objects on white, or have a few pixels only, as strays
-    of storing with loss have.
+    Such masks leave no background, may show black objects on white, or have objects of only a few
+    pixels, as lossy compression leaves them.
+
+    Args:
+        labels: {frame index: [H, W] of ids}.
+        frames: the frames of the video.
     """
     doubts = []
     for index, page in sorted(labels.items()):
@@ -66,7 +69,7 @@ def suspicions(labels: dict[int, np.ndarray], frames: Frames) -> list[str]:
 
 
 def empty(indices: list[int], frames: Frames) -> list[str]:
-    """A sentence on masks without any object."""
+    """Returns a sentence, in a list, about masks without any object; [] if there are none."""
     places = _listed([frames.label(index) for index in indices])
     return [f"masks without an object say nothing, frames: {places}"] if indices else []
 

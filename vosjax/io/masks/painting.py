@@ -1,4 +1,4 @@
-"""Marked objects of an annotation file painted into one raw mask, the later ones in front."""
+"""Paints the objects of an annotation file into one raw mask, later ones in front."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,17 +11,17 @@ from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
 MOST_OBJECTS = 65535
-MOST_PIXELS = 2**28  # of an image whose size only its annotations tell
+MOST_PIXELS = 2**28  # of an image whose size is known from its annotations alone
 
 
 class Marked(NamedTuple):
-    """One annotation.
+    """An annotation.
 
     where  what messages call it, such as 'annotation 3'
     label  its category
-    group  what it has in common with other annotations of the same object, None for nothing
-    draw   draw((H, W)) -> bool [H, W]; raises ValueError, TypeError or OverflowError where it
-           holds something else than an area
+    group  the same for all annotations of one object; None if it does not tell
+    draw   draw((H, W)) -> bool [H, W]; raises ValueError, TypeError or OverflowError if it holds
+           anything but an area
     """
 
     where: str
@@ -31,10 +31,12 @@ class Marked(NamedTuple):
 
 
 def field(record: dict, key: str, kind: type | tuple[type, ...], where: str, default: Any) -> Any:
-    """record[key], or `default` where it is missing or null.
+    """Returns record[key], or `default` if it is missing or null.
+
+        field(record, "label", str, "mask first.json: shape 1", "object")
 
     Raises:
-        InputError: it is of another type than `kind`.
+        InputError: the value has another type than `kind`.
     """
     value = record.get(key)
     if value is None:
@@ -45,10 +47,12 @@ def field(record: dict, key: str, kind: type | tuple[type, ...], where: str, def
 
 
 def records(content: dict, key: str, name: str) -> list[dict]:
-    """The list of objects content[key], empty where it is missing.
+    """Returns the list of objects content[key], or [] if it is missing.
+
+        records(content, "shapes", "mask first.json")
 
     Raises:
-        InputError: it is something else.
+        InputError: the value is anything else.
     """
     values = field(content, key, list, name, [])
     if not all(isinstance(value, dict) for value in values):
@@ -59,10 +63,19 @@ def records(content: dict, key: str, name: str) -> list[dict]:
 def image_size(
     header: dict, height: str, width: str, name: str, video: TargetVideo
 ) -> tuple[int, int]:
-    """(H, W) of an annotated image as its file says, else the video's.
+    """Returns (H, W) of an annotated image as its file says, or else the video's.
+
+        image_size(content, "imageHeight", "imageWidth", "mask first.json", video)
+
+    Args:
+        header: the part of the file that describes the image.
+        height: key of the height in it.
+        width: key of the width.
+        name: what messages call the file.
+        video: the video that the masks are for.
 
     Raises:
-        InputError: not the video's, impossible, or not known at all.
+        InputError: the size is not the video's, is impossible, or is not known at all.
     """
     size = field(header, height, int, name, None), field(header, width, int, name, None)
     if None in size:
@@ -76,10 +89,18 @@ def image_size(
 
 
 def paint(marked: list[Marked], size: tuple[int, int], *, name: str, what: str) -> Raw:
-    """The raw mask [H, W] of one image's annotations.
+    """Paints the annotations of one image into a raw mask.
+
+        raw = paint(marked, (480, 854), name="mask first.json", what="LabelMe shapes")
+
+    Args:
+        marked: the annotations.
+        size: (H, W) of the image.
+        name: what messages call the file.
+        what: the mask's kind in words.
 
     Raises:
-        InputError: an annotation that marks no area, or too many.
+        InputError: an annotation marks no area, or there are too many objects.
     """
     values = np.zeros(size, np.uint16)
     places: dict[tuple[str, str | None, int], int] = {}

@@ -1,17 +1,18 @@
-"""Whether a palette image's indices are its ids, or its colours tell the objects.
+"""Decides whether a palette image's indices are its ids, or its colours tell the objects.
 
-An index is an id by convention only: editors order palettes by use or brightness. What a person
-sees decides where the two contradict each other, in one image or among those of one video:
+An index is an id by convention only, and editors order palettes by use or brightness. Where the two
+contradict each other, within an image or among those of a video, the colours that a person sees
+decide:
 
-| the pixels' colours | the ids |
+| colours of the pixels | ids |
 |---|---|
 | index 0 is black or transparent, no other black is used | the indices; transparent ones are 0 |
 | no pixel is black or transparent | the indices |
 | another index is black or transparent, index 0 has a colour or is not used | by colour |
 | index 0 and another one are both black and used | refused: is it background or an object? |
 | all pixels are black | the indices, as the colours tell nothing |
-| images of a video show one index in two colours, or one colour by two | by colour in all |
-| another mask of the video holds colours that no palette has | by colour in all |
+| images of a video show one index in two colours, or one colour by two indices | by colour in all |
+| another mask of the video has colours that are in no palette | by colour in all |
 """
 
 import numpy as np
@@ -25,10 +26,12 @@ MISMATCH = "the masks differ in their colours, so the ids follow these, not the 
 
 
 def settle(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
-    """Raw masks whose remaining 'indices' are ids, and doubts; others have become 'colours'.
+    """Turns palette images into 'colours' where these decide; returns all raw masks, and doubts.
+
+        raws, doubts = settle(raws)
 
     Raises:
-        InputError: two indices of one image are black, as background and as an object.
+        InputError: two indices of an image are black, as the background and as an object.
     """
     settled = [
         as_colours(raw) if raw.kind == "indices" and not _by_index(raw) else raw for raw in raws
@@ -41,24 +44,24 @@ def settle(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
 
 
 def as_colours(raw: Raw) -> Raw:
-    """A palette image as the RGBA image that it shows."""
+    """Returns a palette image as the RGBA image that it shows."""
     values, doubts = pack(raw.entries[raw.values], raw.name)
     return raw._replace(kind="colours", values=values, palette=None, doubts=raw.doubts + doubts)
 
 
 def is_davis(raw: Raw) -> bool:
-    """Whether a palette image has the palette of PASCAL VOC and DAVIS, in which 255 is void."""
+    """Returns whether a palette is that of PASCAL VOC and DAVIS, in which 255 is void."""
     used = [*np.unique(raw.values), 255]
     return bool((raw.entries[used, :3] == DAVIS[used]).all())
 
 
 def shown(raw: Raw) -> np.ndarray:
-    """int [H, W]: the packed colours of a palette image, whatever its transparency."""
+    """Returns int [H, W], the packed colours of a palette image, whatever its transparency."""
     return packed(raw.entries)[raw.values]
 
 
 def packed(palette: np.ndarray) -> np.ndarray:
-    """int32 [K]: a palette [K, 3 or 4] as r << 16 | g << 8 | b."""
+    """Returns int32 [K], the colours of a palette [K, 3 or 4] as r << 16 | g << 8 | b."""
     red, green, blue = palette[:, :3].astype(np.int32).T
     return red << 16 | green << 8 | blue
 
@@ -91,7 +94,7 @@ def _clear(raw: Raw) -> np.ndarray:
 
 
 def _cleared(raw: Raw) -> Raw:
-    """The image with its transparent pixels at index 0; says so where index 0 has a colour."""
+    """Sets transparent pixels to index 0, and adds a doubt if that has a colour."""
     values = np.where(_clear(raw)[raw.values], 0, raw.values).astype(np.uint8)
     ground, doubts = raw.entries[0, :3], raw.doubts
     if ground.any() and raw.entries[0, 3] and (raw.values == 0).any():
@@ -101,13 +104,13 @@ def _cleared(raw: Raw) -> Raw:
 
 
 def _covered(painted: list[Raw], indexed: list[Raw]) -> bool:
-    """Whether the first palette has all colours of the masks that are read by colour."""
+    """Returns whether the first palette has all colours of the masks that are read by colour."""
     colours = set().union(*(np.unique(raw.values).tolist() for raw in painted)) - {0}
     return colours <= set(packed(indexed[0].entries).tolist())
 
 
 def _agree(raws: list[Raw]) -> bool:
-    """Whether no index has two colours, and no colour two indices but in one palette."""
+    """Returns whether no index has two colours, and no colour two indices except in one palette."""
     colours: dict[int, set] = {}
     indices: dict[tuple, set] = {}
     for raw in raws:

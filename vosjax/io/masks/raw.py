@@ -15,14 +15,14 @@ class Raw(NamedTuple):
     kind     what `values` [H, W] are:
              'numbers'  ids, as they are
              'greys'    ids of 8 bits, which may be the shades of a smoothed drawing
-             'indices'  uint8, of `palette`
-             'colours'  int32, packed r << 16 | g << 8 | b; what is transparent is 0
-             'objects'  uint16, 1 + a place in `objects`
-             'painted'  colours that have been put into ids
-             'listed'   objects that have been put into ids
-    palette  uint8 [256, 4] RGBA; of entries that the file does not hold, DAVIS' colours
+             'indices'  uint8, into `palette`
+             'colours'  int32, packed r << 16 | g << 8 | b; transparent pixels are 0
+             'objects'  uint16, 1 + an index into `objects`
+             'painted'  colours that have been turned into ids
+             'listed'   objects that have been turned into ids
+    palette  uint8 [256, 4] RGBA; entries that the file does not have are DAVIS' colours
     objects  (label, group, n) of each object of an annotation file, the same for the same object in
-             every file: n counts the objects of one label and no group
+             every file; n numbers the objects of one label that have no group
     doubts   what could have been read otherwise, in sentences
     """
 
@@ -42,7 +42,11 @@ class Raw(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One mask of a file; frame is its index (stacks), name (annotations) or None (one mask)."""
+    """A mask of a file.
+
+    raw    its values
+    frame  the frame's index (stacks) or name (annotations); None if the file has one mask
+    """
 
     raw: Raw
     frame: int | str | None
@@ -51,9 +55,9 @@ class Page(NamedTuple):
 class TargetVideo(NamedTuple):
     """What is known of the video that masks are for.
 
-    size   (H, W), None where it is not known
-    count  the number of frames, None where it is not known for certain
-    names  of the frames, None where they have none
+    size   (H, W); None if it is not known
+    count  the number of frames; None if it is not known for certain
+    names  names of the frames; None if they have none
     """
 
     size: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Reading the masks of a video: every file by its kind, then all of them together into ids."""
+"""Reads the masks of a video: each file by its kind, then all of them together into ids."""
 
 import os
 import warnings
@@ -18,7 +18,7 @@ from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import printable
 from vosjax.io.pictures import check_size
 
-# What a file begins with, after white space; everything else is a picture.
+# The first bytes of a file, after white space; everything else is a picture.
 _READERS = {
     b"\x93NUMPY": read_npy,
     b"PK": read_npz,
@@ -29,7 +29,11 @@ REMEDY = "mark at least one pixel by a non-zero id or a colour"
 
 
 class Mask(NamedTuple):
-    """labels uint8 or uint16 [H, W] of object ids; palette uint8 [256, 3], None without colours."""
+    """A mask.
+
+    labels   uint8 or uint16 [H, W] of object ids
+    palette  uint8 [256, 3], the colours of the ids; None without colours
+    """
 
     labels: np.ndarray
     palette: np.ndarray | None
@@ -38,9 +42,9 @@ class Mask(NamedTuple):
 class Masks(NamedTuple):
     """The masks of a video.
 
-    labels   {frame index: uint8 or uint16 [H, W] of ids}, in order
+    labels   {frame index: uint8 or uint16 [H, W] of ids}, in the order of frames
     palette  uint8 [256, 3], the colours of the ids; None without colours
-    notes    what was read, in sentences for a person; the first counts the objects
+    notes    what was read, in sentences for a person; the first one counts the objects
     doubts   what could have been read otherwise, and how it was read, in sentences
     names    {frame index: what messages call its mask}
     """
@@ -55,20 +59,20 @@ class Masks(NamedTuple):
 def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
     """Reads one mask.
 
+        labels, palette = read_mask("first.png")
+
     Args:
         source: a file of any kind in the table of `vosjax.io.masks`, an array [H, W] of bool or
             integers, an array uint8 [H, W, 3 or 4] of colours, or a Pillow image.
-        size: (H, W) of the video, to be checked.
+        size: (H, W) that the mask must have; None for any.
 
     Returns:
-        A `Mask` of arrays of its own.
+        A `Mask` with arrays of its own.
 
     Raises:
-        InputError: missing or damaged, of another size, smoothed (anti-aliased), stored with loss,
-            without an object, several masks, or an array of another type or shape.
-
-    Example:
-        labels, palette = read_mask("first.png", size=(480, 854))
+        InputError: the mask is missing, damaged, of another size, smoothed (anti-aliased), in a
+            lossy format, or without an object; the file has several masks; the array has another
+            type or shape.
     """
     is_path = isinstance(source, (str, os.PathLike))
     name = f"mask {printable(source)}" if is_path else "the mask"
@@ -92,31 +96,30 @@ def read_masks(
 ) -> Masks:
     """Reads all masks of a video.
 
+        masks = read_masks(["0=first.png", "3=later.png"])
+        print(*masks.notes, sep="\\n")
+
     Args:
         spec: one of
-            - a mask as for `read_mask`: it belongs to frame 0;
-            - a file with several: an animated picture, a TIFF of several pages or a stack
+            - a mask as for `read_mask`: it is for frame 0;
+            - a file of several masks: an animated picture, a TIFF of several pages or a stack
               [T, H, W] has one for each of the frames 0..T-1, a .npz and a COCO file name them;
-            - a folder: every mask in it, each given to the frame whose name is the file's stem,
-              or, where frames have no names, to the frame whose number the stem is;
-            - 'FRAME=FILE', or a list of such: FRAME is a frame's name or else its 0-based index;
+            - a folder: every mask in it is for the frame whose name is the file's stem or, if
+              frames have no names, whose number it is;
+            - 'FRAME=FILE', or a list of these: FRAME is a frame's name, or else its 0-based index;
             - a dict {frame index or name: mask as for `read_mask`}.
         names: the names of the frames (`Video.names`), if they have some.
-        size: (H, W) of the video, to be checked.
-        count: the number of frames, where it is known for certain.
-        first_only: take the earliest mask alone. A DAVIS folder holds the truth of every frame;
-            without this it is all given to the network.
+        size: (H, W) of the video, which masks must have; None for any.
+        count: the number of frames, if it is known for certain.
+        first_only: whether only the earliest mask is taken. A DAVIS folder has the true masks of
+            all frames; without this flag all of them are given to the network.
 
     Returns:
         `Masks`, in the order of the frames. Empty masks say nothing and are left out.
 
     Raises:
-        InputError: as `read_mask`; a frame outside of the video; a file that matches no frame; two
-            masks for one frame; no object in any mask; masks that do not go together.
-
-    Example:
-        masks = read_masks(["0=first.png", "120=later.png"], size=(480, 854))
-        print(*masks.notes, sep="\\n")
+        InputError: as for `read_mask`; a frame is not in the video; a file matches no frame; there
+            are two masks for a frame, or no object in any mask; the masks do not go together.
     """
     frames = Frames(TargetVideo(size, len(names) if names is not None else count, names))
     doubts: list[str] = []
@@ -145,7 +148,7 @@ def read_masks(
 
 
 def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
-    """{frame index: raw mask}, in order."""
+    """Returns {frame index: raw mask}, in the order of frames."""
     raws: dict[int, Raw] = {}
     for entry in sources.entries(spec, frames, doubts):
         pages = _pages(entry.source, entry.name, frames.video)
@@ -160,7 +163,7 @@ def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
 
 
 def _pages(source: Any, name: str, video: TargetVideo) -> list[Page]:
-    """The masks of one source."""
+    """Reads the masks of one source."""
     if isinstance(source, Image.Image):
         return read_image(source, name, video)
     if not isinstance(source, (str, os.PathLike)):

@@ -1,8 +1,8 @@
-"""Shapes of annotation files as pixels: polygons, circles, and COCO's run lengths.
+"""Draws the shapes of annotation files: polygons, circles, and COCO's run lengths.
 
-Polygons are filled as pycocotools does it, to the pixel, as that is what networks were trained and
-scored on (T.-Y. Lin et al., "Microsoft COCO", arXiv 1405.0312; its `maskApi`): so the reader needs
-no such package, and gives the same mask with and without it.
+Polygons are filled exactly like pycocotools fills them, since networks were trained and scored on
+that (T.-Y. Lin et al., "Microsoft COCO", arXiv 1405.0312; its `maskApi`). So the reader does not
+need that package, and gives the same mask with and without it.
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 
-FINE = 5  # outlines are walked on a grid so many times finer than the pixels
+FINE = 5  # outlines are traced on a grid that is so many times finer than the pixels
 MIDDLE = FINE // 2  # the fine column in which a pixel's centre lies
 LONGEST = 2**24  # steps of one outline on the fine grid
 BITS = 60  # of a compressed number, at most
 
 
 def points(numbers: Sequence[float]) -> np.ndarray:
-    """Numbers x0, y0, x1, y1, ... as float [K, 2].
+    """Converts numbers x0, y0, x1, y1, ... to float [K, 2].
+
+        points([1, 1, 9, 1, 9, 7])
 
     Raises:
-        ValueError: something else than finite numbers, or an odd count of them.
-
-    Example:
-        points([1, 1, 9, 1, 9, 7])
+        ValueError: the numbers are not all finite numbers, or their count is odd.
     """
     if len(numbers) % 2 or not all(type(number) in (int, float) for number in numbers):
         raise ValueError("points that are no pairs of numbers")
@@ -34,21 +33,20 @@ def points(numbers: Sequence[float]) -> np.ndarray:
 
 
 def fill_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The pixels inside an outline, by the even-odd rule.
+    """Fills an outline by the even-odd rule.
+
+        fill_polygon(np.array([[1, 1], [9, 1], [9, 7], [1, 7]]), (10, 12))
 
     Args:
         points: float [K, 2] of x, y in pixels; (0, 0) is the outer corner of the first pixel. The
             last point is joined to the first.
-        size: (H, W).
+        size: (H, W) of the mask.
 
     Returns:
-        bool [H, W]; nothing where there are fewer than three points.
+        bool [H, W]; all False for fewer than three points.
 
     Raises:
-        ValueError: points that are not finite, or far outside.
-
-    Example:
-        fill_polygon(np.array([[1, 1], [9, 1], [9, 7], [1, 7]]), (10, 12))
+        ValueError: a point is not finite, or lies far outside.
     """
     height, width = size
     points = np.asarray(points, float).reshape(-1, 2)
@@ -56,12 +54,12 @@ def fill_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return np.zeros(size, bool)
     if not (np.abs(points) < 1e6).all():
         raise ValueError("a point of an outline lies far outside of the image or is no number")
-    corners = (FINE * points + 0.5).astype(np.int64)  # cut towards zero
+    corners = (FINE * points + 0.5).astype(np.int64)  # truncated towards zero
     following = np.roll(corners, -1, axis=0)
     if np.abs(following - corners).max(1).sum() > LONGEST:
         raise ValueError("an outline goes far outside of the image")
     walk = np.concatenate([_line(a, b) for a, b in zip(corners, following)])
-    # Where the walk enters or leaves the right half of a column of pixels, all below flips.
+    # Where the outline enters or leaves the right half of a pixel column, everything below flips.
     left, upper = np.minimum(walk[:-1], walk[1:]).T
     flips = (walk[:-1, 0] != walk[1:, 0]) & (left % FINE == MIDDLE)
     columns = left // FINE
@@ -73,30 +71,28 @@ def fill_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def fill_circle(centre: np.ndarray, radius: float, size: tuple[int, int]) -> np.ndarray:
-    """bool [H, W]: the pixels whose centre is at most `radius` from `centre` (x, y).
+    """Returns bool [H, W]: the pixels whose centre is at most `radius` pixels from `centre` (x, y).
 
-    Example:
-        fill_circle(np.array([6.0, 4.0]), 3.0, (10, 12))
+    fill_circle(np.array([6.0, 4.0]), 3.0, (10, 12))
     """
     ys, xs = np.ogrid[: size[0], : size[1]]
     return (xs + 0.5 - centre[0]) ** 2 + (ys + 0.5 - centre[1]) ** 2 <= radius**2
 
 
 def expand_runs(counts: Any, size: tuple[int, int]) -> np.ndarray:
-    """The mask behind run lengths in column order, off first.
+    """Expands run lengths, which go along columns and begin with the background, to a mask.
+
+        expand_runs([6, 1, 5], (3, 4))
 
     Args:
         counts: the lengths, or COCO's compressed string of them.
-        size: (H, W).
+        size: (H, W) of the mask.
 
     Returns:
         bool [H, W].
 
     Raises:
-        ValueError: no whole numbers, negative ones, or such that do not add up to H * W.
-
-    Example:
-        expand_runs([6, 1, 5], (3, 4))
+        ValueError: the lengths are not whole numbers, are negative, or do not add up to H * W.
     """
     if isinstance(counts, str):
         counts = uncompress(counts)
@@ -112,17 +108,16 @@ def expand_runs(counts: Any, size: tuple[int, int]) -> np.ndarray:
 
 
 def uncompress(text: str) -> list[int]:
-    """The run lengths behind COCO's compressed string.
+    """Decodes the run lengths in COCO's compressed string.
+
+        uncompress("61X13mN")  # [6, 1, 40, 4, 5]
 
     Each number is written in groups of five bits, lowest first, as characters from '0' on; a sixth
-    bit says that more follow. From the fourth number on, the difference to the number two places
-    before is written.
+    bit says that more groups follow. From the fourth number on, the string holds the difference to
+    the number two places before.
 
     Raises:
-        ValueError: it ends inside a number, or holds other characters.
-
-    Example:
-        uncompress("61X13mN")  # [6, 1, 40, 4, 5]
+        ValueError: the string ends within a number, or has other characters.
     """
     counts: list[int] = []
     value = shift = 0
@@ -144,10 +139,10 @@ def uncompress(text: str) -> list[int]:
 
 
 def _line(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """int [K, 2]: the points from start to end, a step of one along the longer axis each."""
+    """Returns int [K, 2], the points from start to end in steps of one along the longer axis."""
     span = np.abs(end - start)
     axis = 0 if span[0] >= span[1] else 1
-    # Always walked upwards, so that a line has the same points in both directions.
+    # Always traced upwards, so that a line has the same points in both directions.
     low, high = (start, end) if start[axis] <= end[axis] else (end, start)
     steps = np.arange(span[axis] + 1)
     slope = (high[1 - axis] - low[1 - axis]) / max(span[axis], 1)

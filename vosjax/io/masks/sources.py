@@ -1,4 +1,4 @@
-"""The files and arrays that a user's words for masks stand for: one, a folder, pairs, a dict."""
+"""Finds the files and arrays that a user names for masks: one, a folder, pairs, or a dict."""
 
 import os
 import pathlib
@@ -36,19 +36,21 @@ REFUSED = (
     ".xcf",
     ".svg",
 )
-SHOWN = 3  # names that a sentence lists
+SHOWN = 3  # at most so many names are listed in a sentence
 
 
 def entries(spec: Any, frames: Frames, doubts: list[str]) -> list[Entry]:
-    """What `read_masks` was given, one entry for each file or array, in the order given.
+    """Lists what `read_masks` was given: an entry for each file or array, in the given order.
+
+        masks = entries(["0=first.png", "25=later.png"], frames, doubts)
 
     Args:
         spec: as `read_masks` takes it.
-        frames: of the video.
-        doubts: gets sentences about what could have been meant otherwise.
+        frames: the frames of the video.
+        doubts: gets sentences on what could also be meant otherwise.
 
     Raises:
-        InputError: nothing, something without a frame, or a frame that is not in the video.
+        InputError: nothing was given, a mask has no frame, or its frame is not in the video.
     """
     if isinstance(spec, dict):
         listed = [
@@ -82,7 +84,7 @@ def _one(spec: Any, frames: Frames, doubts: list[str]) -> list[Entry]:
 
 
 def _pair(item: Any, frames: Frames, doubts: list[str]) -> Entry:
-    """FRAME=FILE; where names of frames hold '=' themselves, the name that is one."""
+    """Splits FRAME=FILE; if names of frames contain '=', at the name that is a frame's."""
     text = os.fspath(item) if isinstance(item, (str, os.PathLike)) else ""
     parts = text.split("=")
     splits = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(1, len(parts))]
@@ -99,7 +101,7 @@ def _pair(item: Any, frames: Frames, doubts: list[str]) -> Entry:
 
 
 def _folder(path: pathlib.Path, frames: Frames, doubts: list[str]) -> list[Entry]:
-    """A mask for each frame; where there are annotation files, the pictures are the frames."""
+    """Lists a mask for each frame; beside annotation files, pictures are taken for the frames."""
     shown = printable(path)
     try:
         every = in_order(path.iterdir(), name=lambda file: file.name)

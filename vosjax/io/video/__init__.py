@@ -1,11 +1,11 @@
-"""Any video as uint8 RGB frames, one at a time: files, folders of images, cameras, iterables.
+"""Reads any video as uint8 RGB frames, one at a time: files, folders, cameras, iterables.
 
-- `open.py` finds out what was given; `types.py` says what a video is;
+- `open.py` finds out what kind of video was given; `types.py` defines what a video is;
 - `file_av.py` and `file_cv.py` read video files (PyAV first, OpenCV where it is missing),
   `network.py` streams, `camera.py` cameras, `folder.py` folders, `animation.py` moving images,
   `iterable.py` arrays and generators;
-- `images.py` and `depth.py` read one image, `numbering.py` judges the names of a folder;
-- `prefetch.py` reads ahead in a thread; `backward.py` reads from a frame to the first one.
+- `images.py` and `depth.py` read one image, `numbering.py` judges the names of a folder's frames;
+- `prefetch.py` reads ahead in a thread; `backward.py` reads from a frame back to the first.
 """
 
 from vosjax.io.names import natural

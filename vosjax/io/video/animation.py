@@ -1,4 +1,4 @@
-"""An image file that holds several pictures as a video: GIF, WebP, PNG and AVIF, TIFF stacks."""
+"""Reads an image file of several pictures (GIF, WebP, PNG, AVIF, TIFF stacks) as a video."""
 
 import pathlib
 from collections.abc import Generator, Iterator
@@ -12,18 +12,20 @@ from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, scale
 from vosjax.io.video.images import check_pixels, opened, read_page
 from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
-SHORTEST = 0.011  # seconds; a shorter picture is shown for UNSAID, as browsers do
+SHORTEST = 0.011  # seconds; pictures with less are shown for UNSAID, as browsers do
 UNSAID = 0.1
 STILLS = ("MPO", "JPEG", "ICO", "ICNS")  # pictures of one scene in several sizes or views
 
 
 def open_animation(path: pathlib.Path) -> Video:
-    """The pictures of an image file as frames, with the times at which they are shown.
+    """Opens the pictures of an image file as frames, with the times at which they are shown.
 
-    A TIFF stack, which has no times, gets 25 frames per second.
+        video = open_animation(pathlib.Path("dog.gif"))
+
+    A TIFF stack has no times, and gets 25 frames per second.
 
     Raises:
-        InputError: the file holds one picture, or cannot be read.
+        InputError: the file has only one picture, or cannot be read.
     """
     name = f"video {printable(path)}"
     with opened(path, printable(path)) as image:
@@ -54,14 +56,14 @@ def _picture(image: Any, index: int, path: pathlib.Path, scale: Scale) -> tuple[
     try:
         image.seek(index)
         return read_page(image, path, scale)
-    except Exception as error:  # of damaged data decoders raise whatever they stumble over
+    except Exception as error:  # decoders may raise anything for damaged data
         raise InputError(
             f"frame {index} of {printable(path)} cannot be read ({error}): the file is damaged"
         ) from error
 
 
 def _times(image: Any, count: int) -> tuple[list[float], float]:
-    """When each picture is shown, and how long all of them take, in seconds."""
+    """Returns when each picture is shown, and how long all of them take, in seconds."""
     times, now = [], 0.0
     for index in range(count):
         times.append(now)
@@ -69,7 +71,7 @@ def _times(image: Any, count: int) -> tuple[list[float], float]:
         if image.format == "TIFF":
             now = (index + 1) / FPS
         else:
-            image.load()  # WebP and AVIF know a picture's time once it is decoded
+            image.load()  # WebP and AVIF give a picture's time only after decoding it
             seconds = image.info.get("duration", 0) / 1000
             now += UNSAID if seconds < SHORTEST else seconds
     return times, now

@@ -1,13 +1,12 @@
-"""A video from one of its frames back to the first, exactly and in bounded memory.
+"""Reads a video from one of its frames back to the first, exactly and in bounded memory.
 
-Folders and arrays are read frame by frame. A video file is decoded forward only, so it is read in
-blocks, the last one first. Where its container can seek, a first reading notes the time and a
-checksum of every frame; then each block is sought, and is taken only if all of its frames have the
-same checksums as in the first reading. A block that turns out different is sought again with a
-run-up of more and more frames: behind damage a frame depends on those before it. Where no run-up
-leads there, as in containers that cannot seek and streams that cannot be entered in their middle,
-the file is decoded from its beginning up to that block, which takes longer and is right in any
-case.
+Folders and arrays are read frame by frame. A video file can only be decoded forward, so it is read
+in blocks, the last one first. If its container can seek, a first reading notes the time and a
+checksum of every frame. Each block is then sought, and is accepted only if all of its frames have
+the checksums of the first reading. A block that differs is sought again with a run-up of more and
+more frames, since behind damage a frame depends on those before it. If no run-up is long enough, as
+in containers that cannot seek and streams that cannot be entered in their middle, the file is
+decoded from its beginning up to that block, which takes longer but is always right.
 """
 
 import array
@@ -23,26 +22,26 @@ from vosjax.errors import InputError
 from vosjax.io.video.types import Frame, Video
 
 BLOCK = 256 << 20  # bytes of the frames that are held at a time
-LEAST = 8  # frames of a block, however large they are
-RUN_UPS = (0, 1, 4, 16, 64)  # blocks in front of a block that is sought
-TRIES = 3  # blocks that cannot be sought, more than can, after which none is
+LEAST = 8  # frames in a block, however large they are
+RUN_UPS = (0, 1, 4, 16, 64)  # blocks that are read before the block that is sought
+TRIES = 3  # by so many more failed than successful blocks, seeking is given up
 
 
 def read_backward(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
-    """The frames from `start` back to 0, each exactly as `video.stream` gives it.
+    """Yields the frames from `start` back to 0, each exactly as `video.stream` gives it.
 
         for index, frame in read_backward(open_video("dog.mp4"), 120):
             show(frame.image)                 # frames 120, 119, ..., 0
 
     Args:
-      video: one that can be read more than once (`Video.once` is False).
-      start: index of the frame to begin with; where the video ends before it, its last frame.
+        video: a video that can be read more than once (`Video.once` is False).
+        start: index of the first frame to be given; if the video ends before it, that of its last.
 
     Yields:
-      index and `Frame`.
+        The index and the `Frame`.
 
     Raises:
-      InputError: an image that cannot be read.
+        InputError: an image cannot be read.
     """
     if video.direct:
         return _one_by_one(video, start)
@@ -86,12 +85,12 @@ def _decoded(video: Video, first: int, end: int) -> list[Frame]:
 
 
 def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] | None:
-    """The frames first..end-1 by seeking, if they can be had that way, else None."""
-    # A frame that the recording lost shows the one before it.
+    """Seeks the frames first..end-1; returns None if they cannot be had that way."""
+    # A lost frame shows the image of the one before it.
     shown = [signs.shown(index) for index in range(first, end)]
     for run_up in RUN_UPS:
         begin = first - run_up * (end - first)
-        if begin < 0:  # the beginning is not far, and leads there for sure
+        if begin < 0:  # the beginning is near, and reading from it always works
             return None
         images = _images(video, signs, shown, begin)
         if images is not None:
@@ -107,7 +106,7 @@ def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] 
 def _images(
     video: Video, signs: "_Signs", shown: list[int], begin: int
 ) -> dict[int, np.ndarray] | None:
-    """{index: image} of frames, sought from frame `begin` on; None unless all are as they were."""
+    """Seeks frames from `begin` on, as {index: image}; None unless all have their checksums."""
     assert video.seek is not None
     by_time = {signs.times[index]: index for index in shown}
     images = {}
@@ -126,7 +125,7 @@ def _checksum(frame: Frame) -> int:
 
 
 class _Signs:
-    """What frames are known again by: their times and checksums, and whether they are lost."""
+    """The signs by which frames are recognised: times and checksums, and which frames are lost."""
 
     def __init__(self) -> None:
         self.times, self.sums, self.missing = array.array("d"), array.array("Q"), bytearray()
@@ -137,7 +136,7 @@ class _Signs:
         self.missing.append(frame.missing)
 
     def shown(self, index: int) -> int:
-        """The frame whose image stands for that of `index`."""
+        """Returns the index of the frame whose image is shown for `index`."""
         while index and self.missing[index]:
             index -= 1
         return index

@@ -1,4 +1,4 @@
-"""Cameras, by their index."""
+"""Reads cameras, by their index."""
 
 import contextlib
 import time
@@ -12,12 +12,16 @@ from vosjax.io.video.iterable import open_once
 from vosjax.io.video.prefetch import interruptibly
 from vosjax.io.video.types import FPS, Frame, Video
 
-INDICES = 100  # OpenCV takes what is beyond as the number of a driver, or crashes
+INDICES = 100  # OpenCV takes larger ones for the number of a driver, or crashes
 
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps back what OpenCV itself would print, beside the one line that an error of ours is."""
+    """Silences OpenCV's own messages inside the block, beside the one line of an error of ours.
+
+    with hushed():
+        device = cv2.VideoCapture("dog.mp4")
+    """
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -28,7 +32,11 @@ def hushed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def capture(source: int | str) -> Iterator[cv2.VideoCapture]:
-    """An open cv2.VideoCapture; OpenCV's own messages are kept back while it opens."""
+    """Opens a cv2.VideoCapture for the block; OpenCV's own messages are silenced meanwhile.
+
+    with capture(0) as device:
+        device.read()
+    """
     with hushed():
         device = cv2.VideoCapture(source)
     try:
@@ -38,10 +46,12 @@ def capture(source: int | str) -> Iterator[cv2.VideoCapture]:
 
 
 def open_camera(index: int) -> Video:
-    """The camera of that index; its frames have the times at which they came.
+    """Opens the camera of an index; its frames have the times at which they arrived.
+
+        video = open_camera(0)
 
     Raises:
-        InputError: an index that no camera can have, no such camera, or one that gives no frame.
+        InputError: no camera can have this index, there is none, or it gives no frame.
     """
     if not 0 <= index < INDICES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a container of FFmpeg's says about the video in it, and how far that can be believed."""
+"""What one of FFmpeg's containers says about its video, and how far that can be believed."""
 
 import pathlib
 import re
@@ -11,12 +11,12 @@ from vosjax.io.video.picture import is_deep_format
 from vosjax.io.video.types import FPS
 
 HDR = {16: "PQ", 18: "HLG"}  # transfer functions that are not meant for eight bits
-WHOLE = ("h264", "hevc", "vvc")  # formats of which every packet is a frame to be shown
-MOST_PIXELS = 1 << 27  # of a frame; a few bytes can ask for more memory than there is
-FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
+WHOLE = ("h264", "hevc", "vvc")  # formats in which every packet is a frame to be shown
+MOST_PIXELS = 1 << 27  # of a frame; a file of a few bytes could claim more than memory holds
+FASTEST = 1e7  # frames per second; larger values are a unit of time, not a rate
 
 
-# PyAV up to 18 refuses files whose titles are no UTF-8 unless it is told not to.
+# By default, PyAV up to 18 refuses files whose titles are not UTF-8.
 # Keyword arguments of `av.open`.
 TEXTS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -27,13 +27,13 @@ class Facts(NamedTuple):
     """What is known of a video once its first frame is decoded.
 
     fps        mean frames per second
-    time_base  seconds of one unit of a time stamp; 0 where time stamps say nothing
-    count      frames that are to be shown, where an index lists them all, else None
-    announced  frames that the container says it has, where that is a count, else None
-    estimate   about how many there are, else None
-    until      seconds at which its last frame ends by a tag of the container's, else None
-    even       the format is one of broadcasts, whose frames come at an even rate
-    deep       the format may hold fewer bits than it says
+    time_base  seconds in one unit of time stamps; 0 if time stamps say nothing
+    count      number of frames to be shown, if an index lists them all, else None
+    announced  number of frames that the container claims to have, if it counts them, else None
+    estimate   approximate number of frames, else None
+    until      seconds at which the last frame ends, if the container has a tag for it, else None
+    even       whether the format is one of broadcasts, whose frames come at an even rate
+    deep       whether the format may hold fewer bits than it says
     remarks    what is worth telling, a line each
     """
 
@@ -49,10 +49,12 @@ class Facts(NamedTuple):
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    """The video in a container; of several the one that players take.
+    """Returns the video stream of a container; of several streams, the one that players take.
+
+        stream = video_stream(container, "dog.mp4")
 
     Raises:
-        InputError: there is none, only an image, or one that FFmpeg has no decoder for.
+        InputError: there is no video, only an image, or one for which FFmpeg has no decoder.
     """
     if container.format.name.endswith("_pipe") or container.format.name in ("image2", "ico"):
         raise InputError(f"{name} is one image: a video file or a folder of images is expected")
@@ -69,22 +71,25 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
             f"{name} is {codec.width}x{codec.height} (width x height), more than a frame of 16K: "
             "it is damaged, or to be scaled down first"
         )
-    codec.options = {"max_pixels": str(MOST_PIXELS)}  # a file may say so later on, too
+    codec.options = {"max_pixels": str(MOST_PIXELS)}  # later frames may claim more, too
     return stream
 
 
 def _films(container: Any) -> list[av.VideoStream]:
-    """Its video streams but for covers and thumbnails."""
+    """Returns the video streams, without covers and thumbnails."""
     still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     return [stream for stream in container.streams.video if not stream.disposition & still]
 
 
 def facts_of(container: Any, stream: av.VideoStream, frame: av.VideoFrame, name: str) -> Facts:
-    """The facts, given the first frame."""
+    """Collects the facts of a video, given its first frame.
+
+    facts = facts_of(container, stream, frame, "dog.mp4")
+    """
     rates = (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate)
     fps = next((float(rate) for rate in rates if rate and 0 < rate < FASTEST), FPS)
     count, announced = _counts(container, stream)
-    # AVI has no room for the order of display; what FFmpeg makes up for these formats is wrong.
+    # AVI cannot store the order of display, and FFmpeg's guess for these formats is wrong.
     timed = container.format.name != "avi" or stream.codec_context.name not in WHOLE
     remarks = []
     if len(_films(container)) > 1:
@@ -108,13 +113,13 @@ def facts_of(container: Any, stream: av.VideoStream, frame: av.VideoFrame, name:
 
 
 def _counts(container: Any, stream: Any) -> tuple[int | None, int | None]:
-    """`count` and `announced`: MP4 and AVI store them, other containers guess at most."""
+    """Returns `count` and `announced`; MP4 and AVI store them, other containers at most guess."""
     entries, frames = stream.index_entries, stream.frames
     kind = container.format.name.split(",")[0]
     if kind not in ("mov", "avi") or frames <= 0:
         return None, None
     if len(entries) == frames:
-        # An edit list hides some; a chunk without content repeats the frame before it.
+        # An edit list hides frames; a chunk without content repeats the frame before it.
         shown = sum(not entry.is_discard and entry.size > 0 for entry in entries)
         return shown, shown
     return None, frames if kind == "avi" else None
@@ -130,7 +135,7 @@ def _estimate(container: Any, stream: Any, fps: float) -> int | None:
 
 
 def _until(stream: Any) -> float | None:
-    """What Matroska files tell by the tag DURATION, such as 00:00:03.160000000."""
+    """Reads the tag DURATION of Matroska files, such as 00:00:03.160000000, in seconds."""
     match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if match is None:
         return None
@@ -138,9 +143,11 @@ def _until(stream: Any) -> float | None:
 
 
 def cut_short(path: pathlib.Path) -> bool:
-    """Whether a Matroska file ends before its content does.
+    """Returns whether a Matroska file ends before its content does.
 
-    It stores no number of frames, but the size of what all of it lies in.
+        cut_short(pathlib.Path("dog.mkv"))
+
+    Such files do not store the number of frames, but the size of the segment around all of them.
     """
     with open(path, "rb") as file:
         head, end = file.read(128), file.seek(0, 2)
@@ -155,7 +162,7 @@ def cut_short(path: pathlib.Path) -> bool:
 
 
 def _number(head: bytes, at: int) -> tuple[int | None, int]:
-    """A size as EBML writes it, None where it is unknown, and where it ends."""
+    """Reads a size in EBML's coding; returns it (None if it is unknown) and where it ends."""
     if at >= len(head) or not head[at]:
         return None, at
     length = 9 - head[at].bit_length()

@@ -1,8 +1,8 @@
-"""Images of more than eight bits for a level, and the one scale that a video of them has.
+"""Converts images of more than eight bits a level, with one scale for all frames of a video.
 
-Cameras store 10, 12 or 14 bits in files of 16, where the high byte alone would be nearly black.
-The scale is found from the highest level of the whole video (or of a sample of its frames), never
-for each frame, or the brightness would flicker.
+Cameras store 10, 12 or 14 bits in files of 16, whose high byte alone would be nearly black. The
+scale follows from the highest level of the whole video (or of a sample of its frames), never from
+each frame, since the brightness would flicker.
 """
 
 import math
@@ -19,13 +19,16 @@ from PIL import Image
 from vosjax.errors import InputError
 
 ORIENTATION = 0x0112  # the EXIF tag
-HIGH_BYTE = 1 << 16  # the white level of 16 bits that are all in use
-WIDTHS = (8, 10, 12, 14, 16, 24, 32)  # bits that sensors and files have
-SAMPLE = 32  # frames that a scale is found from
+HIGH_BYTE = 1 << 16  # the white level if all 16 bits are in use
+WIDTHS = (8, 10, 12, 14, 16, 24, 32)  # bits of sensors and files
+SAMPLE = 32  # frames from which a scale is found
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether an open image has more than eight bits for a level; only its header is read."""
+    """Returns whether an open image has more than eight bits a level; only its header is read.
+
+    is_deep(Image.open("00000.png"))
+    """
     if image.mode.startswith("I") or image.mode == "F":
         return True
     if image.format in ("PNG", "TIFF"):
@@ -34,7 +37,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def _declared_bits(image: Any) -> int:
-    """What the header of a PPM or JPEG 2000 file says; Pillow would cut it to eight bits."""
+    """Returns the bits that the header of a PPM or JPEG 2000 file declares; Pillow keeps eight."""
     here = image.fp.tell()
     image.fp.seek(0)
     head = image.fp.read(1 << 16)
@@ -48,14 +51,16 @@ def _declared_bits(image: Any) -> int:
 
 
 def read_levels(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
-    """The levels of a deep image as they are stored.
+    """Reads the levels of a deep image as they are stored.
+
+        levels = read_levels(Image.open("00000.png"), "00000.png")
 
     Args:
-        image: open in Pillow, at the page that is meant.
-        path: its file, or the open file of bytes that it came from.
+        image: the image, open in Pillow at the right page.
+        path: its file, or the open binary file that it came from.
 
     Returns:
-        integers or floats [H, W] or [H, W, 3] RGB, upright; what is transparent has turned black.
+        Integers or floats [H, W] or [H, W, 3] RGB, upright; transparent parts show black.
     """
     orientation = image.getexif().get(ORIENTATION, 1)
     grey = image.mode.startswith("I") or image.mode == "F"
@@ -72,7 +77,7 @@ def read_levels(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _through_opencv(image: Image.Image, path: str | os.PathLike[str]) -> np.ndarray:
-    """Colours of 16 bits, of which Pillow drops the low byte without a word."""
+    """Reads colours of 16 bits, whose low byte Pillow drops silently."""
     if isinstance(path, (str, os.PathLike)):
         data = pathlib.Path(path).read_bytes()
     else:
@@ -88,7 +93,10 @@ def _through_opencv(image: Image.Image, path: str | os.PathLike[str]) -> np.ndar
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """An image array turned as its EXIF orientation (1 to 8) says."""
+    """Turns an image array as its EXIF orientation (1 to 8) says.
+
+    upright(levels, 6)      # turned right by a quarter
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -99,10 +107,10 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 class Scale(NamedTuple):
-    """How the deep images of a video become eight bits, the same way in all of its frames.
+    """How the deep images of a video become eight bits, the same in all frames.
 
-    integers  the level from which on a pixel of integers is white; None where there are none
-    floats    likewise of floats
+    integers  the level of integers from which on a pixel is white; None if there are no integers
+    floats    the same for floats
     highest   the highest level of integers that was found
     """
 
@@ -111,19 +119,25 @@ class Scale(NamedTuple):
     highest: int = 0
 
     def white(self, levels: np.ndarray) -> float:
-        """The white level for these levels."""
+        """Returns the white level for these levels."""
         white = self.floats if levels.dtype.kind == "f" else self.integers
         return HIGH_BYTE if white is None else white
 
 
 def find_scale(sample: Iterable[np.ndarray], name: str) -> Scale:
-    """The scale for a video of which `sample` gives the levels of some frames.
+    """Finds the scale of a video from the levels of some of its frames.
 
-    Integers: the power of two of 8, 10, 12, 14 or 16 bits (or more) that holds the highest level.
-    Floats: 1 where nothing is above it, else likewise.
+        scale = find_scale([levels], "frames")
+
+    For integers, white is the power of two of 8, 10, 12, 14 or 16 bits (or more) that holds the
+    highest level. For floats it is 1 if nothing is above it, else the power of two.
+
+    Args:
+        sample: levels as of `read_levels`.
+        name: what messages call the video.
 
     Raises:
-        InputError: negative levels, or floats that are no numbers or infinite.
+        InputError: a level is negative, not a number, or infinite.
     """
     highest: dict[Any, Any] = {}
     for levels in sample:
@@ -149,12 +163,14 @@ def _power(highest: float) -> float:
 
 
 def scale_notes(scale: Scale, count: int | None, name: str) -> list[str]:
-    """A line where the scale of a video's deep frames is not the high byte of 16 bits.
+    """Returns a line, in a list, if the scale of deep frames is not the high byte of 16 bits.
+
+        scale_notes(scale, 24, "frames")
 
     Args:
-        scale: of the video.
-        count: how many of its frames are deep; None for all of a number that is not known.
-        name: of the video.
+        scale: the scale of the video.
+        count: how many of its frames are deep; None if all are, but their number is not known.
+        name: name of the video.
     """
     frames = "all frames" if count is None else f"{count} frame(s)"
     lines = []
@@ -179,9 +195,15 @@ def scale_notes(scale: Scale, count: int | None, name: str) -> list[str]:
 
 
 def to_eight_bits(levels: np.ndarray, white: float) -> np.ndarray:
-    """Levels [H, W] or [H, W, 3] as uint8 [H, W, 3]: `white` / 256 apart, 255 from there on.
+    """Converts levels to uint8 [H, W, 3] in steps of `white` / 256; from `white` on, all is 255.
 
-    With a `white` of 2**16 this is the high byte, with 2**12 the upper eight of twelve bits.
+        image = to_eight_bits(levels, white=2**12)
+
+    With a `white` of 2**16 the result is the high byte, with 2**12 the upper eight of twelve bits.
+
+    Args:
+        levels: integers or floats [H, W] or [H, W, 3].
+        white: the level from which on a pixel is white.
     """
     if levels.ndim == 2:
         levels = np.repeat(levels[..., None], 3, axis=2)
@@ -189,5 +211,8 @@ def to_eight_bits(levels: np.ndarray, white: float) -> np.ndarray:
 
 
 def spread(count: int, most: int = SAMPLE) -> list[int]:
-    """Up to `most` indices below `count`, evenly spread, the first and the last among them."""
+    """Returns at most `most` indices below `count`, evenly spread from the first to the last.
+
+    spread(101, 3)      # [0, 50, 100]
+    """
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})

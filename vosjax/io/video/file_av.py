@@ -1,7 +1,7 @@
-"""Video files and streams through PyAV, that is FFmpeg's own libraries.
+"""Reads video files and streams by PyAV, which binds FFmpeg's own libraries.
 
-What comes out are the frames that a player shows, each with its own time: edit lists, rotation and
-the order of display are FFmpeg's affair; what it cannot decode is accounted for in `lost.py`.
+The frames are those that a player shows, each with its own time. FFmpeg takes care of edit lists,
+rotation and the order of display; `lost.py` accounts for what it cannot decode.
 """
 
 import bisect
@@ -38,21 +38,23 @@ from vosjax.io.video.types import Findings, Frame, Video, checked
 Opener = Callable[[], AbstractContextManager[av.container.InputContainer]]
 
 BUFFER = 1 << 18  # bytes that are read at a time
-NEAR = 8  # frames of a sample that follow each other
+NEAR = 8  # consecutive frames at each place of a sample
 
 
 def open_file(path: pathlib.Path) -> Video:
-    """A video file.
+    """Opens a video file.
+
+        video = open_file(pathlib.Path("dog.mp4"))
 
     Raises:
-      InputError: it may not be read, is no video, or holds no frame that can be decoded.
+        InputError: the file cannot be read, is not a video, or has no frame that can be decoded.
     """
     name = f"video {printable(path)}"
     ending = path.suffix.lower() if path.suffix.lower() in FILMS else ""
 
     @contextlib.contextmanager
     def container() -> Iterator[Any]:
-        # FFmpeg gets an open file, for it takes parts of names as protocols, options or patterns.
+        # FFmpeg gets an open file, as it takes parts of names for protocols, options or patterns.
         # The empty list of protocols keeps playlists and the like from opening anything else.
         with (
             _words(name),
@@ -72,7 +74,7 @@ def open_file(path: pathlib.Path) -> Video:
 
 @contextlib.contextmanager
 def _words(name: str) -> Iterator[None]:
-    """Puts what goes wrong with a file into words."""
+    """Turns errors of reading a file into clear lines."""
     try:
         yield
     except InputError:
@@ -99,7 +101,7 @@ class _Named:
         self.read, self.tell = file.read, file.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Where damaged files lead is told in FFmpeg's way, which goes on from there."""
+        """Seeks; gives FFmpeg's error code for a place that a damaged file cannot have."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
@@ -107,22 +109,24 @@ class _Named:
 
 
 def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None = None) -> Video:
-    """A video that FFmpeg takes out of a container, as often as it is read.
+    """Opens a video that FFmpeg reads from a container, anew for each reading.
+
+        video = open_container(opener, "dog.mp4")
 
     Args:
-      opener: opens the container from its start, and puts what goes wrong with it into words.
-      name: for messages.
-      cut: tells whether the container ends before its content does.
+        opener: opens the container from its start, and turns its errors into clear lines.
+        name: what messages call the video.
+        cut: tells whether the container ends before its content does.
 
     Raises:
-      InputError: no video in it, or no frame that can be decoded.
+        InputError: there is no video, or no frame that can be decoded.
     """
     findings = Findings()
     doubted: list[bool] = []
     shifts: dict[float, float] = {}
 
     def read(start: int, scale: Scale) -> Generator[Any, None, None]:
-        """Quickly; where that gives rise to doubt, slowly from there on (and from then on)."""
+        """Reads fast; after a doubt, reads slowly from that frame on (and always from then on)."""
         has_facts, index = False, start
         while True:
             reading = _reading(
@@ -157,13 +161,13 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
     def stream(start: int = 0) -> Generator[Frame]:
         reading = read(start, scale)
         with contextlib.closing(reading):
-            next(reading, None)  # the facts, which are known
+            next(reading, None)  # skips the facts, which are known
             yield from reading
 
     def seek(times: Sequence[float]) -> Iterator[Frame]:
         with opener() as container, contextlib.suppress(*DAMAGE):
             video = video_stream(container, name)
-            set_threads(video, certain=bool(doubted))  # as `stream` has it
+            set_threads(video, certain=bool(doubted))  # as in `stream`
             units = [round(said / facts.time_base) for said in _unshifted(times, shifts)]
             yield from _sought(container, video, scale, dict(zip(units, times)))
 
@@ -181,7 +185,7 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
 
 
 def open_live(opener: Opener, name: str) -> Video:
-    """A stream that can be opened once; as `open_container` else."""
+    """Opens a stream that can be opened once; otherwise as `open_container`."""
     findings = Findings()
     reading = _reading(opener, name, findings, Scale(), certain=True, patience=0)
     facts, first = _begin(reading, name)
@@ -210,19 +214,19 @@ def _reading(
     cut: Callable[[], bool] | None = None,
     shifts: dict[float, float] | None = None,
 ) -> Generator[Any, None, None]:
-    """One way through a container: its `Facts`, then a `Frame` for each from `start` on.
+    """Reads a container once: yields its `Facts`, then a `Frame` for each frame from `start` on.
 
-    Frames before `start` are decoded all the same, as only that leads to the same frames for sure.
+    Frames before `start` are decoded, too, since only that certainly gives the same frames.
     `shifts` is that of the `_Clock`.
 
     Raises:
-      Doubt: unless `certain`, where a frame cannot be decoded.
+        Doubt: a frame cannot be decoded, unless `certain`.
     """
     account, facts, index = Account(), None, 0
     with opener() as container:
         stream = video_stream(container, name)
         for frame, pts in decoded(container, stream, account, certain=certain, patience=patience):
-            if facts is None:  # the first one is there, or there would be none
+            if facts is None:  # at the first frame
                 assert frame is not None
                 facts = facts_of(container, stream, frame, name)
                 yield facts
@@ -252,13 +256,13 @@ def _sought(
     scale: Scale,
     times: dict[int, float],
 ) -> Iterator[Frame]:
-    """Frames by their times: from the container's own place before the first one, to the last.
+    """Yields frames by their times, sought from the container's index, from the first to the last.
 
     Args:
-      container: just opened.
-      stream: of that container.
-      scale: of the video.
-      times: {time stamp, counted from that of the first frame: time}.
+        container: the container, just opened.
+        stream: its video.
+        scale: the scale of the video.
+        times: {time stamp, counted from that of the first frame: time}.
     """
     first = next(whatever_comes(container, stream), None)
     if first is None or first.pts is None:
@@ -309,17 +313,17 @@ def _ending(
 
 
 class _Clock:
-    """Seconds since the first frame, from time stamps; they always grow.
+    """Converts time stamps to seconds since the first frame, which always increase.
 
-    Where a time stamp is missing or goes back (recordings that were joined), the frame comes one
-    mean frame later than the one before, and those behind it go on from there.
+    If a time stamp is missing or goes back (in recordings that were joined), the frame comes one
+    mean frame after the one before, and later frames go on from there.
 
     Attributes:
-      facts: of the video.
-      last: the latest time.
-      gaps: how often two frames lay further apart than one and a half mean frames.
-      first_gap: index of the frame in front of the first of those.
-      shifts: {time: by how much it, and those behind it, are later than their time stamps say}.
+        facts: the facts of the video.
+        last: the latest time.
+        gaps: how often two frames were further apart than one and a half mean frames.
+        first_gap: index of the frame before the first of these gaps.
+        shifts: {time: by how much this and later times are later than their time stamps say}.
     """
 
     def __init__(self, facts: Facts, shifts: dict[float, float] | None = None) -> None:
@@ -352,7 +356,7 @@ class _Clock:
         return time
 
     def lost_at_the_end(self) -> bool:
-        """Whether far less was read than the container says by a tag."""
+        """Returns whether the frames end much earlier than a tag of the container says."""
         if self.facts.until is None or self._first is None or self.last is None or self._shift:
             return False
         end = self._first * self.facts.time_base + self.last
@@ -360,7 +364,7 @@ class _Clock:
 
 
 def _unshifted(times: Sequence[float], shifts: dict[float, float]) -> Iterator[float]:
-    """The seconds that the time stamps of frames say, given the times that `_Clock` gave them."""
+    """Yields the seconds that frames' time stamps say, given the times that `_Clock` gave them."""
     since = sorted(shifts)
     for time in times:
         begun = bisect.bisect_right(since, time)
@@ -368,7 +372,7 @@ def _unshifted(times: Sequence[float], shifts: dict[float, float]) -> Iterator[f
 
 
 def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) -> Scale:
-    """The scale of a video whose format may hold fewer bits than it says, from a sample of it."""
+    """Finds, from a sample, the scale of a video whose format may hold fewer bits than it says."""
     with opener() as container:
         scale = find_scale(_sample(container, video_stream(container, name), facts), name)
     findings.opening.extend(scale_notes(scale, facts.count, name))
@@ -376,9 +380,9 @@ def _sampled_scale(opener: Opener, facts: Facts, findings: Findings, name: str) 
 
 
 def _sample(container: Any, stream: Any, facts: Facts) -> Iterator[np.ndarray]:
-    """Levels of a few frames at each of some places that lie evenly over the video.
+    """Yields the levels of a few frames at each of several places, spread evenly over the video.
 
-    A place is where decoding can begin, so there may be fewer; a short video is taken whole.
+    Decoding cannot begin everywhere, so there may be fewer places; a short video is read whole.
     """
     convert = Converter(lambda image: image, Scale())
     begin, seconds = container.start_time or 0, container.duration or 0

@@ -1,7 +1,7 @@
-"""Video files through OpenCV, where PyAV is missing.
+"""Reads video files by OpenCV, where PyAV is missing.
 
-It gives the frames, at an even rate: times of their own, hidden frames and lost ones are known only
-as far as OpenCV lets on.
+It gives the frames at an even rate. Their own times, hidden frames and lost ones are known only as
+far as OpenCV tells them.
 """
 
 import os
@@ -16,18 +16,20 @@ from vosjax.io.names import printable
 from vosjax.io.video.camera import capture
 from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
-# FFmpeg's own complaints would stand beside the one line that an error of ours prints.
+# FFmpeg's own complaints would stand beside the one line of our error.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-FASTEST = 1e7  # frames per second; what is above is a unit of time, not a rate
-PATIENCE = 200  # failed reads in a row that may yet be damage, not the end
+FASTEST = 1e7  # frames per second; larger values are a unit of time, not a rate
+PATIENCE = 200  # failed reads in a row, after which the video is taken to have ended
 
 
 def open_file(path: pathlib.Path) -> Video:
-    """A video file.
+    """Opens a video file.
+
+        video = open_file(pathlib.Path("dog.mp4"))
 
     Raises:
-        InputError: it may not be read, is no video, or holds no frame that can be decoded.
+        InputError: the file cannot be read, is not a video, or has no frame that can be decoded.
     """
     name = f"video {printable(path)}"
     try:
@@ -41,7 +43,7 @@ def open_file(path: pathlib.Path) -> Video:
         raise InputError(
             f"{name}: OpenCV takes no such name; rename it, or install PyAV"
         ) from error
-    # An absolute path, for FFmpeg takes what stands before a colon as a protocol.
+    # An absolute path, since FFmpeg takes what stands before a colon for a protocol.
     absolute = os.path.abspath(path)
     with capture(absolute) as device:
         if not device.isOpened():
@@ -57,7 +59,7 @@ def open_file(path: pathlib.Path) -> Video:
         )
     fps = fps if 0 < fps < FASTEST else FPS
     number = int(frames) if 0 < frames < 1 << 40 else None
-    # Of other containers OpenCV multiplies a duration by a rate.
+    # For other containers, OpenCV multiplies a duration by a rate.
     counted = head[:4] == b"RIFF" or head[4:8] in (b"ftyp", b"moov", b"wide", b"mdat")
     count = number if counted else None
     size, findings = first.shape[:2], Findings()
@@ -84,9 +86,9 @@ def open_file(path: pathlib.Path) -> Video:
 
 
 def _images(device: cv2.VideoCapture) -> Iterator[np.ndarray | None]:
-    """uint8 [H, W, 3] BGR of each frame, None for one that is lost.
+    """Yields uint8 [H, W, 3] BGR for each frame, or None for a lost one.
 
-    A read that fails is no end: OpenCV goes on behind the damage when it is asked again.
+    A failed read is not the end: OpenCV goes on behind the damage when it is asked again.
     """
     begun, failures = False, 0
     while failures <= PATIENCE:

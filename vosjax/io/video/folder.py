@@ -1,4 +1,4 @@
-"""A folder of images as a video."""
+"""Reads a folder of images as a video."""
 
 import os
 import pathlib
@@ -15,12 +15,12 @@ from vosjax.io.video.images import check_pixels, opened, read_page
 from vosjax.io.video.numbering import numbering_notes
 from vosjax.io.video.types import FPS, Findings, Frame, Video, check_size, checked
 
-# What file managers and version control leave in a folder, which nobody misses among the frames.
+# Files that file managers and version control leave in a folder, and nobody takes for frames.
 LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".directory", ".gitignore", ".gitkeep"}
 
 
 class _Listing(NamedTuple):
-    """What lies in a folder: images that are read and others, and what is no frame."""
+    """The content of a folder: images that are read, other images, and all other files."""
 
     images: list[pathlib.Path]
     unreadable: list[pathlib.Path]
@@ -30,11 +30,13 @@ class _Listing(NamedTuple):
 
 
 def open_folder(path: pathlib.Path) -> Video:
-    """The images of a folder as frames, in natural order of their stems.
+    """Opens the images of a folder as frames, in the natural order of their stems.
+
+        video = open_folder(pathlib.Path("frames"))
 
     Raises:
-        InputError: the folder may not be read, holds no image, images that cannot be frames (HEIC,
-            links to nothing), or two images of one stem.
+        InputError: the folder cannot be read, has no image, has images that cannot be frames (HEIC,
+            links to missing files), or two images with the same stem.
     """
     name = f"folder {printable(path)}"
     listing = _listed(path, name)
@@ -141,7 +143,7 @@ def _sort_in(entry: os.DirEntry, listing: _Listing, name: str) -> None:
 
 
 def _is_bare_image(file: pathlib.Path) -> bool:
-    """Whether a file without an ending (`0001`, or `shot.0001`) is an image by its content."""
+    """Returns whether a file without an ending (`0001`, or `shot.0001`) is an image by content."""
     if file.suffix and not file.suffix[1:].isdecimal() or not file.is_file():
         return False
     try:
@@ -152,12 +154,12 @@ def _is_bare_image(file: pathlib.Path) -> bool:
 
 
 def _stem(file: pathlib.Path) -> str:
-    """What a frame is called: the name without the ending that tells its kind."""
+    """Returns the name of a frame: the file's name without the ending that tells its kind."""
     return file.stem if file.suffix.lower() in READABLE else file.name
 
 
 def _check_readable(files: list[pathlib.Path], stems: set[str], name: str) -> None:
-    """Images that are not read may be left out only beside readable ones (raw beside JPEG)."""
+    """Refuses images that are not read, unless readable ones stand beside them (raw and JPEG)."""
     alone = [file for file in files if file.stem not in stems]
     if alone:
         kinds = " and ".join(sorted({UNREADABLE[file.suffix.lower()] for file in alone}))
@@ -194,14 +196,14 @@ def _left_out(listing: _Listing, name: str) -> list[str]:
 
 
 def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
-    """The scale of the deep images among the files; what is damaged is told of when it is read."""
+    """Finds the scale of the deep images; damaged ones are reported when they are read."""
     deep, paged = [], []
     for file in files:
         try:
             with opened(file, printable(file)) as image:
                 if is_deep(image):
                     deep.append(file)
-                # Pages of other kinds (previews in a JPEG) are no frames.
+                # Pages of other kinds (previews in a JPEG) are not frames.
                 if image.format in ("TIFF", "GIF", "PNG", "WEBP") and _has_pages(image):
                     paged.append(file.name)
         except InputError as error:
@@ -222,7 +224,7 @@ def _scale(files: list[pathlib.Path], findings: Findings, name: str) -> Scale:
 
 
 def _levels(file: pathlib.Path) -> np.ndarray | None:
-    """The levels of a deep image; None where it is damaged, which is told of when it is read."""
+    """Returns the levels of a deep image; None if it is damaged, which is reported later."""
     try:
         with opened(file, printable(file)) as image:
             return read_levels(image, file)

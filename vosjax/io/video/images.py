@@ -1,10 +1,10 @@
-"""One image file as a frame: of any kind that Pillow reads, of any depth.
+"""Reads one image file as a frame, of any kind that Pillow reads and of any depth.
 
-What becomes of an image is the same wherever it stands:
+An image is treated in the same way wherever it is found:
 
 - it is turned upright by its EXIF note;
 - grey, palettes, CMYK and other colour spaces become RGB as Pillow converts them (colour profiles
-  are left aside); what is transparent shows black behind it;
+  are ignored); transparent parts show black;
 - levels of more than eight bits are scaled; see `vosjax.io.video.depth`.
 """
 
@@ -20,24 +20,25 @@ from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.video.depth import Scale, find_scale, is_deep, read_levels, to_eight_bits
 
-MOST_PIXELS = 2**27  # of one picture: four times those of 8K
+MOST_PIXELS = 2**27  # of one picture: four times as many as in 8K
 
 
 def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
-    """One image file as uint8 [H, W, 3] RGB, upright.
+    """Reads an image file as uint8 [H, W, 3] RGB, upright.
 
         image = read_image("00000.jpg")
 
-    Pillow, as it refuses a truncated JPEG that OpenCV would fill with grey. Of 16 bits the high
-    byte is taken (a video has a scale of its own, see `read_page`); floats go from 0 to 1, or to
-    the power of two that holds the highest.
+    It is read by Pillow, which refuses a truncated JPEG that OpenCV would fill with grey. Of 16
+    bits the high byte is taken (a video has a scale of its own, see `read_page`); floats go from 0
+    to 1, or to the power of two that holds the highest.
 
     Args:
-        path: of the file; or an open file of bytes.
-        name: what messages call it, where that is not the path.
+        path: the file, or an open binary file.
+        name: what messages call it; by default the path.
 
     Raises:
-        InputError: missing, not permitted, damaged, not an image, or levels that have no scale.
+        InputError: the file is missing, not permitted, damaged or not an image, or its levels have
+            no scale.
     """
     name = printable(path) if name is None else name
     with opened(path, name) as image:
@@ -52,15 +53,17 @@ def read_image(path: Any, *, name: str | None = None) -> np.ndarray:
 def read_page(
     image: Image.Image, path: str | os.PathLike[str], scale: Scale
 ) -> tuple[np.ndarray, bool]:
-    """The page at which an open image stands, scaled as its video is.
+    """Converts the current page of an open image, scaled like its video.
+
+        image, is_clipped = read_page(Image.open("00000.png"), "00000.png", scale)
 
     Args:
-        image: open in Pillow.
+        image: the image, open in Pillow.
         path: its file.
-        scale: of the video.
+        scale: the scale of the video.
 
     Returns:
-        uint8 [H, W, 3] RGB, and whether anything in it lies above the scale.
+        uint8 [H, W, 3] RGB, and whether any of its levels lies above the scale.
     """
     if not is_deep(image):
         return _to_rgb(image), False
@@ -71,13 +74,16 @@ def read_page(
 
 
 def check_pixels(size: tuple[int, int], name: str) -> None:
-    """Raises InputError for a picture of far more pixels than a frame has, before it is decoded.
+    """Refuses a picture of far more pixels than a frame has, before it is decoded.
 
         check_pixels((13000, 13000), "image 00000.png")      # InputError
 
     Args:
-        size: (H, W), of its header.
+        size: (H, W) by its header.
         name: what the message calls it.
+
+    Raises:
+        InputError: it has too many pixels.
     """
     if size[0] * size[1] > MOST_PIXELS:
         raise InputError(
@@ -88,7 +94,11 @@ def check_pixels(size: tuple[int, int], name: str) -> None:
 
 @contextlib.contextmanager
 def opened(path: Any, name: str) -> Iterator[Image.Image]:
-    """The image file, open in Pillow; what goes wrong inside the block is put into words."""
+    """Opens an image file in Pillow for the block, and turns errors inside it into clear lines.
+
+    with opened("00000.png", "image 00000.png") as image:
+        image.load()
+    """
     try:
         with Image.open(path) as image:
             yield image
@@ -105,7 +115,7 @@ def opened(path: Any, name: str) -> Iterator[Image.Image]:
             f"image {name} cannot be read: it is damaged, not an image, or of a kind that Pillow "
             "does not know; replace it, or convert it to PNG"
         ) from error
-    except Exception as error:  # of damaged data decoders raise whatever they stumble over
+    except Exception as error:  # decoders may raise anything for damaged data
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"image {name} cannot be read ({reason}): replace it, it is damaged or not an image"
@@ -113,7 +123,10 @@ def opened(path: Any, name: str) -> Iterator[Image.Image]:
 
 
 def over_black(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] of which alpha uint8 [H, W] covers a black ground."""
+    """Lays colours uint8 [H, W, 3] over black, by their alpha uint8 [H, W].
+
+    over_black(colours, alpha)
+    """
     if (alpha == 255).all():
         return np.ascontiguousarray(colours)
     return (colours.astype(np.uint16) * alpha[..., None] // 255).astype(np.uint8)

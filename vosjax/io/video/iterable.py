@@ -1,4 +1,4 @@
-"""Arrays, lists and generators of frames as videos."""
+"""Reads arrays, lists and generators of frames as videos."""
 
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
@@ -10,10 +10,15 @@ from vosjax.io.video.types import FPS, Findings, Frame, Video, checked
 
 
 def open_iterable(source: Iterable) -> Video:
-    """An array uint8 [T, H, W, 3], or a list or any other iterable of uint8 [H, W, 3].
+    """Opens an array uint8 [T, H, W, 3], or a list or other iterable of uint8 [H, W, 3].
 
-    Frames are copied as they are taken: their owner may use the memory again, as a generator does
-    that yields the same buffer each time.
+        video = open_iterable(np.zeros((24, 480, 854, 3), np.uint8))
+
+    Frames are copied as they are taken, since their owner may use the memory again; a generator may
+    yield the same buffer each time.
+
+    Raises:
+        InputError: there is no frame, or the first one has another type or shape.
     """
     if isinstance(source, np.ndarray) and source.ndim != 4:
         raise InputError(
@@ -52,20 +57,22 @@ def open_once(
     findings: Findings | None = None,
     first: Frame | None = None,
 ) -> Video:
-    """A video that can be read once.
+    """Makes a video that can be read once.
+
+        video = open_once(frames, "camera 0", fps=30)
 
     Args:
-        frames: from the first one on, or, where `first` is given, from the second.
-        name: for messages.
+        frames: the frames from the first one on or, if `first` is given, from the second one on.
+        name: what messages call the video.
         fps: frames per second.
-        findings: where what comes up is noted.
-        first: the first frame, if it was taken already.
+        findings: where to note what is found while reading.
+        first: the first frame, if it has been taken already.
     """
     first = next(frames, None) if first is None else first
     if first is None:
         raise InputError(f"{name} gave no frame: at least one uint8 [H, W, 3] frame is expected")
     size = checked(first.image, None, 0, name).shape[:2]
-    rest = [(first, frames)]  # nothing once it is read
+    rest = [(first, frames)]  # empty once it has been read
 
     def stream(start: int = 0) -> Generator[Frame]:
         if not rest:

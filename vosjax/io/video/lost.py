@@ -1,12 +1,13 @@
-"""Decoding with an account of what was lost, so that frames keep the numbers of their file.
+"""Decodes and accounts for lost frames, so that frames keep the numbers they have in their file.
 
-FFmpeg passes over what it cannot decode, as players do. Here every packet that goes in is
-remembered by its time stamp until its frame comes out: a packet that fails leaves a lost frame in
-its place in the order of display. Packets that give no frame without failing (VP8 has some that are
-never shown) are none, but for formats whose packets are frames, once one of them has failed.
+FFmpeg passes over what it cannot decode, as players do. Here the time stamp of every packet that
+goes in is remembered until its frame comes out, and a packet that fails leaves a lost frame at its
+place in display order. Packets that give no frame without failing (VP8 has some that are never
+shown) do not count as lost, except in formats in which every packet is a frame, once one of them
+has failed.
 
-With several threads errors come late and cannot be told apart, so a first, fast reading raises
-`Doubt` at the first sign of one; a second reading with one thread then tells them.
+With several threads, errors come late and cannot be told apart. So a first, fast reading raises
+`Doubt` at the first sign of an error, and a second reading with one thread finds the lost frames.
 """
 
 import heapq
@@ -18,32 +19,32 @@ import av
 
 from vosjax.io.video.container import WHOLE
 
-PATIENCE = 16  # failed attempts in a row to read on behind damage in a container
-HEADER = 8  # bytes in front of a chunk's content
+PATIENCE = 16  # failed attempts in a row to read on after damage in a container
+HEADER = 8  # bytes before a chunk's content
 GIVE_UP = 3000  # packets that fail before the first frame
 
 
-# What PyAV raises of damaged data; an index error where a stream comes up that was not announced.
+# What PyAV raises for damaged data; an IndexError if a stream appears that was not announced.
 DAMAGE = (av.FFmpegError, IndexError)
 
 
 class Doubt(Exception):
-    """Something in the video does not decode; only one thread can tell what."""
+    """Something in the video cannot be decoded; only a reading with one thread can tell what."""
 
 
 class Decoded(NamedTuple):
-    """A frame, or None for one that is lost; its time stamp, None where that is not known."""
+    """A frame (None if it is lost) and its time stamp (None if it is not known)."""
 
     frame: av.VideoFrame | None
     pts: int | None
 
 
 class Account:
-    """What came of a reading.
+    """What a reading found.
 
     Attributes:
-      packets: how many that are to be shown were read, lost ones too.
-      skipped: how many could not be decoded before the first frame.
+        packets: number of packets to be shown that were read, with the lost ones.
+        skipped: number of packets that could not be decoded before the first frame.
     """
 
     def __init__(self) -> None:
@@ -58,19 +59,22 @@ def decoded(
     certain: bool,
     patience: int = PATIENCE,
 ) -> Iterator[Decoded]:
-    """The frames of a stream in the order of display, lost ones in their places.
+    """Yields the frames of a stream in display order, with lost ones in their places.
+
+        for frame, time in decoded(container, stream, Account(), certain=True):
+            show(frame)
 
     Args:
-      container: just opened.
-      stream: of that container.
-      account: is filled.
-      certain: decode with one thread and tell what is lost; else with several.
-      patience: failed attempts in a row to read on, after which the video ends.
+        container: the container, just opened.
+        stream: its video stream.
+        account: is filled while reading.
+        certain: whether to decode with one thread, and tell what is lost.
+        patience: number of failed attempts in a row to read on; after these the video ends.
 
     Raises:
-      Doubt: unless `certain`, where anything is amiss.
-      av.FFmpegError: the container cannot be read on, and `patience` is 0; or of 3000 packets
-        none can be decoded.
+        Doubt: anything is wrong, unless `certain`.
+        av.FFmpegError: the container cannot be read on and `patience` is 0, or none of 3000 packets
+            can be decoded.
     """
     set_threads(stream, certain=certain)
     whole = stream.codec_context.name in WHOLE
@@ -90,7 +94,7 @@ def decoded(
 
 
 def set_threads(stream: av.VideoStream, *, certain: bool) -> None:
-    """One thread for a stream that is not decoding yet, or as many as there are."""
+    """Lets a stream that is not decoding yet use one thread, or as many as there are."""
     stream.thread_type = "SLICE" if certain else "AUTO"
     stream.codec_context.thread_count = 1 if certain else 0
 
@@ -98,13 +102,13 @@ def set_threads(stream: av.VideoStream, *, certain: bool) -> None:
 def whatever_comes(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
-    """The frames from where a container stands, whatever cannot be decoded between them."""
+    """Yields the frames from the container's current place, skipping what cannot be decoded."""
     for packet in _packets(container, stream, PATIENCE):
         yield from _decode(stream, packet)[0]
 
 
 def _packets(container: Any, stream: Any, patience: int) -> Iterator[av.Packet | None]:
-    """The packets, across damage in the container as far as it goes; then None, to flush."""
+    """Yields the packets, as far as possible across damage in the container; then None to flush."""
     failures, packets = 0, container.demux(stream)
     while failures <= patience:
         try:
@@ -123,7 +127,7 @@ def _packets(container: Any, stream: Any, patience: int) -> Iterator[av.Packet |
 
 
 def _decode(stream: Any, packet: av.Packet | None) -> tuple[list[av.VideoFrame], bool]:
-    """The frames that a packet (None: the end) brings out, and whether it failed."""
+    """Returns the frames that a packet (None at the end) gives, and whether it failed."""
     try:
         return stream.codec_context.decode(packet), False
     except (av.EOFError, BlockingIOError):
@@ -133,7 +137,7 @@ def _decode(stream: Any, packet: av.Packet | None) -> tuple[list[av.VideoFrame],
 
 
 class _Quick:
-    """Several threads: whatever does not come out in order is a reason for doubt."""
+    """Decoding with several threads, where anything out of order is a reason for doubt."""
 
     def __init__(self) -> None:
         self._inside: list[float] = []
@@ -158,9 +162,10 @@ class _Quick:
 
 
 class _Certain:
-    """One thread: a packet that fails is a frame that is lost, unless it comes out in spite of it.
+    """Decoding with one thread: a packet that fails is a lost frame, unless it comes out later.
 
-    A lost frame comes before the first frame of a later time; without a time, before the next.
+    A lost frame is placed before the first frame of a later time or, if it has no time, before the
+    next frame.
     """
 
     def __init__(self, account: Account, whole: bool) -> None:
@@ -170,7 +175,7 @@ class _Certain:
         self._begun = self._failed = False
 
     def enter(self, packet: Any, gap: int) -> None:
-        # Chunks that were passed over have no time; they lie before the packet behind them.
+        # Chunks that were skipped have no time; they lie before the packet that follows them.
         for _ in range(gap):
             heapq.heappush(self._lost, -math.inf if packet.pts is None else packet.pts - 0.5)
         if self._whole and packet.pts is not None:
@@ -198,7 +203,7 @@ class _Certain:
         return self._before(math.inf)
 
     def _before(self, now: float) -> Iterator[Decoded]:
-        """What was lost before that time."""
+        """Yields the frames that were lost before this time."""
         while self._inside and self._inside[0] < now:
             time = heapq.heappop(self._inside)
             if self._failed:
@@ -207,7 +212,7 @@ class _Certain:
             yield from self._tell(heapq.heappop(self._lost))
 
     def _tell(self, time: float) -> Iterator[Decoded]:
-        """Before the first frame nothing is lost: the video begins where it can be decoded."""
+        """Yields a lost frame, but none before the first frame, with which the video begins."""
         if self._begun:
             yield Decoded(None, int(time) if time % 1 == 0 else None)
         else:
@@ -215,7 +220,7 @@ class _Certain:
 
 
 class _Chunks:
-    """An AVI file's own list of its chunks: tells of those that the reading had to pass over."""
+    """An AVI file's own list of its chunks, which tells of those that reading had to skip."""
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._numbers, self._sizes, self._next = {}, [], 0
@@ -225,11 +230,11 @@ class _Chunks:
             self._sizes = [entry.size for entry in entries]
 
     def passed_over(self, packet: av.Packet) -> int:
-        """How many chunks with content lie between the packet and the one before it."""
+        """Returns how many chunks with content lie between this packet and the one before it."""
         offset = packet.pos
         if offset is None:
             return 0
-        # The list says where a chunk begins; a packet, mostly, where its content does.
+        # The list says where a chunk begins; a packet usually says where its content begins.
         number = self._numbers.get(offset - HEADER, self._numbers.get(offset))
         if number is None or number < self._next:
             return 0

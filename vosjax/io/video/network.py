@@ -1,4 +1,4 @@
-"""Streams from the network, by their address: cameras (RTSP), broadcasts, files of web servers."""
+"""Reads streams from the network by their address: cameras (RTSP), broadcasts, web servers."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ from vosjax.errors import InputError
 from vosjax.io.video.prefetch import interruptibly
 from vosjax.io.video.types import Video
 
-# What an address may lead to. A playlist can name other addresses of the kind, but no local file.
+# Protocols that an address may lead to. A playlist can name others of them, but no local file.
 PROTOCOLS = {
     "rtsp": "rtsp,rtp,rtcp,srtp,udp,tcp,tls,http,https,httpproxy",
     "rtsps": "rtsp,rtsps,rtp,rtcp,srtp,udp,tcp,tls,http,https,httpproxy",
@@ -23,17 +23,23 @@ PROTOCOLS = {
     "srt": "srt",
     "tcp": "tcp",
 }
-OPENING, SILENCE = 15.0, 30.0  # seconds without anything after which a stream is given up
+OPENING, SILENCE = 15.0, 30.0  # seconds without any data after which a stream is given up
 _ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)})://.+", re.IGNORECASE)
 
 
 def is_address(source: Any) -> bool:
-    """Whether a video is given by an address, such as 'rtsp://camera/stream'."""
+    """Returns whether a video is given by an address.
+
+    is_address("rtsp://camera/stream")      # True
+    """
     return isinstance(source, str) and _ADDRESS.fullmatch(source) is not None
 
 
 def without_password(address: str) -> str:
-    """An address as it may stand in messages and records."""
+    """Returns an address in a form that may stand in messages and records.
+
+    without_password("rtsp://me:secret@camera/stream")
+    """
     parts = urllib.parse.urlsplit(address)
     if "@" not in parts.netloc:
         return address
@@ -43,11 +49,13 @@ def without_password(address: str) -> str:
 
 
 def open_stream(address: str) -> Video:
-    """A stream; it is read once, as it comes.
+    """Opens a stream, which is read once, as it arrives.
+
+        video = open_stream("rtsp://camera/stream")
 
     Raises:
-        InputError: PyAV is missing, nobody answers, or what is sent is no video; later, when
-            nothing comes any more.
+        InputError: PyAV is missing, the address does not answer, or it does not send a video; while
+            reading, nothing arrives any more.
     """
     name = f"stream {without_password(address)}"
     try:
@@ -63,7 +71,7 @@ def open_stream(address: str) -> Video:
     scheme = address.partition("://")[0].lower()
     options = {"protocol_whitelist": PROTOCOLS[scheme]}
     if scheme.startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"  # nothing is lost, and firewalls let it through
+        options["rtsp_transport"] = "tcp"  # loses nothing, and firewalls let it through
 
     @contextlib.contextmanager
     def container() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What the names of a folder's frames tell: lost numbers, and strangers among them."""
+"""Finds lost numbers and stray files among the names of a folder's frames."""
 
 import collections
 import re
@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from vosjax.io.names import some
 
 _DIGITS = re.compile(r"(\d+)")
-_COPY = re.compile(r"(.+?)(?: ?\(\d+\)|[-_ ]\d+)")  # what burst modes and file managers append
+_COPY = re.compile(r"(.+?)(?: ?\(\d+\)|[-_ ]\d+)")  # endings by burst modes and file managers
 
 
 def numbering_notes(stems: Sequence[str], name: str) -> list[str]:
-    """Lines about stems of frames, in order, that look as if something were wrong with them.
+    """Returns lines about names of frames that look as if something were wrong.
+
+        numbering_notes(["00000", "00001", "00003"], "frames")
 
     Args:
-        stems: the frames' names.
-        name: of their folder, for the lines.
+        stems: the names of the frames, in order.
+        name: name of their folder, for the lines.
     """
     patterns = collections.defaultdict(list)
     for stem in stems:
@@ -42,7 +44,7 @@ def _is_copy(stem: str, known: set[str]) -> bool:
 
 
 def _counter(stems: list[str]) -> list[int] | None:
-    """The one number that changes from name to name; None where several do."""
+    """Returns the one number that changes from name to name; None if several do."""
     columns = list(zip(*(_DIGITS.findall(stem) for stem in stems)))
     changing = [column for column in columns if len(set(map(int, column))) > 1]
     return list(map(int, changing[0])) if len(changing) == 1 else None
@@ -59,7 +61,7 @@ def _twice(numbers: list[int], stems: list[str], name: str) -> list[str]:
 
 
 def _gaps(numbers: list[int], name: str) -> list[str]:
-    """A line where numbers that rise by one step leave some out."""
+    """Returns a line, in a list, if numbers that rise by one step skip some."""
     steps = collections.Counter(b - a for a, b in zip(numbers, numbers[1:]))
     if not steps:
         return []

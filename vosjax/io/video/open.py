@@ -1,4 +1,4 @@
-"""Finds out what kind of video was given."""
+"""Finds out what kind of video was given, and opens it."""
 
 import dataclasses
 import importlib.util
@@ -24,22 +24,23 @@ KINDS = "name a video file, a folder of images or a camera index"
 
 
 def open_video(source: Any) -> Video:
-    """Opens `source` and reads its first frame to know the size.
+    """Opens `source`, and reads its first frame to know the size.
 
         video = open_video("dog.mp4")
         for frame in video.stream(0):
             print(frame.time, frame.image.shape)
 
     Args:
-        source: a video file; a folder of images (see `endings.READABLE`; in natural order of their
-            names without the ending, so `2.jpg` comes before `10.jpg` and `a.jpg` before `a
-            (1).jpg`); an image file that holds several pictures (GIF, WebP, PNG, AVIF, TIFF); a
-            camera index as an int or a string of digits (a path of that name goes first); an
-            address (rtsp://, http://, https://, udp://, rtmp:// and the like); an array uint8 [T,
-            H, W, 3]; or any iterable of uint8 [H, W, 3] RGB.
+        source: a video file; a folder of images (see `endings.READABLE`; in the natural order of
+            their names without endings, so that `2.jpg` comes before `10.jpg` and `a.jpg` before
+            `a (1).jpg`); an image file of several pictures (GIF, WebP, PNG, AVIF, TIFF); a camera
+            index as an int or a text of digits (a path of that name takes precedence); an address
+            (rtsp://, http://, https://, udp://, rtmp:// and the like); an array uint8
+            [T, H, W, 3]; or any iterable of uint8 [H, W, 3] RGB.
 
     Raises:
-        InputError: nothing there, not a video, no frame in it, or a first frame of wrong type.
+        InputError: there is nothing, or it is not a video, or it has no frame, or its first frame
+            has another type.
     """
     if isinstance(source, (int, np.integer)) and not isinstance(source, bool):
         return open_camera(int(source))
@@ -64,7 +65,7 @@ def _open_named(source: str | os.PathLike) -> Video:
     try:
         if not path.exists():
             path = path.expanduser()
-        if not os.fspath(source):  # which would be the folder where the command was given
+        if not os.fspath(source):  # an empty path would be the current folder
             raise FileNotFoundError
         if path.is_dir():
             return open_folder(path)
@@ -79,7 +80,7 @@ def _open_named(source: str | os.PathLike) -> Video:
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        # a name that no file can have: too long, of a user who does not exist, with a NUL
+        # a name that no file can have: too long, with a NUL, of a user who does not exist
     text = os.fspath(source)
     if is_address(text):
         return open_stream(text)
@@ -99,6 +100,6 @@ def _open_file(path: pathlib.Path) -> Video:
         )
     if importlib.util.find_spec("av") is None:
         return file_cv.open_file(path)
-    from vosjax.io.video import file_av  # PyAV is not needed for anything else
+    from vosjax.io.video import file_av  # nothing else needs PyAV
 
     return file_av.open_file(path)

@@ -1,4 +1,4 @@
-"""Reading in a thread of its own: ahead of who uses it, and without holding up Ctrl-C."""
+"""Reads in a separate thread: ahead of the consumer, and without holding up Ctrl-C."""
 
 import contextlib
 import queue
@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 0.5  # seconds that a thread which is told to stop is waited for
-LOOK = 0.1  # seconds from one look at `stop` to the next
+PATIENCE = 0.5  # seconds to wait for a thread that was told to stop
+LOOK = 0.1  # seconds from one call of `stop` to the next
 
 
 def prefetch(
@@ -20,18 +20,18 @@ def prefetch(
         for frame in prefetch(video.frames()):
             use(frame)
 
-    An exception of the iterable is raised in its place in the order. Closing the generator (or
-    leaving the loop and dropping it) stops the thread and closes the iterable, in that thread. A
-    thread whose source gives nothing (a camera that froze) is left behind after half a second; it
-    closes the source when that wakes, and does not keep the process from ending.
+    An exception of the iterable is raised at its place in the order. Closing the generator (or
+    leaving the loop and dropping it) stops the thread, which then closes the iterable. A thread
+    whose source gives nothing (a frozen camera) is left behind after half a second; it closes the
+    source when that wakes, and does not keep the process from ending.
 
     Args:
-        iterable: what is iterated.
-        depth: items that may wait, at least 1.
-        stop: looked at while nothing is there; the items end when it is true.
+        iterable: the items.
+        depth: number of items that may wait, at least 1.
+        stop: is called while no item is ready; the iteration ends when it returns True.
 
     Raises:
-        ValueError: a depth below 1.
+        ValueError: `depth` is below 1.
     """
     if depth < 1:
         raise ValueError(f"prefetch: depth must be at least 1, got {depth}")
@@ -39,7 +39,7 @@ def prefetch(
     closing = threading.Event()
 
     def put(item: Any) -> None:
-        # Once it is closing nobody reads, so a full queue is no reason to wait.
+        # Nobody reads any more while it is closing, so a full queue is no reason to wait.
         with contextlib.suppress(queue.Full):
             items.put(item, block=not closing.is_set())
 
@@ -52,7 +52,7 @@ def prefetch(
                 put((item,))
                 if closing.is_set():
                     break
-        except BaseException as error:  # whatever it is belongs to the reader
+        except BaseException as error:  # any error is raised again in the consumer
             end = error
         if hasattr(iterator, "close"):
             with contextlib.suppress(Exception):
@@ -75,7 +75,7 @@ def prefetch(
 
 
 def _next(items: queue.Queue[Any], stop: Callable[[], bool] | None) -> Any:
-    """The next item; None when it is to stop before there is one."""
+    """Returns the next item; None if it is to stop before there is one."""
     if stop is None:
         return items.get()
     while True:
@@ -86,9 +86,11 @@ def _next(items: queue.Queue[Any], stop: Callable[[], bool] | None) -> Any:
 
 
 def interruptibly(call: Callable[[], T]) -> T:
-    """`call()` in a thread of its own, so that Ctrl-C ends the waiting for it at once.
+    """Runs `call()` in a separate thread, so that Ctrl-C ends the waiting for it at once.
 
-    For calls into libraries that wait for a device or the network and do not look at signals.
+        device = interruptibly(lambda: "opened")
+
+    It is for calls into libraries that wait for a device or the network and ignore signals.
     """
     calls = prefetch(call() for _ in range(1))
     with contextlib.closing(calls):

@@ -1,4 +1,4 @@
-"""What a video is: frames that are read lazily, and what is worth telling about them."""
+"""Defines a video: frames that are read lazily, and findings that are worth telling."""
 
 import dataclasses
 import pathlib
@@ -11,15 +11,15 @@ import numpy as np
 from vosjax.errors import InputError, Note
 from vosjax.io.names import some
 
-FPS = 25.0  # where the source names no rate: folders, iterables
+FPS = 25.0  # if the source gives no rate: folders, iterables
 
 
 class Frame(NamedTuple):
-    """One frame.
+    """A frame.
 
     image    uint8 [H, W, 3] RGB
-    time     seconds since the first frame; it grows from frame to frame
-    missing  the recording lost this frame: `image` is that of the frame before
+    time     seconds since the first frame; it increases from frame to frame
+    missing  whether the recording lost this frame; `image` is then that of the frame before
     """
 
     image: np.ndarray
@@ -35,7 +35,7 @@ class Findings:
         opening: lines that are known once it is open.
         missing: indices of the frames that could not be decoded.
         damaged: indices of the frames that were decoded with damaged parts.
-        clipped: indices of the frames that are brighter than the scale of the video allows for.
+        clipped: indices of the frames that are brighter than the scale of the video allows.
         beginning: a line about what is lost before the first frame, or ''.
         ending: a line about how the video ended, or ''.
     """
@@ -48,7 +48,7 @@ class Findings:
     ending: str = ""
 
     def reading(self, name: str) -> list[str]:
-        """What came up while the video `name` was read, a line each."""
+        """Returns the findings of reading the video `name`, a line each."""
         lines = [self.beginning] * bool(self.beginning)
         if self.missing:
             lines.append(
@@ -72,25 +72,24 @@ class Video:
     Attributes:
         name: what messages call it.
         size: (H, W) of every frame.
-        count: the number of frames where it is known, else None (cameras, generators, containers
-            that store no number or whose number cannot be trusted).
-        fps: frames per second; the mean where frames have times of their own, 25 where the source
-            names none.
+        count: the number of frames if it is known, else None (cameras, generators, containers that
+            store no number or one that cannot be trusted).
+        fps: frames per second; the mean if frames have times of their own, 25 if the source gives
+            no rate.
         names: file stems of a folder's images in order, else None.
         stream: stream(start) -> iterator of `Frame` from frame `start` on. A folder skips without
-            decoding, a file decodes and drops, so that it gives the same frames in any case.
-            Cameras, network streams and generators can be read once. Raises InputError at an image
-            that cannot be read and where the size changes.
-        estimate: about how many frames there are, where `count` is None and anything is known.
-        findings: what is worth telling; filled as the video is read.
-        files: the files that hold the frames, in their order; () for what is no file (cameras,
-            network streams, arrays).
-        once: whether it can be read once only, as cameras, network streams and generators.
-        direct: whether `stream(start)` begins anywhere without going through what lies before.
-        seek: seek(times) -> the frames with these times (ascending, as `Frame.time`), found by the
-            container's own index. Fast, but not certain: containers may lead elsewhere, so that
-            frames are lacking or differ from those of `stream`. None where nothing can be found
-            that way.
+            decoding; a file decodes and drops frames, so that it always gives the same ones.
+            Cameras, network streams and generators can be read once. Raises InputError for an image
+            that cannot be read, and if the size changes.
+        estimate: approximate number of frames, if `count` is None and anything is known.
+        findings: what is worth telling; it is filled while the video is read.
+        files: the files that hold the frames, in order; () if there are none (cameras, network
+            streams, arrays).
+        once: whether it can be read only once, like cameras, network streams and generators.
+        direct: whether `stream(start)` begins anywhere without reading what lies before.
+        seek: seek(times) -> the frames at these times (ascending, as `Frame.time`), found by the
+            container's own index. This is fast but not certain: some containers lead elsewhere, so
+            that frames are missing or differ from those of `stream`. None if seeking is impossible.
     """
 
     name: str
@@ -113,21 +112,21 @@ class Video:
 
     @property
     def missing(self) -> list[int]:
-        """The frames, as far as the video was read, that could not be decoded."""
+        """The frames, of those read so far, that could not be decoded."""
         return sorted(self.findings.missing)
 
     @property
     def notes(self) -> list[str]:
-        """All that is worth telling by now, a line each."""
+        """Everything worth telling so far, a line each."""
         return self.findings.opening + self.findings.reading(self.name)
 
     def frames(self, start: int = 0) -> Iterator[np.ndarray]:
-        """The images alone, uint8 [H, W, 3] RGB, from frame `start` on.
-
-        What came up while they were read is warned of at the end.
+        """Yields the images alone, uint8 [H, W, 3] RGB, from frame `start` on.
 
             for image in open_video("dog.mp4").frames():
                 print(image.mean())
+
+        At the end, the findings of reading are given as warnings.
         """
         for frame in self.stream(start):
             yield frame.image
@@ -136,7 +135,10 @@ class Video:
 
 
 def numbered(frames: Iterable[int], most: int = 6) -> str:
-    """'frame 5', or '9 frames (5, 7-9, ...)'."""
+    """Returns 'frame 5', or '9 frames (5, 7-9, ...)'.
+
+    numbered([5])       # 'frame 5'
+    """
     frames = sorted(frames)
     if len(frames) == 1:
         return f"frame {frames[0]}"
@@ -151,10 +153,18 @@ def numbered(frames: Iterable[int], most: int = 6) -> str:
 
 
 def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> np.ndarray:
-    """`image` as an array, if it is uint8 [H, W, 3] of the expected size (H, W; None takes any).
+    """Returns `image` as an array, after checking that it is uint8 [H, W, 3] of the expected size.
+
+        image = checked(image, (480, 854), 12, "the video")
+
+    Args:
+        image: the image.
+        size: (H, W) that it must have; None for any.
+        index: index of the frame, for the message.
+        name: what the message calls the video.
 
     Raises:
-        InputError: it is not; the message names the frame.
+        InputError: it is anything else; the message names the frame.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
@@ -167,7 +177,10 @@ def checked(image: Any, size: tuple[int, ...] | None, index: int, name: Any) -> 
 
 
 def check_size(shape: tuple[int, ...], size: tuple[int, ...] | None, index: int, name: Any) -> None:
-    """Raises InputError, naming the frame, unless its (H, W) is `size`; None takes any."""
+    """Raises InputError, naming the frame, unless its (H, W) is `size`; None allows any.
+
+    check_size(image.shape[:2], (480, 854), 12, "the video")
+    """
     if size is not None and tuple(shape) != tuple(size):
         raise InputError(
             f"frame {index} of {name} is {shape[1]}x{shape[0]}, the first is "
