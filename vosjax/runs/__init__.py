@@ -1,1 +1,1 @@
-"""What a run keeps about itself: its record, books and signals, and what differs from another."""
+"""What a run keeps about itself: its record, books, digests and signals, and how runs differ."""

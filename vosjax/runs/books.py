@@ -1,7 +1,7 @@
-"""The books of a run: which files it made, with their digests, so that others are told from them.
+"""The books of a run: the files it made, with digests, so that they can be told from others.
 
-While a video is segmented they are a line of JSON for each frame, appended when the frame's files
-are written; once it is complete they move into run.json.
+While a video is segmented, the books are a file with a line of JSON for each frame, which is
+appended when the frame's files are written. Once the run is complete they move into run.json.
 """
 
 import json
@@ -20,24 +20,27 @@ from vosjax.runs import digests
 
 
 class FrameBooks:
-    """Notes the digests of each frame's mask and scores, a line a frame.
+    """Records the digests of each frame's mask and scores, a line for each frame.
 
         books = FrameBooks("out/state/books.jsonl", resume=0)
         books.note(0, mask=pathlib.Path("out/masks/00000.png"), rows=b"0,00000,1,...")
 
-    A line is one write, so that a killed process leaves at most one that is cut off, which is not
-    read.
+    A line is written at once, so a killed process leaves at most one incomplete line, which is
+    ignored when the books are read.
+
+    Args:
+        path: the file.
+        resume: the first frame to come; lines of this and later frames are dropped.
 
     Attributes:
-      masks: {frame: digest of its mask}.
+        masks: {frame: digest of its mask}.
+
+    Raises:
+        InputError: the file cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: int) -> None:
-        """Goes on behind frame `resume` - 1; what the file says of later frames is dropped.
-
-        Raises:
-          InputError: the file cannot be written.
-        """
+        """Opens the books, see the class."""
         self.path = pathlib.Path(path)
         kept = [entry for entry in read_frames(path).values() if entry["frame"] < resume]
         self.masks = {entry["frame"]: entry["mask"] for entry in kept}
@@ -46,7 +49,7 @@ class FrameBooks:
             self._file = open(self.path, "ab", buffering=0)
 
     def note(self, frame: int, *, mask: pathlib.Path, rows: bytes) -> None:
-        """Notes a frame whose mask file and rows of scores are written."""
+        """Records a frame whose mask file and rows of scores have been written."""
         entry = {"frame": frame, "mask": digests.of_file(mask), "rows": digests.of_bytes(rows)}
         with writing(self.path):
             self._file.write(_line(entry))
@@ -58,12 +61,14 @@ class FrameBooks:
 
 
 def read_frames(path: str | os.PathLike[str]) -> dict[int, dict[str, Any]]:
-    """{frame: its entry} of the books that `FrameBooks` keeps; {} where there are none.
+    """Reads the books that `FrameBooks` keeps as {frame: its entry}; {} if there are none.
 
-    Lines that are cut off or are no entries are left out.
+        entries = read_frames("out/state/books.jsonl")
+
+    Lines that are incomplete or not entries are left out.
 
     Raises:
-      InputError: the file may not be read.
+        InputError: the file cannot be read.
     """
     path = pathlib.Path(path)
     with reading(path):
@@ -84,14 +89,14 @@ def read_frames(path: str | os.PathLike[str]) -> dict[int, dict[str, Any]]:
 def frame_fault(
     books: str | os.PathLike[str], masks: Mapping[int, pathlib.Path], scores: pathlib.Path
 ) -> str | None:
-    """What is wrong with the files of frames that a run made, in a few words; None: nothing.
+    """Returns what is wrong with the files of a run's frames, in a few words, or None.
 
         frame_fault("out/state/books.jsonl", {0: out / "masks" / "00000.png"}, out / "scores.csv")
 
     Args:
-      books: the file that `FrameBooks` keeps.
-      masks: {frame: mask file} of the frames that are looked at.
-      scores: the table of scores.
+        books: the file that `FrameBooks` keeps.
+        masks: {frame: mask file} of the frames to be checked.
+        scores: the table of scores.
     """
     entries = read_frames(books)
     for frame, mask in masks.items():
@@ -111,7 +116,7 @@ def frame_fault(
 
 
 def made(files: Iterable[pathlib.Path], folder: str | os.PathLike[str]) -> dict[str, str]:
-    """{path below the folder: digest} of files that were made.
+    """Returns {path below the folder: digest} of files that a run has made.
 
     made([out / "scores.csv"], out)     # {'scores.csv': '9f86...'}
     """
@@ -120,7 +125,7 @@ def made(files: Iterable[pathlib.Path], folder: str | os.PathLike[str]) -> dict[
 
 
 def names(files: Iterable[pathlib.Path], folder: str | os.PathLike[str]) -> list[str]:
-    """What files are called in the books: their paths below the folder.
+    """Returns the names of files in the books: their paths below the folder.
 
     names([out / "masks" / "00000.png"], out)   # ['masks/00000.png']
     """
@@ -129,13 +134,13 @@ def names(files: Iterable[pathlib.Path], folder: str | os.PathLike[str]) -> list
 
 
 def faults(made: Any, folder: str | os.PathLike[str]) -> list[str]:
-    """What is wrong with the files of which `made` told, a few words each.
+    """Returns what is wrong with the files that `made` listed, a few words each.
 
         faults({"scores.csv": "9f86..."}, "out")    # ['out/scores.csv is lost']
 
     Args:
-      made: {path below the folder: digest}.
-      folder: that they lie in.
+        made: {path below the folder: digest}.
+        folder: the folder of the files.
     """
     folder = pathlib.Path(folder)
     if not isinstance(made, dict) or not made:
@@ -145,13 +150,13 @@ def faults(made: Any, folder: str | os.PathLike[str]) -> list[str]:
 
 
 def file_fault(path: pathlib.Path, digest: Any) -> str | None:
-    """What is wrong with one file that was made; None: nothing.
+    """Returns what is wrong with one file that a run has made, or None.
 
-    file_fault(out / "masks" / "00003.png", "9f86...")  # 'out/masks/00003.png is empty'
+        file_fault(out / "masks" / "00003.png", "9f86...")  # 'out/masks/00003.png is empty'
 
     Args:
-      path: of the file.
-      digest: of what was written; None where nothing is known of it.
+        path: the file.
+        digest: digest of what was written; None if it is not known.
     """
     name = printable(path)
     if not path.exists():

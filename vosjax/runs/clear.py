@@ -1,4 +1,4 @@
-"""Removes what an earlier run of ours left in a folder, and nothing else: `--overwrite`."""
+"""Removes what an earlier run of ours left in a folder, and nothing else, for `--overwrite`."""
 
 import contextlib
 import os
@@ -12,24 +12,24 @@ from vosjax.io.refusals import reading, writing
 
 
 def clear(folder: str | os.PathLike[str], files: Iterable[pathlib.Path]) -> None:
-    """Removes files of a run, and the folders below `folder` that are empty without them.
+    """Removes files of a run, and the folders below `folder` that become empty.
 
         clear("out", matching("out/masks", r"\\d{5,}\\.png"))
 
-    The record, run.json, is left to be replaced by the new run's: were it removed, a process that
-    is killed here would leave a folder of files that are nobody's.
+    The record, run.json, stays until the new run replaces it: without it, a process that is killed
+    here would leave a folder of files that belong to no run.
 
     Args:
-      folder: of the run, whose lock is held.
-      files: below it; some may be missing.
+        folder: the folder of the run, whose lock is held.
+        files: files below it; some may be missing.
 
     Raises:
-      InputError: a file cannot be removed.
+        InputError: a file cannot be removed.
     """
     folder = pathlib.Path(folder)
     with writing(folder):
         above = {parent for path in files for parent in _removed(path).parents}
-        for below in sorted(above, reverse=True):  # the deepest first
+        for below in sorted(above, reverse=True):  # the deepest folders first
             if folder in below.parents and below.is_dir():
                 for path in matching(below, None):
                     path.unlink(missing_ok=True)
@@ -38,9 +38,13 @@ def clear(folder: str | os.PathLike[str], files: Iterable[pathlib.Path]) -> None
 
 
 def matching(folder: str | os.PathLike[str], pattern: str | None) -> list[pathlib.Path]:
-    """The files in a folder whose whole name is of a regular expression; None: temporary ones.
+    """Returns the files of a folder whose whole name matches a regular expression.
 
-    matching("out/masks", r"\\d{5,}\\.png")
+        matching("out/masks", r"\\d{5,}\\.png")
+
+    Args:
+        folder: the folder, which may be missing.
+        pattern: the regular expression; None matches the temporary files of `io.files.atomic`.
     """
     folder = pathlib.Path(folder)
     with reading(folder):
@@ -53,14 +57,14 @@ def matching(folder: str | os.PathLike[str], pattern: str | None) -> list[pathli
 
 
 def is_name(text: Any) -> bool:
-    """Whether something read from a record can be the name of one file or folder, and no path.
+    """Returns whether a text from a record can be the name of one file or folder, and not a path.
 
         is_name("dog"), is_name("../dog")       # True, False
 
-    It is laxer than `io.names.name_problem`, which asks what may be made: here is asked what may be
-    looked for below a folder, to be removed. A run of an earlier version, or of another system, may
-    have made files of names that are no longer given (hidden, longer than 200 bytes, not
-    printable), and `--overwrite` has to find them; all that counts is that none leads elsewhere.
+    It is laxer than `io.names.name_problem`, which decides what may be created. This function
+    decides what may be looked for below a folder, to be removed. A run of an earlier version, or on
+    another system, may have made files with names that are no longer allowed (hidden, longer than
+    200 bytes, not printable), and `--overwrite` has to find them, but none may lead elsewhere.
     """
     if not isinstance(text, str) or text in ("", ".", "..") or "\0" in text:
         return False

@@ -1,21 +1,21 @@
-"""What differs between the settings of two runs, named the same way wherever it is told."""
+"""Lists the differences between the settings of two runs, in the same words everywhere."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-LONGEST = 60  # characters of a value that is told whole
+LONGEST = 60  # characters; longer values are shortened
 
 
 def differences(old: Any, new: Any, *, path: str = "") -> list[str]:
-    """Every value that changed, as 'train.lr was 0.1, is now 0.2'.
+    """Returns a line for every value that changed, such as 'train.lr was 0.1, is now 0.2'.
 
-        differences({"a": {"b": 1}}, {"a": {"b": 2}})      ["a.b was 1, is now 2"]
+        differences({"a": {"b": 1}}, {"a": {"b": 2}})      # ['a.b was 1, is now 2']
 
     Args:
-        old: plain JSON values; a name that a dict lacks counts as null.
-        new: likewise.
-        path: of the two, where they are parts of something.
+        old: plain JSON values; a name that is missing from a dict counts as null.
+        new: the same for the other run.
+        path: name of both, if they are parts of something.
     """
     return [
         f"{name} was {_short(before)}, is now {_short(after)}"

@@ -1,8 +1,8 @@
-"""Digests of what a run was given and of what it made: sha256 over content, never over times.
+"""Digests of what a run was given and of what it made: sha256 of the content, never of times.
 
-A file can be replaced by another of the same name, size and time, so that only its content tells
-whether it is the same. Reading it costs little beside segmenting it: sha256 takes 0.2 to 2 GB a
-second, an hour of video is some GB, and its frames take a network hours.
+A file can be replaced by another of the same name, size and time, so only its content tells whether
+it is the same. Reading it costs little compared with segmenting it: sha256 takes 0.2 to 2 GB a
+second, an hour of video is a few GB, and a network takes hours for its frames.
 """
 
 import hashlib
@@ -15,22 +15,22 @@ from vosjax.errors import InputError
 from vosjax.io.names import printable
 from vosjax.io.refusals import reading
 
-BLOCK = 1 << 20  # bytes that are read at a time
+BLOCK = 1 << 20  # bytes read at a time
 
 
 def of_file(
     path: str | os.PathLike[str], *, progress: Callable[[int], Any] = lambda count: None
 ) -> str:
-    """sha256 of a file's content, read in blocks.
+    """Returns the sha256 of a file's content, which is read in blocks.
 
         of_file("dog.mp4")      # '9f86d081884c7d65...'
 
     Args:
-      path: of the file.
-      progress: called with the bytes of each block that was read.
+        path: the file.
+        progress: is called with the number of bytes of each block that was read.
 
     Raises:
-      InputError: it is missing, or may not or cannot be read.
+        InputError: the file is missing or cannot be read.
     """
     name, total = printable(path), hashlib.sha256()
     try:
@@ -44,7 +44,7 @@ def of_file(
 
 
 def of_bytes(data: bytes) -> str:
-    """sha256 of bytes.
+    """Returns the sha256 of bytes.
 
     of_bytes(b"")       # 'e3b0c44298fc1c14...'
     """
@@ -54,16 +54,17 @@ def of_bytes(data: bytes) -> str:
 def of_files(
     paths: Iterable[str | os.PathLike[str]], *, progress: Callable[[int], Any] = lambda count: None
 ) -> str | None:
-    """One digest of files: of the content of a single one, of names and contents of several.
+    """Returns one digest of several files, from their names and contents in order.
 
         of_files(open_video("frames/").files)
 
     Args:
-      paths: in an order that counts; none gives None, as of a camera.
-      progress: as for `of_file`.
+        paths: the files; a single one gives the digest of its content alone, and none gives None,
+            as for a camera.
+        progress: as for `of_file`.
 
     Raises:
-      InputError: one of them may not or cannot be read.
+        InputError: a file cannot be read.
     """
     files = [pathlib.Path(path) for path in paths]
     if len(files) < 2:
@@ -72,7 +73,7 @@ def of_files(
 
 
 def of_parts(parts: Iterable[tuple[str, str]]) -> str:
-    """One digest of (name, digest) pairs in their order.
+    """Returns one digest of (name, digest) pairs in their order.
 
     of_parts([("00000.jpg", "9f86..."), ("00001.jpg", "60303...")])
     """
@@ -83,7 +84,7 @@ def of_parts(parts: Iterable[tuple[str, str]]) -> str:
 
 
 def of_labels(arrays: Mapping[int, Any]) -> str:
-    """sha256 over {frame: label map}: the same for the same labels in any kind of file.
+    """Returns the sha256 of {frame: label map}, whatever kind of file they are stored in.
 
     of_labels({0: np.zeros((480, 854), np.uint8)})
     """

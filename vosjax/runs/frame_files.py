@@ -1,4 +1,4 @@
-"""The files of a segmentation: where they lie in its folder, and how they are written in order."""
+"""The files of a segmentation: where they are in its folder, and the thread that writes them."""
 
 import collections
 import concurrent.futures
@@ -16,36 +16,36 @@ from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
 from vosjax.runs import books, clear
 
-AHEAD = 8  # frames whose files may be waiting to be written
+AHEAD = 8  # frames whose files may wait to be written
 STATE = pathlib.Path("state") / "tracker.npz"
 BOOKS = STATE.with_name("books.jsonl")
-BACKWARD = STATE.with_name("backward")  # outputs of the pass backward; beside it that pass's state
+BACKWARD = STATE.with_name("backward")  # outputs of the backward pass, beside that pass's state
 
 
 def mask_file(folder: pathlib.Path, index: int) -> pathlib.Path:
-    """Where the mask of a frame lies in a run's folder."""
+    """Returns the path of a frame's mask in a run's folder."""
     return folder / "masks" / f"{index:05d}.png"
 
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files that a run made, or may have made, in a folder."""
+    """Returns the files in a folder that a run has made, or may have made."""
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
     return named + clear.matching(folder / "masks", r"\d{5,}\.png") + state_files(folder)
 
 
 def state_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Of these, what only a run that goes on needs."""
+    """Returns those of the `run_files` that are needed only to resume the run."""
     named = [folder / name for name in (STATE, BOOKS, BACKWARD.with_suffix(".npz"))]
     return named + clear.matching(folder / BACKWARD, r"\d{5,}\.npz")
 
 
 def drop_state(folder: pathlib.Path) -> None:
-    """Removes what only a run that goes on needs."""
+    """Removes the files that are needed only to resume the run."""
     clear.clear(folder, state_files(folder))
 
 
 def made(folder: pathlib.Path, masks: dict[int, str]) -> dict[str, str]:
-    """{file: digest} of all that a run made; the masks' digests are those of its books."""
+    """Returns {file: digest} of everything a run has made; `masks` are the digests in its books."""
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
     tables = books.made([path for path in named if path.exists()], folder)
     return tables | {
@@ -67,7 +67,7 @@ class FrameFiles:
     ) -> None:
         self._folder, self._palette = folder, palette
         self._scores, self._film = scores, film
-        self.failed = False  # whether a frame lacks files: then no state may stand on them
+        self.failed = False  # whether files of a frame are missing, so that no state may be saved
         self._books = books.FrameBooks(folder / BOOKS, resume=resume)
         self._unsettled: list[pathlib.Path] = []
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
@@ -81,7 +81,7 @@ class FrameFiles:
         labels: np.ndarray,
         scores: Mapping[int, ObjectScore],
     ) -> None:
-        """Has a frame's files written; raises what went wrong with an earlier one."""
+        """Queues a frame's files for writing; raises the error of an earlier frame, if any."""
         while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
             self._take()
         self._waiting.append(self._thread.submit(self._write, index, name, frame, labels, scores))
@@ -92,7 +92,7 @@ class FrameFiles:
             self._take()
 
     def settle(self) -> None:
-        """Waits until everything is written, and on the disk."""
+        """Waits until everything is written and on the disk."""
         self.flush()
         with writing(self._folder):
             sync([*self._unsettled, self._scores.path, self._books.path])
@@ -100,11 +100,11 @@ class FrameFiles:
 
     @property
     def masks(self) -> dict[int, str]:
-        """{frame: digest of its mask} of the frames that are written."""
+        """{frame: digest of its mask} of the frames that have been written."""
         return self._books.masks
 
     def _take(self) -> None:
-        """Waits for the frame that was put first; raises what went wrong with it."""
+        """Waits for the oldest queued frame, and raises its error, if there was one."""
         try:
             self._waiting.popleft().result()
         except BaseException:
@@ -112,7 +112,7 @@ class FrameFiles:
             raise
 
     def close(self) -> None:
-        """Ends the thread; what has not been begun is dropped."""
+        """Ends the thread; frames whose writing has not begun are dropped."""
         self._thread.shutdown(cancel_futures=True)
         self._books.close()
 
@@ -124,7 +124,7 @@ class FrameFiles:
         labels: np.ndarray,
         scores: Mapping[int, ObjectScore],
     ) -> None:
-        # Scores go first: a frame whose mask stands has all its files.
+        # Scores are written first, so that a frame with a mask has all its files.
         with disk_full(self._folder, frame=index - 1):
             rows = self._scores.write(index, name, scores.values())
             if self._film is not None:

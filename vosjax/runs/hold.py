@@ -1,4 +1,4 @@
-"""A run's folder, held while the run is at work: nobody else's, locked, and cleared if asked."""
+"""Holds a run's folder while the run is at work: checked, locked, and cleared if asked."""
 
 import contextlib
 import os
@@ -17,26 +17,26 @@ def held(
     overwrite: bool,
     files: Callable[[], Iterable[pathlib.Path]],
 ) -> Iterator[dict | None]:
-    """Holds the folder of a run that one process carries out alone.
+    """Holds the folder of a run that is carried out by one process.
 
         with held("out", settings, overwrite=False, files=lambda: [out / "scores.csv"]) as before:
             ...
 
     Args:
-        folder: the run's --output; it is made if it is missing.
-        settings: what decides the result.
+        folder: the run's --output; a missing folder is created.
+        settings: the settings that decide the result.
         overwrite: whether to remove what an earlier run made there, and to begin anew.
-        files: gives the files that such a run may have made.
+        files: returns the files that such a run may have made.
 
     Yields:
-        The record of the run that goes on; None where one begins.
+        The record of the run that is resumed; None if a new one begins.
 
     Raises:
-        InputError: the folder holds something else, a run of other settings, or a damaged record;
+        InputError: the folder holds something else, a run with other settings, or a damaged record;
             or another process holds it.
     """
     folder = pathlib.Path(folder)
-    record.resume(folder, settings, overwrite=overwrite)  # so that nothing foreign is touched
+    record.resume(folder, settings, overwrite=overwrite)  # refuses before anything is touched
     with lock.locked(folder / lock.NAME, what=folder):
         before = record.resume(folder, settings, overwrite=overwrite)
         if overwrite:

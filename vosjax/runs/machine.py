@@ -1,4 +1,4 @@
-"""What computes, and how fast: versions, devices, peak memory, and the time that frames take."""
+"""Describes the machine and its speed: versions, devices, peak memory, and the time per frame."""
 
 import importlib.metadata
 import platform
@@ -14,7 +14,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "numpy", "opencv-python-headless", "av")
 
 
 class Stopwatch:
-    """Times frames, leaving out the first, which compiles.
+    """Times frames, without the first one, which includes compiling.
 
     clock = Stopwatch()
     for frame in frames:
@@ -30,15 +30,15 @@ class Stopwatch:
         self.frames = 0
 
     def tick(self) -> None:
-        """A frame is done."""
+        """Notes that a frame is done."""
         self._last = time.perf_counter()
         self._first = self._first or self._last
         self.frames += 1
 
     def facts(self) -> dict[str, float | None]:
-        """seconds_to_first_frame, milliseconds_per_frame and frames_per_second without that one.
+        """Returns seconds_to_first_frame, milliseconds_per_frame and frames_per_second.
 
-        None where there are too few frames to tell.
+        The last two leave out the first frame; a value is None if there are too few frames.
         """
         if self._first is None or self._last is None or self.frames < 2:
             return {
@@ -55,7 +55,7 @@ class Stopwatch:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes, and the devices.
+    """Returns the versions of the software that computes, and the devices.
 
     versions()["jax"]       # '0.10.2'
     """
@@ -77,7 +77,7 @@ def _installed(name: str) -> bool:
 
 
 def peak_memory() -> dict[str, int]:
-    """Most bytes so far: of the process, and of the first device where it tells.
+    """Returns the peak memory in bytes of the process, and of the first device if it tells.
 
     peak_memory()["process"]        # 1234567168
     """

@@ -1,4 +1,4 @@
-"""run.json: what a run was asked, with what, and how it went; also what may be resumed."""
+"""The record of a run, run.json: its settings, inputs and progress, and whether it can resume."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from vosjax.runs.machine import versions
 from vosjax.schema import NEVER
 
 NAME = "run.json"
-# Settings by their names of version 0.1, wherever they stand in a record.
+# The names of settings in version 0.1, wherever they are in a record.
 RENAMED = {
     "gap": "mem_every",
     "limit": "max_mem_frames",
@@ -28,35 +28,35 @@ RENAMED = {
     "high": "balance_high",
 }
 NEVER_WAS = 9999  # an interval in version 0.1
-# Settings that are digests of what was given, and what they are of.
+# Settings that are digests of inputs, and what each of them is of.
 DIGESTS = {"frames_sha256": "frames", "masks_sha256": "masks", "weights_sha256": "weights"}
-# A setting that only runs of one mode have.
+# A setting that only runs of this mode have.
 KINDS = {
     "video": "segment",
     "runs": "fuse",
     "render": "render",
     "unpack": "unpack",
 }
-# What the runs of all modes leave at the top of their folders.
+# Names that the runs of all modes leave at the top of their folders.
 FILES = (
     "failed", "masks", "overlay.mp4", "probabilities", "results.json", "run.json", "scores",
     "scores.csv", "state", "submission.zip", "videos",
     "global_results-*.csv", "per-sequence_results-*.csv",
 )  # fmt: skip
-SINCE = {"direction": "forward"}  # what settings were before records named them
+SINCE = {"direction": "forward"}  # values of settings before records named them
 
 
 class Damaged(InputError):
-    """A record that cannot be read."""
+    """A record cannot be read."""
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The record in a folder, None where there is none, or one of something else.
+    """Reads the record in a folder; returns None if there is none, or one of something else.
 
         record = read("runs/a")
 
     Raises:
-      InputError: it is damaged, or may not be read.
+        InputError: the record is damaged, or cannot be read.
     """
     path = pathlib.Path(folder) / NAME
     try:
@@ -90,7 +90,7 @@ def _damaged(path: pathlib.Path, error: Exception) -> Damaged:
 
 
 def renamed(settings: Any) -> Any:
-    """Settings of a record with the names that they bear today, at any depth.
+    """Returns the settings of a record by their present names, at any depth.
 
     renamed({"gap": 5})     # {"mem_every": 5}
     """
@@ -105,26 +105,27 @@ def renamed(settings: Any) -> Any:
 def resume(
     folder: str | os.PathLike[str], settings: dict[str, Any], *, overwrite: bool = False
 ) -> dict[str, Any] | None:
-    """The record of the run that goes on in a folder; None where one can begin.
+    """Returns the record of the run to be resumed in a folder, or None if a new one can begin.
 
         before = resume("new", {"video": "dog.mp4", "mem_every": 5})
 
-    Processes may begin in the same folder at the same time: a run's record is its first file.
+    Several processes may begin in the same folder at the same time, since a run's record is its
+    first file.
 
     Args:
-      folder: the run's --output.
-      settings: what decides the result.
-      overwrite: whether the run is to begin anew whatever the settings of the earlier one were;
-        the caller then removes what that one made (`runs.clear`).
+        folder: the run's --output.
+        settings: the settings that decide the result.
+        overwrite: whether the run begins anew, whatever the settings of the earlier one; the caller
+            then removes that one's files (`runs.clear`).
 
     Raises:
-      InputError: the folder holds a run of other settings, a damaged record, or other files; with
-        `overwrite`, a run of another mode, or other files.
+        InputError: the folder holds a run with other settings, a damaged record, or other files;
+            with `overwrite`, a run of another mode, or other files.
     """
     folder = pathlib.Path(folder)
     others = strange(folder)
     try:
-        before = read(folder)  # after looking for other files, for these may be of a run just begun
+        before = read(folder)  # last, as the other files may be those of a run just begun
     except Damaged:
         if overwrite and all(any(fnmatch(name, kind) for kind in FILES) for name in others):
             return None
@@ -146,12 +147,12 @@ def resume(
 
 
 def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
-    """What lies in a folder besides `ours`, locks, and what killed writers left.
+    """Lists what is in a folder besides `ours`, locks, and the remains of killed processes.
 
         strange(pathlib.Path("out"), ["run.json", "masks"])     # ['precious.txt']
 
     Raises:
-      InputError: it is no folder, or may not be read.
+        InputError: it is not a folder, or cannot be read.
     """
     with reading(folder):
         if not os.path.lexists(folder):
@@ -161,7 +162,7 @@ def strange(folder: pathlib.Path, ours: Collection[str] = ()) -> list[str]:
 
 
 def kind(settings: Mapping[str, Any]) -> str:
-    """The mode that a run's settings are of.
+    """Returns the mode of a run, which its settings tell.
 
     kind({"video": "dog.mp4"})      # 'segment'
     """
@@ -171,14 +172,14 @@ def kind(settings: Mapping[str, Any]) -> str:
 def check(
     before: Mapping[str, Any] | None, settings: Mapping[str, Any], folder: str | os.PathLike[str]
 ) -> None:
-    """Raises InputError, naming what differs, unless a run with these settings can go on there.
+    """Raises InputError, naming the differences, unless a run with these settings can resume there.
 
         check({"settings": {"mem_every": 5}}, {"mem_every": 5}, "out")
 
     Args:
-      before: the record of the run that is there, of `read`; None lets any begin.
-      settings: what decides the result.
-      folder: for the message.
+        before: the record of the earlier run, from `read`; None allows any run to begin.
+        settings: the settings that decide the result.
+        folder: the folder, for the message.
     """
     if before is None:
         return
@@ -201,7 +202,7 @@ def check(
 
 
 def _worded(change: str, settings: Mapping[str, Any]) -> str:
-    """A change as it is told: of digests, what changed."""
+    """Words a change for messages; for a digest it says what changed."""
     name = change.split(" ", 1)[0]
     if name == "frames_sha256":
         return f"frames: {settings.get('video')} has changed since"
@@ -221,14 +222,15 @@ def write(
         write("begun", {"video": "dog.mp4"}, status="running", frames=0, facts={})
 
     Args:
-      folder: of the run.
-      settings: what decides the result.
-      status: 'running', 'interrupted' or 'complete'.
-      frames: how many are done.
-      facts: whatever else is worth knowing: speed, bytes.
+        folder: the folder of the run.
+        settings: the settings that decide the result.
+        status: 'running', 'interrupted' or 'complete'.
+        frames: number of frames that are done.
+        facts: anything else worth knowing, such as speed and bytes.
 
     Raises:
-      InputError, DiskFull: the folder cannot be made or written.
+        InputError: the folder cannot be created or written.
+        DiskFull: the disk is full.
     """
     write_json(
         pathlib.Path(folder) / NAME,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noted while something is done that is to end in good order."""
+"""Notes Ctrl-C and SIGTERM while something is done that has to end in good order."""
 
 import contextlib
 import signal
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def stop_signals(note: str = "") -> Iterator[list[int]]:
-    """Gives a list that a signal puts its number into; a second one ends at once.
+    """Yields a list that gets the number of a signal; a second signal ends the program at once.
 
         with stop_signals() as stop:
             for frame in frames:
@@ -21,11 +21,11 @@ def stop_signals(note: str = "") -> Iterator[list[int]]:
                 if stop:
                     break
 
-    Handlers are as before afterwards. Outside of the main thread, where signals are someone else's
-    affair, the list stays empty.
+    The earlier handlers are restored afterwards. Outside the main thread, which cannot handle
+    signals, the list stays empty.
 
     Args:
-        note: what is said when the first signal comes.
+        note: a line that is printed when the first signal comes.
     """
     stop: list[int] = []
     if threading.current_thread() is not threading.main_thread():
