@@ -1,4 +1,4 @@
-"""The schema of configuration: frozen dataclasses whose fields say what they may hold.
+"""The schema of configuration: frozen dataclasses whose fields say which values they allow.
 
     @dataclasses.dataclass(frozen=True)
     class BenchConfig(Checked):
@@ -8,9 +8,9 @@
     parse(BenchConfig, {"repeats": 0})      InputError: repeats is 0; at least 1 is expected ...
     parse(BenchConfig, {"repeat": 3})       InputError: there is no field 'repeat' (did you mean ...
 
-Types, defaults and ranges stand in the class alone. An instance is valid however it was made: lists
-become tuples, whole numbers become floats where floats are meant, mappings become the dataclasses
-that they describe, and everything else is refused.
+Types, defaults and ranges are written in the class alone. An instance is valid however it was made:
+lists become tuples, whole numbers become floats where floats are expected, mappings become the
+dataclasses that they describe, and everything else is refused.
 """
 
 from vosjax.schema.fields import NEVER, Checked, parse, partial, plain, replaced, setting, typed

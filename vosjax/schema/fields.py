@@ -1,4 +1,4 @@
-"""Fields with a range or choices, and the classes that hold them: parsed, changed, written out."""
+"""Fields with a range or choices, and classes of such fields: how they are parsed and changed."""
 
 import dataclasses
 import math
@@ -14,12 +14,12 @@ from typing import Any
 from vosjax.errors import shown
 from vosjax.schema.kinds import FieldError, Rule, UnknownField, class_of, hints, named, near
 
-NEVER = 2**30  # of an interval in frames: longer than any video, and still an int32
-LARGEST = 2**32 - 1  # whole number in any field; NEVER where its rule names no other
+NEVER = 2**30  # an interval in frames that is longer than any video, and still an int32
+LARGEST = 2**32 - 1  # the largest whole number that a rule can allow; without one it is NEVER
 
 
 class Checked:
-    """Base of frozen dataclasses of `setting`s: values are checked and brought to their types."""
+    """Base class of frozen dataclasses of `setting`s; checks and converts their values."""
 
     def __post_init__(self) -> None:
         kind: Any = type(self)  # a dataclass
@@ -29,13 +29,13 @@ class Checked:
 
 
 def setting(default: Any, doc: str, **rules: Any) -> Any:
-    """A dataclass field with what is known of it, a `Rule`, as its metadata.
+    """Returns a dataclass field with a `Rule` as its metadata.
 
         lr: float = setting(4e-4, "the learning rate", least=0)
 
     Args:
-        default: the value where none is given; `dataclasses.MISSING` asks for one.
-        doc: one line.
+        default: the default value; `dataclasses.MISSING` makes the field required.
+        doc: what the field means, in one line.
         **rules: the other fields of a `Rule`.
     """
     rule = Rule(doc, **rules)._asdict()
@@ -45,11 +45,13 @@ def setting(default: Any, doc: str, **rules: Any) -> Any:
 
 
 def parse(kind: type, values: Mapping) -> Any:
-    """An instance of a `Checked` dataclass (or of a NamedTuple) from a mapping of its fields.
+    """Makes an instance of a `Checked` dataclass (or of a NamedTuple) from a mapping of its fields.
+
+        config = parse(BenchConfig, {"repeats": 3})
 
     Raises:
-        UnknownField: a name that is none of the fields'.
-        FieldError: a value of another type or out of its range, or a field that is missing.
+        UnknownField: a name is not that of a field.
+        FieldError: a value has another type or is out of range, or a field is missing.
     """
     for name in values:
         if name not in hints(kind):
@@ -64,15 +66,19 @@ def parse(kind: type, values: Mapping) -> Any:
 
 
 def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
-    """The same for some fields, of nested dataclasses too: {name: value or dict}, for `replaced`.
+    """Parses some fields of a class and of nested dataclasses, as {name: value or dict}.
+
+        changes = partial(TrainConfig, {"lr": 1e-4})
+
+    The result is for `replaced`.
 
     Args:
         kind: the class.
         values: {name: value} of some of its fields.
-        also: {name: type} of what may stand beside them.
+        also: {name: type} of other names that are allowed.
 
     Raises:
-        FieldError: as `parse`.
+        FieldError: as for `parse`.
     """
     parsed, also = {}, also or {}
     for name, value in values.items():
@@ -89,7 +95,10 @@ def partial(kind: type, values: Mapping, also: Mapping | None = None) -> dict:
 
 
 def replaced(config: Any, changes: Mapping) -> Any:
-    """A dataclass (or NamedTuple) with the changes of `partial` laid over it, at any depth."""
+    """Returns a dataclass (or NamedTuple) with the changes of `partial` applied, at any depth.
+
+    config = replaced(config, {"repeats": 3})
+    """
     values = {}
     for name, value in changes.items():
         present = getattr(config, name)
@@ -101,7 +110,10 @@ def replaced(config: Any, changes: Mapping) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A configuration as JSON has it: dicts, lists, numbers, texts."""
+    """Converts a configuration to what JSON can hold: dicts, lists, numbers, texts.
+
+    plain(BenchConfig())["repeats"]     # 5
+    """
     if dataclasses.is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if hasattr(value, "_asdict"):
@@ -114,7 +126,7 @@ def plain(value: Any) -> Any:
 
 
 def _at(name: str | int, function: Callable[..., Any], *arguments: Any) -> Any:
-    """function(*arguments), whose errors are those of the field `name`."""
+    """Calls function(*arguments), and turns its errors into those of the field `name`."""
     try:
         return function(*arguments)
     except FieldError as error:
@@ -122,7 +134,7 @@ def _at(name: str | int, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _checked(kind: type, name: str, value: Any) -> Any:
-    """A value for one field of a class, of the field's type and in its range."""
+    """Converts a value to the type of one field of a class, and checks its range."""
     value = typed(value, hints(kind)[name])
     if dataclasses.is_dataclass(kind):
         rules = {field.name: field.metadata for field in dataclasses.fields(kind)}
@@ -131,10 +143,12 @@ def _checked(kind: type, name: str, value: Any) -> Any:
 
 
 def typed(value: Any, hint: Any) -> Any:
-    """The value as a type has it: lists as tuples, mappings as classes.
+    """Converts a value to a type: lists to tuples, mappings to classes.
+
+        typed([1, 2], tuple[int, ...])      # (1, 2)
 
     Raises:
-        FieldError: it is of another type.
+        FieldError: the value has another type.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -175,9 +189,9 @@ def _any_of(value: Any, hint: Any, members: tuple[Any, ...]) -> Any:
         return None
     inner = class_of(hint)
     if inner and isinstance(value, Mapping):
-        return parse(inner, value)  # whose errors say more than that no member fits
+        return parse(inner, value)  # its errors say more than that no member of the union fits
     if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int in members:
-        return _scalar(value, int)  # whose error says more, too
+        return _scalar(value, int)  # its error says more, too
     for member in members:
         ranged = typing.get_origin(member) is typing.Annotated
         if member is not type(None):
@@ -185,7 +199,7 @@ def _any_of(value: Any, hint: Any, members: tuple[Any, ...]) -> Any:
                 fitting = typed(value, typing.get_args(member)[0] if ranged else member)
             except FieldError:
                 continue
-            return typed(fitting, member) if ranged else fitting  # whose range is the one meant
+            return typed(fitting, member) if ranged else fitting  # checks the range of this member
     raise _wrong(value, hint)
 
 
@@ -212,7 +226,7 @@ def _wrong(value: Any, hint: Any) -> FieldError:
 
 
 def _within(value: Any, rule: Mapping) -> None:
-    """Raises FieldError unless a value, or every item of a tuple, is in its range."""
+    """Raises FieldError unless the value, or every item of a tuple, is in range."""
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         if rule.get("filled") and not value:
             raise FieldError((), f"is empty; at least one is expected{_told(rule)}")
@@ -251,7 +265,7 @@ def _problem(value: Any, rule: Mapping[str, Any]) -> str | None:
 def _pattern_problem(value: str) -> str | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of "[[", which means itself so far
+            warnings.simplefilter("ignore", FutureWarning)  # about "[[", which still means itself
             re.compile(value)
     except re.error as error:
         return f"a regular expression is expected, and this is none: {error}"

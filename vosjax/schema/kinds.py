@@ -1,4 +1,4 @@
-"""What schemas are written in: the types that fields have, in words and as classes; errors."""
+"""The parts of which schemas are made: rules of fields, their types in words, and errors."""
 
 import dataclasses
 import difflib
@@ -14,9 +14,9 @@ TYPES = {int: "a whole number", float: "a number", bool: "True or False", str: "
 
 
 class FieldError(InputError):
-    """A field that holds what it may not hold.
+    """A field has a value that it must not have.
 
-    path     of the field, outermost first: names, and numbers of a tuple's items
+    path     path of the field, outermost first: names, and indices of a tuple's items
     problem  what is wrong and what is expected
     """
 
@@ -25,25 +25,25 @@ class FieldError(InputError):
         self.path, self.problem = path, problem
 
     def inside(self, *path: str | int) -> "FieldError":
-        """The same error of a field that lies in the field at `path`."""
+        """Returns the same error for a field inside the field at `path`."""
         return type(self)((*path, *self.path), self.problem)
 
 
 class UnknownField(FieldError):
-    """A name that no field bears; `path` is that of the class that has no such field."""
+    """No field has this name; `path` is that of the class without such a field."""
 
 
 class Rule(NamedTuple):
-    """What is known of a field: `Annotated[float, Rule("a share", least=0, most=1)]`.
+    """What is known of a field, for example `Annotated[float, Rule("a share", least=0, most=1)]`.
 
-    doc        one line
-    least      the smallest value that is allowed; of a tuple, that each item is allowed to have
-    above      the value that has to be exceeded, likewise
-    most       the largest value, likewise
-    choices    all values, likewise
-    pattern    the text is a regular expression
-    filled     a tuple has at least one item
-    was        the field's name in the version before, which `modern` still takes
+    doc        what it means, in one line
+    least      the smallest allowed value; for a tuple, this and the next three apply to each item
+    above      the value that has to be exceeded
+    most       the largest allowed value
+    choices    all allowed values
+    pattern    whether the text is a regular expression
+    filled     whether a tuple needs at least one item
+    was        the field's name in the version before, which `modern` still accepts
     was_never  the value from which on that version meant `NEVER`
     """
 
@@ -59,7 +59,7 @@ class Rule(NamedTuple):
 
 
 Count = Annotated[int, Rule("", least=1)]
-Few = Annotated[int, Rule("", least=1, most=100)]  # parts of a network, each of which is compiled
+Few = Annotated[int, Rule("", least=1, most=100)]  # parts of a network, each compiled by itself
 Positive = Annotated[float, Rule("", above=0)]
 Share = Annotated[float, Rule("", least=0, most=1)]
 
@@ -67,8 +67,8 @@ Share = Annotated[float, Rule("", least=0, most=1)]
 class ChangesOf(NamedTuple):
     """Marks a dict, by `Annotated[dict, ChangesOf(...)]`, as some fields of another class.
 
-    kind  gives the class when it is called, so that a class may hold changes of itself
-    also  {name: type} of what such a dict may hold beside them
+    kind  is called to get the class, so that a class can hold changes of itself
+    also  {name: type} of what such a dict may contain besides
     """
 
     kind: Callable[[], type]
@@ -77,7 +77,10 @@ class ChangesOf(NamedTuple):
 
 @functools.cache
 def hints(kind: type) -> dict[str, Any]:
-    """{field: type} of a dataclass or NamedTuple."""
+    """Returns {field: type} of a dataclass or NamedTuple.
+
+    hints(Rule)["doc"]      # str
+    """
     if dataclasses.is_dataclass(kind):
         known = typing.get_type_hints(kind, include_extras=True)
         return {field.name: known[field.name] for field in dataclasses.fields(kind)}
@@ -85,20 +88,26 @@ def hints(kind: type) -> dict[str, Any]:
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """' (did you mean ...?)' with the names that resemble a word, '' where none does."""
+    """Returns ' (did you mean ...?)' with the known names that resemble a word, or ''.
+
+    near("repeat", ["repeats"])     # " (did you mean 'repeats'?)"
+    """
     close = difflib.get_close_matches(word, list(known), 3, cutoff=0.75)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
 def dotted(path: tuple) -> str:
-    """('a', 'b', 0, 'c') as 'a.b[0].c'."""
+    """Writes a path of names and indices as text.
+
+    dotted(("a", "b", 0, "c"))      # 'a.b[0].c'
+    """
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in path
     ).removeprefix(".")
 
 
 def named(hint: Any) -> str:
-    """What a field of a type expects, in words."""
+    """Returns, in words, what a field of a type expects."""
     if typing.get_origin(hint) is typing.Annotated:
         return named(typing.get_args(hint)[0])
     members = [member for member in typing.get_args(hint) if member is not type(None)]
@@ -114,7 +123,7 @@ def named(hint: Any) -> str:
 
 
 def class_of(hint: Any) -> type | None:
-    """The dataclass or NamedTuple that a type is, or is beside None; else None."""
+    """Returns the dataclass or NamedTuple that a type is, or is apart from None; else None."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for member in typing.get_args(hint) if union else (hint,):
         if isinstance(member, type) and (

@@ -1,4 +1,4 @@
-"""Names that fields bore in the version before: still taken, for one release."""
+"""Names that fields had in the version before, which are still accepted for one release."""
 
 import dataclasses
 import typing
@@ -12,13 +12,15 @@ from vosjax.schema.kinds import ChangesOf, class_of, dotted, hints
 def modern(
     values: Any, hint: Any, *, note: Callable[[str, str], Any], path: tuple[Any, ...] = ()
 ) -> Any:
-    """Values for a class with the names that its fields bear today, at any depth.
+    """Renames values for a class to the present names of its fields, at any depth.
+
+        values = modern({"gap": 5}, Config, note=lambda old, new: print(old, "is now", new))
 
     Args:
-        values: a mapping of fields; whatever does not fit is left as it is, for `parse` to refuse.
+        values: a mapping of fields; what does not fit is left unchanged, for `parse` to refuse.
         hint: the class, or a type made of classes.
-        note: called with the old and the new dotted name of every field that was renamed.
-        path: of the values.
+        note: is called with the old and the new dotted name of every renamed field.
+        path: path of the values.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated and isinstance(members[1], ChangesOf):
@@ -39,7 +41,7 @@ def modern(
 
 
 def before(kind: type) -> dict[str, tuple[str, int | None]]:
-    """{old name: (name, the value from which on it meant never)} of a class's renamed fields."""
+    """Returns {old name: (name, the value from which on it meant never)} of a class's fields."""
     fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
     rules = {field.name: field.metadata for field in fields}
     return {
