@@ -1,4 +1,4 @@
-"""`card.json`, which says what weights are; it is read as something that a stranger made."""
+"""Reads `card.json`, which describes weights, as a file that a stranger may have made."""
 
 import dataclasses
 import json
@@ -11,9 +11,9 @@ from vosjax.errors import InputError
 from vosjax.schema import NEVER, Checked, FieldError, modern, parse, setting
 from vosjax.schema.kinds import hints
 
-FORMAT = 1  # of the folder; raised when older readers could misunderstand it
+FORMAT = 1  # version of the folder's format; it grows when older readers could misunderstand it
 CARD_KEYS = ("family", "config", "source", "licence")
-ARRAYS = "arrays"  # the card's field of digests, {path: the first digits of an array's sha256}
+ARRAYS = "arrays"  # the card's field of {path: the first digits of an array's sha256}
 LARGEST = 16 << 20  # bytes of a card
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -21,7 +21,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclasses.dataclass(frozen=True)
 class CardConfig(Checked):
-    """How the network of some weights is built and used; whatever else stands there is left."""
+    """How the network of some weights is built and used; other fields are ignored."""
 
     model: dict[str, Any] | None = setting(None, "settings of the family's `build`")
     mem_every: int | None = setting(
@@ -55,17 +55,21 @@ class Card(Checked):
 
 
 def read_card(path: pathlib.Path, data: bytes) -> dict[str, Any]:
-    """A card as it stands in the file, with all fields that are read found sound.
+    """Reads a card, and checks all fields that are used.
 
         card = read_card(path, path.read_bytes())
 
     Args:
-        path: of the file, for messages.
+        path: the file, for messages.
         data: its content.
 
+    Returns:
+        The card as it stands in the file.
+
     Raises:
-        InputError: no JSON, no card, one of another format, or a field of another type or range;
-            the message names the file, the field and what is expected there.
+        InputError: the file is not JSON, not a card, or a card of another format; or a field has
+            another type or is out of range. The message names the file, the field and what is
+            expected.
     """
     card = _parsed(path, data)
     keys = (*CARD_KEYS, "format", "sha256")
@@ -97,12 +101,12 @@ def read_card(path: pathlib.Path, data: bytes) -> dict[str, Any]:
 
 
 def card_config(card: Mapping[str, Any]) -> CardConfig:
-    """What a card says of its network, by the names that the fields bear today.
+    """Returns what a card says of its network, by the present names of the fields.
 
         card_config(card).mem_every
 
     Raises:
-        FieldError: a value of another type or range.
+        FieldError: a value has another type or is out of range.
     """
     config = modern(card["config"], CardConfig, note=lambda old, new: None)
     known = {name: value for name, value in config.items() if name in hints(CardConfig)}
@@ -119,7 +123,7 @@ def _parsed(path: pathlib.Path, data: bytes) -> Any:
         )
     try:
         card = json.loads(data.decode("utf-8"), parse_constant=_refuse)
-        json.dumps(card, ensure_ascii=False).encode()  # records of runs hold it: half a character?
+        json.dumps(card, ensure_ascii=False).encode()  # refuses lone surrogates: run.json holds it
         return card
     except RecursionError:
         raise _too_deep(path) from None

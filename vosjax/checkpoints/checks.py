@@ -1,4 +1,4 @@
-"""What is checked of weights before they are used: names, shapes, and that they are numbers."""
+"""Checks weights before they are used: their names, shapes and types, and that they are finite."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from vosjax.checkpoints.paths import flatten
 from vosjax.errors import InputError
 
-MOST = 10  # arrays that an error lists of each sort
-LONGEST = 200  # characters of what is said of each
+MOST = 10  # at most so many arrays of each kind are listed in an error
+LONGEST = 200  # characters that are said of each
 
 Form = tuple[Sequence[int], npt.DTypeLike]  # an array's shape and dtype
 
 
 def is_floating(dtype: npt.DTypeLike) -> bool:
-    """Whether a dtype is a floating one; bfloat16 is, which NumPy alone does not know.
+    """Returns whether a dtype is a floating-point one, which NumPy alone does not know of bfloat16.
 
     is_floating(np.float16)     # True
     """
@@ -26,7 +26,7 @@ def is_floating(dtype: npt.DTypeLike) -> bool:
 
 
 def array_digest(array: npt.ArrayLike) -> str:
-    """The sha256 of an array's dtype, shape and values, in hexadecimal digits.
+    """Returns the sha256 of an array's dtype, shape and values, in hexadecimal digits.
 
     array_digest(np.zeros(3)) == array_digest(np.zeros((3, 1)))     # False
     """
@@ -37,7 +37,7 @@ def array_digest(array: npt.ArrayLike) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names of a list, and how many more there are.
+    """Lists the first of several names, and says how many more there are.
 
     listed(["head/bias", "head/kernel"])        # 'head/bias, head/kernel'
     """
@@ -47,16 +47,17 @@ def listed(names: Iterable[str]) -> str:
 
 
 def check_finite(flat: Mapping[str, np.ndarray], what: str) -> None:
-    """Refuses weights that are no numbers.
+    """Refuses weights that are not finite.
 
         check_finite({"head/bias": np.zeros(3)}, "weights/aot_r50/weights.safetensors")
 
     Args:
-        flat: {path: array}, of any shapes and dtypes; only floating ones can be wrong.
+        flat: {path: array}, of any shapes and dtypes; only floating-point ones can be wrong.
         what: where they come from, for the message.
 
     Raises:
-        InputError: names every array that holds NaN or infinite values, with how many of each.
+        InputError: arrays have NaN or infinite values; the message names these, with how many
+            values of each.
     """
     wrong = []
     for path, array in flat.items():
@@ -74,19 +75,19 @@ def check_finite(flat: Mapping[str, np.ndarray], what: str) -> None:
 
 
 def narrowed(flat: Mapping[str, np.ndarray], dtype: npt.DTypeLike) -> dict[str, np.ndarray]:
-    """Finite floating weights in another dtype, integers and booleans as they are.
+    """Converts finite floating-point weights to another dtype; integers and booleans are kept.
 
         half = narrowed(flatten(params), np.float16)
 
     Args:
         flat: {path: array}, of any shapes and dtypes.
-        dtype: a floating one.
+        dtype: a floating-point dtype.
 
     Raises:
-        InputError: names every array with values beyond what the dtype can hold.
+        InputError: arrays have values that are too large for the dtype; the message names them.
     """
     cast = {}
-    with np.errstate(over="ignore"):  # named below
+    with np.errstate(over="ignore"):  # the check below names arrays that overflow
         for path, array in flat.items():
             cast[path] = np.asarray(array, dtype) if is_floating(array.dtype) else array
     wrong = []
@@ -103,17 +104,18 @@ def narrowed(flat: Mapping[str, np.ndarray], dtype: npt.DTypeLike) -> dict[str, 
 
 
 def check_params(params: Mapping[str, Any], expected: Mapping[str, Form]) -> None:
-    """Checks that there are all of a network's arrays, in their shapes, and no others.
+    """Checks that all arrays of a network are there with their shapes, and no other arrays.
 
         check_params(params, {"head/bias": ((3,), np.float32)})
 
     Args:
-        params: nested dicts of arrays, or flat ones with '/'-joined paths.
-        expected: {path: (shape, dtype)}. Any floating dtype will do for another, as half-precision
-            files are widened by their reader; integers and booleans have to agree.
+        params: nested dicts of arrays, or a flat dict with '/'-joined paths.
+        expected: {path: (shape, dtype)}. A floating-point dtype may differ from the expected one,
+            as readers widen half-precision files; integers and booleans have to agree.
 
     Raises:
-        InputError: names every array that is missing, not expected, or of another shape or type.
+        InputError: arrays are missing, not expected, or of another shape or type; the message names
+            all of them.
     """
     flat = params if any("/" in name for name in params) else flatten(params)
     complain(
@@ -130,15 +132,15 @@ def complain(
     *,
     notes: Iterable[tuple[str, list[str]]] = (),
 ) -> None:
-    """Raises InputError with all differences of two {path: (shape, dtype)}; nothing if none.
+    """Raises InputError with all differences between two {path: (shape, dtype)}, if there are any.
 
         complain("wrong weights", {"bias": ((3,), np.int32)}, {"bias": ((3,), np.float32)})
 
     Args:
-        what: the message's beginning.
-        actual: of the arrays that there are.
-        expected: of those that there should be.
-        notes: further complaints, as (sort, [names]).
+        what: beginning of the message.
+        actual: the arrays that exist.
+        expected: the arrays that should exist.
+        notes: further complaints, as (kind, [names]).
     """
     misshapen = [
         f"{path} ({_form(*actual[path])} instead of {_form(*expected[path])})"
@@ -159,7 +161,7 @@ def complain(
 
 
 def fits(actual: Form, expected: Form) -> bool:
-    """Whether (shape, dtype) will do for another: one shape, and one dtype or two floating ones.
+    """Returns whether a (shape, dtype) can replace another: shapes agree, and dtypes or both float.
 
     fits(((3,), np.float16), ((3,), np.float32))        # True
     """

@@ -1,4 +1,4 @@
-"""A reference's state dict as weights of ours: strict, so that nothing is lost without a word."""
+"""Converts a reference's state dict to weights of ours, strictly, so that nothing is lost."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from vosjax.names import Names
 def convert(
     state: Mapping[str, np.ndarray], names: Names, *, expected: Mapping[str, Form] | None = None
 ) -> dict[str, np.ndarray]:
-    """Renames every tensor of a checkpoint and lays it out as ours.
+    """Renames every tensor of a checkpoint, and converts it to our layout.
 
         from vosjax.names import Name, same
         names = Names((Name("head/bias", "fc.bias", same),))
@@ -20,16 +20,15 @@ def convert(
 
     Args:
         state: {reference's key: array}, see `wrappers.state_dict`.
-        names: where each weight of ours stands, and which other keys may be there.
-        expected: {path: (shape, dtype)} of the network's weights, to be checked as well.
+        names: the reference's key for each of our weights, and other keys that are allowed.
+        expected: {path: (shape, dtype)} of the network's weights, which are then checked, too.
 
     Returns:
-        {path: contiguous array}, flat; `paths.nest` makes params of it.
+        {path: contiguous array}, flat; `paths.nest` turns it into params.
 
     Raises:
-        InputError: names every key that is missing, not expected or of a wrong rank, and with
-            `expected` every weight of another shape, all in one error; or every weight that is
-            NaN or infinite.
+        InputError: keys are missing, not expected or of a wrong rank or, with `expected`, weights
+            have another shape (all are named in one error); or weights are NaN or infinite.
     """
     ignored = [re.compile(pattern) for pattern in names.ignored]
     used = {entry.key for entry in names.entries}
@@ -38,7 +37,7 @@ def convert(
         if key not in state:
             continue
         try:
-            laid[path] = layout(state[key])  # a view: nothing is copied before shapes are compared
+            laid[path] = layout(state[key])  # a view: shapes are compared before copying
         except (ValueError, IndexError) as error:
             misshapen.append(f"{key} {list(state[key].shape)} ({error})")
     missing = sorted(used - state.keys())
@@ -51,7 +50,7 @@ def convert(
     if expected is not None:
         if unnamed := sorted(expected.keys() - keys.keys()):
             notes.append(("without a name in the checkpoint", unnamed))
-        # Those that are missing above have been named; what is left differs by shape or is unknown.
+        # Missing keys have been named above; what remains differs in shape or is unknown.
         actual = {f"{keys[p]} as {p}": (a.shape, a.dtype) for p, a in laid.items()}
         fitting = {f"{keys[p]} as {p}": expected[p] for p in laid if p in expected}
     complain("the checkpoint does not fit the network", actual, fitting, notes=notes)

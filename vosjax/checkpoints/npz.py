@@ -10,19 +10,22 @@ import numpy as np
 
 from vosjax.errors import InputError
 
-RATIO = 64  # an array may be this much larger than its file, which compression explains
+RATIO = 64  # an array may be so many times larger than its file, because of compression
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file.
+    """Reads the arrays of an .npz file.
 
         arrays = read_npz("encoder.npz")
 
     Args:
-        path: written by `np.savez` or `np.savez_compressed`.
+        path: a file written by `np.savez` or `np.savez_compressed`.
+
+    Returns:
+        {name: array}.
 
     Raises:
-        InputError: it cannot be read, is no such file, is damaged, holds objects in place of
+        InputError: the file cannot be read, is of another kind, is damaged, has objects instead of
             numbers, or claims far more bytes than it has. The message does not name the file.
     """
     try:
@@ -36,7 +39,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise
     except OSError as error:
         raise InputError(f"it cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds of errors for damaged files
         raise InputError(
             f"it is no .npz file of arrays, or damaged ({type(error).__name__}: {error})"
         ) from error
@@ -65,7 +68,7 @@ def _arrays(archive: zipfile.ZipFile, size: int) -> dict[str, np.ndarray]:
 
 
 def _check_header(member: BinaryIO | Any, entry: zipfile.ZipInfo) -> None:
-    """Raises InputError where an array's header claims more than its entry holds."""
+    """Raises InputError if an array's header claims more than its entry holds."""
     version = np.lib.format.read_magic(member)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,

@@ -1,22 +1,22 @@
-"""Params as nested dicts, and as flat ones whose paths are joined by '/'."""
+"""Params as nested dicts, and as flat dicts whose paths are joined by '/'."""
 
 from collections.abc import Mapping
 from typing import Any
 
-DEEPEST = 64  # names in the path of an array
+DEEPEST = 64  # most names in the path of an array
 
 
 def flatten(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dicts -> {'a/b/c': array}, in the order of the dicts.
+    """Converts nested dicts to {'a/b/c': array}, in the order of the dicts.
 
         flatten({"head": {"bias": np.zeros(3)}})        # {"head/bias": ...}
 
     Args:
-        params: nested dicts; what is no dict is a leaf, of any shape and dtype, and stays as it is:
-            an array, or a `jax.ShapeDtypeStruct` in its place.
+        params: nested dicts. Anything that is not a dict is a leaf and stays as it is: an array of
+            any shape and dtype, or a `jax.ShapeDtypeStruct` in its place.
 
     Raises:
-        ValueError: a name that is no string or holds a '/', or an empty dict.
+        ValueError: a name is not a string or contains '/', or a dict is empty.
     """
     flat: dict[str, Any] = {}
 
@@ -39,12 +39,12 @@ def flatten(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{'a/b/c': array} -> nested dicts, the inverse of `flatten`.
+    """Converts {'a/b/c': array} to nested dicts; the inverse of `flatten`.
 
         nest({"head/bias": np.zeros(3)})                # {"head": {"bias": ...}}
 
     Raises:
-        ValueError: a path that is both an array and a folder of arrays, or endlessly deep.
+        ValueError: a path is both an array and a folder of arrays, or is too deep.
     """
     params: dict[str, Any] = {}
     for path, value in flat.items():

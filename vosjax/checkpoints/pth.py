@@ -1,8 +1,8 @@
-"""Reads PyTorch `.pth` files with NumPy alone, without running anything that is in them.
+"""Reads PyTorch `.pth` files with NumPy alone, and without running anything that is in them.
 
-Formats: the zip archive of PyTorch 1.6 and later, and the stream of pickles before that. Both hold
-a pickle of plain containers whose tensors point into storages (flat arrays of one type); see
-`torch.serialization` and `torch._utils._rebuild_tensor_v2` for the reference.
+There are two formats: the zip archive of PyTorch 1.6 and later, and before that a stream of
+pickles. Both hold a pickle of plain containers whose tensors point into storages (flat arrays of
+one type); the reference is `torch.serialization` and `torch._utils._rebuild_tensor_v2`.
 """
 
 import io
@@ -22,7 +22,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def read_pth(path: str | os.PathLike[str]) -> Any:
-    """The object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
+    """Reads the object that `torch.save` wrote: plain containers, with NumPy arrays for tensors.
 
         checkpoint = read_pth("aot_r50.pth")        # its weights: `wrappers.state_dict`
 
@@ -30,9 +30,10 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
     contiguous, as the tensors did.
 
     Raises:
-        InputError: missing; neither of the two formats; damaged or truncated; a tensor that reaches
-            beyond its storage; a global besides tensors' own (it is named, and not imported): so
-            whole pickled modules and malicious files are refused, and nothing is executed.
+        InputError: the file is missing, in neither of the two formats, damaged or truncated; a
+            tensor reaches beyond its storage; or there is a global other than those of tensors. The
+            message names it, and it is not imported, so that whole pickled modules and malicious
+            files are refused and nothing is executed.
     """
     path = pathlib.Path(path)
     try:
@@ -86,7 +87,7 @@ def _read_zip(file: io.BufferedReader, limit: int) -> Any:
                 dtype, key, count = storages.storage_id(pid, limit)
                 if key not in loaded:
                     data = entry(f"{root}data/{key}", count * dtype.itemsize)
-                    # A bytearray's memory can be written, as that of any other array.
+                    # The memory of a bytearray is writable, like that of any other array.
                     loaded[key] = np.frombuffer(bytearray(data), dtype)
                 if loaded[key].dtype != dtype or len(loaded[key]) != count:
                     raise InputError(f"storage {key} has two types in it: it is damaged")
@@ -107,11 +108,11 @@ def _read_zip(file: io.BufferedReader, limit: int) -> Any:
 
 
 def _read_stream(file: io.BufferedReader, limit: int) -> Any:
-    """The format before 1.6.
+    """Reads the format before 1.6.
 
-    Pickles of a magic number, the version, the system, the object and the storages' keys; then for
-    every key an int64 number of elements and the values. The tensors come before their data, so
-    they are made as views of storages that are filled at the end.
+    It consists of pickles of a magic number, the version, the system, the object and the keys of
+    storages, followed by an int64 number of elements and the values for every key. Tensors come
+    before their data, so they are made as views of storages that are filled at the end.
     """
     known, total = storages.tokens(limit), [0]
     loaded: dict[str, np.ndarray] = {}
@@ -126,7 +127,7 @@ def _read_stream(file: io.BufferedReader, limit: int) -> Any:
         storage = loaded[key]
         if storage.dtype != dtype or len(storage) != count:
             raise InputError(f"storage {key} has two types in it: it is damaged")
-        if len(pid) > 5 and pid[5] is not None:  # a part of a storage: (key, offset, size)
+        if len(pid) > 5 and pid[5] is not None:  # part of a storage: (key, offset, size)
             _, offset, size = pid[5]
             return storages.view(storage, offset, (size,), (1,), limit)
         return storage
@@ -143,7 +144,7 @@ def _read_stream(file: io.BufferedReader, limit: int) -> Any:
             "it is neither a zip archive (PyTorch 1.6 and later) nor an older stream "
             "of pickles: it is damaged or no PyTorch file"
         )
-    unpickle(file, known={}, load=nothing)  # the protocol's version, 1001 since ever
+    unpickle(file, known={}, load=nothing)  # the protocol's version, which has always been 1001
     system = unpickle(file, known={}, load=nothing)
     if not isinstance(system, dict) or not system.get("little_endian", False):
         raise InputError("it was written on a big-endian machine: save it on another")

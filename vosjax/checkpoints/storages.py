@@ -1,6 +1,6 @@
-"""What stands for tensors in the pickles of PyTorch: views of storages, flat arrays of one type.
+"""Builds the tensors in PyTorch's pickles: views of storages, which are flat arrays of one type.
 
-Whatever a file says of them is checked before anything is made of it: it may come from a stranger.
+Everything that a file says of them is checked first, since it may come from a stranger.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from vosjax.checkpoints.unpickle import Global, Key, plain_key
 from vosjax.errors import InputError
 
-SHARING = 16  # tensors that share storages may hold so many times the file's bytes
+SHARING = 16  # tensors that share storages may have so many times the bytes of the file
 _STORAGES = {
     "FloatStorage": np.float32,
     "DoubleStorage": np.float64,
@@ -32,21 +32,21 @@ _STORAGES = {
 
 
 def tokens(most: int) -> dict[str, Global]:
-    """The globals that may occur in a checkpoint's pickle, {'module.name': token}.
+    """Returns the globals that may occur in a checkpoint's pickle, {'module.name': token}.
 
         state = unpickle(file, known=tokens(most=1 << 20), load=load)
 
     They build what `torch._utils._rebuild_tensor_v2`, `_rebuild_parameter` and the like build.
 
     Args:
-        most: bytes of the file, which bound every size in it.
+        most: size of the file in bytes, which bounds every size in it.
     """
     claimed = [0]
 
-    # Their arguments come from the file, so they may be anything: whoever reads them checks them.
+    # Their arguments come from the file and may be anything; whoever uses them checks them.
     def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
         array = view(storage, offset, size, stride, most)
-        claimed[0] += array.nbytes  # views of one storage cost nothing until somebody copies them
+        claimed[0] += array.nbytes  # views of one storage cost nothing until they are copied
         if claimed[0] > SHARING * most:
             raise InputError(
                 f"its tensors claim more than {SHARING} times the {most:,} bytes that it has: "
@@ -84,19 +84,19 @@ def tokens(most: int) -> dict[str, Global]:
 
 
 def view(storage: Any, offset: Any, size: Any, stride: Any, most: int) -> np.ndarray:
-    """A strided view of a storage: a tensor.
+    """Returns a strided view of a storage: a tensor.
 
         view(np.arange(6.0), 0, (2, 3), (3, 1), most=48)       # [[0, 1, 2], [3, 4, 5]]
 
     Args:
         storage: array [K] of one dtype.
-        offset: of the first element, in elements as the strides.
-        size: of the tensor.
-        stride: one for each axis.
-        most: most elements.
+        offset: index of the first element.
+        size: shape of the tensor.
+        stride: stride of each axis, in elements.
+        most: the largest allowed number of elements.
 
     Raises:
-        InputError: no storage, no such shape, or one that reaches beyond the storage.
+        InputError: it is not a storage, has no such shape, or the view reaches beyond it.
     """
     numbers = (offset, *size, *stride)
     if (
@@ -121,16 +121,16 @@ def view(storage: Any, offset: Any, size: Any, stride: Any, most: int) -> np.nda
 
 
 def storage_id(pid: tuple[Any, ...], most: int) -> tuple[np.dtype, str, int]:
-    """(dtype, key, number of elements) of a persistent id, as `torch.serialization` writes it.
+    """Returns (dtype, key, number of elements) of a persistent id of `torch.serialization`.
 
         storage_id(("storage", known["torch.FloatStorage"], "0", "cpu", 3), most=12)
 
     Args:
         pid: ('storage', token of its class, key, device, number of elements, ...).
-        most: most bytes of a storage.
+        most: the largest allowed size of a storage in bytes.
 
     Raises:
-        InputError: something else, or a storage that is larger than the file.
+        InputError: the id is anything else, or the storage is larger than the file.
     """
     if len(pid) < 5 or pid[0] != "storage":
         what = pid[0] if pid and isinstance(pid[0], str) else "something else"

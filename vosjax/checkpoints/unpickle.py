@@ -1,7 +1,7 @@
-"""A machine for the pickles of PyTorch checkpoints that builds data and cannot run code.
+"""Reads the pickles of PyTorch checkpoints by a machine that builds data and cannot run code.
 
-It interprets the opcodes itself instead of using `pickle.Unpickler`: a global in the stream becomes
-a token of a fixed table, REDUCE looks its token up there, and nothing from the stream is ever
+It interprets the opcodes itself instead of using `pickle.Unpickler`. A global in the stream becomes
+a token from a fixed table, REDUCE looks its token up there, and nothing from the stream is ever
 imported or called. Unknown globals and opcodes are refused by name.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 
-# What may be a key of a dict or a member of a set.
+# Types of a dict's keys and a set's members.
 Key = str | int | float | bytes | None
 _T = TypeVar("_T")
 
@@ -45,11 +45,11 @@ _MARK = object()
 
 
 class Global:
-    """A global that the stream names: a token, with what REDUCE may do with it.
+    """A global that the stream names: a token that says what REDUCE may do with it.
 
-    name   without its module
-    build  what makes the object of REDUCE's arguments; None: it cannot be called
-    value  of a class of storages the dtype of its elements
+    name   its name without the module
+    build  makes the object from REDUCE's arguments; None if it cannot be called
+    value  for a class of storages, the dtype of its elements
     """
 
     __slots__ = ("name", "build", "value")
@@ -70,18 +70,18 @@ def unpickle(
 
         step = unpickle(io.BytesIO(pickle.dumps(3)), known={}, load=lambda key: None)       # 3
 
-    Opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py.
+    The opcodes are those of https://github.com/python/cpython/blob/main/Lib/pickletools.py.
 
     Args:
-        file: a binary file, read from where it stands to the end of the pickle.
+        file: a binary file, which is read from its current place to the end of the pickle.
         known: {'module.name': token} of all globals that may occur.
-        load: what a persistent id (a tuple) stands for.
+        load: returns the object for a persistent id (a tuple).
 
     Returns:
-        The object: plain containers and numbers, and what `known` and `load` gave.
+        The object: plain containers and numbers, and objects from `known` and `load`.
 
     Raises:
-        InputError: an unknown global or opcode, a stream that ends early or makes no sense.
+        InputError: a global or opcode is unknown, or the stream ends early or makes no sense.
     """
     machine = _Machine(known, load)
     try:
@@ -242,13 +242,13 @@ class _Machine:
         self.stack.append(token.build(*args))
 
     def do_BUILD(self, arg: None) -> None:
-        # A module's state_dict carries its `_metadata` this way; nobody needs it.
+        # A module's state_dict has its `_metadata` here, which is not needed.
         self.pop()
         _only(self.stack[-1], OrderedDict)
 
 
 def _only(value: object, *types: type[_T]) -> _T:
-    """`value`, if it is of exactly one of the types."""
+    """Returns `value` if it is of exactly one of the types."""
     for kind in types:
         if type(value) is kind:
             return value
@@ -256,12 +256,12 @@ def _only(value: object, *types: type[_T]) -> _T:
 
 
 def plain_key(key: object) -> Key:
-    """`key`, if it can be hashed without depth: nested tuples could overflow the C stack.
+    """Returns `key` if it can be hashed without depth: nested tuples could overflow the C stack.
 
         plain_key("state_dict")     # 'state_dict'
 
     Raises:
-        TypeError: it is of another type than the plain ones.
+        TypeError: the key is not of a plain type.
     """
     return _only(key, str, int, float, bool, bytes, type(None))
 

@@ -1,10 +1,10 @@
-"""The one format for weights: `weights.safetensors` with a `card.json` that says what they are.
+"""The project's format for weights: `weights.safetensors` with a `card.json` that describes them.
 
-The two are replaced as one, though no file system renames two files at once. New weights are
-written under a name with their own digest, `weights-SHA.safetensors`; the new card's atomic rename
-is the switch, as a reader takes the file whose sha256 the card names; a third rename gives the
-weights the name that other tools expect. Killed anywhere in between, the folder holds the old
-weights or the new ones, and the next save tidies it up.
+The two are replaced as one, although no file system renames two files at once. New weights are
+written under a name with their own digest, `weights-SHA.safetensors`. The atomic rename of the new
+card is the switch, since a reader takes the file whose sha256 is in the card. A third rename gives
+the weights the name that other tools expect. If a process is killed anywhere in between, the folder
+holds the old weights or the new ones, and the next save tidies it up.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ from vosjax.io.files import is_temporary, write_bytes, write_json
 from vosjax.io.refusals import disk_full
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-DIGITS = 16  # of an array's sha256 that the card keeps
+DIGITS = 16  # digits of an array's sha256 that the card keeps
 
-_WAITING = re.compile(r"weights-[0-9a-f]{64}\.safetensors")  # for their card to name them
+_WAITING = re.compile(r"weights-[0-9a-f]{64}\.safetensors")  # weights not yet in their place
 
 _DTYPES = {
     "BOOL": np.bool_,
@@ -53,23 +53,23 @@ _DTYPES = {
 def save_weights(
     folder: str | os.PathLike[str], params: Mapping[str, Any], *, card: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Writes the weights and their card, which take the place of older ones together.
+    """Writes weights and their card, which replace older ones together.
 
         card = dict(family="aot", config={}, source="my photos", licence="Apache-2.0")
         card = save_weights("weights/mine", params, card=card)
 
     Args:
-        folder: is made when it is missing.
-        params: nested dicts of arrays; dtypes are kept (float16 and bfloat16 too).
-        card: family, config (a dict), source, licence and whatever else is worth knowing.
+        folder: the folder; a missing one is created.
+        params: nested dicts of arrays; dtypes are kept (float16 and bfloat16, too).
+        card: family, config (a dict), source, licence and anything else worth knowing.
 
     Returns:
-        The card, with `format` and `sha256` (of the weights file) added. In the file stands a
-        digest of every array as well.
+        The card, with `format` and `sha256` (of the weights file) added. The card in the file also
+        has a digest of every array.
 
     Raises:
-        ValueError: a card without one of its keys; params that are no arrays.
-        InputError: weights that are NaN or infinite; a folder that cannot be written.
+        ValueError: the card lacks one of its keys, or params are not arrays.
+        InputError: weights are NaN or infinite, or the folder cannot be written.
         DiskFull: the disk is full; older weights stay as they were.
     """
     absent = [key for key in CARD_KEYS if key not in card]
@@ -77,7 +77,7 @@ def save_weights(
         raise ValueError(f"card: {', '.join(absent)} missing; it needs {', '.join(CARD_KEYS)}")
     arrays = {}
     for path, value in flatten(params).items():
-        # The serializer copies memory as it lies, so the order has to be C.
+        # The serializer copies the memory as it is, so the order has to be C.
         arrays[path] = np.asarray(value, order="C")
         if arrays[path].dtype not in _DTYPES.values():
             raise ValueError(f"params: {path} is {arrays[path].dtype}, which cannot be stored")
@@ -97,17 +97,17 @@ def load_weights(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[s
         params, card = load_weights("weights/aot_r50")
 
     Returns:
-        (params, card): nested dicts of numpy arrays, and the card.
+        (params, card): nested dicts of NumPy arrays, and the card.
 
     Raises:
-        InputError: a missing or damaged file, a card of another format or with fields that cannot
-            be, or weights that are not the card's (sha256), or that are NaN or infinite.
+        InputError: a file is missing or damaged; the card has another format or impossible fields;
+            the weights are not those of the card (sha256), or are NaN or infinite.
     """
     folder = pathlib.Path(folder)
     path = folder / WEIGHTS
     card = read_card(folder / CARD, _read(folder / CARD))
     data = _weights_of(folder, card)
-    if data is None:  # perhaps they were replaced after the card was read
+    if data is None:  # the weights may have been replaced after the card was read
         card = read_card(folder / CARD, _read(folder / CARD))
         data = _weights_of(folder, card)
     digests = card.pop(ARRAYS, None) or {}
@@ -122,14 +122,14 @@ def load_weights(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[s
 
 
 def _replace(folder: pathlib.Path, data: bytes, card: dict[str, Any]) -> None:
-    """The three renames, and what killed writers left."""
+    """Does the three renames, and removes what killed processes left."""
     waiting = _waiting(folder, card)
     try:
         write_bytes(waiting, data)
         write_json(folder / CARD, card)
         os.replace(waiting, folder / WEIGHTS)
     except BaseException:
-        if not _is_of(folder, card):  # the older pair stands: nobody wants the new weights
+        if not _is_of(folder, card):  # the older pair is still valid
             waiting.unlink(missing_ok=True)
         raise
     for path in folder.iterdir():
@@ -139,12 +139,12 @@ def _replace(folder: pathlib.Path, data: bytes, card: dict[str, Any]) -> None:
 
 
 def _waiting(folder: pathlib.Path, card: dict[str, Any]) -> pathlib.Path:
-    """Where a card's weights wait until they bear the name that is theirs."""
+    """Returns where a card's weights wait until they get their final name."""
     return folder / f"weights-{card['sha256']}.safetensors"
 
 
 def _is_of(folder: pathlib.Path, card: dict[str, Any]) -> bool:
-    """Whether the card in a folder is this one."""
+    """Returns whether the card in a folder is this one."""
     try:
         present = read_card(folder / CARD, (folder / CARD).read_bytes())
     except (OSError, InputError):
@@ -154,7 +154,7 @@ def _is_of(folder: pathlib.Path, card: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def _alone(folder: pathlib.Path) -> Iterator[None]:
-    """Waits until no other process writes weights to the folder, which is made when missing."""
+    """Waits until no other process writes weights to the folder; a missing folder is created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
@@ -163,7 +163,7 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
             f"weights cannot be written to {folder} ({error.strerror}): name a folder that can"
         ) from error
     try:
-        with contextlib.suppress(OSError):  # of file systems without locks
+        with contextlib.suppress(OSError):  # some file systems have no locks
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -171,7 +171,7 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _weights_of(folder: pathlib.Path, card: dict[str, Any]) -> bytes | None:
-    """The content of the file that a card is of, None where there is none."""
+    """Returns the content of the file that a card describes, or None if there is none."""
     waiting = _waiting(folder, card)
     if waiting.is_file() and not (folder / WEIGHTS).is_file():
         data = _read(waiting)
@@ -187,7 +187,7 @@ def _weights_of(folder: pathlib.Path, card: dict[str, Any]) -> bytes | None:
 
 
 def _arrays(path: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
-    """{path: array} of a weights file's content."""
+    """Returns {path: array} of a weights file's content."""
     try:
         return {
             name: np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
@@ -207,7 +207,7 @@ def _arrays(path: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
 
 
 def _stranger(path: pathlib.Path, card: dict[str, Any], digests: dict[str, str]) -> str:
-    """What is told of weights that are not those of their card."""
+    """Words the error for weights that are not those of their card."""
     data = _read(path)
     try:
         digested = _digests(_arrays(path, data))
@@ -223,7 +223,7 @@ def _stranger(path: pathlib.Path, card: dict[str, Any], digests: dict[str, str])
 
 
 def _digests(arrays: dict[str, np.ndarray]) -> dict[str, str]:
-    """{path: the first digits of an array's digest}, as cards keep them."""
+    """Returns {path: the first digits of an array's digest}, as cards keep them."""
     return {path: array_digest(array)[:DIGITS] for path, array in arrays.items()}
 
 

@@ -1,8 +1,8 @@
-"""The weights inside of what training code stores: containers, and the prefixes of wrappers.
+"""Finds the weights in what training code stores: inside containers, behind wrappers' prefixes.
 
-A checkpoint is seldom a bare state dict. It stands under a name, and wrappers of the network
-(DataParallel, torch.compile, averaging, Lightning) put theirs before every key. Both are taken off,
-and said.
+A checkpoint is seldom a bare state dict. The weights are under some name, and wrappers of the
+network (DataParallel, torch.compile, averaging, Lightning) put prefixes before every key. Both are
+removed, with a warning.
 """
 
 import warnings
@@ -13,7 +13,7 @@ import numpy as np
 
 from vosjax.errors import InputError, Note
 
-# Where weights stand, in the order in which they are looked for; the plain go before the averaged.
+# Names of weights, in the order in which they are looked for; plain ones come before averaged ones.
 CONTAINERS = (
     "state_dict",
     "model",
@@ -32,7 +32,7 @@ CONTAINERS = (
     "params_ema",
     "shadow",
 )
-# What wrappers put before every key, with their names, in the same order.
+# Prefixes of wrappers and the names of these, in the same order.
 PREFIXES = {
     "model.": "Lightning, or another wrapper",
     "network.": "a wrapper",
@@ -44,26 +44,26 @@ PREFIXES = {
     "shadow.": "an average",
 }
 PARALLEL, COMPILED = "module.", "_orig_mod."
-COUNTERS = ("n_averaged", "initted", "step", "num_updates", "decay")  # of averages
-DEEPEST = 3  # containers within containers
+COUNTERS = ("n_averaged", "initted", "step", "num_updates", "decay")  # keys beside averages
+DEEPEST = 3  # most containers within each other
 
 
 def state_dict(obj: Any, *, own: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """The weights inside of what `pth.read_pth` returned, by the network's own names.
+    """Returns the weights in an object that `pth.read_pth` returned, by the network's own names.
 
         state = state_dict(read_pth("aot_r50.pth"))
 
-    They stand under one of CONTAINERS (the first that holds arrays, and so on inside of it), or are
-    the object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile),
-    and the PREFIXES that all keys bear are taken off. A warning says what was taken where there was
-    a choice, and what was taken off.
+    They are under one of CONTAINERS (the first that holds arrays, and so on inside it), or are the
+    object itself. A leading 'module.' (DataParallel), '_orig_mod.' anywhere (torch.compile), and
+    the PREFIXES that all keys have are removed. A warning says what was taken if there was a
+    choice, and what was removed.
 
     Args:
-        obj: what was read.
-        own: the network's own names, as far as they are known: a prefix that these bear is theirs.
+        obj: the object that was read.
+        own: the network's own names, as far as they are known; a prefix of theirs is not removed.
 
     Raises:
-        InputError: no dict of arrays is found; two names become one without their prefix.
+        InputError: there is no dict of arrays, or two names become one without their prefix.
     """
     notes: list[str] = []
     weights = _found(obj, notes)
@@ -83,7 +83,7 @@ def state_dict(obj: Any, *, own: Collection[str] = ()) -> dict[str, np.ndarray]:
 
 
 def shown(key: Any) -> str:
-    """A key as messages show it: short, whatever it is.
+    """Returns a key in the short form for messages, whatever it is.
 
     shown("encoder.weight")      # "'encoder.weight'"
     """
@@ -94,7 +94,7 @@ def shown(key: Any) -> str:
 
 
 def _found(obj: Any, notes: list[str]) -> dict[Any, Any]:
-    """The dict of arrays in an object, down through its containers."""
+    """Finds the dict of arrays in an object, down through its containers."""
     path: list[str] = []
     while isinstance(obj, dict) and len(path) < DEEPEST:
         inside = [name for name in CONTAINERS if _holds_arrays(obj.get(name), DEEPEST)]
@@ -126,7 +126,7 @@ def _holds_arrays(value: Any, depth: int) -> bool:
 def _unwrapped(
     state: dict[str, np.ndarray], prefixes: list[str], notes: list[str]
 ) -> dict[str, np.ndarray]:
-    """The same arrays without the prefixes of wrappers."""
+    """Returns the same arrays without the prefixes of wrappers."""
     while True:
         before = state
         state = _without_counters(state, notes)
@@ -151,7 +151,7 @@ def _without_counters(state: dict[str, np.ndarray], notes: list[str]) -> dict[st
 def _without_prefix(
     state: dict[str, np.ndarray], prefixes: list[str], notes: list[str]
 ) -> dict[str, np.ndarray]:
-    """Takes off what all keys bear; of several prefixes the first one's weights are taken."""
+    """Removes the prefix that all keys have; of several prefixes, the first one's weights count."""
     borne = {key: next((p for p in prefixes if _bears(key, p)), "") for key in state}
     present = [prefix for prefix in prefixes if prefix in borne.values()]
     if not present or "" in borne.values():
