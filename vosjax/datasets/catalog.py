@@ -9,14 +9,14 @@ from vosjax.errors import InputError
 
 
 def find(data: str | os.PathLike[str]) -> pathlib.Path:
-    """The folder that `data` is, or the folder of the prepared dataset of that name.
+    """Returns the folder `data`, or the folder of the prepared dataset with that name.
 
         find("davis")  # ~/tensorflow_datasets/davis
 
-    Names are looked up below $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    Names are looked up in $TFDS_DATA_DIR, or else in ~/tensorflow_datasets.
 
     Raises:
-        InputError: neither is there.
+        InputError: neither exists.
     """
     prepared_below = os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
     named = pathlib.Path(prepared_below) / str(data)
@@ -30,7 +30,10 @@ def find(data: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a prepared dataset, in itself or up to three levels below."""
+    """Returns whether a folder holds a prepared dataset, itself or up to three levels below.
+
+    is_prepared("DAVIS")    # False
+    """
     folder = pathlib.Path(folder)
     return not layout.is_layout(folder) and any(
         next(folder.glob(f"{depth}dataset_info.json"), None)
@@ -52,20 +55,20 @@ def open_videos(
         source = open_videos("youtube_vos", split="valid")  # prepared
 
     Args:
-        data: as `find` takes it.
-        split: of a prepared dataset, which may be left out where there is only one; or a list in a
-            folder's ImageSets, without which every video is taken.
-        year: of that list, see `layout.split_names`.
-        resolution: of a folder in DAVIS layout, see `layout.find`.
-        all_frames: of a folder in YouTube-VOS layout, see `layout.find`.
+        data: the dataset, as in `find`.
+        split: the split of a prepared dataset, which may be left out if there is only one; or a
+            list in a folder's ImageSets, without which all videos are taken.
+        year: year of that list, see `layout.split_names`.
+        resolution: for a folder in DAVIS layout, see `layout.find`.
+        all_frames: for a folder in YouTube-VOS layout, see `layout.find`.
 
     Raises:
-        InputError: nothing is there, it is no dataset of videos, or it has no such split.
+        InputError: the dataset does not exist, is not one of videos, or has no such split.
     """
     folder = find(data)
     if not is_prepared(folder):
         return folders.Folder(str(folder), None, split, year, resolution, all_frames)
-    from vosjax.datasets import prepared  # imports TFDS, which plain folders do without
+    from vosjax.datasets import prepared  # imports TFDS, which plain folders do not need
 
     source = prepared.open_split(folder, split)
     if isinstance(source, prepared.Photos):

@@ -1,4 +1,4 @@
-"""The source of videos for a plain folder in DAVIS or YouTube-VOS layout; nothing is registered."""
+"""The source of videos for a plain folder in DAVIS or YouTube-VOS layout, without registration."""
 
 import dataclasses
 import functools
@@ -20,13 +20,13 @@ class Folder:
         source = Folder("DAVIS", split="val")
         source.header(0).size  # (480, 854)
 
-    An instance lists the folder once and remembers what it found; a new one looks again.
+    An instance lists the folder once and remembers the result; a new instance lists it again.
 
     Attributes:
-        root: the folder, of either layout.
-        videos: the names of the videos, in this order; None takes those of `split`, else all.
-        split: a list in ImageSets: 'train' for ImageSets/2017/train.txt.
-        year: of the list, see `layout.split_names`.
+        root: the folder, in either layout.
+        videos: names of the videos, in this order; None takes those of `split`, or else all.
+        split: a list in ImageSets, for example 'train' for ImageSets/2017/train.txt.
+        year: year of the list, see `layout.split_names`.
         resolution: see `layout.find`.
         all_frames: see `layout.find`.
     """
@@ -40,7 +40,7 @@ class Folder:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The videos' names.
+        """The names of the videos.
 
         Raises:
             InputError: the folder has neither layout or no such list, or a video has no folder.
@@ -69,18 +69,18 @@ class Folder:
 
     @functools.cached_property
     def parts(self) -> layout.Layout:
-        """Where the parts of the folder lie."""
+        """Where the parts of the folder are."""
         return layout.find(self.root, resolution=self.resolution, all_frames=self.all_frames)
 
     def __len__(self) -> int:
-        """The number of videos."""
+        """Returns the number of videos."""
         return len(self.names)
 
     def files(self, video: int) -> layout.VideoFiles:
-        """The files of a video.
+        """Returns the files of a video.
 
         Raises:
-            InputError: it has no frames.
+            InputError: the video has no frames.
         """
         if video not in self._files:
             name = self.names[video]
@@ -95,7 +95,7 @@ class Folder:
         return self._files[video]
 
     def header(self, video: int) -> Header:
-        """What is known of a video; what its masks show is read when it is asked for, and once.
+        """Returns what is known of a video; its masks are read, once, when they are asked for.
 
         Raises:
             InputError: the video has no frames, or meta.json is damaged.
@@ -105,7 +105,7 @@ class Folder:
         return self._headers[video]
 
     def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
-        """Frames of a video as stored, see `protocol.Source.read`."""
+        """Reads frames of a video as they are stored, see `protocol.Source.read`."""
         files = self.files(video)
         return [
             Encoded(
@@ -117,7 +117,7 @@ class Folder:
         ]
 
     def locate(self, video: int, frame: int) -> Origin:
-        """The paths of a frame's image and mask; of the latter also where there is none."""
+        """Returns the paths of a frame's image and mask, even if there is no mask."""
         files = self.files(video)
         image = files.frames[frame]
         expected = self.parts.masks / files.name / f"{image.stem}.png"
@@ -158,24 +158,24 @@ class Folder:
         )
 
     def _released(self, name: str, index: dict[str, int], listed: set[str]) -> tuple[int, ...]:
-        """The frames of the sparse release, also where the source has all frames."""
+        """Returns the frames of the sparse release, also if the source has all frames."""
         if self.parts.released == self.parts.images:
             return tuple(index.values())
         sparse = [path.stem for path in layout.listing(self.parts.released / name)] or listed
         return tuple(sorted(index[stem] for stem in sparse if stem in index))
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was asked for, not what was found: other processes look for themselves."""
+        """Pickles the arguments and not the listing; other processes list the folder anew."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 def annotated(source: Folder) -> Folder:
-    """The source of those videos of a folder that have a mask, in their order.
+    """Returns a source of those videos of a folder that have a mask, in their order.
 
         train = annotated(Folder("DAVIS", split="train"))
 
     Raises:
-        InputError: none has one.
+        InputError: no video has one.
     """
     names = tuple(name for video, name in enumerate(source.names) if source.files(video).masks)
     if not names:
@@ -200,7 +200,7 @@ def _summary(files: layout.VideoFiles, frame: int) -> MaskSummary:
 def _bytes(path: pathlib.Path) -> bytes:
     try:
         with reading(path):
-            if not stat.S_ISREG(path.stat().st_mode):  # which might be waited for, without an end
+            if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe might wait for ever
                 raise InputError(
                     f"{path} is no file but a folder, a pipe or a device: unpack the dataset again"
                 )

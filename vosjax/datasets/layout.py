@@ -1,10 +1,10 @@
-"""Where things lie in a folder in DAVIS or YouTube-VOS layout: the one place that knows.
+"""Finds the files of a folder in DAVIS or YouTube-VOS layout; the only place that knows these.
 
     JPEGImages/[RESOLUTION/]VIDEO/FRAME.jpg    Annotations/[RESOLUTION/]VIDEO/FRAME.png
     ImageSets/YEAR/SPLIT.txt                   DAVIS: the videos of a split
     meta.json                                  YouTube-VOS: objects, their categories and frames
 
-A folder SPLIT_all_frames beside SPLIT holds every frame of the same videos (YouTube-VOS: 30 in a
+A folder SPLIT_all_frames beside SPLIT has every frame of the same videos (in YouTube-VOS, 30 a
 second instead of 6); masks and meta.json are those of SPLIT.
 """
 
@@ -19,18 +19,18 @@ from vosjax.io.names import check_name, natural, printable
 from vosjax.io.refusals import reading
 
 PICTURES = (".jpg", ".jpeg", ".png")
-IGNORE = 255  # in masks the value of what belongs to no object, so that it is no id
+IGNORE = 255  # void: the value, in masks, of pixels that belong to no object; not an id
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 _ALL_FRAMES = "_all_frames"
 
 
 class Layout(NamedTuple):
-    """The parts of a dataset folder.
+    """The parts of a dataset's folder.
 
-    root      the folder that Annotations, ImageSets and meta.json lie in
+    root      the folder of Annotations, ImageSets and meta.json
     images    has a folder of frames for every video
     masks     has a folder of masks for every annotated video; may be missing
-    released  the same as `images`, of the sparse release where `images` are all frames
+    released  like `images`, but the sparse release if `images` has all frames
     """
 
     root: pathlib.Path
@@ -40,9 +40,9 @@ class Layout(NamedTuple):
 
 
 class VideoFiles(NamedTuple):
-    """The files of one video.
+    """The files of a video.
 
-    name    of the video
+    name    its name
     frames  picture files in order of time
     masks   {index of a frame: its mask file}
     stray   mask files that belong to no frame
@@ -55,33 +55,37 @@ class VideoFiles(NamedTuple):
 
 
 class MetaObject(NamedTuple):
-    """An object in meta.json: its category ('' where none is named) and the frames that list it."""
+    """An object in meta.json: its category ('' if it is not named) and the frames that list it."""
 
     category: str
     frames: tuple[str, ...]
 
 
 def is_layout(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder has its pictures where both layouts have them."""
+    """Returns whether a folder has its pictures where both layouts have them.
+
+    is_layout("DAVIS")      # True
+    """
     return (pathlib.Path(folder) / "JPEGImages").is_dir()
 
 
 def find(
     folder: str | os.PathLike[str], *, resolution: str | None = None, all_frames: bool = False
 ) -> Layout:
-    """Finds the parts of a dataset folder.
+    """Finds the parts of a dataset's folder.
 
         find("DAVIS", resolution="480p").images  # DAVIS/JPEGImages/480p
 
     Args:
-        folder: a folder with JPEGImages. One named `*_all_frames` without masks of its own takes
+        folder: a folder with JPEGImages. If it is named `*_all_frames` and has no masks, it takes
             those of its neighbour.
-        resolution: the folder between JPEGImages and the videos; None takes the smallest there is.
-            Where the videos stand in JPEGImages itself it does not matter.
-        all_frames: takes the pictures of the neighbour `*_all_frames`, the rest from `folder`.
+        resolution: the folder between JPEGImages and the videos; None takes the smallest one. It
+            does not matter if the videos are directly in JPEGImages.
+        all_frames: whether to take the pictures of the neighbour `*_all_frames`, and the rest from
+            `folder`.
 
     Raises:
-        InputError: no such folder, no JPEGImages in it, or no such resolution.
+        InputError: there is no such folder, no JPEGImages in it, or no such resolution.
     """
     root = images_root = pathlib.Path(folder)
     if all_frames and not root.name.endswith(_ALL_FRAMES):
@@ -103,14 +107,17 @@ def find(
 
 
 def video_names(images: pathlib.Path) -> tuple[str, ...]:
-    """The names of the videos that have a folder in `images`, sorted."""
+    """Returns the sorted names of the videos that have a folder in `images`.
+
+    video_names(pathlib.Path("DAVIS/JPEGImages/480p"))
+    """
     with reading(images):
         paths = list(images.iterdir())
     return tuple(sorted(path.name for path in paths if path.is_dir() and path.name[0] != "."))
 
 
 def broken_links(images: pathlib.Path) -> dict[str, str]:
-    """{name: where it leads} of links in `images` that lead nowhere, or in a circle.
+    """Returns {name: target} of the links in `images` that lead nowhere, or in a circle.
 
     broken_links(pathlib.Path("DAVIS/JPEGImages/480p"))     # {'bear': '/mnt/gone/bear'}
     """
@@ -124,18 +131,20 @@ def broken_links(images: pathlib.Path) -> dict[str, str]:
 
 
 def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple[str, ...]:
-    """The videos on one of DAVIS's lists, ImageSets/YEAR/SPLIT.txt, in its order.
+    """Returns the videos on one of DAVIS' lists, ImageSets/YEAR/SPLIT.txt, in its order.
 
-    Lists hold a name in each line, or (DAVIS 2016) a picture's and a mask's path.
+        split_names(find("DAVIS"), "val", year=2017)
+
+    Lists have a name in each line, or (DAVIS 2016) the paths of a picture and its mask.
 
     Args:
-        layout: of the dataset.
-        split: 'val' for val.txt.
-        year: 2017; or 2016, whose lists lie in the folder of a resolution; None for the newest that
-            has such a list.
+        layout: the parts of the dataset's folder.
+        split: name of the list, 'val' for val.txt.
+        year: 2017, or 2016, whose lists are in a resolution's folder; None takes the newest year
+            that has such a list.
 
     Raises:
-        InputError: there is no such list, or it names what can be no video.
+        InputError: there is no such list, or a name on it cannot be that of a video.
     """
     check_name(split, where="the list's name")
     lists = layout.root / "ImageSets"
@@ -156,7 +165,7 @@ def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple
             f"{', '.join(there) or 'of none'}): name a split that is there, or none to take every "
             "video"
         )
-    # A name that is no UTF-8 is read as Python reads it from a folder.
+    # A name that is not UTF-8 is read as Python reads it from a folder.
     text = load_file(file, name=f"list {printable(file)}").decode("utf-8", "surrogateescape")
     lines = text.splitlines()
     words = [line.split()[0] for line in lines if line.strip()]
@@ -165,12 +174,13 @@ def split_names(layout: Layout, split: str, *, year: int | None = None) -> tuple
 
 
 def read_meta(folder: str | os.PathLike[str]) -> dict[str, dict[int, MetaObject]] | None:
-    """The objects {id: MetaObject} of every video in a folder's meta.json; None without that file.
+    """Returns {video: {id: MetaObject}} of a folder's meta.json, or None without this file.
 
         read_meta("youtube_vos/valid")["00f88c4f0a"][1].category  # 'fish'
 
     Raises:
-        InputError: it is no meta.json of YouTube-VOS, or it names what can be no video or frame.
+        InputError: it is not a meta.json of YouTube-VOS, or has a name that cannot be that of a
+            video or frame.
     """
     path = pathlib.Path(folder) / "meta.json"
     if not path.exists():
@@ -209,12 +219,14 @@ def _meta_object(entry: dict[str, Any], path: pathlib.Path) -> MetaObject:
 
 
 def video_files(name: str, images: pathlib.Path, masks: pathlib.Path) -> VideoFiles:
-    """The files of one video, of which there may be none.
+    """Returns the files of a video; it may have none.
+
+        files = video_files("bear", layout.images, layout.masks)
 
     Args:
-        name: of the video.
-        images: the folder of its pictures.
-        masks: the folder of its masks, which are PNGs with the stems of their frames.
+        name: name of the video.
+        images: the folder of all videos' pictures.
+        masks: the folder of all videos' masks, which are PNGs with the stems of their frames.
     """
     frames = tuple(listing(images))
     index = {path.stem: t for t, path in enumerate(frames)}
@@ -228,7 +240,10 @@ def video_files(name: str, images: pathlib.Path, masks: pathlib.Path) -> VideoFi
 
 
 def listing(folder: pathlib.Path, endings: tuple[str, ...] = PICTURES) -> list[pathlib.Path]:
-    """A folder's files with one of these endings, in natural order; none if there is no folder."""
+    """Returns a folder's files with one of these endings in natural order; [] without the folder.
+
+    listing(pathlib.Path("DAVIS/JPEGImages/480p/bear"))
+    """
     if not folder.is_dir():
         return []
     with reading(folder):
@@ -245,7 +260,7 @@ def _has_masks(root: pathlib.Path) -> bool:
 
 
 def _resolution(images: pathlib.Path, asked: str | None) -> str:
-    """The folder between JPEGImages and the videos; '' where there is none."""
+    """Returns the name of the folder between JPEGImages and the videos, or '' if there is none."""
     there = [name for name in RESOLUTIONS if (images / name).is_dir()]
     if asked is None:
         return there[0] if there else ""

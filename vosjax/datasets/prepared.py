@@ -1,8 +1,8 @@
 """The source for datasets that `data_prep` prepared (array_record, by TFDS, without TensorFlow).
 
-Pictures and masks are stored as they were downloaded. A video lies in several records of a few
-frames each, and only those that hold a frame that is asked for are read. Importing this module
-imports TFDS, which takes a second; `catalog` does so only where there is a prepared dataset.
+Pictures and masks are stored as they were downloaded. A video is stored in several records of a few
+frames each, and only records with the frames that are asked for are read. Importing this module
+imports TFDS, which takes a second, so `catalog` does it only for a prepared dataset.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Videos:
         source.names  # ('bike-packing', 'blackswan', ...)
 
     Attributes:
-        folder: of the dataset's metadata, as `find` gives it.
+        folder: the folder of the dataset's metadata, see `find`.
         split: its name.
     """
 
@@ -38,28 +38,29 @@ class Videos:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The videos' names.
+        """The names of the videos.
 
         Raises:
-            InputError: the dataset's metadata is damaged, or names what can be no video.
+            InputError: the dataset's metadata is damaged, or has a name that cannot be that of a
+                video.
         """
         where = f"the prepared dataset {self.folder}"
         return tuple(check_name(name, where=where) for name, _ in self._videos)
 
     @functools.cached_property
     def records(self) -> Sequence[Mapping[str, Any]]:
-        """The records of the split, by number; a video's follow each other."""
+        """The records of the split, by number; those of a video are consecutive."""
         return _records(self.folder, self.split)
 
     def __len__(self) -> int:
-        """The number of videos."""
+        """Returns the number of videos."""
         return len(self.names)
 
     def header(self, video: int) -> Header:
-        """What is known of a video, from its first record.
+        """Returns what is known of a video, from its first record.
 
         Raises:
-            InputError: the record is damaged, or is another video's.
+            InputError: the record is damaged, or belongs to another video.
         """
         if video not in self._headers:
             with _reading(self.folder):
@@ -70,7 +71,7 @@ class Videos:
         return self._headers[video]
 
     def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
-        """Frames of a video as stored, see `protocol.Source.read`; a record holds both kinds."""
+        """Reads frames of a video as they are stored, see `protocol.Source.read`."""
         indices = [int(t) for t in frames]
         first, chunk = int(self._first[video]), self._metadata["chunk"]
         numbers = sorted({t // chunk for t in indices})
@@ -92,7 +93,7 @@ class Videos:
         return encoded
 
     def locate(self, video: int, frame: int) -> Origin:
-        """The frame's and the video's name."""
+        """Returns names for the frame's image and mask, made of the video's and the frame's."""
         if (video, frame) not in self._frame_names:
             self.read(video, [frame], images=False)
         name = f"{self._frame_names[video, frame]} of {self.names[video]}"
@@ -105,7 +106,7 @@ class Videos:
 
     @functools.cached_property
     def _videos(self) -> Sequence[tuple[str, int]]:
-        """(name, frames) of the videos of the split."""
+        """(name, number of frames) of the videos of the split."""
         with _reading(self.folder):
             if int(self._metadata["chunk"]) < 1:
                 raise ValueError(f"chunks of {self._metadata['chunk']} frames")
@@ -124,20 +125,20 @@ class Videos:
 
     @functools.cached_property
     def _frame_names(self) -> dict[tuple[int, int], str]:
-        """{(video, frame): name} of the frames read so far; records hold names and pictures."""
+        """{(video, frame): name} of the frames read so far; records have names beside pictures."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Where the dataset lies, not its open files: other processes open them for themselves."""
+        """Pickles the dataset's place, not its open files; other processes open them anew."""
         return dict(folder=self.folder, split=self.split)
 
 
 @dataclasses.dataclass(frozen=True)
 class Photos:
-    """A split of a prepared dataset of stills: `photos[i]` is (image bytes, mask bytes).
+    """A split of a prepared dataset of stills; `photos[i]` is (image bytes, mask bytes).
 
     Attributes:
-        folder: of the dataset's metadata, as `find` gives it.
+        folder: the folder of the dataset's metadata, see `find`.
         split: its name.
     """
 
@@ -146,11 +147,11 @@ class Photos:
 
     @functools.cached_property
     def records(self) -> Sequence[Mapping[str, Any]]:
-        """The records of the split, one a still."""
+        """The records of the split, one for each still."""
         return _records(self.folder, self.split)
 
     def __len__(self) -> int:
-        """The number of stills."""
+        """Returns the number of stills."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> tuple[bytes, bytes]:
@@ -159,12 +160,12 @@ class Photos:
             return record["image"], record["mask"]
 
     def __getstate__(self) -> dict[str, Any]:
-        """As that of `Videos`."""
+        """Pickles the same as that of `Videos`."""
         return dict(folder=self.folder, split=self.split)
 
 
 def find(folder: str | os.PathLike[str]) -> str:
-    """The folder with a dataset's metadata, given it or a folder above with one dataset.
+    """Returns the folder with a dataset's metadata, at or below a folder.
 
         find("datasets/davis")  # 'datasets/davis/2017_480p/1.0.0'
 
@@ -192,16 +193,16 @@ def _below(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def open_split(folder: str | os.PathLike[str], split: str | None = None) -> Videos | Photos:
-    """Opens a split of a prepared dataset, of videos or of stills.
+    """Opens a split of a prepared dataset of videos or stills.
 
         source = open_split("datasets/youtube_vos/2019/1.0.0", "train")
 
     Args:
-        folder: as `find` takes it.
-        split: its name; None where there is only one.
+        folder: the dataset, as in `find`.
+        split: name of the split; None if there is only one.
 
     Raises:
-        InputError: no such dataset or split, or one that `data_prep` did not prepare.
+        InputError: there is no such dataset or split, or `data_prep` did not prepare it.
     """
     folder = find(folder)
     info = _info(folder)
@@ -226,7 +227,7 @@ def open_split(folder: str | os.PathLike[str], split: str | None = None) -> Vide
 
 @contextlib.contextmanager
 def _reading(folder: str) -> Iterator[None]:
-    """Puts whatever TFDS and array_record raise of damaged files into one line."""
+    """Turns whatever TFDS and array_record raise for damaged files into one line."""
     try:
         yield
     except InputError:

@@ -3,12 +3,12 @@
     len(source)                      the number of videos
     source.names                     their names, in order
     source.header(video)             what is known of a video without decoding its pictures
-    source.read(video, frames)       frames as stored
+    source.read(video, frames)       frames as they are stored
     source.locate(video, frame)      what error messages call a frame's two files
 
 Training draws clips from a source, evaluation reads frames, given masks and truth from it, and
-`unpack` writes it back as a folder. Videos and frames go by their indices. A source is small,
-hashable and picklable: every process opens the files for itself.
+`unpack` writes it back to a folder. Videos and frames are named by their indices. A source is
+small, hashable and picklable; every process opens the files for itself.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ IntArray = npt.NDArray[np.int_]
 
 
 class Encoded(NamedTuple):
-    """One frame as stored.
+    """A frame as it is stored.
 
-    name   of the frame: its file's stem
-    image  bytes of a JPEG or PNG
-    mask   bytes of a label PNG; b'' where the frame has none
+    name   the frame's name, which is its file's stem
+    image  content of a JPEG or PNG
+    mask   content of a label PNG; b'' if the frame has none
     """
 
     name: str
@@ -39,18 +39,18 @@ class Encoded(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What error messages call a frame's image and mask: their paths, where they have some."""
+    """What error messages call a frame's image and mask: their paths, if they have some."""
 
     image: str
     mask: str
 
 
 class MaskSummary(NamedTuple):
-    """What one mask shows.
+    """The objects of one mask.
 
-    name    what error messages call it
+    name    what error messages call the mask
     size    (height, width)
-    pixels  {value: number of pixels} of all values but 0; 255 (void) is among them if it occurs
+    pixels  {value: number of pixels} of all values but 0; 255 (void) is included if it occurs
     """
 
     name: str
@@ -59,7 +59,7 @@ class MaskSummary(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """What a dataset's list says of an object: its category ('' for none), its first frame."""
+    """What a dataset's list says of an object: its category ('' for none), and its first frame."""
 
     category: str
     first: int
@@ -67,19 +67,19 @@ class Announced(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Header:
-    """What is known of a video of T frames; pictures are opened only for what asks for them.
+    """What is known of a video of T frames; pictures are opened only for the parts that need them.
 
     Attributes:
-        name: of the video.
+        name: name of the video.
         length: T.
-        annotated: indices of the frames that have a mask, rising.
-        measure: finds the size, (height, width), of the first frame.
-        summarize: tells what the mask of an annotated frame shows.
-        names: the T frame names; () where the source keeps them with the pictures (`frame_names`).
-        fps: frames per second; 0.0 where it is not known.
-        listed: indices of the frames that the dataset lists as scored, rising; () for no list.
-        announced: what the dataset's list says of every object, by its id; {} for no list.
-        released: indices of the frames for which an evaluation server wants masks, rising.
+        annotated: indices of the frames that have a mask, ascending.
+        measure: returns the size, (height, width), of the first frame.
+        summarize: returns the `MaskSummary` of an annotated frame.
+        names: the T frame names; () if the source keeps them with the pictures (`frame_names`).
+        fps: frames per second; 0.0 if it is not known.
+        listed: indices of the frames that the dataset lists as scored, ascending; () for no list.
+        announced: {id: what the dataset's list says of the object}; {} for no list.
+        released: indices of the frames for which an evaluation server wants masks, ascending.
         missing: names of listed frames that have no picture.
         stray: names of masks that belong to no frame.
     """
@@ -108,10 +108,10 @@ class Header:
         return self.measure()
 
     def mask(self, frame: int) -> MaskSummary:
-        """What the mask of an annotated frame shows; it is read once.
+        """Returns the summary of an annotated frame's mask, which is read once.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: the mask cannot be read.
         """
         if frame not in self._masks:
             self._masks[frame] = self.summarize(frame)
@@ -119,7 +119,7 @@ class Header:
 
     @functools.cached_property
     def ids(self) -> IntArray:
-        """The ids, int [N] and rising, of all objects that some mask shows; reads every mask.
+        """The ids, int [N] in ascending order, of all objects in any mask; reads every mask.
 
         Raises:
             InputError: a mask cannot be read.
@@ -128,10 +128,10 @@ class Header:
 
     @functools.cached_property
     def areas(self) -> IntArray:
-        """Pixels, int [T, N], of each of `ids` in each frame; -1 where a frame has no mask.
+        """Pixels, int [T, N], of each of the `ids` in each frame; -1 for a frame without a mask.
 
         Raises:
-            InputError: a mask cannot be read, or its size is not the frames'.
+            InputError: a mask cannot be read, or its size is not that of the frames.
         """
         areas = np.full((self.length, len(self.ids)), -1)
         for t in self.annotated:
@@ -147,12 +147,12 @@ class Header:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The names of the categories of `ids`; '' where the dataset names none."""
+        """The category names of the `ids`; '' where the dataset names none."""
         nameless = Announced("", 0)
         return tuple(self.announced.get(i, nameless).category for i in self.ids.tolist())
 
     def _objects(self, frame: int) -> Mapping[int, int]:
-        """{id: pixels} of a mask by the rule of `decode.mask`: 255 alone is the one object."""
+        """Returns {id: pixels} of a mask, where 255 alone is the one object as in `decode.mask`."""
         pixels = self.mask(frame).pixels
         if set(pixels) == {IGNORE}:
             return {1: pixels[IGNORE]}
@@ -160,48 +160,50 @@ class Header:
 
 
 class Source(Protocol):
-    """A source of videos; `folders.Folder` and `prepared.Videos` are the two that there are."""
+    """A source of videos, implemented by `folders.Folder` and `prepared.Videos`."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The videos' names, in the order of their indices."""
+        """The names of the videos, in the order of their indices."""
 
     def __len__(self) -> int:
-        """The number of videos."""
+        """Returns the number of videos."""
 
     def header(self, video: int) -> Header:
-        """What is known of a video; asking again costs nothing.
+        """Returns what is known of a video; asking again costs nothing.
 
         Raises:
             InputError: its files cannot be found.
         """
 
     def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
-        """Frames of a video, in the order asked for.
+        """Reads frames of a video, in the given order.
+
+            first, last = source.read(0, [0, 23])
 
         Args:
-            video: its index.
-            frames: their indices; one may be asked for more than once.
-            images: False leaves the pictures out (b'') where that saves reading them.
+            video: index of the video.
+            frames: indices of the frames, possibly with repetitions.
+            images: False leaves the pictures out (b''), if that saves reading them.
 
         Raises:
             InputError: a file cannot be read.
         """
 
     def locate(self, video: int, frame: int) -> Origin:
-        """What error messages call a frame's image and mask."""
+        """Returns what error messages call a frame's image and mask."""
 
 
 def frame_names(source: Source, video: int) -> tuple[str, ...]:
-    """The names of all frames of a video, wherever the source keeps them.
+    """Returns the names of all frames of a video, wherever the source keeps them.
 
         source = catalog.open_videos("DAVIS", split="val")
         frame_names(source, 0)  # ('00000', '00001', ...)
 
-    A prepared dataset keeps them with the pictures, so that the whole video is read.
+    A prepared dataset keeps them with the pictures, so the whole video is read.
 
     Raises:
-        InputError: a record cannot be read, or two frames have one name.
+        InputError: a record cannot be read, or two frames have the same name.
     """
     header = source.header(video)
     frames = () if header.names else source.read(video, range(header.length), images=False)

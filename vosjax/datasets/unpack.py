@@ -1,9 +1,9 @@
-"""Writes a source of videos back as a plain folder, for other tools and to look at.
+"""Writes a source of videos back to a plain folder, for other tools and to look at.
 
-    JPEGImages/VIDEO/FRAME.jpg    Annotations/VIDEO/FRAME.png    meta.json where frames are listed
+    JPEGImages/VIDEO/FRAME.jpg    Annotations/VIDEO/FRAME.png    meta.json if frames are listed
 
-Files hold the stored bytes unchanged, so that a folder that was prepared and unpacked again holds
-the files that it was made of.
+Files hold the stored bytes unchanged, so that preparing and unpacking a folder gives back the
+same files.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Any
 from vosjax.datasets.protocol import Header, Source
 from vosjax.io.files import write_bytes, write_json
 
-_TOGETHER = 64  # frames that are read at a time
+_TOGETHER = 64  # frames read at a time
 
 
 def unpack(
@@ -24,20 +24,20 @@ def unpack(
     names: Collection[str] | None = None,
     progress: Callable[[str], Any] = lambda name: None,
 ) -> list[str]:
-    """Writes the videos of a source into a folder in YouTube-VOS layout.
+    """Writes the videos of a source to a folder in YouTube-VOS layout.
 
         unpack(catalog.open_videos("datasets/youtube_vos", split="valid"), "valid")
 
+    It does not wait for the disk; `files.sync_all` does so for all files at once.
+
     Args:
-        source: see `datasets.protocol`.
-        folder: made if it is not there; files of the same names are replaced.
-        names: of the videos to write; None writes all.
-        progress: called with a video's name when it is written.
+        source: the source, see `datasets.protocol`.
+        folder: the folder; a missing one is created, and files of the same names are replaced.
+        names: names of the videos to be written; None writes all.
+        progress: is called with a video's name when it has been written.
 
     Returns:
         The names of the videos that were written.
-
-    It does not wait for the disk, as `files.sync_all` does for all files at once.
 
     Raises:
         DiskFull: the disk is full.
@@ -59,7 +59,7 @@ def unpack(
 
 
 def _write_video(source: Source, video: int, root: pathlib.Path) -> list[str]:
-    """Writes a video's pictures and masks; returns the names of its frames."""
+    """Writes a video's pictures and masks, and returns the names of its frames."""
     name, length, stems = source.names[video], source.header(video).length, []
     for start in range(0, length, _TOGETHER):
         for frame in source.read(video, range(start, min(start + _TOGETHER, length))):
@@ -74,7 +74,7 @@ def _write_video(source: Source, video: int, root: pathlib.Path) -> list[str]:
 
 
 def _meta_entry(header: Header, stems: list[str]) -> dict[str, Any]:
-    """A video in meta.json; an object is listed from the first frame on that shows it."""
+    """Returns a video's entry in meta.json, in which objects are listed from where they appear."""
     starts = (header.areas > 0).argmax(0)
     return {
         "objects": {
