@@ -1,9 +1,9 @@
-"""What the command line can do: one file for each mode.
+"""The modes of the command line: one file for each.
 
 A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
 and returns the exit code; `FLAGS`, the names of the `Options` that it takes; `FIELDS`, the names of
-the config's fields that its help tells of; and `ALSO`, where there are some, those that it reads
-besides. Files whose names begin with '_' are no modes.
+the config fields that its help lists; and possibly `ALSO`, the names of other config fields that
+it reads. Files whose names begin with '_' are not modes.
 """
 
 import ast
@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The flags of a command that are no fields of its config; None or () where not given.
+    """The flags of a command that are not fields of its config; None or () if not given.
 
     video      a video file, a folder of images or a camera's index
-    masks      masks: a file of frame 0, a folder, or FRAME=FILE
-    direction  where objects are followed from given frames: 'both', 'forward' or 'backward'
+    masks      a mask of frame 0, a folder of masks, or FRAME=FILE
+    direction  where objects are followed from the given frames: 'both', 'forward' or 'backward'
     data       a folder of data
     inputs     what is converted, exported, fused or reported
-    output     where that which is made goes
+    output     where to write the results
     shard      'i/n' or 'auto': the share of the videos
-    overwrite  begin anew where an earlier run left its files
+    overwrite  begin anew if an earlier run left its files
     """
 
     video: str | None = None
@@ -44,7 +44,7 @@ class Options:
 
 
 class Mode(NamedTuple):
-    """What a mode's file says of itself: its docstring and the lists at its top."""
+    """What a mode's file says of itself: its docstring, and the lists at its top."""
 
     doc: str
     flags: tuple[str, ...]
@@ -53,17 +53,20 @@ class Mode(NamedTuple):
 
     @property
     def reads(self) -> set[str]:
-        """The fields of `Config` that the mode looks at, or looks into."""
+        """Returns the fields of `Config` that the mode reads, whole or in part."""
         return {name.partition(".")[0] for name in (*self.fields, *self.also)}
 
 
 def names() -> list[str]:
-    """The modes that there are."""
+    """Returns the names of all modes."""
     return sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
 
 
 def described(name: str) -> Mode:
-    """A mode's description, read from its file without importing it: JAX would take a second."""
+    """Returns a mode's description from its file, without importing it: JAX would take a second.
+
+    described("segment").flags      # ('video', 'masks', ...)
+    """
     tree = ast.parse((pathlib.Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
     lists = {
         node.targets[0].id: ast.literal_eval(node.value)
@@ -77,15 +80,15 @@ def described(name: str) -> Mode:
 
 
 def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
-    """What a command was given that its mode does not use, a line each.
+    """Lists what a command was given but its mode does not use, a line each.
 
         idle("segment", ["shard"], ["eval.split"])
         # ['--shard belongs to --mode eval; segment does not use it', ...]
 
     Args:
-      mode: its name.
-      flags: names of `Options`.
-      fields: of the config: 'mem_every', 'train.lr', 'data.sets[0].weight'.
+        mode: name of the mode.
+        flags: names of `Options`.
+        fields: fields of the config: 'mem_every', 'train.lr', 'data.sets[0].weight'.
     """
     every = {name: described(name) for name in names()}
     lines = []

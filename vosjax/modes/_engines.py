@@ -1,4 +1,4 @@
-"""What of a config an evaluation computes with: engines, batches, weights, and its memory."""
+"""What an evaluation computes with, by its config: engines, batches, weights, and its memory."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from vosjax.loading.pretrained import Loaded
 
 
 def memory_of(config: Config, network: Loaded) -> dataset.Memory:
-    """When frames are remembered: as the config says, else as the model does.
+    """Returns when frames are remembered: as the config says, or else as the model does.
 
     memory_of(config, load(config)).mem_every       # 5
     """
@@ -30,7 +30,7 @@ def memory_of(config: Config, network: Loaded) -> dataset.Memory:
 
 
 def weights_of(config: Config) -> str | dict[str, str]:
-    """What the config names as weights: of an ensemble those of every member, by its name.
+    """Returns the weights that the config names; for an ensemble, {member's name: its weights}.
 
     weights_of(opened("aot:r50"))
     """
@@ -40,12 +40,12 @@ def weights_of(config: Config) -> str | dict[str, str]:
 
 
 def make_engines(config: Config, network: Loaded) -> list[Engine]:
-    """One engine a device; one over all devices where the views are spread.
+    """Makes an engine for each device, or one for all devices if they share the views.
 
         engines = make_engines(config, load(config))
 
     Raises:
-      InputError: views that cannot be spread.
+        InputError: the views cannot be divided among the devices.
     """
     devices, evaluation = jax.local_devices(), config.eval
     chunk = evaluation.chunk or (8 if _accelerated() else 1)
@@ -63,7 +63,7 @@ def make_engines(config: Config, network: Loaded) -> list[Engine]:
 
 
 def batch_of(evaluation: EvalConfig) -> int:
-    """Most videos side by side; where the config leaves it open, 4 on an accelerator, else 1.
+    """Returns how many videos may run side by side; by default 4 on an accelerator, else 1.
 
     batch_of(EvalConfig(batch=8))       # 8
     """

@@ -1,4 +1,4 @@
-"""What a command of `--mode segment` asks for, checked, and the trackers that carry it out."""
+"""Checks what a command of `--mode segment` asks for, and makes the trackers that carry it out."""
 
 import os
 import pathlib
@@ -23,17 +23,17 @@ from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import check_direction, exact_length, make_tracker
 
-SILENT = 3.0  # seconds of reading the video that pass before a progress bar is shown
+SILENT = 3.0  # seconds of reading the video before a progress bar is shown
 
 
 class Job(NamedTuple):
-    """What one command asks for.
+    """What a command asks for.
 
-    video       that is segmented
-    masks       of some of its frames
-    model       of `load`, as the config has it
+    video       the video to be segmented
+    masks       masks of some of its frames
+    model       the model, from `load`, as the config describes it
     folder      the run's --output
-    passes      the ways through the video
+    passes      the passes through the video
     settings    everything that decides the result; compared when a run is resumed
     save_every  frames from one saved state to the next
     """
@@ -53,7 +53,7 @@ def prepare_job(config: Config, options: Options) -> Job:
         job = prepare_job(config, Options(video="dog.mp4", masks=("dog.png",), output="out"))
 
     Raises:
-      InputError: something is missing, or cannot be used.
+        InputError: something is missing or cannot be used.
     """
     for name in ("video", "output"):
         if getattr(options, name) is None:
@@ -63,7 +63,7 @@ def prepare_job(config: Config, options: Options) -> Job:
             "--masks is missing: a mask of the first frame, a folder of masks, or "
             "FRAME=FILE, possibly several times"
         )
-    assert options.output is not None  # was looked at above
+    assert options.output is not None  # checked above
     folder = pathlib.Path(options.output)
     if os.path.lexists(folder) and not folder.is_dir():
         raise InputError(f"--output {folder} is a file; name a folder")
@@ -121,12 +121,12 @@ def _digest(video: Video) -> str | None:
 
 
 def starting_tracker(job: Job, *, resumed: bool) -> Tracker:
-    """A new tracker, or that of the run which is taken up again.
-
-    What of that run cannot be taken up, or is not what its books say, is told; then all of it is
-    made anew.
+    """Makes a tracker, or restores that of the run to be resumed.
 
         tracker = starting_tracker(job, resumed=False)
+
+    If anything of that run cannot be used, or is not what its books say, the user is told and
+    everything is done anew.
     """
     if resumed and (job.folder / STATE).exists():
         try:
@@ -158,14 +158,14 @@ def _new_tracker(job: Job, length: int | None = None) -> Tracker:
 
 
 def backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
-    """A new tracker for the pass backward, or that of the run which is taken up again.
+    """Makes a tracker for the backward pass, or restores that of the run to be resumed.
 
         tracker = backward_tracker(job, job.folder / "state" / "backward.npz", start=60)
 
     Args:
-      job: of the run.
-      state: where the tracker's state is saved.
-      start: index of the frame at which the pass begins.
+        job: what the command asks for.
+        state: the file of the tracker's state.
+        start: index of the frame at which the pass begins.
     """
     if state.exists():
         try:

@@ -1,4 +1,4 @@
-"""What evaluating and fusing say of a dataset run on the screen."""
+"""Prints what evaluation and fusion have to say about a run over a dataset."""
 
 import pathlib
 import warnings
@@ -9,12 +9,12 @@ from vosjax.eval.audit import Findings
 from vosjax.io.names import some
 from vosjax.io.terminal import say
 
-NAMED = 3  # objects that are named on the screen; results.json names all
-FAILED = 1  # exit code where videos failed
+NAMED = 3  # most objects named on the screen; results.json names all
+FAILED = 1  # exit code if videos failed
 
 
 def tell_audit(findings: Findings) -> None:
-    """Says what an audit found, in one line of each kind.
+    """Prints what an audit found, one line for each kind of finding.
 
     tell_audit(audit.audit(folder, sequences, inputs))
     """
@@ -37,11 +37,11 @@ def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
         code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)
 
     Args:
-      written: the content of results.json, of `eval.results.write`.
-      folder: of the run.
+        written: the content of results.json, from `eval.results.write`.
+        folder: the folder of the run.
 
     Returns:
-      0; 1 where videos failed.
+        0, or 1 if videos failed.
     """
     table, failed = written["global"] or {}, written["failed"]
     if failed:

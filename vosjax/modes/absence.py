@@ -13,10 +13,11 @@ FIELDS = ()
 def run(config: Config, options: Options) -> int:
     """Prints precision and recall of `absent` over the runs `options.inputs` together.
 
-    The truth is that of the dataset `options.data`, or else of the one that the runs name.
+    The truth is that of the dataset `options.data`, or else of the dataset that the runs name.
 
     Raises:
-        InputError: no run was given, a folder is no complete run of `eval`, or the dataset is gone.
+        InputError: no run was given, a folder is not a complete run of `eval`, or the dataset is
+            missing.
     """
     if not options.inputs:
         raise InputError("--input is missing; absence takes --input RUN [RUN ...]")

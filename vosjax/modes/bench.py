@@ -1,11 +1,11 @@
 """`--mode bench`: time and memory of a frame, by model, size, objects, filled memory and top-k.
 
-With a training config: whether its input keeps the training step fed (`vosjax/bench/training.py`).
+With a training config it measures whether the input keeps the training step fed
+(`vosjax/bench/training.py`).
 
-Frames and weights are random. The first frames compile and fill the memory; then the rows take
-turns, `repeats` times, so that whatever else the machine does falls on all of them alike. A turn
-times frames that are not remembered, then as many that are, each of which takes the place of
-another.
+Frames and weights are random. The first frames compile and fill the memory. Then the rows take
+turns, `repeats` times, so that other load on the machine falls on all of them alike. A turn times
+frames that are not remembered, then as many that are, each of which replaces another one.
 """
 
 import itertools
@@ -29,9 +29,9 @@ from vosjax.tracking.tracker import Tracker
 
 FLAGS = ("output",)
 FIELDS = ("dtype", "bench")
-ALSO = ("family", "model", "top_k", "train", "data", "stages")  # of a training config
+ALSO = ("family", "model", "top_k", "train", "data", "stages")  # read from a training config
 FOLDER = "output/bench"
-REPEATS = 5  # of the rounds in which input and training step take turns
+REPEATS = 5  # rounds in which input and training step take turns
 HEADS = (
     "model",
     "frame",
@@ -50,7 +50,7 @@ HEADS = (
 
 
 class Row(NamedTuple):
-    """One line of the table, ready to be timed."""
+    """A line of the table, ready to be timed."""
 
     name: str
     size: tuple[int, int]
@@ -65,15 +65,15 @@ class Row(NamedTuple):
 
 
 def run(config: Config, options: Options) -> int:
-    """Times the rows of `config.bench`, prints a table and writes it as json.
+    """Times the rows of `config.bench`, prints a table, and writes it as JSON.
 
     Raises:
-      InputError: a model that is no config, or names no network.
+        InputError: a model is not a config, or names no network.
     """
     if config.train is not None:
         return _input(config, options)
     wished = config.bench
-    # A compilation that comes from the disk would say nothing of compiling.
+    # A program from the disk would say nothing about the time of compiling.
     jax.config.update("jax_enable_compilation_cache", False)
     rows = []
     for name in wished.models:
@@ -112,8 +112,8 @@ def run(config: Config, options: Options) -> int:
 
 
 def _input(config: Config, options: Options) -> int:
-    """The row of the input pipeline."""
-    from vosjax.bench import training  # needs what training needs, which a plain installation lacks
+    """Measures the row of the input pipeline."""
+    from vosjax.bench import training  # imports packages that a plain installation lacks
 
     figures = training.measure(config, rounds=REPEATS)
     say(*training.lines(figures))
@@ -124,14 +124,16 @@ def _input(config: Config, options: Options) -> int:
 
 
 def network(name: str, dtype: str) -> pretrained.Loaded:
-    """The model of a config, with random weights; 'default' is the embedded one.
+    """Builds the model of a config with random weights; 'default' is the embedded one.
+
+        network("aot:r50", "float32")
 
     Args:
-      name: of a file of configs/, with its argument: 'aot:r50'; or a file's path.
-      dtype: 'float32' or 'bfloat16'.
+        name: name of a file in configs/, with its argument: 'aot:r50'; or a file's path.
+        dtype: 'float32' or 'bfloat16'.
 
     Raises:
-      InputError: there is no such config, or it names no network.
+        InputError: there is no such config, or it names no network.
     """
     if name == "default":
         return pretrained.load(dtype=dtype)
@@ -185,13 +187,13 @@ def _row(
 
 
 def _columns(size: tuple[int, int], objects: int) -> np.ndarray:
-    """Labels in which each object is a column of the frame."""
+    """Returns labels in which each object is a column of the frame."""
     columns = np.arange(size[1]) * (objects + 1) // size[1]
     return np.broadcast_to(columns, size).astype(np.uint8)
 
 
 def _timed(row: Row, mem_every: int) -> float:
-    """Milliseconds a frame, fetching each result while the next frame is under way."""
+    """Returns milliseconds per frame; each result is fetched while the next frame is computed."""
     row.tracker.mem_every = mem_every
     start = time.perf_counter()
     fetch = row.tracker.submit(row.frames[0])

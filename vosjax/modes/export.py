@@ -8,16 +8,16 @@ from vosjax.train import export
 
 FLAGS = ("input", "output")
 FIELDS = ("train.source", "train.licence", "train.card_mem_every")
-ALSO = ("family", "model", "top_k", "data", "stages")  # which are to be those of the run
+ALSO = ("family", "model", "top_k", "data", "stages")  # these have to be the same as in the run
 
 
 def run(config: Config, options: Options) -> int:
     """Writes the weights of the run in the folder `options.input` to `options.output`.
 
-    A run that is still going on may be read.
+    The run may still be in progress.
 
     Raises:
-      InputError: a folder was not named, holds no complete checkpoint, or one of another config.
+        InputError: a folder is not named, has no complete checkpoint, or has one of another config.
     """
     if not options.input or not options.output:
         raise InputError(

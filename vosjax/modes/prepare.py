@@ -14,14 +14,15 @@ FIELDS = ("datasets", "workers")
 
 
 def run(config: Config, options: Options) -> int:
-    """Prepares `config.datasets` from `options.data` into `options.output`; prints the reports.
+    """Prepares `config.datasets` from `options.data` into `options.output`, and prints the reports.
 
-    A dataset that is not there is passed over with a word, unless none is. The same command goes on
-    where a run was stopped, and leaves alone what is complete, if the sources are the same.
+    A dataset that is missing is skipped with a line, unless all are missing. The same command
+    resumes a run that was stopped, and leaves complete datasets alone if their sources are the
+    same.
 
     Raises:
-      InputError: a folder is missing, a dataset cannot be read, or one that is prepared already was
-        made of other sources.
+        InputError: a folder is missing, a dataset cannot be read, or one that is already prepared
+            was made from other sources.
     """
     if not options.data or not options.output:
         raise InputError(

@@ -19,16 +19,16 @@ from vosjax.train import loop
 FLAGS = ("output",)
 FIELDS = ("data", "stages", "train.seed")
 CLIPS = 24
-ROWS = 6  # clips on a sheet
+ROWS = 6  # most clips on a sheet
 
 
 def run(config: Config, options: Options) -> int:
     """Writes sheets of the first clips of every stage and phase of the data to `options.output`.
 
-    The clips are those that training with this config's seed begins with.
+    The clips are those with which training with this config's seed begins.
 
     Raises:
-        InputError: no output folder, or a config without training data.
+        InputError: there is no output folder, or the config has no training data.
     """
     if not options.output:
         raise InputError("a preview needs a folder: give --output FOLDER")
@@ -48,7 +48,18 @@ def run(config: Config, options: Options) -> int:
 def sheets(
     config: ClipsConfig, folder: pathlib.Path, *, seed: int, start: int = 0, clips: int = CLIPS
 ) -> Iterator[pathlib.Path]:
-    """Writes the clips of a `ClipsConfig` from step `start` on and yields the files' paths."""
+    """Writes sheets of a config's clips, and yields their paths.
+
+        for path in sheets(ClipsConfig(), pathlib.Path("out"), seed=0):
+            print(path)
+
+    Args:
+        config: what the clips are made of.
+        folder: the folder for the sheets.
+        seed: seed of all random numbers.
+        start: the first training step whose clips are drawn.
+        clips: number of clips.
+    """
     stream = pipeline.clips(config, seed=seed, batch=ROWS, start_step=start)
     with contextlib.closing(stream):
         for number in range(clips // ROWS):

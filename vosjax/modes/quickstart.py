@@ -36,7 +36,7 @@ FOLDER = "output/quickstart"
 
 
 def run(config: Config, options: Options) -> int:
-    """Writes the sample clip below `options.output`, segments it as any other, and scores it."""
+    """Writes the sample clip below `options.output`, segments it like any other, and scores it."""
     folder = pathlib.Path(options.output or FOLDER)
     clip = sample_clip()
     write_clip(folder, clip, overwrite=options.overwrite)
@@ -57,17 +57,17 @@ def run(config: Config, options: Options) -> int:
 
 
 def write_clip(folder: pathlib.Path, clip: dict, *, overwrite: bool = False) -> None:
-    """Writes frames/%05d.png and first.png, the mask of frame 0; what is there already is left.
+    """Writes frames/%05d.png and first.png, the mask of frame 0; existing ones are kept.
 
         write_clip(pathlib.Path("output/quickstart"), sample_clip())
 
     Args:
-      folder: the quickstart's own.
-      clip: of `sample_clip`.
-      overwrite: whether frames of the same names may be replaced.
+        folder: the folder of the quickstart.
+        clip: the clip, from `sample_clip`.
+        overwrite: whether other frames of the same names may be replaced.
 
     Raises:
-      InputError: the folder holds files that no quickstart wrote.
+        InputError: the folder holds files that are not from a quickstart.
     """
     frames = {f"{index:05d}.png": frame for index, frame in enumerate(clip["frames"])}
     strange = record.strange(folder, {"frames", "first.png", "result"})
@@ -88,7 +88,7 @@ def write_clip(folder: pathlib.Path, clip: dict, *, overwrite: bool = False) -> 
 
 
 def _shows(path: pathlib.Path, frame: np.ndarray) -> bool:
-    """Whether a file is a picture that shows this frame."""
+    """Returns whether a file is a picture of this frame."""
     try:
         return np.array_equal(read_image(path), frame)
     except InputError:
@@ -96,7 +96,10 @@ def _shows(path: pathlib.Path, frame: np.ndarray) -> bool:
 
 
 def report(result: pathlib.Path, truth: np.ndarray) -> None:
-    """Prints J and F of each object, over all frames but the first, and where the files are."""
+    """Prints J and F of each object over all frames but the first, and where the files are.
+
+    report(pathlib.Path("output/quickstart/result"), sample_clip()["labels"])
+    """
     objects = [int(id) for id in np.unique(truth[0]) if id]
     pairs = [
         frame_scores(labels, read_label_png(result / "masks" / f"{index:05d}.png"), objects=objects)

@@ -11,10 +11,10 @@ FIELDS = ("render",)
 
 
 def run(config: Config, options: Options) -> int:
-    """Writes the clips that `config.render` describes into `options.output`, in DAVIS layout.
+    """Writes the clips that `config.render` describes to `options.output`, in DAVIS layout.
 
     Raises:
-        InputError: no output folder, a number below 1, or a folder that cannot be written.
+        InputError: there is no output folder, a number is below 1, or the folder cannot be written.
     """
     if options.output is None:
         raise InputError("--output is missing; rendering takes --output FOLDER")

@@ -18,11 +18,11 @@ FIELDS = ()
 def run(config: Config, options: Options) -> int:
     """Writes the page about `options.inputs` to the file `options.output`.
 
-    Frames come from `options.data`, or else from the dataset that the first run names; where it is
-    not to be found, the page has no pictures, and a note says so.
+    Frames come from `options.data`, or else from the dataset that the first run names; if it is
+    missing, the page has no pictures, and a note says so.
 
     Raises:
-        InputError: a folder that holds no results, or runs that cannot be compared.
+        InputError: a folder has no results, or the runs cannot be compared.
     """
     if not options.inputs or options.output is None:
         raise InputError(

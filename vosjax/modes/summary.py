@@ -1,6 +1,6 @@
 """`--mode summary`: a network's weights, operations, activations and bytes, without any weights.
 
-Everything follows from shapes: nothing is computed or compiled.
+Everything follows from shapes; nothing is computed or compiled.
 """
 
 import functools
@@ -30,7 +30,7 @@ ALSO = ("top_k", "weights")
 
 
 class Shapes(NamedTuple):
-    """A network's arrays as shapes."""
+    """The shapes of a network's arrays."""
 
     params: Any
     state: Any
@@ -41,12 +41,12 @@ class Shapes(NamedTuple):
 
 
 def run(config: Config, options: Options) -> int:
-    """Prints the summary of the config's network, of an ensemble those of its members.
+    """Prints the summary of the config's network, or of all members of an ensemble.
 
-    Writes it as json too where `output` is named.
+    If `options.output` is named, it is written there as JSON, too.
 
     Raises:
-      InputError: a setting that cannot be, or no network and no weights.
+        InputError: a setting is impossible, or there is neither a network nor weights.
     """
     members: dict[str, WeightsConfig] = {**ensembles.chosen(config)} or {"": config}
     facts = {}
@@ -64,7 +64,7 @@ def run(config: Config, options: Options) -> int:
 
 
 def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict:
-    """The facts of one network, for the frame of `config.summary`."""
+    """Returns the facts about one network, for the frame of `config.summary`."""
     frame, (model, dtype) = config.summary, network(member, member.dtype or config.dtype)
     slots = frame.objects if model.vos.slots is None else min(frame.objects, model.vos.slots)
     spec = Spec(*model.vos.size(frame.height, frame.width), slots, frame.memory)
@@ -88,7 +88,7 @@ def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict
 
 
 def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
-    """A config's model and its dtype; a config without a family takes that of its weights."""
+    """Builds a config's model, whose family its weights may tell; returns it with its dtype."""
     if not member.family:
         loaded = pretrained.of_config(member, dtype=dtype)
         return loaded.model, loaded.config["dtype"]
@@ -96,7 +96,7 @@ def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
 
 
 def totals(facts: dict[str, dict]) -> list[str]:
-    """What an ensemble's members cost together, each as often as it has views."""
+    """Returns lines on the cost of all members of an ensemble, each counted once for every view."""
     views = {name: one["views"] for name, one in facts.items()}
     flops = sum(one["views"] * one["cost"]["frame"]["flops"] for one in facts.values())
     weights = sum(one["parameters"]["total"] for one in facts.values())
@@ -107,7 +107,7 @@ def totals(facts: dict[str, dict]) -> list[str]:
 
 
 def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
-    """What goes into the functions of a network."""
+    """Returns the shapes that go into the functions of a network."""
 
     def fresh(rng: jax.Array) -> Any:
         return cast(model.init_params(rng), dtype)
@@ -122,7 +122,7 @@ def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
 
 
 def flat(params: Any) -> dict:
-    """{path: shape} of nested weights."""
+    """Returns {path: shape} of nested weights."""
     return {
         "/".join(part.key for part in path): leaf.shape
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)
@@ -130,7 +130,7 @@ def flat(params: Any) -> dict:
 
 
 def published(params: Any) -> int:
-    """Weights as PyTorch's references count them: frozen batch norms are buffers, not weights."""
+    """Counts weights as PyTorch's references do, to which frozen batch norms are buffers."""
     every = flat(params)
     frozen = {path.rpartition("/")[0] for path in every if path.endswith("/var")}
     return sum(
@@ -141,7 +141,7 @@ def published(params: Any) -> int:
 
 
 def parameters(model: Model, params: Any) -> dict:
-    """Weights by module and by how they train, {name: number}."""
+    """Counts weights by module and by how they train, as {name: number}."""
     modules: dict[str, int] = {}
     training: dict[str, int] = {}
     for path, shape in flat(params).items():
@@ -163,7 +163,7 @@ def parameters(model: Model, params: Any) -> dict:
 
 
 def costs(model: Model, traced: Shapes, groups: int) -> dict:
-    """{function: {'flops', 'activations', 'unbounded'}}; all but the encoding once a group."""
+    """Returns {function: {'flops', 'activations', 'unbounded'}}; all but `encode` run once a group."""
     vos, objects = model.vos, traced.probs.shape[0] - 1
 
     def commit(annotated: Any) -> Any:
@@ -192,7 +192,7 @@ def costs(model: Model, traced: Shapes, groups: int) -> dict:
 
 
 def maps(features: Any) -> list:
-    """[name, shape, dtype] of every array that an encoding gives."""
+    """Returns [name, shape, dtype] of every array of the features."""
     return [
         [jax.tree_util.keystr(path, simple=True, separator="/"), list(leaf.shape), leaf.dtype.name]
         for path, leaf in jax.tree_util.tree_leaves_with_path(features)
@@ -200,7 +200,7 @@ def maps(features: Any) -> list:
 
 
 def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
-    """Bytes of weights, features, state, and of one more memory frame."""
+    """Returns the bytes of weights, features, state, and of one more memory frame."""
 
     def size(tree: Any) -> int:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
@@ -219,7 +219,7 @@ def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> 
 
 
 def lines(facts: dict) -> list[str]:
-    """The summary as text."""
+    """Returns the summary as lines of text."""
     weights = facts["parameters"]
     model = ", ".join(f"{name}={value}" for name, value in facts["model"].items())
     text = [

@@ -15,21 +15,21 @@ from vosjax.train import export, loop
 FLAGS = ("output",)
 FIELDS = ("family", "model", "train", "data", "stages")
 ALSO = ("top_k",)
-STOPPED = 130  # as a shell tells of Ctrl-C
+STOPPED = 130  # a shell's code for Ctrl-C
 
 
 def run(config: Config, options: Options) -> int:
-    """Trains into `options.output` and writes the averaged weights to its folder `weights`.
+    """Trains into `options.output`, and writes the averaged weights to its folder `weights`.
 
-    The same command goes on where a run was stopped.
+    The same command resumes a run that was stopped.
 
     Returns:
-      0 when all steps are done, 130 after Ctrl-C or SIGTERM.
+        0 when all steps are done, 130 after Ctrl-C or SIGTERM.
 
     Raises:
-      InputError: no output folder, or a config that does not fit the data, the weights or an
-        earlier run in that folder.
-      NotFinite: the loss stopped being a number.
+        InputError: there is no output folder, or the config does not fit the data, the weights or
+            an earlier run in that folder.
+        NotFinite: the loss stopped being a number.
     """
     if not options.output:
         raise InputError("training needs a folder for its run: give --output FOLDER")

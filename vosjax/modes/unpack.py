@@ -20,13 +20,13 @@ FIELDS = ("eval",)
 
 
 def run(config: Config, options: Options) -> int:
-    """Writes the videos of the dataset `options.data` into the folder `options.output`.
+    """Writes the videos of the dataset `options.data` to the folder `options.output`.
 
-    `config.eval.split` names the split, where there are several; `config.eval.names` takes some
-    videos only. The same command writes everything anew.
+    `config.eval.split` names the split if there are several; `config.eval.names` restricts the
+    videos. The same command writes everything anew.
 
     Raises:
-        InputError: a flag is missing, there is no such dataset, split or video, or a file cannot be
+        InputError: a flag is missing; there is no such dataset, split or video; or a file cannot be
             written.
     """
     if options.data is None or options.output is None:
@@ -53,7 +53,7 @@ def run(config: Config, options: Options) -> int:
         ) as before,
         tqdm(total=len(names), unit="video", file=sys.stderr, disable=None) as bar,
     ):
-        if before:  # what the dataset holds may have changed since
+        if before:  # the dataset may have changed since
             clear.clear(folder, _files(folder, names))
         record.write(folder, settings, status="running", frames=0, facts={"videos": list(names)})
         unpack.unpack(source, folder, names=names, progress=lambda name: bar.update())
@@ -66,10 +66,10 @@ def run(config: Config, options: Options) -> int:
 
 
 def _files(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
-    """The files that were unpacked into a folder: of these videos, and those its record names."""
+    """Returns the files unpacked into a folder: those of these videos, and those in its record."""
     try:
         earlier = (record.read(folder) or {}).get("videos", [])
-    except InputError:  # damaged
+    except InputError:  # the record is damaged
         earlier = []
     videos = {name for name in (*names, *earlier) if clear.is_name(name)}
     return [folder / "meta.json"] + [
