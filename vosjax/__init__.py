@@ -1,8 +1,8 @@
 """vosjax: semi-supervised video object segmentation in JAX.
 
 vosjax.load(source=None) -> model            a network with its weights
-vosjax.segment(video, masks, model=model)    a generator of every frame's labels and scores
-vosjax.Tracker(model)                        the same frame by frame
+vosjax.segment(video, masks, model=model)    yields the labels and scores of every frame
+vosjax.Tracker(model)                        the same, frame by frame
 """
 
 import importlib
@@ -14,7 +14,7 @@ __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up when asked for: reading a file or a clip should not wait for JAX.
+    # Looked up when they are asked for, so that reading a file or a clip does not wait for JAX.
     if name not in _HOMES:
         raise AttributeError(f"module 'vosjax' has no attribute {name!r}")
     return getattr(importlib.import_module(f"vosjax.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""`python -m vosjax`: the command line."""
+"""`python -m vosjax`, the command line."""
 
 import sys
 

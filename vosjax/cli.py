@@ -31,14 +31,14 @@ FLAGS = {
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
-OPTIONS = {"input": "inputs"}  # `modes.Options` that bear another name than their flag
+OPTIONS = {"input": "inputs"}  # flags whose field in `modes.Options` has another name
 SWITCHES = ("overwrite",)  # flags without a value
 
 
 class Command(NamedTuple):
     """A command as it was typed.
 
-    mode       its name; None: the config's own
+    mode       its name; None takes the config's own
     config     a file or a name
     overrides  'FIELD=VALUE' of the config
     options    `modes.Options`
@@ -51,23 +51,25 @@ class Command(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `vosjax`; returns the exit code.
+    """Runs the command `vosjax`.
 
         code = main(["segment", "--video", "dog.mp4", "--masks", "dog.png", "--output", "out"])
 
+    Whatever goes wrong is printed as one line on stderr, and nothing is raised.
+
     Args:
-        argv: the words after the program's name; None: those that it was called with.
+        argv: the words after the program's name; None takes those of this process.
 
     Returns:
-        0; 1 where videos of a dataset failed, else one of the codes of `io/door.py`
-        (docs/command.md). Whatever goes wrong is one line on stderr; nothing is raised.
+        The exit code: 0, or 1 if videos of a dataset failed, or else one of the codes of
+        `io/door.py` (docs/command.md).
     """
     words = sys.argv[1:] if argv is None else argv
     return guarded("vosjax", words, lambda words: _carried_out(_command(words)))
 
 
 def launch(argv: Sequence[str]) -> int:
-    """`python launch.py`; returns the exit code, as `main`.
+    """Runs `python launch.py`, and returns the exit code as `main` does.
 
         code = launch(["launch.py", "--config", "configs/quickstart.py", "--output", "out"])
 
@@ -78,10 +80,10 @@ def launch(argv: Sequence[str]) -> int:
 
 
 def _carried_out(command: Command | None) -> int:
-    """Carries out a command, of which None is left where the answer was printed."""
+    """Carries out a command; None means that the answer (the help) has been printed."""
     if command is None:
         return 0
-    from vosjax.config import opened  # after --help, which does without
+    from vosjax.config import opened  # imported here, as --help does not need it
 
     config = opened(command.config, command.overrides)
     mode = command.mode or config.mode
@@ -91,7 +93,7 @@ def _carried_out(command: Command | None) -> int:
 
 
 def _tell_idle(mode: str, command: Command) -> None:
-    """Notes what was given on the command line, and the mode does not use."""
+    """Notes what was given on the command line but is not used by the mode."""
     from vosjax.config import Config
     from vosjax.schema.renames import before
 
@@ -100,7 +102,7 @@ def _tell_idle(mode: str, command: Command) -> None:
     for override in command.overrides:
         field = override.partition("=")[0]
         section = re.split(r"[.\[]", field, maxsplit=1)[0]
-        if section != "mode":  # which chooses among modes
+        if section != "mode":  # this field only chooses the mode
             fields.append(before(Config).get(section, (section, None))[0] + field[len(section) :])
     for line in modes.idle(mode, flags, dict.fromkeys(fields)):
         warnings.warn(line, Note, stacklevel=2)
@@ -115,7 +117,7 @@ def _known(mode: str) -> None:
 
 
 def _command(words: list[str]) -> Command | None:
-    """What `vosjax WORDS` asks for; None where the answer was printed."""
+    """Parses `vosjax WORDS`; returns None if the answer has been printed."""
     if not words or words[0] in ("-h", "--help", "help"):
         say(*_overview())
         return None
@@ -138,7 +140,7 @@ def _command(words: list[str]) -> Command | None:
 
 
 def _launched(words: list[str]) -> Command | None:
-    """What `python launch.py WORDS` asks for; None where the answer was printed."""
+    """Parses `python launch.py WORDS`; returns None if the answer has been printed."""
     parser = _parser("python launch.py", __doc__, tuple(FLAGS))
     parser.add_argument("--mode", help="what to do; the config's own mode if left out")
     if {"-h", "--help"} & set(words):
@@ -153,14 +155,14 @@ def _launched(words: list[str]) -> Command | None:
 
 
 def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The 'FIELD=VALUE' of `--config.FIELD=VALUE` and `--set FIELD=VALUE`, and all other words."""
+    """Splits words into the 'FIELD=VALUE' of `--config.FIELD=VALUE` and `--set`, and all others."""
     overrides, rest = [], []
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
         if word.startswith("--config."):
             field = word.removeprefix("--config.")
-            if "=" not in field:  # the value is the next word; without one it is a switch
+            if "=" not in field:  # the value is the next word; without one, the field is a switch
                 alone = not waiting or waiting[0].startswith("--")
                 field = f"{field}={'True' if alone else waiting.pop(0)}"
             overrides.append(field)
@@ -236,7 +238,7 @@ def _overview() -> list[str]:
 
 
 def _listed() -> list[str]:
-    """A line for every mode, the first of its docstring."""
+    """Returns a line for every mode, the first line of its docstring."""
     return [
         f"  {name:<12}{modes.described(name).doc.splitlines()[0].partition(': ')[2]}"
         for name in modes.names()
@@ -244,7 +246,7 @@ def _listed() -> list[str]:
 
 
 def _fields(names: Sequence[str]) -> list[str]:
-    """The fields of the config that a mode's help tells of, with their types and defaults."""
+    """Returns lines for the config fields in a mode's help, with their types and defaults."""
     from vosjax.config.help import lines
 
     return lines(names)

@@ -1,14 +1,14 @@
-"""What goes wrong, said in one line: every error that is meant for the user is one of these."""
+"""The errors meant for the user, each of which says in one line what went wrong."""
 
 from typing import Any
 
-SHOWN = 80  # characters of a value in a message
+SHOWN = 80  # most characters of a value in a message
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """Something that the user gave cannot be used.
 
-    The message is one line: what was given, what was expected, what to do about it. The command
+    The message is one line: what was given, what was expected, and what to do about it. The command
     line prints it and ends with exit code 2; in Python it is a ValueError like any other.
     """
 
@@ -22,11 +22,11 @@ class DiskFull(InputError):
 
 
 class NotFinite(InputError, ArithmeticError):
-    """A training's loss or gradient stopped being a number; the command line ends with code 3."""
+    """The loss or gradient of a training is no longer finite; the command line ends with code 3."""
 
 
 class Note(UserWarning):
-    """Something worth knowing, which is no error; the command line prints it as one line."""
+    """Something worth knowing that is not an error; the command line prints it as one line."""
 
 
 class RenamedNote(Note, FutureWarning):
@@ -34,12 +34,12 @@ class RenamedNote(Note, FutureWarning):
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: its `repr`, of long ones the beginning.
+    """Returns a value as messages show it: its `repr`, or the beginning of a long one.
 
-    shown("9" * 5000)      "'99999999999999999999..."
+    shown("9" * 5000)      # "'99999999999999999999..."
     """
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of thousands of digits; a circle
+    except (ValueError, RecursionError):  # an int of thousands of digits; a list that holds itself
         text = f"a {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
