@@ -179,7 +179,7 @@ class Source(Protocol):
     def read(self, video: int, frames: Iterable[int], *, images: bool = True) -> list[Encoded]:
         """Reads frames of a video, in the given order.
 
-            first, last = source.read(0, [0, 23])
+            first, last = source.read(0, [0, 2])
 
         Args:
             video: index of the video.

@@ -163,7 +163,10 @@ def parameters(model: Model, params: Any) -> dict:
 
 
 def costs(model: Model, traced: Shapes, groups: int) -> dict:
-    """Returns {function: {'flops', 'activations', 'unbounded'}}; all but `encode` run once a group."""
+    """Returns the costs of each function; all but `encode` run once for every group of objects.
+
+    The result is {function: {'flops', 'activations', 'unbounded'}}.
+    """
     vos, objects = model.vos, traced.probs.shape[0] - 1
 
     def commit(annotated: Any) -> Any:
