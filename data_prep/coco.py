@@ -81,7 +81,7 @@ class Builder(builder.FolderBuilder):
         self,
         name: str,
         annotations: list[dict[str, Any]],
-        size: pictures.Size,
+        size: pictures.HeightWidth,
         notes: report.Notes,
     ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
         """Paints a label map uint8 [H, W] of consecutive ids; returns it and {id: category}."""

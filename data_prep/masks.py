@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_prep.pictures import LabelMap, Size
+from data_prep.pictures import HeightWidth, LabelMap
 from vosjax.errors import InputError
 from vosjax.io.palette import DAVIS
 
@@ -37,7 +37,7 @@ def coco() -> types.ModuleType:
     return module
 
 
-def from_rle(counts: str | bytes | Sequence[int], size: Size) -> Mask:
+def from_rle(counts: str | bytes | Sequence[int], size: HeightWidth) -> Mask:
     """Decodes run lengths in column order, zeros first, to a mask, bool [H, W].
 
         from_rle([6, 1, 5], (3, 4))  # one pixel
@@ -67,7 +67,7 @@ def from_rle(counts: str | bytes | Sequence[int], size: Size) -> Mask:
         ) from error
 
 
-def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> Mask:
+def from_polygons(polygons: Sequence[Sequence[float]], size: HeightWidth) -> Mask:
     """Fills polygons as COCO does; returns a mask, bool [H, W].
 
         from_polygons([[1, 1, 5, 1, 5, 4, 1, 4]], (10, 12)).sum()  # 12
@@ -91,7 +91,7 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> Mask:
         raise InputError(f"a polygon cannot be filled ({error}): the file is damaged") from error
 
 
-def from_segmentation(segmentation: Any, size: Size) -> Mask:
+def from_segmentation(segmentation: Any, size: HeightWidth) -> Mask:
     """Decodes a JSON segmentation, polygons or run lengths (compressed or not), to bool [H, W].
 
     Raises:

@@ -15,7 +15,7 @@ from vosjax.datasets import decode
 from vosjax.errors import InputError
 from vosjax.io.content import load_file
 
-Size = tuple[int, int]  # (height, width)
+HeightWidth = tuple[int, int]  # (height, width)
 LabelMap = npt.NDArray[np.integer]  # [H, W]
 
 
@@ -27,7 +27,7 @@ def content(path: str | os.PathLike[str]) -> bytes:
         return b""
 
 
-def size_if_whole(data: bytes) -> Size | None:
+def size_if_whole(data: bytes) -> HeightWidth | None:
     """Returns the stored (height, width) of an encoded picture; None if it cannot be decoded.
 
     The whole file is decoded (JPEG at an eighth of its size), so that truncation is noticed.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 import numpy as np
 
 from data_prep import masks, pictures, report, schema
-from data_prep.pictures import LabelMap, Size
+from data_prep.pictures import HeightWidth, LabelMap
 from vosjax.datasets.layout import VideoFiles
 from vosjax.io.names import check_name
 
@@ -65,9 +65,9 @@ def frame(
     mask: bytes | LabelMap | None,
     notes: report.Notes,
     *,
-    size: Size | None,
+    size: HeightWidth | None,
     where: str,
-) -> tuple[schema.StoredFrame | None, Size | None]:
+) -> tuple[schema.StoredFrame | None, HeightWidth | None]:
     """Makes a frame of a video; None with a note if the picture is damaged or of another size.
 
     Args:
@@ -159,7 +159,7 @@ def joined(
     frames: Sequence[schema.StoredFrame],
     notes: report.Notes,
     *,
-    size: Size | None,
+    size: HeightWidth | None,
     fps: float,
     categories: Mapping[int, str],
     source_ids: Mapping[int, int] | None = None,
@@ -189,7 +189,7 @@ def joined(
     )
 
 
-def _changed(mask: bytes, change: Change, size: Size | None) -> bytes | LabelMap | None:
+def _changed(mask: bytes, change: Change, size: HeightWidth | None) -> bytes | LabelMap | None:
     labels = pictures.labels_of(mask)
     if labels is None or labels.shape != size:
         return labels

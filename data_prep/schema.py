@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_prep.pictures import Size
+from data_prep.pictures import HeightWidth
 from vosjax.errors import InputError
 
 CHUNK = 8  # frames in a record of a video
@@ -82,7 +82,7 @@ def still(
     image: bytes,
     mask: bytes,
     areas: Mapping[int, int],
-    size: Size,
+    size: HeightWidth,
     categories: Mapping[int, str],
 ) -> Record:
     """Makes a record of `STILL` from `areas` {id: pixels} and `categories` {id: name}."""
@@ -103,7 +103,7 @@ def video(
     name: str,
     frames: Sequence[StoredFrame],
     *,
-    size: Size,
+    size: HeightWidth,
     fps: float,
     categories: Mapping[int, str],
     source_ids: Mapping[int, int] | None = None,

@@ -18,12 +18,12 @@ from vosjax.errors import InputError
 from vosjax.io.files import write_bytes
 from vosjax.io.refusals import writing
 
-Settings = dict[str, Any]  # name, config, source, exclude: the argument of `built`
+ShardSettings = dict[str, Any]  # name, config, source, exclude: the argument of `built`
 Job = dict[str, Any]  # settings, split, units, path: everything needed to write a shard
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
-def built(settings: Settings) -> FolderBuilder:
+def built(settings: ShardSettings) -> FolderBuilder:
     """Makes the builder for `settings` (name, config, source, exclude).
 
     Raises:

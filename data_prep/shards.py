@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from data_prep import report, schema, sources, standing
 from data_prep.builder import FolderBuilder, Unit
-from data_prep.shard import Job, Settings, built, done, write_shard
+from data_prep.shard import Job, ShardSettings, built, done, write_shard
 from vosjax.errors import InputError
 from vosjax.io import processes
 from vosjax.io.files import fitted, write_bytes
@@ -111,7 +111,7 @@ def folder(builder: FolderBuilder, output: Path) -> pathlib.Path:
 
 def _split(
     builder: FolderBuilder,
-    settings: Settings,
+    settings: ShardSettings,
     split: str,
     output: pathlib.Path,
     *,
@@ -144,7 +144,7 @@ def _split(
 
 def _prepared(
     builder: FolderBuilder,
-    settings: Settings,
+    settings: ShardSettings,
     split: str,
     output: pathlib.Path,
     final: pathlib.Path,
@@ -184,7 +184,7 @@ def _prepared(
 
 
 def _plan(
-    work: pathlib.Path, settings: Settings, split: str, units: Sequence[Unit], per_shard: int
+    work: pathlib.Path, settings: ShardSettings, split: str, units: Sequence[Unit], per_shard: int
 ) -> list[Job]:
     """Makes the jobs of a split, and removes parts of other units or settings."""
     jobs = [

@@ -108,7 +108,7 @@ def _painted(
     where: str,
     segmentations: Sequence[Sequence[Any]],
     t: int,
-    size: pictures.Size,
+    size: pictures.HeightWidth,
     notes: report.Notes,
 ) -> Labels:
     """Paints the label map of frame t, uint8 [H, W]."""

@@ -25,22 +25,22 @@ Labels = np.ndarray  # uint8 [H, W]
 Method = Callable[[videos.EvalVideo, Labels], Iterator[Labels]]
 
 
-def copied(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
-    """Yields `given`, uint8 [H, W], for every frame of a video."""
+def copied(video: videos.EvalVideo, first: Labels) -> Iterator[Labels]:
+    """Yields `first`, uint8 [H, W], for every frame of a video."""
     for _ in video.frames:
-        yield given
+        yield first
 
 
-def carried(video: videos.EvalVideo, given: Labels) -> Iterator[Labels]:
-    """Yields `given`, uint8 [H, W], warped by optical flow from frame to frame.
+def carried(video: videos.EvalVideo, first: Labels) -> Iterator[Labels]:
+    """Yields `first`, uint8 [H, W], warped by optical flow from frame to frame.
 
     The flow goes from a frame to the one before it: each pixel takes the label of the position that
     it came from (the nearest pixel; outside of the frame it is background).
     """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    labels, before = given, _grey(video, 0)
+    labels, before = first, _grey(video, 0)
     yield labels
-    columns, rows = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in given.shape[::-1]))
+    columns, rows = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in first.shape[::-1]))
     for index in range(1, len(video.frames)):
         now = _grey(video, index)
         moved = flow.calc(now, before, None)
@@ -69,8 +69,8 @@ def measure(data: str | os.PathLike[str], method: Method) -> scoring.Scores:
     annotated = [video for video in videos.discover(data) if video.truths is not None]
     with tempfile.TemporaryDirectory(prefix="vosjax-") as folder:
         for video in annotated:
-            given = videos.read_given(video, 0)
-            for frame, labels in zip(video.frames, method(video, given)):
+            first = videos.read_given(video, 0)
+            for frame, labels in zip(video.frames, method(video, first)):
                 write_label_png(pathlib.Path(folder) / video.name / f"{frame}.png", labels)
         return scoring.score(videos.truths(annotated), folder, protocol=protocols.davis())
 

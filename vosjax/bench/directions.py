@@ -155,9 +155,9 @@ def measure(model: Loaded, data: pathlib.Path, *, second: float, max_short_side:
         ids = [
             id for id in np.unique(truth[0]).tolist() if 0 < id < 255 and (truth[end] == id).any()
         ]
-        given = [np.where(np.isin(truth[t], ids), truth[t], 0) for t in (0, end)]
-        forward = follow(model, images, given[0], ids)
-        backward = follow(model, images[::-1], given[1], ids)[::-1]
+        marked = [np.where(np.isin(truth[t], ids), truth[t], 0) for t in (0, end)]
+        forward = follow(model, images, marked[0], ids)
+        backward = follow(model, images[::-1], marked[1], ids)[::-1]
         rows = []
         for t in range(1, end):
             labels = joined(t, forward[t], backward[t], end, ids)

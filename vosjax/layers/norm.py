@@ -31,11 +31,11 @@ class FrozenBatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        size = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, size)
-        bias = self.param("bias", nn.initializers.zeros, size)
-        mean = self.param("mean", nn.initializers.zeros, size)
-        var = self.param("var", nn.initializers.ones, size)
+        channels = (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.ones, channels)
+        bias = self.param("bias", nn.initializers.zeros, channels)
+        mean = self.param("mean", nn.initializers.zeros, channels)
+        var = self.param("var", nn.initializers.ones, channels)
         mean, var = jax.lax.stop_gradient((mean, var))
         if not self.trains:
             scale, bias = jax.lax.stop_gradient((scale, bias))

@@ -83,7 +83,7 @@ def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict
         "parameters": parameters(model, traced.params),
         "cost": costs(model, traced, groups),
         "maps": maps(traced.features),
-        "bytes": sizes(model, traced, spec, dtype, groups),
+        "bytes": byte_counts(model, traced, spec, dtype, groups),
     }
 
 
@@ -202,7 +202,7 @@ def maps(features: Any) -> list:
     ]
 
 
-def sizes(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
+def byte_counts(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
     """Returns the bytes of weights, features, state, and of one more memory frame."""
 
     def size(tree: Any) -> int:

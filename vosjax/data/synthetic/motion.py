@@ -9,7 +9,7 @@ from vosjax.schema import Rule
 
 Floats = npt.NDArray[np.float64]
 Transform = npt.NDArray[np.float64]  # [..., 3, 3]
-Size = tuple[int, int]  # (H, W)
+HeightWidth = tuple[int, int]  # (H, W)
 
 
 class Motion(NamedTuple):
@@ -151,7 +151,7 @@ def travel(
     rng: np.random.Generator,
     when: Floats,
     *,
-    size: Size,
+    size: HeightWidth,
     centre: tuple[float, float],
     motion: Motion,
     speed: float,
@@ -182,7 +182,7 @@ def travel(
     return shift(x, y) @ about(centre, turned)
 
 
-def excursion(rng: np.random.Generator, when: Floats, *, size: Size) -> Transform:
+def excursion(rng: np.random.Generator, when: Floats, *, size: HeightWidth) -> Transform:
     """Draws a path out of the frame and back: translations float [T, 3, 3], the identity at 0.
 
     moves = excursion(rng, instants(rng, 5), size=(480, 640))

@@ -8,7 +8,7 @@ from vosjax.data import types
 from vosjax.data.synthetic import colour as colours
 from vosjax.data.synthetic import motion, shapes, textures
 from vosjax.data.synthetic import scene as scenes
-from vosjax.data.synthetic.motion import Size, Transform
+from vosjax.data.synthetic.motion import HeightWidth, Transform
 from vosjax.data.synthetic.sprites import Patch
 from vosjax.data.types import Clip, ClipSpec
 from vosjax.datasets.decode import Picture
@@ -83,7 +83,7 @@ class Rendered:
 def render_clip(
     seed: int,
     *,
-    size: Size,
+    size: HeightWidth,
     frames: int,
     objects: int,
     settings: RenderedSettings = RenderedSettings(),
@@ -117,7 +117,7 @@ def render_clip(
 
 
 def validation_clips(
-    count: int, *, size: Size = (240, 432), frames: int = 20, max_objects: int = 10
+    count: int, *, size: HeightWidth = (240, 432), frames: int = 20, max_objects: int = 10
 ) -> list[Clip]:
     """Renders `count` fixed clips for validation during training.
 
@@ -141,7 +141,7 @@ def validation_clips(
 def figure(
     rng: np.random.Generator,
     *,
-    size: Size,
+    size: HeightWidth,
     share: float,
     label: int,
     group: int,
@@ -209,14 +209,14 @@ def _textured(rng: np.random.Generator, outline: shapes.Outline, side: int) -> P
     return np.dstack([image, alpha])
 
 
-def _backdrop(rng: np.random.Generator, size: Size) -> tuple[Picture, Transform]:
+def _backdrop(rng: np.random.Generator, size: HeightWidth) -> tuple[Picture, Transform]:
     """Draws a textured plate larger than the frame, and its transform."""
     height, width = (round(1.3 * side) for side in size)
     image = textures.landscape(rng, (height, width))
     return image, motion.shift(-0.15 * size[1], -0.15 * size[0])
 
 
-def _scenery(rng: np.random.Generator, size: Size, most: int) -> list[scenes.Actor]:
+def _scenery(rng: np.random.Generator, size: HeightWidth, most: int) -> list[scenes.Actor]:
     """Draws unlabelled shapes behind the objects, and occasionally one in front."""
     actors: list[scenes.Actor] = []
     for i in range(rng.integers(0, most + 1)):

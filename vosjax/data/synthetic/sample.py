@@ -80,7 +80,7 @@ def _patch(
     outline: shapes.Outline,
     side: int,
     anchors: Colours,
-    pattern: Callable[[np.random.Generator, textures.Size], textures.Pattern],
+    pattern: Callable[[np.random.Generator, textures.HeightWidth], textures.Pattern],
 ) -> sprites.Patch:
     alpha = shapes.opacity(outline, side)
     height, width = alpha.shape

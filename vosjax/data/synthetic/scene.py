@@ -9,13 +9,13 @@ import numpy as np
 
 from vosjax.data.synthetic import colour, sprites
 from vosjax.data.synthetic import motion as motions
-from vosjax.data.synthetic.motion import Floats, Size, Transform
+from vosjax.data.synthetic.motion import Floats, HeightWidth, Transform
 from vosjax.data.types import ClipSpec, Frames, Labels
 from vosjax.datasets.decode import Picture
 from vosjax.schema import Rule
 
 Point = tuple[float, float]  # (x, y) in frame pixels
-Settings = TypeVar("Settings", bound=Any)  # a dataclass with a field `scene`
+SceneSettings = TypeVar("SceneSettings", bound=Any)  # a dataclass with a field `scene`
 
 
 class Actor(NamedTuple):
@@ -69,7 +69,7 @@ class Scene(NamedTuple):
     )
 
 
-def livelier(settings: Settings, factor: float) -> Settings:
+def livelier(settings: SceneSettings, factor: float) -> SceneSettings:
     """Multiplies all motion in the scene of some settings by a factor.
 
         livelier(RenderedSettings(), 0.5)
@@ -90,7 +90,7 @@ def centre_of(actor: Actor) -> Point:
 
 
 def placed(
-    rng: np.random.Generator, patch: sprites.Patch, *, size: Size, share: float
+    rng: np.random.Generator, patch: sprites.Patch, *, size: HeightWidth, share: float
 ) -> Transform:
     """Draws a transform, float [3, 3], that places a patch at random in a frame.
 
@@ -121,7 +121,7 @@ def copies(
     group: int,
     *,
     label: int,
-    size: Size,
+    size: HeightWidth,
     new_group: int,
 ) -> list[Actor]:
     """Copies a group of actors to another position, mirrored, scaled and recoloured at random.
@@ -165,7 +165,7 @@ def copies(
 
 
 def add_copies(
-    rng: np.random.Generator, actors: Sequence[Actor], *, size: Size, scene: Scene
+    rng: np.random.Generator, actors: Sequence[Actor], *, size: HeightWidth, scene: Scene
 ) -> list[Actor]:
     """Adds copies of objects at random: unlabelled look-alikes and labelled twins.
 
@@ -270,7 +270,7 @@ def animate(
 
 
 def _path(
-    rng: np.random.Generator, when: Floats, centre: Point, *, size: Size, scene: Scene
+    rng: np.random.Generator, when: Floats, centre: Point, *, size: HeightWidth, scene: Scene
 ) -> Transform:
     if rng.random() < scene.motion.leave:
         return motions.excursion(rng, when, size=size)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vosjax.data.synthetic.motion import Bend, Floats, Size, Transform
+from vosjax.data.synthetic.motion import Bend, Floats, HeightWidth, Transform
 from vosjax.data.types import Frames, Labels
 from vosjax.datasets.decode import Picture
 
@@ -90,7 +90,7 @@ def cut(
 
 
 def paint(
-    plate: Plate, layers: Sequence[Layer], *, size: Size, shutter: float = 0.0
+    plate: Plate, layers: Sequence[Layer], *, size: HeightWidth, shutter: float = 0.0
 ) -> tuple[Frames, Labels]:
     """Renders a plate with layers in front of it.
 
@@ -118,7 +118,7 @@ def paint(
     return frames, labels
 
 
-def _background(plate: Plate, t: int, size: Size, shutter: float) -> tuple[Picture, Labels]:
+def _background(plate: Plate, t: int, size: HeightWidth, shutter: float) -> tuple[Picture, Labels]:
     height, width = size
     full = (0, 0, width, height)
     frame = _warp(

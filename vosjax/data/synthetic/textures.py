@@ -6,14 +6,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.data.synthetic.motion import HeightWidth
 from vosjax.datasets.decode import Picture
 
 Pattern = npt.NDArray[np.floating]  # [h, w], values in 0..1
-Size = tuple[int, int]  # (h, w)
 
 
 def fractal(
-    rng: np.random.Generator, size: Size, *, roughness: float | None = None, coarsest: int = 3
+    rng: np.random.Generator,
+    size: HeightWidth,
+    *,
+    roughness: float | None = None,
+    coarsest: int = 3,
 ) -> npt.NDArray[np.float32]:
     """Draws fractal noise, float32 [h, w] in 0..1: a sum of octaves with decreasing weights.
 
@@ -56,14 +60,14 @@ def palette(rng: np.random.Generator, colours: int) -> npt.NDArray[np.uint8]:
     )
 
 
-def _along(rng: np.random.Generator, size: Size) -> npt.NDArray[np.float32]:
+def _along(rng: np.random.Generator, size: HeightWidth) -> npt.NDArray[np.float32]:
     """Draws a direction and returns the distance along it in pixels, float32 [h, w]."""
     angle = rng.uniform(0, np.pi)
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (np.cos(angle) * columns + np.sin(angle) * rows).astype(np.float32)
 
 
-def clouds(rng: np.random.Generator, size: Size) -> Pattern:
+def clouds(rng: np.random.Generator, size: HeightWidth) -> Pattern:
     """Draws fractal noise, float32 [h, w] in 0..1.
 
     value = clouds(rng, (64, 64))
@@ -71,7 +75,7 @@ def clouds(rng: np.random.Generator, size: Size) -> Pattern:
     return fractal(rng, size)
 
 
-def stripes(rng: np.random.Generator, size: Size) -> Pattern:
+def stripes(rng: np.random.Generator, size: HeightWidth) -> Pattern:
     """Draws stripes, straight or wavy, sharp or soft: float [h, w] in 0..1.
 
     value = stripes(rng, (64, 64))
@@ -82,7 +86,7 @@ def stripes(rng: np.random.Generator, size: Size) -> Pattern:
     return 0.5 + 0.5 * np.clip(wave * rng.choice([1.0, 4.0]), -1, 1)
 
 
-def checks(rng: np.random.Generator, size: Size) -> Pattern:
+def checks(rng: np.random.Generator, size: HeightWidth) -> Pattern:
     """Draws a rotated checkerboard: float32 [h, w] in 0..1.
 
     value = checks(rng, (64, 64))
@@ -95,7 +99,7 @@ def checks(rng: np.random.Generator, size: Size) -> Pattern:
     return (0.5 + 0.5 * np.clip(8 * one * two, -1, 1)).astype(np.float32)
 
 
-def spots(rng: np.random.Generator, size: Size) -> Pattern:
+def spots(rng: np.random.Generator, size: HeightWidth) -> Pattern:
     """Draws spots where smooth noise exceeds a level, like fur or camouflage: [h, w] in 0..1.
 
     value = spots(rng, (64, 64))
@@ -104,7 +108,7 @@ def spots(rng: np.random.Generator, size: Size) -> Pattern:
     return np.clip((noise - np.float32(rng.uniform(0.35, 0.65))) * 12 + 0.5, 0, 1)
 
 
-def gradient(rng: np.random.Generator, size: Size) -> Pattern:
+def gradient(rng: np.random.Generator, size: HeightWidth) -> Pattern:
     """Draws a linear ramp in a random direction: float32 [h, w] in 0..1.
 
     value = gradient(rng, (64, 64))
@@ -113,7 +117,7 @@ def gradient(rng: np.random.Generator, size: Size) -> Pattern:
     return (way - way.min()) / max(float(way.max() - way.min()), 1e-6)
 
 
-PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
+PATTERNS: tuple[Callable[[np.random.Generator, HeightWidth], Pattern], ...] = (
     clouds,
     clouds,
     stripes,
@@ -123,7 +127,7 @@ PATTERNS: tuple[Callable[[np.random.Generator, Size], Pattern], ...] = (
 )
 
 
-def texture(rng: np.random.Generator, size: Size) -> Picture:
+def texture(rng: np.random.Generator, size: HeightWidth) -> Picture:
     """Draws a texture, uint8 [h, w, 3]: a coloured pattern, rough and unevenly lit.
 
     image = texture(rng, (64, 64))
@@ -157,7 +161,7 @@ def shaded(rng: np.random.Generator, image: Picture, alpha: npt.NDArray[np.uint8
     return np.clip(image * factor[..., None], 0, 255).astype(np.uint8)
 
 
-def landscape(rng: np.random.Generator, size: Size) -> Picture:
+def landscape(rng: np.random.Generator, size: HeightWidth) -> Picture:
     """Draws a background, uint8 [h, w, 3]: one to three textures that meet along noisy borders.
 
     image = landscape(rng, (240, 320))
