@@ -1,4 +1,4 @@
-"""The plan of the house (docs/architecture.md), read off the imports."""
+"""The rooms of docs/architecture.md, compared with the imports."""
 
 import ast
 import graphlib

@@ -1,4 +1,4 @@
-"""The ring bank: what is kept, what makes room, and what is let go."""
+"""The ring bank: which entries are kept, which are replaced, and which are released."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What an installation brings: the groups of dependencies, and files that name the same ones."""
+"""What an installation brings: groups of dependencies, and files that name the same ones."""
 
 import pathlib
 import tomllib

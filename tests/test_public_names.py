@@ -1,4 +1,4 @@
-"""One word, one meaning: names that were given up do not come back, read off the files."""
+"""One word, one meaning: names that were given up do not come back."""
 
 import ast
 import collections

@@ -1,4 +1,4 @@
-"""What every encoder promises: sizes, channels, names, published files, early blocks."""
+"""Every encoder keeps its promises: sizes, channels, names, published files, early blocks."""
 
 import functools
 

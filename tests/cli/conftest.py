@@ -1,3 +1,3 @@
-"""The place in which commands run, for all tests of this folder."""
+"""The folder in which commands run, for all tests of this folder."""
 
 from support.command import place  # noqa: F401

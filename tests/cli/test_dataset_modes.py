@@ -1,4 +1,4 @@
-"""`--mode render`, `unpack` and `absence`: datasets made, taken apart, and what a run missed."""
+"""`--mode render`, `unpack` and `absence`: made, unpacked and measured datasets."""
 
 import pytest
 from support import dataset_layouts as layouts

@@ -1,4 +1,4 @@
-"""`--mode eval` in a folder that holds a run: each video stands only as it was made."""
+"""`--mode eval` in a folder with an earlier run: only videos that are still valid are kept."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Processes killed by SIGKILL with a file half written: the same command makes good what lacks."""
+"""Processes killed by SIGKILL with a half-written file: the same command completes the run."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Nothing of ours warns: every mode's way, in a process in which a warning is an error."""
+"""No mode of ours warns, in a process in which every warning is an error."""
 
 import jax
 import numpy as np

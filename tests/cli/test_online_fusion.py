@@ -1,4 +1,4 @@
-"""Members of one step against runs of each that were kept and fused: the same masks."""
+"""Fusing members in one step and fusing the runs of each from files give the same masks."""
 
 import cv2
 import jax

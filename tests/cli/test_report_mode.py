@@ -1,4 +1,4 @@
-"""`--mode report`: a page that stands alone, right in structure and in a browser."""
+"""`--mode report`: a self-contained page, correct in structure and in a browser."""
 
 import base64
 import html.parser

@@ -1,4 +1,4 @@
-"""`--mode segment` with masks inside of a video: followed to both sides, stopped and taken up."""
+"""`--mode segment` with masks inside a video: both directions, stopped and resumed."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Masks on the command line: what was read is said, what cannot be read is one line."""
+"""Masks on the command line: a line says what was read, or why it cannot be."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`--mode segment`: what lies in the folder, and how a run is stopped and taken up again."""
+"""`--mode segment`: the files in the folder, and how a run is stopped and resumed."""
 
 import csv
 import io

@@ -1,5 +1,6 @@
-"""`--mode segment` and `vosjax.segment` on videos that are not plain: lost frames, uneven times,
-frozen sources, memory of the caller's."""
+"""`--mode segment` and `vosjax.segment` on unusual videos: lost frames, uneven times, frozen
+sources, buffers that the caller uses again.
+"""
 
 import csv
 import functools

@@ -1,4 +1,4 @@
-"""`--mode summary`, the costs it counts, and what the configs say of their networks' size."""
+"""`--mode summary`, the costs that it counts, and the sizes that configs state."""
 
 import functools
 import importlib.util

@@ -1,4 +1,4 @@
-"""`--mode segment` in a folder that holds a run: it goes on only if it is the same work."""
+"""`--mode segment` in a folder with an earlier run: it resumes only the same work."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""Config files: found by path and by name, with arguments; what is wrong with one is one line."""
+"""Config files: found by path and name, with arguments; an error in one is one line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every config in every mode: it gets as far as the work, or one line says what it lacks."""
+"""Every config in every mode: it starts to work, or one line says what it lacks."""
 
 import ast
 import dataclasses

@@ -1,4 +1,4 @@
-"""Overrides of a command: every field by its name, read by its type."""
+"""Overrides on the command line: every field by its name, parsed by its type."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fields say what they may hold; instances are valid however they are made."""
+"""Fields state which values they allow; instances are valid however they are made."""
 
 import dataclasses
 import re

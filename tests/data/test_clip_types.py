@@ -1,4 +1,4 @@
-"""Slots, re-mapping and merging of clips."""
+"""Clips: slots, renumbering and merging."""
 
 import numpy as np
 import pytest

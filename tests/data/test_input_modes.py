@@ -1,4 +1,4 @@
-"""What a user starts: preparing, previews; the measure of the input; the way to the devices."""
+"""Preparing and previews as users start them; the input benchmark; the transfer to devices."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Photos that nobody expects: a clip comes of them, or one line that names the file."""
+"""Unusual photos: they give a clip, or one line that names the file."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""How a split is prepared: killed and taken up, by processes or Beam, and refused in one line."""
+"""How a split is prepared: killed and resumed, by processes or Beam, and refused in one line."""
 
 import json
 import sys

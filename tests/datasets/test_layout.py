@@ -1,4 +1,4 @@
-"""Where things lie in folders in DAVIS and YouTube-VOS layout."""
+"""Where files are in folders in DAVIS and YouTube-VOS layout."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Every command of the documents: run over small stand-ins, or at least read by its own parser."""
+"""Every command in the documents runs over small stand-ins, or is at least parsed."""
 
 import importlib
 import importlib.util

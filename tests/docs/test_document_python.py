@@ -1,4 +1,4 @@
-"""Every block of Python in the documents runs, those of a page one after the other."""
+"""Every Python block in the documents runs, those of a page one after another."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The programs of examples/ run, over a clip on disk and with the weights of a toy."""
+"""The programs of examples/ run over a clip on disk with the weights of a toy."""
 
 import pathlib
 

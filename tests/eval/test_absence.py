@@ -1,4 +1,4 @@
-"""How right `absent` is, counted by hand; and the rendered sets that it is measured on."""
+"""The accuracy of `absent`, counted by hand, and the rendered sets on which it is measured."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The two methods that know nothing: the first mask copied, and carried by optical flow."""
+"""The two methods without a network: the first mask copied, and carried by optical flow."""
 
 import cv2
 import numpy as np

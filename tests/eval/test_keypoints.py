@@ -1,4 +1,4 @@
-"""Key-point voting: who is right weighs more, who cannot be judged weighs the same."""
+"""Key-point voting: correct members weigh more, members that cannot be judged weigh the same."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Key-point voting between networks that run together: one step, one state, any way to run it."""
+"""Key-point voting among networks that run together: one step, one state, in every engine."""
 
 import functools
 

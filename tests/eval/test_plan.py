@@ -1,4 +1,4 @@
-"""What is decided of a video before it runs."""
+"""The plan of a video, made before it runs."""
 
 import pytest
 

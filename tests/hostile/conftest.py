@@ -1,3 +1,3 @@
-"""The place in which commands run, for the tests of this folder that need a network."""
+"""The folder in which commands run, for tests of this folder that need a network."""
 
 from support.command import place  # noqa: F401

@@ -1,4 +1,4 @@
-"""Any file of a run, flipped, cut, emptied or gone: the same command is right, or says one line."""
+"""Any file of a run, flipped, cut, emptied or gone: the same command works, or prints one line."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Any file of a training's folder, damaged: the same command ends right, or says one line."""
+"""Any file of a training's folder, damaged: the same command works, or prints one line."""
 
 import random
 import shutil

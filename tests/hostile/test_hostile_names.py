@@ -1,4 +1,4 @@
-"""Names from files: none of them leads anywhere but to a file in the folder that is written."""
+"""Names from files: each leads only to a file in the folder that is written."""
 
 import json
 import os

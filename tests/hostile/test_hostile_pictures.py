@@ -1,4 +1,4 @@
-"""Pictures that claim too much, wait for ever or are no pictures, in every room that reads them."""
+"""Pictures that claim too much, wait for ever or are none, in every room that reads them."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Damaged records of finished runs: report, fuse and absence name the file, or are right."""
+"""Damaged records of complete runs: report, fuse and absence name the file, or work."""
 
 import json
 import shutil

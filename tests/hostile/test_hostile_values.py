@@ -1,4 +1,4 @@
-"""Every field of the schema takes what is in its range, and refuses the rest by its name."""
+"""Every field of the schema accepts values in its range, and refuses others by its name."""
 
 import dataclasses
 import math

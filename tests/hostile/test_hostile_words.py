@@ -1,4 +1,4 @@
-"""What is typed: cameras that cannot be, devices that are not there, odd numbers."""
+"""What users type: impossible cameras, missing devices, odd numbers."""
 
 import os
 import subprocess

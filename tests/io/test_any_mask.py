@@ -1,4 +1,4 @@
-"""Any labels in any exact form come back as the same objects; any bytes give a mask or one line."""
+"""Labels in any exact form come back as the same objects; any bytes give a mask or one line."""
 
 import io
 import json

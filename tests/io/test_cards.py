@@ -1,4 +1,4 @@
-"""Cards of weights as hostile input: every field that cannot be is refused by name, in one line."""
+"""Cards of weights as hostile input: impossible fields are refused by name, in one line."""
 
 import json
 

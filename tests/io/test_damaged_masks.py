@@ -1,4 +1,4 @@
-"""Mask files that are damaged, hostile or no files: one line says so."""
+"""Mask files that are damaged, hostile or not files: one line says so."""
 
 import os
 import pathlib

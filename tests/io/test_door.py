@@ -1,4 +1,4 @@
-"""The door of every command: measurements and preparation go through the one of the modes."""
+"""The door of every command: benchmarks and preparation use that of the modes."""
 
 import argparse
 import errno

@@ -1,4 +1,4 @@
-"""Files are whole or absent, and their names fit whatever they are made of."""
+"""Files are whole or absent, and their names fit, whatever they are made from."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""What a mask's values mean: colours decide, black is background, nothing is lost in silence."""
+"""What a mask's values mean: colours decide, black is background, nothing is lost silently."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Names in the order people mean them, and names that are safe to print."""
+"""Names in natural order, and names that are safe to print."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Overlays: what is tinted and outlined."""
+"""Overlays: which pixels are tinted and outlined."""
 
 import numpy as np
 import pytest

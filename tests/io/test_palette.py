@@ -1,4 +1,4 @@
-"""Label maps as palette PNG come back exactly, in the colours of DAVIS."""
+"""Label maps come back exactly from palette PNGs, in the colours of DAVIS."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Reading ahead in a thread of its own."""
+"""Reading ahead in a separate thread."""
 
 import threading
 import time

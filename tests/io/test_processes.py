@@ -1,4 +1,4 @@
-"""Worker processes: they end with their parent, and one that is killed is one line."""
+"""Worker processes: they end with their parent, and a killed one gives one line."""
 
 import os
 import pathlib

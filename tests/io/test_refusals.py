@@ -1,4 +1,4 @@
-"""What a file system refuses is one line that says why, and what to do about it."""
+"""A file system's refusal is one line that says why, and what to do about it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""scores.csv: written a frame at a time, resumed where it stopped, whole on a full disk."""
+"""scores.csv: written frame by frame, resumed where it stopped, whole on a full disk."""
 
 import csv
 import errno

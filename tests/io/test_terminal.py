@@ -1,4 +1,4 @@
-"""What is printed is harmless: control characters, line breaks and stray bytes are escaped."""
+"""Printed text is harmless: control characters, line breaks and stray bytes are escaped."""
 
 import io
 

@@ -1,5 +1,4 @@
-"""Folders of frames: every image is one, in the order that people mean, and nothing is left out in
-silence."""
+"""Folders of frames: every image is one, in natural order, and nothing is left out silently."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Streams by their address: served here on the local machine, refused with one line elsewhere."""
+"""Streams by their address: served on the local machine, and refused with one line otherwise."""
 
 import functools
 import http.server

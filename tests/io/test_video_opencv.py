@@ -1,4 +1,4 @@
-"""Video files on a machine without PyAV: OpenCV gives the frames, and notes where it lets on."""
+"""Video files on a machine without PyAV: OpenCV gives frames, and notes as far as it can tell."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""State dicts inside of what training code stores: found, unwrapped, and said."""
+"""State dicts in what training code stores: found and unwrapped, with a warning."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The film of a segmentation: any rate, any name, own times, and always a file that plays."""
+"""The overlay video: any rate, any name, its own times, and always a file that plays."""
 
 import os
 import pathlib

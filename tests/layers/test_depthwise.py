@@ -1,4 +1,4 @@
-"""Depthwise convolutions: the CPU's shifted sums and their derivative against the convolution."""
+"""Depthwise convolutions: shifted sums for CPUs, and their derivative, equal the convolution."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Window attention: the definition, place by place, on every platform's way of computing it."""
+"""Window attention equals its definition, position by position, in every platform's form."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Objects one after the other or together, and branches that are known while tracing."""
+"""Objects one after another or together, and branches that are known while tracing."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What fresh weights of the matching networks promise: maps of the image's size, masks heard."""
+"""Fresh weights of the matching networks: maps keep the image's scale, and masks matter."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What matching networks promise: memory since an object came, the last frame, sizes, padding."""
+"""Matching networks: memory since an object appeared, the last frame, sizes, padding."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What AOST's depths promise each other, and its parts: fusion, identity embedding, its norm."""
+"""AOST's depths agree with each other; its parts: fusion, identity embedding, norm."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""AOT when objects come later, and when they are more than ten."""
+"""AOT with objects that appear later, and with more than ten."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The goldens that parity is held to: what is committed is there, and nothing skips by mistake."""
+"""The goldens for parity: everything committed is there, and nothing is skipped by mistake."""
 
 import pathlib
 

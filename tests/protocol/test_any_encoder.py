@@ -1,4 +1,4 @@
-"""Encoders are one setting: AOT, AOST and DeAOT take every one there is."""
+"""Encoders are a single setting: AOT, AOST and DeAOT take every one of them."""
 
 import functools
 import importlib

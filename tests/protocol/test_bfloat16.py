@@ -1,4 +1,4 @@
-"""bfloat16 in every family: weights, features, memories and products are; logits stay float32."""
+"""bfloat16 in every family: in weights, features, memories and products; logits stay float32."""
 
 import functools
 

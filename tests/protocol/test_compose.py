@@ -1,4 +1,4 @@
-"""Combinators over the toy: each is a network again, and they nest."""
+"""Combinators over the toy: each result is again a network, and they nest."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What a network forgets when objects are followed no more, and which slots are free again."""
+"""What a network forgets when objects are no longer followed, and which slots become free."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The books of a run: a line a frame, cut off anywhere, and what they say of files."""
+"""The books of a run: a line for each frame, cut off anywhere, and what they say of files."""
 
 import numpy as np
 import pytest

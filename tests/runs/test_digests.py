@@ -1,4 +1,4 @@
-"""Digests of what was given: content decides, whatever names, sizes and times say."""
+"""Digests of inputs: content decides, whatever names, sizes and times say."""
 
 import hashlib
 import os

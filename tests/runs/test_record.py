@@ -1,4 +1,4 @@
-"""run.json: what may go on in a folder, and what is said where it may not."""
+"""run.json: what can be resumed in a folder, and what is said if nothing can."""
 
 import json
 

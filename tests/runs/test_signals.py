@@ -1,4 +1,4 @@
-"""Signals while something is done: noted once, the second ends it, and handlers are given back."""
+"""Signals during work: the first is noted, the second ends it, and handlers are restored."""
 
 import os
 import signal

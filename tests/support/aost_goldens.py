@@ -1,4 +1,4 @@
-"""AOST and AOTv2 goldens as the parity tests want them, run as `aot_goldens` runs AOT's."""
+"""AOST and AOTv2 goldens in the form for parity tests, run as `aot_goldens` runs AOT's."""
 
 import functools
 

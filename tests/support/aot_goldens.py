@@ -1,4 +1,4 @@
-"""AOT goldens as the parity tests want them: rebuilt weights, a clip, and one compiled step."""
+"""AOT goldens in the form for parity tests: rebuilt weights, a clip, and one compiled step."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Weights and maps of the backbone goldens, as the parity tests want them."""
+"""Weights and maps of the backbone goldens, in the form for parity tests."""
 
 import importlib.util
 import json

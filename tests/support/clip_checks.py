@@ -1,4 +1,4 @@
-"""What is asked of every identification network over a whole clip of its reference."""
+"""Checks of every identification network over a whole clip of its reference."""
 
 import numpy as np
 import pytest

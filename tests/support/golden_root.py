@@ -1,4 +1,4 @@
-"""Where the goldens lie: figures of the reference implementations that parity is held to."""
+"""Where the goldens are: figures of the reference implementations, for parity tests."""
 
 import fnmatch
 import os

@@ -1,4 +1,4 @@
-"""Labels and images that the tests of mask files write, and the watch over stray words."""
+"""Labels and images that the tests of mask files write, and a check for stray output."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The goldens of STCN and STM: their weights under the project's names, and whole clips."""
+"""The goldens of STCN and STM: their weights by the project's names, and whole clips."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""A network of a few lines that keeps the protocol: what tests run where no real one is needed."""
+"""A network of a few lines that keeps the protocol, for tests that need no real one."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Copies of models and trackers: what can be copied goes its own way, pickle says what to do."""
+"""Copies of models and trackers are independent, and pickle's error says what to do."""
 
 import copy
 import pickle

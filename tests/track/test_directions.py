@@ -1,4 +1,4 @@
-"""Objects followed backward and forward from the frames they are given in."""
+"""Objects followed backward and forward from the frames in which they are given."""
 
 import dataclasses
 import itertools

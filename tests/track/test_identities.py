@@ -1,4 +1,4 @@
-"""Weights tell how many identities they were trained with, and nobody asks them for more."""
+"""Weights say how many identities they were trained with, and no more are used."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""The tracker's books: ids and slots, what the memory holds, and who may have which slot."""
+"""The tracker's books: ids and slots, what the memory holds, and which slots may be used."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Objects that have no pixel at the network's size are told of, and not lost where possible."""
+"""Objects without a pixel at the network's size are reported, and kept where possible."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Snapshots from a file: right, or refused with a line that says what to remove."""
+"""Snapshots from a file: correct, or refused with a line that says what to remove."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The tracker over the toy: ids, sizes, room, and what it refuses."""
+"""The tracker over the toy: ids, sizes, more objects and memory, and what it refuses."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A training on a full disk, or one that cannot be written: one line, and it goes on afterwards."""
+"""A training on a disk that is full or cannot be written: one line, and it resumes afterwards."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The bench of a training config: what the input makes beside what the step uses."""
+"""The input benchmark of a training config: clips produced beside clips consumed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a run tells: rows that survive a resumption, pictures, and an error for NaN."""
+"""The log of a training: rows that survive a resumption, pictures, and an error for NaN."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""The optimizer: who decays, who rests, what is clipped."""
+"""The optimizer: which weights decay, which are frozen, what is clipped."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""A training writes to a folder of its own: someone else's, and one in use, are left alone."""
+"""A training writes to its own folder: another's, and one in use, are left alone."""
 
 import os
 import subprocess

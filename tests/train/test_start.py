@@ -1,4 +1,4 @@
-"""Where training starts from, where it is judged, and what leaves it."""
+"""How training starts, how it is validated, and what it exports."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A training step through the protocol: what is fed back, what is supervised, what moves."""
+"""A training step by the protocol: what is fed back, what is supervised, what is updated."""
 
 import functools
 
