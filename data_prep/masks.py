@@ -150,7 +150,7 @@ def renumbered(
 
 
 def _decodes(rle: dict[str, Any]) -> bool:
-    """Whether run lengths fit into a mask; otherwise pycocotools raises an error."""
+    """Returns whether run lengths fit into a mask; pycocotools raises an error if they do not."""
     try:
         coco().decode(rle)
     except ValueError:

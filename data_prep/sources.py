@@ -1,7 +1,7 @@
-"""What a prepared dataset was made of: a digest of each unit, so that changed sources are noticed.
+"""The sources of a prepared dataset: a digest of each unit, so that changed sources are noticed.
 
-A unit's digest is over what its builder knows of it (annotations, classes) and the content of every
-file and folder that it names; where the source lies does not count.
+The digest covers what the builder knows of the unit (annotations, classes) and the content of every
+file and folder that it names. The place of the source does not matter.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ Digests = dict[str, str]  # {name of a unit: sha256}
 
 
 def digest(unit: Any, source: Path) -> str:
-    """sha256 of a unit, the second of the pair (name, unit) of `FolderBuilder.units`.
+    """Returns the sha256 of a unit, the second of the pair (name, unit) of `FolderBuilder.units`.
 
         digest({"images": "DAVIS/JPEGImages/480p/bear", "dense": True}, "DAVIS")
 
     Args:
-        unit: plain values; texts that are paths below `source` stand for what lies there.
-        source: the folder as it was downloaded.
+        unit: plain values; texts that are paths below `source` stand for the content there.
+        source: the downloaded folder.
     """
     source = str(pathlib.Path(source))
     total = hashlib.sha256(json.dumps(_relative(unit, source), default=str).encode())
@@ -45,7 +45,7 @@ def digest(unit: Any, source: Path) -> str:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What differs between the units of two preparations, a few words for each kind.
+    """Lists the differences between the units of two preparations, in a few words for each kind.
 
     changes({"bear": "9f86", "cow": "60303"}, {"bear": "fcde"})  # ['changed: bear', 'gone: cow']
     """
@@ -60,14 +60,14 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def check(
     before: Mapping[str, str] | None, units: Sequence[tuple[str, Any]], source: Path, *, what: str
 ) -> None:
-    """Raises InputError unless a split that stands was made of its units as they are now.
+    """Raises InputError unless a complete split was made from its units as they are now.
 
         check({"bear": "9f86"}, builder.units("val"), builder.source, what="split val of out/davis")
 
     Args:
-        before: {unit: digest} of when it was made; None, of an earlier version, is noted.
+        before: {unit: digest} when it was made; None, for one of an earlier version, gives a note.
         units: (name, unit) pairs.
-        source: the folder as it was downloaded.
+        source: the downloaded folder.
         what: what messages call the split.
     """
     if before is None:
@@ -87,13 +87,13 @@ def check(
 
 
 def drop_changed(shards: Mapping[pathlib.Path, Sequence[tuple[str, Any]]], source: Path) -> None:
-    """Removes the records of shards whose units are not what they were; notes which.
+    """Removes the records of shards whose units have changed, and notes which.
 
         drop_changed({pathlib.Path("part-00000.json"): [("bear", unit)]}, "DAVIS")
 
     Args:
-        shards: {the JSON that says that a shard is whole: its (name, unit) pairs}.
-        source: the folder as it was downloaded.
+        shards: {the JSON file that completes a shard: its (name, unit) pairs}.
+        source: the downloaded folder.
     """
     whole = {record: units for record, units in shards.items() if record.is_file()}
     now = _digests([unit for units in whole.values() for unit in units], source)
@@ -113,7 +113,7 @@ def drop_changed(shards: Mapping[pathlib.Path, Sequence[tuple[str, Any]]], sourc
 
 
 def _made_of(record: pathlib.Path) -> Mapping[str, str]:
-    """{unit: digest} of a shard, by its JSON; {} where that is damaged or of an earlier version."""
+    """Reads {unit: digest} of a shard from its JSON; {} if damaged, or of an earlier version."""
     try:
         kept = load_json(record, name=str(record))["sources"]
     except (InputError, LookupError, TypeError):
@@ -137,8 +137,8 @@ def _relative(value: Any, source: str) -> Any:
 
 
 def _is_below(text: str, source: str) -> bool:
-    """Whether a text is a path below the source."""
-    if source == ".":  # whose paths have no common beginning
+    """Returns whether a text is a path below the source."""
+    if source == ".":  # paths below it have no common beginning
         return not os.path.isabs(text) and len(text) < 4096 and os.path.lexists(text)
     return text.startswith(source + os.sep)
 
@@ -155,7 +155,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _files(text: str) -> list[pathlib.Path]:
-    """The file of a path, or those below a folder, in order."""
+    """Returns the file of a path, or all files below a folder, in order."""
     path = pathlib.Path(text)
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if not file.is_dir())

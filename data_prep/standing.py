@@ -1,4 +1,4 @@
-"""A prepared dataset that stands: its splits, metadata, and sources; and how a split is removed."""
+"""Reads and writes what a complete dataset consists of: splits, metadata and digests of sources."""
 
 import contextlib
 import json
@@ -16,11 +16,11 @@ from vosjax.io.content import load_json
 from vosjax.io.files import write_bytes
 from vosjax.io.names import printable
 
-_INFO = "dataset_info.json"  # TFDS's; a dataset stands where it is
+_INFO = "dataset_info.json"  # written by TFDS; a dataset with it is complete
 
 
 def splits(final: pathlib.Path) -> dict[str, Any]:
-    """{split: SplitInfo} of a dataset that stands already.
+    """Returns {split: SplitInfo} of a complete dataset; {} if there is none.
 
     Raises:
         InputError: its metadata is damaged.
@@ -30,7 +30,7 @@ def splits(final: pathlib.Path) -> dict[str, Any]:
 
 
 def videos(final: pathlib.Path) -> dict[str, list[list[Any]]]:
-    """{split: [[video, frames]]} of a dataset that stands already.
+    """Returns {split: [[video, frames]]} of a complete dataset.
 
     Raises:
         InputError: its metadata is damaged.
@@ -43,14 +43,14 @@ def videos(final: pathlib.Path) -> dict[str, list[list[Any]]]:
 
 
 def _info(final: pathlib.Path) -> tfds.core.DatasetInfo | None:
-    """What TFDS reads of a dataset; None where none stands."""
+    """Returns what TFDS reads of a dataset, or None if there is none."""
     if not (final / _INFO).is_file():
         return None
     try:
         return tfds.builder_from_directory(final).info
     except InputError:
         raise
-    except Exception as error:  # of damaged JSON TFDS raises whatever it stumbles over
+    except Exception as error:  # TFDS may raise anything for damaged JSON
         raise _damaged(final, error) from error
 
 
@@ -62,10 +62,10 @@ def _damaged(final: pathlib.Path, error: Exception) -> InputError:
 
 
 def report(final: pathlib.Path, split: str) -> dict[str, Any]:
-    """The report of a split that stands.
+    """Returns the report of a complete split.
 
     Raises:
-        InputError: it is lost or damaged.
+        InputError: the report is missing or damaged.
     """
     path = final / f"report-{split}.json"
     summary = load_json(path, name=str(path))
@@ -75,10 +75,10 @@ def report(final: pathlib.Path, split: str) -> dict[str, Any]:
 
 
 def made_of(final: pathlib.Path, split: str) -> sources.Digests | None:
-    """{unit: digest} of what a split was made of; None of one by an earlier version.
+    """Returns {unit: digest} of a split's sources, or None if an earlier version made it.
 
     Raises:
-        InputError: it is damaged.
+        InputError: the file is damaged.
     """
     path = _sources(final, split)
     if not path.exists():
@@ -90,7 +90,7 @@ def made_of(final: pathlib.Path, split: str) -> sources.Digests | None:
 
 
 def write_made_of(final: pathlib.Path, split: str, digests: Mapping[str, str]) -> None:
-    """Writes what `made_of` reads."""
+    """Writes the file that `made_of` reads."""
     write_bytes(_sources(final, split), json.dumps(digests, indent=0).encode())
 
 
@@ -101,14 +101,14 @@ def write_info(
     videos: Mapping[str, Any],
     scratch: pathlib.Path,
 ) -> None:
-    """Writes what TFDS needs to read a dataset; the file that says that it stands comes last.
+    """Writes what TFDS needs to read a dataset; the file that completes it comes last.
 
     Args:
-        builder: of the dataset.
-        final: its folder.
+        builder: the builder of the dataset.
+        final: the dataset's folder.
         infos: SplitInfo of each split.
         videos: {split: [[video, frames]]}.
-        scratch: a folder on the same disk, to be removed afterwards.
+        scratch: a folder on the same disk, which the caller removes afterwards.
     """
     builder.info.metadata.clear()
     builder.info.metadata.update(chunk=schema.CHUNK, videos=dict(videos))
@@ -120,16 +120,16 @@ def write_info(
 
 
 def remove(builder: FolderBuilder, final: pathlib.Path, split: str, scratch: pathlib.Path) -> None:
-    """Removes a split; the dataset's metadata knows it no more before its files go.
+    """Removes a split, first from the dataset's metadata and then its files.
 
     Args:
-        builder: of the dataset.
-        final: its folder.
-        split: the name; one that is not there is no error.
-        scratch: as of `write_info`.
+        builder: the builder of the dataset.
+        final: the dataset's folder.
+        split: name of the split, which may be missing.
+        scratch: as for `write_info`.
 
     Raises:
-        InputError: the metadata is damaged, and has to tell of other splits.
+        InputError: the metadata is damaged, and describes other splits, too.
     """
     try:
         others = {name: info for name, info in splits(final).items() if name != split}

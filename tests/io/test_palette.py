@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from vosjax.errors import InputError
-from vosjax.io.palette import DAVIS, masks_done, read_label_png, write_label_png
+from vosjax.io.palette import DAVIS, read_label_png, write_label_png
 
 
 def test_the_davis_palette_starts_as_published():
@@ -54,10 +54,3 @@ def test_a_damaged_label_map_is_refused(tmp_path):
         read_label_png(tmp_path / "x.png")
     with pytest.raises(InputError, match="missing"):
         read_label_png(tmp_path / "y.png")
-
-
-def test_masks_done_counts_without_gaps(tmp_path):
-    assert masks_done(tmp_path / "missing") == 0
-    for frame in (0, 1, 3):
-        write_label_png(tmp_path / f"{frame:05d}.png", np.zeros((2, 2), np.uint8))
-    assert masks_done(tmp_path) == 2

@@ -13,13 +13,13 @@ import os
 import pathlib
 from typing import Any, NamedTuple
 
+from vosjax.datasets.decode import IGNORE
 from vosjax.errors import InputError, shown
 from vosjax.io.content import load_file, load_text
 from vosjax.io.names import check_name, natural, printable
 from vosjax.io.refusals import reading
 
 PICTURES = (".jpg", ".jpeg", ".png")
-IGNORE = 255  # void: the value, in masks, of pixels that belong to no object; not an id
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 _ALL_FRAMES = "_all_frames"
 

@@ -1,7 +1,6 @@
 """The DAVIS palette, and label maps in palette PNG files."""
 
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -138,14 +137,3 @@ def _plain(picture: Picture) -> np.ndarray | None:
     red, green, blue, alpha = np.moveaxis(picture.values, 2, 0)
     is_grey = (red == green).all() and (green == blue).all() and (alpha == 255).all()
     return red if is_grey else None
-
-
-def masks_done(folder: str | os.PathLike[str]) -> int:
-    """Returns n such that the frames 0..n-1 have a mask file `%05d.png` in `folder`.
-
-    masks_done("out/masks")
-    """
-    folder, n = pathlib.Path(folder), 0
-    while (folder / f"{n:05d}.png").exists():
-        n += 1
-    return n

@@ -49,10 +49,10 @@ class Ids(NamedTuple):
     doubts: list[str]
 
 
-def to_ids(raws: list[Raw]) -> Ids:
+def values_to_ids(raws: list[Raw]) -> Ids:
     """Turns the values of all masks of a video into ids.
 
-        ids = to_ids([raw_numbers(labels, "the mask", "an array of uint8")])
+        ids = values_to_ids([raw_numbers(labels, "the mask", "an array of uint8")])
 
     Raises:
         InputError: a mask is a smoothed drawing, or the meaning of its values cannot be known.

@@ -80,7 +80,7 @@ def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
         pages = _pages(os.path.expanduser(source) if is_path else source, name, TargetVideo(size))
         if len(pages) > 1 or isinstance(pages[0].frame, int):
             raise InputError(f"{name} holds several masks, {len(pages)}: one [H, W] is expected")
-        ids = meaning.to_ids([pages[0].raw])
+        ids = meaning.values_to_ids([pages[0].raw])
     if not ids.labels[0].any():
         raise InputError(f"{name} holds no object: every pixel is background, {REMEDY}")
     return Mask(ids.labels[0], ids.palette)
@@ -130,7 +130,7 @@ def read_masks(
         first = next(iter(raws.values()))
         for raw in raws.values():
             check_size(raw.values.shape, size if size is not None else first.values.shape, raw.name)
-        ids = meaning.to_ids(list(raws.values()))
+        ids = meaning.values_to_ids(list(raws.values()))
     labels = {frame: page for frame, page in zip(raws, ids.labels) if page.any()}
     if not labels:
         raise InputError(
