@@ -36,7 +36,7 @@ class RenamedNote(Note, FutureWarning):
 def shown(value: Any) -> str:
     """Returns a value as messages show it: its `repr`, or the beginning of a long one.
 
-    shown("9" * 5000)      # "'99999999999999999999..."
+    shown("dog.png")      # "'dog.png'"
     """
     try:
         text = repr(value)

@@ -89,7 +89,7 @@ def load_json(path: str | os.PathLike, *, name: str) -> Any:
 def damaged(name: str, reason: str) -> InputError:
     """Returns the error for a file that cannot be decoded.
 
-        raise damaged("mask first.png", "it is no picture")
+        error = damaged("mask first.png", "it is no picture")
 
     Args:
         name: what the message calls the file.

@@ -131,7 +131,7 @@ def check_tiff_page(image: Image.Image, name: str) -> None:
 def inexact(name: str, kind: str) -> InputError:
     """Returns the error that refuses a file in a lossy format.
 
-        raise inexact("mask first.jpg", "JPEG")
+        error = inexact("mask first.jpg", "JPEG")
 
     Args:
         name: what the message calls the file.

@@ -42,7 +42,7 @@ class _Values(NamedTuple):
 def smoothed(name: str, what: str) -> InputError:
     """Returns the error that refuses a smoothed mask.
 
-        raise smoothed("mask first.png", "80 distinct values")
+        error = smoothed("mask first.png", "80 distinct values")
 
     Args:
         name: what the message calls the mask.

@@ -58,7 +58,10 @@ class Mode(NamedTuple):
 
 
 def names() -> list[str]:
-    """Returns the names of all modes."""
+    """Returns the names of all modes.
+
+    names()     # ['absence', 'bench', ...]
+    """
     return sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
 
 

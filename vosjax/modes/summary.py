@@ -64,7 +64,10 @@ def run(config: Config, options: Options) -> int:
 
 
 def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict:
-    """Returns the facts about one network, for the frame of `config.summary`."""
+    """Returns the facts about one network, for the frame of `config.summary`.
+
+    facts = described(config, config, config.tta)
+    """
     frame, (model, dtype) = config.summary, network(member, member.dtype or config.dtype)
     slots = frame.objects if model.vos.slots is None else min(frame.objects, model.vos.slots)
     spec = Spec(*model.vos.size(frame.height, frame.width), slots, frame.memory)
@@ -88,7 +91,10 @@ def described(member: WeightsConfig, config: Config, views: ViewsConfig) -> dict
 
 
 def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
-    """Builds a config's model, whose family its weights may tell; returns it with its dtype."""
+    """Builds a config's model, whose family its weights may tell; returns it with its dtype.
+
+    model, dtype = network(config, "float32")
+    """
     if not member.family:
         loaded = pretrained.of_config(member, dtype=dtype)
         return loaded.model, loaded.config["dtype"]
@@ -96,7 +102,10 @@ def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
 
 
 def totals(facts: dict[str, dict]) -> list[str]:
-    """Returns lines on the cost of all members of an ensemble, each counted once for every view."""
+    """Returns lines on the cost of all members of an ensemble, each counted once for every view.
+
+    text = totals({"aot": aot_facts, "stcn": stcn_facts})
+    """
     views = {name: one["views"] for name, one in facts.items()}
     flops = sum(one["views"] * one["cost"]["frame"]["flops"] for one in facts.values())
     weights = sum(one["parameters"]["total"] for one in facts.values())
@@ -107,7 +116,10 @@ def totals(facts: dict[str, dict]) -> list[str]:
 
 
 def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
-    """Returns the shapes that go into the functions of a network."""
+    """Returns the shapes that go into the functions of a network.
+
+    traced = shapes(model, Spec(480, 854, 10, 32), "float32")
+    """
 
     def fresh(rng: jax.Array) -> Any:
         return cast(model.init_params(rng), dtype)
@@ -122,7 +134,10 @@ def shapes(model: Model, spec: Spec, dtype: str) -> Shapes:
 
 
 def flat(params: Any) -> dict:
-    """Returns {path: shape} of nested weights."""
+    """Returns {path: shape} of nested weights.
+
+    flat({"head": {"bias": np.zeros(3)}})     # {'head/bias': (3,)}
+    """
     return {
         "/".join(part.key for part in path): leaf.shape
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)
@@ -130,7 +145,10 @@ def flat(params: Any) -> dict:
 
 
 def published(params: Any) -> int:
-    """Counts weights as PyTorch's references do, to which frozen batch norms are buffers."""
+    """Counts weights as PyTorch's references do, to which frozen batch norms are buffers.
+
+    published({"norm": {"var": np.zeros(3)}, "fc": {"bias": np.zeros(2)}})     # 2
+    """
     every = flat(params)
     frozen = {path.rpartition("/")[0] for path in every if path.endswith("/var")}
     return sum(
@@ -141,7 +159,10 @@ def published(params: Any) -> int:
 
 
 def parameters(model: Model, params: Any) -> dict:
-    """Counts weights by module and by how they train, as {name: number}."""
+    """Counts weights by module and by how they train, as {name: number}.
+
+    parameters(model, params)["total"]
+    """
     modules: dict[str, int] = {}
     training: dict[str, int] = {}
     for path, shape in flat(params).items():
@@ -164,6 +185,8 @@ def parameters(model: Model, params: Any) -> dict:
 
 def costs(model: Model, traced: Shapes, groups: int) -> dict:
     """Returns the costs of each function; all but `encode` run once for every group of objects.
+
+        costs(model, traced, groups=1)["encode"]["flops"]
 
     The result is {function: {'flops', 'activations', 'unbounded'}}.
     """
@@ -195,7 +218,10 @@ def costs(model: Model, traced: Shapes, groups: int) -> dict:
 
 
 def maps(features: Any) -> list:
-    """Returns [name, shape, dtype] of every array of the features."""
+    """Returns [name, shape, dtype] of every array of the features.
+
+    maps(traced.features)
+    """
     return [
         [jax.tree_util.keystr(path, simple=True, separator="/"), list(leaf.shape), leaf.dtype.name]
         for path, leaf in jax.tree_util.tree_leaves_with_path(features)
@@ -203,7 +229,10 @@ def maps(features: Any) -> list:
 
 
 def byte_counts(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: int) -> dict:
-    """Returns the bytes of weights, features, state, and of one more memory frame."""
+    """Returns the bytes of weights, features, state, and of one more memory frame.
+
+    byte_counts(model, traced, spec, "float32", groups=1)["state"]
+    """
 
     def size(tree: Any) -> int:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
@@ -222,7 +251,10 @@ def byte_counts(model: Model, traced: Shapes, spec: Spec, dtype: str, groups: in
 
 
 def lines(facts: dict) -> list[str]:
-    """Returns the summary as lines of text."""
+    """Returns the summary as lines of text.
+
+    text = lines(described(config, config, config.tta))
+    """
     weights = facts["parameters"]
     model = ", ".join(f"{name}={value}" for name, value in facts["model"].items())
     text = [

@@ -23,29 +23,44 @@ BACKWARD = STATE.with_name("backward")  # outputs of the backward pass, beside t
 
 
 def mask_file(folder: pathlib.Path, index: int) -> pathlib.Path:
-    """Returns the path of a frame's mask in a run's folder."""
+    """Returns the path of a frame's mask in a run's folder.
+
+    mask_file(pathlib.Path("out"), 3)     # out/masks/00003.png
+    """
     return folder / "masks" / f"{index:05d}.png"
 
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files in a folder that a run has made, or may have made."""
+    """Returns the files in a folder that a run has made, or may have made.
+
+    files = run_files(pathlib.Path("out"))
+    """
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
     return named + clear.matching(folder / "masks", r"\d{5,}\.png") + state_files(folder)
 
 
 def state_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns those of the `run_files` that are needed only to resume the run."""
+    """Returns those of the `run_files` that are needed only to resume the run.
+
+    files = state_files(pathlib.Path("out"))
+    """
     named = [folder / name for name in (STATE, BOOKS, BACKWARD.with_suffix(".npz"))]
     return named + clear.matching(folder / BACKWARD, r"\d{5,}\.npz")
 
 
 def drop_state(folder: pathlib.Path) -> None:
-    """Removes the files that are needed only to resume the run."""
+    """Removes the files that are needed only to resume the run.
+
+    drop_state(pathlib.Path("out"))
+    """
     clear.clear(folder, state_files(folder))
 
 
 def made(folder: pathlib.Path, masks: dict[int, str]) -> dict[str, str]:
-    """Returns {file: digest} of everything a run has made; `masks` are the digests in its books."""
+    """Returns {file: digest} of everything a run has made; `masks` are the digests in its books.
+
+    digests = made(pathlib.Path("out"), books.masks)
+    """
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
     tables = books.made([path for path in named if path.exists()], folder)
     return tables | {

@@ -107,7 +107,10 @@ def dotted(path: tuple) -> str:
 
 
 def named(hint: Any) -> str:
-    """Returns, in words, what a field of a type expects."""
+    """Returns, in words, what a field of a type expects.
+
+    named(int | None)     # 'a whole number or None'
+    """
     if typing.get_origin(hint) is typing.Annotated:
         return named(typing.get_args(hint)[0])
     members = [member for member in typing.get_args(hint) if member is not type(None)]
@@ -123,7 +126,10 @@ def named(hint: Any) -> str:
 
 
 def class_of(hint: Any) -> type | None:
-    """Returns the dataclass or NamedTuple that a type is, or is apart from None; else None."""
+    """Returns the dataclass or NamedTuple that a type is, or is apart from None; else None.
+
+    class_of(Rule | None)     # Rule
+    """
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for member in typing.get_args(hint) if union else (hint,):
         if isinstance(member, type) and (

@@ -41,7 +41,10 @@ def modern(
 
 
 def before(kind: type) -> dict[str, tuple[str, int | None]]:
-    """Returns {old name: (name, the value from which on it meant never)} of a class's fields."""
+    """Returns {old name: (name, the value from which on it meant never)} of a class's fields.
+
+    before(NetworkConfig)["gap"]     # ('mem_every', 9999)
+    """
     fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
     rules = {field.name: field.metadata for field in fields}
     return {

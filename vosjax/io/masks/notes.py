@@ -40,6 +40,8 @@ def reading(labels: dict[int, np.ndarray], raws: dict[int, Raw], frames: Frames)
 def suspicions(labels: dict[int, np.ndarray], frames: Frames) -> list[str]:
     """Returns sentences about masks whose objects look like a misreading.
 
+        doubts = suspicions(labels, frames)
+
     Such masks leave no background, may show black objects on white, or have objects of only a few
     pixels, as lossy compression leaves them.
 
@@ -69,7 +71,10 @@ def suspicions(labels: dict[int, np.ndarray], frames: Frames) -> list[str]:
 
 
 def empty(indices: list[int], frames: Frames) -> list[str]:
-    """Returns a sentence, in a list, about masks without any object; [] if there are none."""
+    """Returns a sentence, in a list, about masks without any object; [] if there are none.
+
+    notes = empty([3, 4], frames)
+    """
     places = _listed([frames.label(index) for index in indices])
     return [f"masks without an object say nothing, frames: {places}"] if indices else []
 

@@ -44,24 +44,36 @@ def settle(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
 
 
 def as_colours(raw: Raw) -> Raw:
-    """Returns a palette image as the RGBA image that it shows."""
+    """Returns a palette image as the RGBA image that it shows.
+
+    raw = as_colours(raw)
+    """
     values, doubts = pack(raw.entries[raw.values], raw.name)
     return raw._replace(kind="colours", values=values, palette=None, doubts=raw.doubts + doubts)
 
 
 def is_davis(raw: Raw) -> bool:
-    """Returns whether a palette is that of PASCAL VOC and DAVIS, in which 255 is void."""
+    """Returns whether a palette is that of PASCAL VOC and DAVIS, in which 255 is void.
+
+    is_davis(raw)
+    """
     used = [*np.unique(raw.values), 255]
     return bool((raw.entries[used, :3] == DAVIS[used]).all())
 
 
 def shown(raw: Raw) -> np.ndarray:
-    """Returns int [H, W], the packed colours of a palette image, whatever its transparency."""
+    """Returns int [H, W], the packed colours of a palette image, whatever its transparency.
+
+    colours = shown(raw)
+    """
     return packed(raw.entries)[raw.values]
 
 
 def packed(palette: np.ndarray) -> np.ndarray:
-    """Returns int32 [K], the colours of a palette [K, 3 or 4] as r << 16 | g << 8 | b."""
+    """Returns int32 [K], the colours of a palette [K, 3 or 4] as r << 16 | g << 8 | b.
+
+    packed(np.array([[0, 0, 0], [255, 0, 0]]))[1]     # 16711680
+    """
     red, green, blue = palette[:, :3].astype(np.int32).T
     return red << 16 | green << 8 | blue
 

@@ -185,7 +185,10 @@ def open_container(opener: Opener, name: str, *, cut: Callable[[], bool] | None 
 
 
 def open_live(opener: Opener, name: str) -> Video:
-    """Opens a stream that can be opened once; otherwise as `open_container`."""
+    """Opens a stream that can be opened once; otherwise as `open_container`.
+
+    video = open_live(opener, "rtsp://camera/stream")
+    """
     findings = Findings()
     reading = _reading(opener, name, findings, Scale(), certain=True, patience=0)
     facts, first = _begin(reading, name)

@@ -94,7 +94,10 @@ def decoded(
 
 
 def set_threads(stream: av.VideoStream, *, certain: bool) -> None:
-    """Lets a stream that is not decoding yet use one thread, or as many as there are."""
+    """Lets a stream that is not decoding yet use one thread, or as many as there are.
+
+    set_threads(stream, certain=True)
+    """
     stream.thread_type = "SLICE" if certain else "AUTO"
     stream.codec_context.thread_count = 1 if certain else 0
 
@@ -102,7 +105,10 @@ def set_threads(stream: av.VideoStream, *, certain: bool) -> None:
 def whatever_comes(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
-    """Yields the frames from the container's current place, skipping what cannot be decoded."""
+    """Yields the frames from the container's current place, skipping what cannot be decoded.
+
+    frame = next(whatever_comes(container, stream))
+    """
     for packet in _packets(container, stream, PATIENCE):
         yield from _decode(stream, packet)[0]
 

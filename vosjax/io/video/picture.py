@@ -18,7 +18,10 @@ _DEEP = re.compile(r"(gray16|rgb48|bgr48|rgba64|bgra64|gbrp16|gbrap16|ya16)[lb]e
 
 
 def is_deep_format(frame: av.VideoFrame) -> bool:
-    """Returns whether a frame's format may hold fewer bits than it says."""
+    """Returns whether a frame's format may hold fewer bits than it says.
+
+    is_deep_format(frame)
+    """
     return _DEEP.fullmatch(frame.format.name) is not None
 
 
