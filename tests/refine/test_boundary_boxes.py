@@ -1,11 +1,14 @@
 """The patches of a mask are those of the reference, whose order of ties is fixed to row-major."""
 
+import functools
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 
 from vosjax.refine.boundary.boxes import boundary_boxes, boundary_rank, suppressed
+from vosjax.refine.boundary.traced_boxes import find_patches
 
 GOLDENS = pathlib.Path(__file__).parents[1] / "goldens" / "bpr"
 BOXES = np.load(GOLDENS / "patch_boxes.npz")
@@ -66,3 +69,44 @@ def test_a_frame_without_room_for_a_patch_has_no_boxes(shape):
 
 def test_an_empty_mask_has_no_boxes():
     assert boundary_boxes(np.zeros((100, 100), bool), threshold=0.25).shape == (0, 4)
+
+
+@functools.cache
+def program(**settings):
+    return jax.jit(functools.partial(find_patches, **settings))
+
+
+def traced(labels, wanted, **settings):
+    return program(**settings)(labels, wanted)
+
+
+@pytest.mark.parametrize("reference_edges,percent", [(True, 25), (True, 55), (False, 15)])
+def test_the_compiled_search_finds_the_same_boxes(percent, reference_edges):
+    settings = dict(threshold=percent / 100, reference_edges=reference_edges)
+    for number in range(6):
+        mask = BOXES[f"mask{number}"] > 0
+        height, width = mask.shape
+        mask = np.pad(mask, ((200 - height, 0), (0, 260 - width)))  # one size: one compilation
+        patches = traced(mask.astype(np.int32), np.array([True]), limit=64, **settings)
+        boxes = boundary_boxes(mask, **settings)
+        assert int(patches.count) == len(boxes) > 0
+        assert np.array_equal(patches.corner[: len(boxes)], boxes[:, 1::-1])
+
+
+def test_the_compiled_search_takes_object_after_object_and_only_those_wanted():
+    labels = np.zeros((150, 200), np.int32)
+    for slot, column in enumerate((0.2, 0.5, 0.8), 1):
+        labels[ellipse(150, 200, centre=(0.5, column), radii=(0.4, 0.12))] = slot
+    patches = traced(labels, np.array([True, False, True]), threshold=0.25, limit=32)
+    first, last = (boundary_boxes(labels == slot, threshold=0.25) for slot in (1, 3))
+    count = int(patches.count)
+    assert np.array_equal(patches.corner[:count], np.concatenate([first, last])[:, 1::-1])
+    assert patches.object[:count].tolist() == [0] * len(first) + [2] * len(last)
+
+
+def test_patches_beyond_the_room_are_counted():
+    mask = ellipse(200, 200)
+    boxes = boundary_boxes(mask, threshold=0.55)
+    patches = traced(mask.astype(np.int32), np.array([True]), threshold=0.55, limit=5)
+    assert int(patches.count) == len(boxes) > 5
+    assert np.array_equal(patches.corner, boxes[:5, 1::-1])
