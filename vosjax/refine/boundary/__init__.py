@@ -1,0 +1,1 @@
+"""Boundary patch refinement (BPR): the network, and its place after a tracker."""
