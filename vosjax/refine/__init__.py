@@ -1,1 +1,1 @@
-"""Stages that refine the probabilities of a frame after the network that tracks."""
+"""Stages that refine soft masks of a video; none of them knows which network made the masks."""

@@ -22,6 +22,7 @@ from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.weights import load_weights
 from vosjax.errors import InputError
 from vosjax.layers.norm import BatchNorm
+from vosjax.layers.residual import random_encoder
 from vosjax.layers.resize import resize
 from vosjax.names import Names, frozen_norm, linear
 from vosjax.schema import Count, Few, checked_call
@@ -30,6 +31,7 @@ FAMILY = "bpr"  # in cards and configs
 EMBEDDED = "boundary"  # folder of the embedded weights, below vosjax/weights
 BACKBONE = "backbone"
 STRIDE = 32  # of the deepest branch
+CLASSIFIER = 0.01  # initial standard deviation of its kernel, as in the reference
 CLASSES = 2  # 0 background, 1 foreground
 
 
@@ -169,7 +171,12 @@ def refine_network(
 
     def init_params(rng: jax.Array) -> Any:
         images = jnp.zeros((1, STRIDE, STRIDE, 3))
-        return module.init(rng, images, images[..., 0])["params"]
+        shapes = jax.eval_shape(module.init, rng, images, images[..., 0])["params"]
+        params = random_encoder(rng, shapes)
+        classifier = params["head"]["classifier"]
+        spread = jnp.std(classifier["kernel"])
+        classifier["kernel"] = CLASSIFIER * classifier["kernel"] / spread
+        return params
 
     def apply(params: Any, images: jax.Array, masks: jax.Array) -> jax.Array:
         return module.apply({"params": params}, images, masks)
