@@ -2,7 +2,7 @@
 
     python launch.py --mode render --config configs/render_photos.py --config.data.root=FOLDER \\
         --config.render.clips=100 --output VIDEOS
-    python launch.py --mode eval --data VIDEOS --output runs/coarse
+    python launch.py --mode eval --config configs/base.py --data VIDEOS --output runs/coarse
 
 FOLDER has images/ and masks/ (a PNG of the photo's name, a pixel holds its object's id);
 `--config.data.sets[0].only=PATTERN` takes some of the photos alone.

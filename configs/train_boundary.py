@@ -3,7 +3,7 @@
 First the coarse masks, by any network, on videos with truth in every frame; then their patches; and
 the training:
 
-    python launch.py --mode eval --data VIDEOS --output runs/coarse
+    python launch.py --mode eval --config configs/base.py --data VIDEOS --output runs/coarse
     python launch.py --mode patches --config configs/train_boundary.py --input runs/coarse \\
         --data VIDEOS --output PATCHES/videos
     python launch.py --config configs/train_boundary.py --config.patches.root=PATCHES \\

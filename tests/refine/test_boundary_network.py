@@ -112,9 +112,7 @@ def published(tiny, tmp_path):
 
 
 def convert(file, output):
-    config = opened(
-        "bpr:w18", [f"model.{name}={value}" for name, value in TINY.items()]
-    )
+    config = opened("bpr:w18", [f"model.{name}={value}" for name, value in TINY.items()])
     return convert_mode.run(config, Options(inputs=(str(file),), output=str(output)))
 
 

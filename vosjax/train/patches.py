@@ -18,7 +18,7 @@ import pathlib
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,6 @@ from vosjax.train.config import PatchesConfig
 MASKS = "masks"  # below the folder of a run
 SUFFIX = ".npz"
 
-Bytes = npt.NDArray[np.uint8]
-
 
 class Patches(NamedTuple):
     """K patches of side S.
@@ -46,9 +44,9 @@ class Patches(NamedTuple):
     truth   uint8 [K, S, S], 0 and 1, 255 ignored
     """
 
-    images: Bytes
-    coarse: Bytes
-    truth: Bytes
+    images: Any
+    coarse: Any
+    truth: Any
 
 
 class VideoCount(NamedTuple):
