@@ -20,7 +20,9 @@ def batch():
 
 
 def test_inference_is_that_of_frozen_norms(batch):
-    ours, frozen = (kind().apply({"params": PARAMS}, batch) for kind in (BatchNorm, FrozenBatchNorm))
+    ours, frozen = (
+        kind().apply({"params": PARAMS}, batch) for kind in (BatchNorm, FrozenBatchNorm)
+    )
     np.testing.assert_array_equal(ours, frozen)
 
 

@@ -6,7 +6,7 @@ arXiv 1908.07919. A mask may enter beside the image, by a first convolution of i
 is added to that of the image: BPR's refinement network (arXiv 2104.05239).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -94,7 +94,7 @@ def _fused(
     """Gives every branch the sum of all branches' maps, brought to its size and its width."""
     outputs = []
     for i, own in enumerate(maps):
-        total = None
+        total: Any = None
         for j, x in enumerate(maps):
             if j > i:
                 x = ConvNorm(widths[i], 1, train=train, name=f"{name}_fuse{i}{j}")(x)

@@ -75,7 +75,7 @@ class BatchNorm(nn.Module):
             seen = (mean, var * (count / max(count - 1, 1)))
             for name, before, now in zip(("mean", "var"), old, seen):
                 moved = before + self.momentum * (jax.lax.stop_gradient(now) - before)
-                self.variable("statistics", name, lambda: moved).value = moved
+                self.put_variable("statistics", name, moved)
         gain = scale * jax.lax.rsqrt(var + EPSILON)
         return (x * gain + (bias - mean * gain)).astype(x.dtype)
 

@@ -166,7 +166,9 @@ def refine_network(
         raise InputError(f"widths are {list(widths)}: four positive numbers are expected")
     if len(modules) != hrnet.BRANCHES - 1 or min(modules) < 1:
         raise InputError(f"modules are {list(modules)}: three positive numbers are expected")
-    variant = hrnet.Variant(tuple(widths), bottlenecks, tuple(modules), blocks, stem)  # type: ignore[arg-type]  # lengths were checked
+    w4, w8, w16, w32 = widths
+    m2, m3, m4 = modules
+    variant = hrnet.Variant((w4, w8, w16, w32), bottlenecks, (m2, m3, m4), blocks, stem)
     module, training = Network(variant), Network(variant, train=True)
 
     def init_params(rng: jax.Array) -> Any:
@@ -180,14 +182,14 @@ def refine_network(
         classifier["kernel"] = CLASSIFIER * classifier["kernel"] / spread
         return params
 
-    def apply(params: Any, images: jax.Array, masks: jax.Array) -> jax.Array:
+    def apply(params: Any, images: jax.Array, masks: jax.Array) -> Any:
         return module.apply({"params": params}, images, masks)
 
     def train_apply(
         params: Any, images: jax.Array, masks: jax.Array
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        logits, changed = training.apply({"params": params}, images, masks, mutable="statistics")
-        return logits, flatten(changed["statistics"])
+        output: Any = training.apply({"params": params}, images, masks, mutable="statistics")
+        return output[0], flatten(output[1]["statistics"])
 
     encoder = PretrainedEncoder(Names(tuple(hrnet.names(variant, "", "")), hrnet.IGNORED))
     return RefineNetwork(

@@ -1,0 +1,220 @@
+"""Training of a refinement network by the project's loop: batches, figures, resumption, export."""
+
+import os
+import signal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vosjax.checkpoints.paths import flatten
+from vosjax.checkpoints.weights import load_weights
+from vosjax.config import opened
+from vosjax.errors import InputError
+from vosjax.layers.norm import BatchNorm
+from vosjax.loading import networks
+from vosjax.modes import Options
+from vosjax.modes import export as export_mode
+from vosjax.modes import train as train_mode
+from vosjax.names import Names
+from vosjax.refine.boundary.network import RefineNetwork, param_group
+from vosjax.train import boundary, log, loop, patches
+from vosjax.train.config import PatchesConfig
+from vosjax.train.patches import Patches
+
+SIDE = 16
+
+
+class Pixelwise(nn.Module):
+    """Decides every pixel by its colour and its mask."""
+
+    train: bool = False
+
+    @nn.compact
+    def __call__(self, images, masks):
+        x = BatchNorm(train=self.train, name="bn")(jnp.concatenate([images, masks[..., None]], -1))
+        return nn.Dense(2, name="classifier")(x)
+
+
+def toy():
+    """A refinement network that compiles in no time."""
+
+    def fresh(rng):
+        return Pixelwise().init(rng, jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 2, 2)))["params"]
+
+    def train_apply(params, images, masks):
+        module = Pixelwise(train=True)
+        logits, changed = module.apply({"params": params}, images, masks, mutable="statistics")
+        return logits, flatten(changed["statistics"])
+
+    def apply(params, images, masks):
+        return Pixelwise().apply({"params": params}, images, masks)
+
+    return RefineNetwork(32, fresh, apply, train_apply, Names(()), param_group)
+
+
+def bright(count=40, seed=0):
+    """Patches whose truth is what is bright; the coarse masks are displaced."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros((count, SIDE, SIDE), np.uint8)
+    for one in truth:
+        one[:, : rng.integers(4, 12)] = 1
+    images = (40 + 150 * truth[..., None] + rng.integers(0, 40, (*truth.shape, 3))).astype(np.uint8)
+    return Patches(images, np.roll(truth, 3, axis=2), truth)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A folder with the sets `a`, of the videos one and two, and `b`, of the video three."""
+    monkeypatch.setattr(networks, "build", lambda family, **settings: toy())
+    for number, (folder, video) in enumerate((("a", "one"), ("a", "two"), ("b", "three"))):
+        path = tmp_path / "sets" / folder / f"{video}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **bright(seed=number)._asdict())
+    return tmp_path / "sets"
+
+
+def config(root, *overrides):
+    return opened(
+        "train_boundary",
+        [
+            f"patches.root={root}",
+            "patches.sets=({'folder': 'a'}, {'folder': 'b', 'weight': 20})",
+            "patches.held_out=^two$",
+            "patches.colour=false",
+            "train.steps=12",
+            "train.batch=8",
+            "train.lr=0.05",
+            "train.log.every=2",
+            "train.log.validate=12",
+            "train.log.checkpoint=3",
+            *overrides,
+        ],
+    )
+
+
+def same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_a_step_has_the_same_batch_wherever_the_run_began():
+    make = dict(seed=3, batch=6, side=32)
+    whole = boundary.batches([(1.0, bright()), (2.0, bright(seed=1))], PatchesConfig(), **make)
+    later = boundary.batches(
+        [(1.0, bright()), (2.0, bright(seed=1))], PatchesConfig(), start_step=2, **make
+    )
+    first, _, third = (next(whole) for _ in range(3))
+    same(third, next(later))
+    assert first.images.shape == (6, 32, 32, 3) and not np.array_equal(first.images, third.images)
+
+
+def test_sets_are_drawn_by_their_weights():
+    dark = bright()._replace(images=np.zeros((40, SIDE, SIDE, 3), np.uint8))
+    settings = PatchesConfig(colour=False)
+    batch = next(
+        boundary.batches([(3.0, bright()), (1.0, dark)], settings, seed=0, batch=400, side=32)
+    )
+    share = np.mean(batch.images.max((1, 2, 3)) > 0)
+    assert abs(share - 0.75) < 0.08
+
+
+def test_images_and_masks_are_mirrored_together():
+    one = Patches(*(array[0] for array in bright()))
+    settings = PatchesConfig(flip=1.0, colour=False)
+    mirrored = boundary.changed(one, np.random.default_rng(0), settings)
+    same(mirrored, Patches(*(array[:, ::-1] for array in one)))
+
+
+def test_the_loss_is_the_mean_cross_entropy_of_the_pixels_that_count():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 4, 4, 2)).astype(np.float32)
+    truth = rng.choice(np.uint8([0, 1, 255]), (2, 4, 4))
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = [-log_probs[i][truth[i]] for i in np.ndindex(2, 4, 4) if truth[i] != 255]
+    assert float(boundary.cross_entropy(logits, truth)) == pytest.approx(np.mean(expected), 1e-5)
+
+
+def test_ious_leave_out_ignored_pixels():
+    truth = np.uint8([[[1, 1], [0, 255]], [[0, 0], [0, 0]]])
+    masks = np.array([[[True, False], [True, True]], [[False] * 2] * 2])
+    np.testing.assert_allclose(boundary.patch_ious(masks, truth), [1 / 3, 1.0])
+
+
+def test_training_learns_and_writes_weights(root, tmp_path, capsys):
+    assert train_mode.run(config(root), Options(output=str(tmp_path / "run"))) == 0
+    table = (tmp_path / "run/metrics.csv").read_text().splitlines()
+    assert table[0].split(",") == list(boundary.COLUMNS)
+    rows = [dict(zip(boundary.COLUMNS, line.split(","))) for line in table[1:]]
+    assert [row["step"] for row in rows] == ["2", "4", "6", "8", "10", "12"]
+    assert float(rows[-1]["loss"]) < 0.7 * float(rows[0]["loss"])
+    assert float(rows[-1]["j"]) > float(rows[-1]["coarse_j"])
+    assert float(rows[-1]["validation_coarse_j"]) == pytest.approx(
+        float(np.mean(boundary.patch_ious(bright(seed=1).coarse == 1, bright(seed=1).truth))),
+        abs=1e-3,
+    )
+    assert 0 < float(rows[-1]["validation_j"]) <= 1
+    weights, card = load_weights(tmp_path / "run/weights")
+    assert card["family"] == "bpr" and "objects" not in card
+    assert card["config"] == {"model": opened("train_boundary").model}
+    assert card["training"]["patches"]["root"] == "sets"
+    assert np.any(weights["bn"]["mean"] != 0)  # the statistics are exported, too
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(root, tmp_path, monkeypatch):
+    whole = loop.train(config(root), output=tmp_path / "whole")
+    told = log.Log.scalars
+
+    def stopping(self, at, values):
+        told(self, at, values)
+        if at == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(log.Log, "scalars", stopping)
+    part = loop.train(config(root), output=tmp_path / "part")
+    monkeypatch.setattr(log.Log, "scalars", told)
+    assert not part.complete and int(part.state.step) == 4
+    rest = loop.train(config(root), output=tmp_path / "part")
+    assert rest.complete
+    same(whole.state, rest.state)
+
+
+def test_a_checkpoint_is_exported_and_another_config_refused(root, tmp_path):
+    loop.train(config(root, "train.steps=3"), output=tmp_path / "run")
+    options = Options(inputs=(str(tmp_path / "run"),), output=str(tmp_path / "w"))
+    assert export_mode.run(config(root, "train.steps=3"), options) == 0
+    assert load_weights(tmp_path / "w")[1]["training"]["steps"] == 3
+    with pytest.raises(InputError, match="flip"):
+        export_mode.run(config(root, "train.steps=3", "patches.flip=0.1"), options)
+
+
+@pytest.mark.parametrize(
+    "overrides, said",
+    [
+        (["patches.sets=()"], "names no patches: give config.patches.sets"),
+        (["patches.held_out=."], "held_out keeps all videos"),
+        (["patches.sets=({'folder': 'c'},)"], "c holds no patches"),
+    ],
+)
+def test_sets_that_leave_nothing_are_refused(root, tmp_path, overrides, said):
+    with pytest.raises(InputError, match=said):
+        loop.train(config(root, *overrides), output=tmp_path / "run")
+    assert not (tmp_path / "run" / "metrics.csv").exists()
+
+
+def test_a_network_that_tracks_is_not_trained_on_patches(tmp_path):
+    with pytest.raises(InputError, match="'aot' cannot be trained on patches"):
+        loop.task_of(opened("train_boundary", ["family=aot", "model={}"]))
+
+
+def test_patches_and_clips_do_not_go_together():
+    with pytest.raises(InputError, match="patches is given, and so is data"):
+        opened("train_rendered", ["patches={}"])
+
+
+def test_held_out_patches_stay_out_of_training(root):
+    weighted, held_out = boundary.sets(config(root).patches)
+    assert [weight for weight, _ in weighted] == [40, 20]
+    same(held_out, patches.read(root / "a", ["two"]))
+    same(weighted[0][1], patches.read(root / "a", ["one"]))
