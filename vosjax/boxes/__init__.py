@@ -1,1 +1,1 @@
-"""Box trackers: the box of one object in every frame, by DiMP or by the features of a VOS network."""
+"""Box trackers: one object's box in every frame, by DiMP or by a VOS network's features."""
