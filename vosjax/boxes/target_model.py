@@ -21,6 +21,7 @@ BINS, BIN = 100, 0.1  # number of distance bins, and their spacing in cells of t
 SIGMA = 0.9  # of the first label, in cells: a quarter of the object in a crop of 5 times its side
 LEAST_REGULARISATION = 1e-3
 FLOOR = 1e-8  # of the divisor of a step's length
+NORM_FLOOR = 1e-5  # added to the sum of squares of an image's features
 
 
 class Samples(NamedTuple):
@@ -67,6 +68,21 @@ def initial_params() -> dict[str, jax.Array]:
         "log_step": jnp.log(jnp.full(1, 0.9)),
         "regularisation": jnp.full(1, 0.1),
     }
+
+
+def instance_norm(features: jax.Array, side: int) -> jax.Array:
+    """Scales the features of every image to one mean square, so that filters of any network fit.
+
+        features = instance_norm(features, 4)
+
+    Args:
+        features: float32 [..., h, w, C].
+        side: the filter's k; the mean square becomes 1 / (k * k * C).
+    """
+    shape = features.shape[-3:]
+    squares = jnp.sum(features**2, (-3, -2, -1), keepdims=True)
+    size = shape[0] * shape[1] * shape[2]
+    return features * jnp.sqrt(size / (side * side * shape[2]) / (squares + NORM_FLOOR))
 
 
 def centres_of(boxes: jax.Array, side: int, *, stride: float, origin: float = 0.0) -> jax.Array:
