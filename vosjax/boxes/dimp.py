@@ -19,6 +19,7 @@ from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.roi_pool import precise_roi_pool
 from vosjax.names import Names
 
+FAMILY = "dimp"  # in cards and configs
 CROP = 288  # side of the crops in pixels
 STRIDE = 16
 SIDE = 4  # of the target model's filter
