@@ -84,7 +84,7 @@ def test_the_object_is_followed_by_one_program(frames, start):
         assert np.allclose(output.box, BOX + [2 * time, 0, 0, 0], atol=4)
     assert TRACES[0] == traces
     assert [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(state)] == shapes
-    assert state.count == online.FIRST + 5 and np.isclose(state.samples.weights.sum(), 1)
+    assert state.used == online.FIRST + 5 and np.isclose(state.samples.weights.sum(), 1)
 
 
 def test_a_lost_object_keeps_its_box_and_is_not_learned(frames, start):

@@ -72,22 +72,22 @@ def test_a_peak_between_cells():
 def test_weights_and_slots_of_sixty_samples(golden):
     """With hard negatives among them, until the memory is full and samples are replaced."""
     remember = jax.jit(policy.remember, static_argnames="first")
-    weights, latest, count = jnp.asarray(golden["mem_weights"][0]), jnp.int32(-1), jnp.int32(FIRST)
+    weights, latest, used = jnp.asarray(golden["mem_weights"][0]), jnp.int32(-1), jnp.int32(FIRST)
     for after, slot, rate in zip(
         golden["mem_weights"][1:], golden["mem_replace"], golden["mem_lr"]
     ):
-        weights, latest, count = remember(weights, latest, count, FIRST, jnp.float32(rate))
+        weights, latest, used = remember(weights, latest, used, FIRST, jnp.float32(rate))
         assert latest == slot
         assert np.allclose(weights, after, atol=2e-7)
-    assert count == policy.SLOTS
+    assert used == policy.SLOTS
 
 
 def test_the_first_frame_keeps_a_quarter_of_the_weight():
     weights = jnp.full(policy.SLOTS, 1 / policy.SLOTS)
-    latest, count = jnp.int32(20), jnp.int32(policy.SLOTS)
+    latest, used = jnp.int32(20), jnp.int32(policy.SLOTS)
     remember = jax.jit(policy.remember, static_argnames="first")
     for _ in range(120):
-        weights, latest, count = remember(weights, latest, count, FIRST, jnp.float32(0.02))
+        weights, latest, used = remember(weights, latest, used, FIRST, jnp.float32(0.02))
         assert np.isclose(weights.sum(), 1, atol=1e-3)
     assert np.isclose(weights[:FIRST].sum(), 0.25, atol=0.03)
 

@@ -88,7 +88,7 @@ class BoxState(NamedTuple):
     size           float32 [2], its (height, width)
     target_filter  [4, 4, C]
     samples        the memory
-    count          int32, the samples in use
+    used           int32, the samples in use
     latest         int32, slot of the newest one; -1 while there are only those of the first frame
     time           int32, frames since the first one
     rng            PRNG key, uint32 [2]
@@ -99,7 +99,7 @@ class BoxState(NamedTuple):
     size: jax.Array
     target_filter: jax.Array
     samples: Samples
-    count: jax.Array
+    used: jax.Array
     latest: jax.Array
     time: jax.Array
     rng: jax.Array
@@ -160,7 +160,7 @@ def build(network: TargetNetwork) -> BoxTracker:
             size,
             learned,
             memory,
-            count=jnp.int32(FIRST),
+            used=jnp.int32(FIRST),
             latest=jnp.int32(-1),
             time=jnp.int32(0),
             rng=rng,
@@ -195,7 +195,7 @@ def build(network: TargetNetwork) -> BoxTracker:
         hard = flag == HARD_NEGATIVE
         rate = jnp.where(hard, policy.HARD_RATE, policy.LEARNING_RATE)
         samples = state.samples
-        kept = policy.remember(samples.weights, state.latest, state.count, FIRST, rate)
+        kept = policy.remember(samples.weights, state.latest, state.used, FIRST, rate)
         samples = Samples(
             samples.features.at[kept.slot].set(target),
             samples.centres.at[kept.slot].set(centres(box[None], target.shape[0])[0]),
@@ -209,7 +209,7 @@ def build(network: TargetNetwork) -> BoxTracker:
             jnp.where(hard, HARD_STEPS, due),
         )
         return state._replace(
-            target_filter=learned, samples=samples, count=kept.count, latest=kept.slot
+            target_filter=learned, samples=samples, used=kept.used, latest=kept.slot
         )
 
     @jax.jit

@@ -108,20 +108,20 @@ class Remembered(NamedTuple):
 
     weights  float32 [SLOTS], their sum is 1 (to a thousandth, where the first ones were raised)
     slot     int32
-    count    int32, the slots in use
+    used     int32, the slots in use
     """
 
     weights: jax.Array
     slot: jax.Array
-    count: jax.Array
+    used: jax.Array
 
 
 def remember(
-    weights: jax.Array, latest: jax.Array, count: jax.Array, first: int, rate: jax.Array
+    weights: jax.Array, latest: jax.Array, used: jax.Array, first: int, rate: jax.Array
 ) -> Remembered:
     """Makes room for a sample: in a free slot, or in that of the smallest weight.
 
-        weights, slot, count = remember(weights, latest, count, 15, jnp.float32(0.01))
+        weights, slot, used = remember(weights, latest, used, 15, jnp.float32(0.01))
 
     Later samples weigh more, by a constant factor. The samples of the first frame are never
     replaced, and keep a quarter of the weight.
@@ -129,13 +129,13 @@ def remember(
     Args:
         weights: float32 [SLOTS], 0 for free slots.
         latest: int32, the slot of the sample before; negative if there is none but the first ones.
-        count: int32, the slots in use.
+        used: int32, the slots in use.
         first: number of samples of the first frame, in the slots 0 to first - 1.
         rate: the learning rate.
     """
     slots = jnp.arange(len(weights))
     replaceable = jnp.where(slots < first, jnp.inf, weights)
-    slot = jnp.where(count < len(weights), count, jnp.argmin(replaceable)).astype(jnp.int32)
+    slot = jnp.where(used < len(weights), used, jnp.argmin(replaceable)).astype(jnp.int32)
     alone = latest < 0
     scaled = jnp.where(alone, weights / (1 - rate), weights)
     added = jnp.where(alone, rate, weights[jnp.maximum(latest, 0)] / (1 - rate))
@@ -146,4 +146,4 @@ def remember(
         slots < first, FIRST_LEAST / first, scaled / (FIRST_LEAST + scaled.sum() - from_first)
     )
     scaled = jnp.where(from_first < FIRST_LEAST, raised, scaled)
-    return Remembered(scaled, slot, jnp.minimum(count + 1, len(weights)).astype(jnp.int32))
+    return Remembered(scaled, slot, jnp.minimum(used + 1, len(weights)).astype(jnp.int32))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
+from vosjax.types import Array
 
 NORMAL, HARD_NEGATIVE, UNCERTAIN, NOT_FOUND = range(4)
 FLAGS = ("normal", "hard_negative", "uncertain", "not_found")  # the names of the four values
@@ -19,9 +19,9 @@ class BoxOutput(NamedTuple):
            object; `UNCERTAIN`, it cannot be told which of two places is the object; `NOT_FOUND`
     """
 
-    box: jax.Array
-    score: jax.Array
-    flag: jax.Array
+    box: Array
+    score: Array
+    flag: Array
 
 
 class BoxTracker(NamedTuple):
@@ -39,6 +39,6 @@ class BoxTracker(NamedTuple):
     A box that lies partly or wholly outside of the frame is allowed everywhere.
     """
 
-    init: Callable[[Any, jax.Array, jax.Array], Any]
-    step: Callable[[Any, Any, jax.Array], tuple[Any, BoxOutput]]
-    correct: Callable[[Any, jax.Array], Any]
+    init: Callable[[Any, Array, Array], Any]
+    step: Callable[[Any, Any, Array], tuple[Any, BoxOutput]]
+    correct: Callable[[Any, Array], Any]

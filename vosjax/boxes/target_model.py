@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vosjax.types import Array
-
 BINS, BIN = 100, 0.1  # number of distance bins, and their spacing in cells of the grid
 SIGMA = 0.9  # of the first label, in cells: a quarter of the object in a crop of 5 times its side
 LEAST_REGULARISATION = 1e-3
@@ -242,7 +240,7 @@ def descent(
     return filters, losses
 
 
-def equal_weights(count: int) -> Array:
+def equal_weights(count: int) -> jax.Array:
     """Returns the weights [n] of n samples that count the same.
 
     equal_weights(4)      # [0.25, 0.25, 0.25, 0.25]

@@ -1,5 +1,6 @@
 """Networks of every kind by their families: those that segment, refine, or follow a box."""
 
+from collections.abc import Callable
 from typing import Any
 
 from vosjax import models
@@ -7,7 +8,7 @@ from vosjax.boxes import dimp
 from vosjax.refine.boundary import network as boundary
 from vosjax.schema import checked_call, settings_of
 
-BESIDES = {  # families that are no folders of `models`
+BESIDES: dict[str, Callable[..., Any]] = {  # families that are no folders of `models`
     boundary.FAMILY: boundary.refine_network,
     dimp.FAMILY: dimp.build,
 }

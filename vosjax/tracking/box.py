@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from vosjax.boxes import appearance, dimp_tracker
@@ -14,14 +13,13 @@ from vosjax.boxes.protocol import BoxOutput, BoxTracker
 from vosjax.errors import InputError, Note, shown
 from vosjax.io.video import Video, open_video, prefetch
 from vosjax.loading.pretrained import Loaded, compile_cache, load
-from vosjax.types import Array
 
 
 class BoxResult(NamedTuple):
     """What `track_box` says of a frame.
 
     index   from 0
-    output  the object's `BoxOutput`, in NumPy's types; its flag is an index into
+    output  the object's `BoxOutput`, as NumPy arrays; its flag is an index into
             `boxes.protocol.FLAGS`, 0 where all is well and 3 where the object is lost
     """
 
@@ -113,7 +111,7 @@ def _results(
     """Yields the result of every frame while the next one is computed."""
     waiting: Callable[[], BoxResult] | None = None
     state: Any = None
-    output = BoxOutput(start, np.float32(1), np.int32(0))  # type: ignore[arg-type]  # of NumPy
+    output = BoxOutput(start, np.ones((), np.float32), np.zeros((), np.int32))
     with contextlib.closing(prefetch(video.stream(0))) as frames:
         for index, frame in enumerate(frames):
             if index == 0:
@@ -131,7 +129,6 @@ def _results(
 
 def _later(index: int, output: BoxOutput) -> Callable[[], BoxResult]:
     def wait() -> BoxResult:
-        leaves: tuple[Array, ...] = jax.device_get(tuple(output))
-        return BoxResult(index, BoxOutput(*(np.asarray(leaf)[()] for leaf in leaves)))
+        return BoxResult(index, BoxOutput(*(np.asarray(leaf) for leaf in output)))
 
     return wait
