@@ -92,14 +92,15 @@ def test_the_first_frame_keeps_a_quarter_of_the_weight():
     assert np.isclose(weights[:FIRST].sum(), 0.25, atol=0.03)
 
 
-@pytest.mark.parametrize("case, every", [(0, 1), (1, 1), (2, 1), (3, 4), (4, 4)])
-def test_crops_with_whole_borders(golden, case, every):
+@pytest.mark.parametrize("case", range(5))
+def test_crops_with_whole_borders(golden, case):
     """Inside and beyond the frame, with and without pixels left out."""
     *position, scale = golden[f"crop{case}_args"]
     window = crop.window_at(jnp.array(position), jnp.float32(scale), 96)
     start = window.offset + window.step * window.start
     borders = np.concatenate([start, start + window.step * window.length])
     assert borders.tolist() == golden[f"crop{case}_coord"][0].tolist()
+    every = 96 // len(golden[f"crop{case}"])  # pixels of the crop from one stored to the next
     image = crop.cut(jnp.asarray(golden["crop_image_rgb"]), window, 96)
     assert np.allclose(image[::every, ::every], golden[f"crop{case}"], atol=2e-3)  # of 255
 
