@@ -3,12 +3,18 @@
 vosjax.load(source=None) -> model            a network with its weights
 vosjax.segment(video, masks, model=model)    yields the labels and scores of every frame
 vosjax.Tracker(model)                        the same, frame by frame
+vosjax.track_box(video, box)                 yields the box of one object in every frame
 """
 
 import importlib
 from typing import Any
 
-_HOMES = {"load": "loading.pretrained", "segment": "tracking.video", "Tracker": "tracking.tracker"}
+_HOMES = {
+    "load": "loading.pretrained",
+    "segment": "tracking.video",
+    "track_box": "tracking.box",
+    "Tracker": "tracking.tracker",
+}
 __all__ = sorted(_HOMES)
 __version__ = "0.2.0"
 

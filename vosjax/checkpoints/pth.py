@@ -31,9 +31,10 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
 
     Raises:
         InputError: the file is missing, in neither of the two formats, damaged or truncated; a
-            tensor reaches beyond its storage; or there is a global other than those of tensors. The
-            message names it, and it is not imported, so that whole pickled modules and malicious
-            files are refused and nothing is executed.
+            tensor reaches beyond its storage; or there is a global other than those of tensors and
+            those of training frameworks that become an `unpickle.Inert`. The message names it, and
+            it is not imported, so that whole pickled modules and malicious files are refused and
+            nothing is executed.
     """
     path = pathlib.Path(path)
     try:

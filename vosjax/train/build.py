@@ -37,9 +37,15 @@ def network(config: Any) -> Any:
         network(opened("train_default")).param_group("encoder/stem/kernel")      # 'frozen'
 
     Raises:
-        InputError: there is no such network.
+        InputError: there is no such network, or it is one that cannot be trained.
     """
-    return with_frozen(networks.build(config.family, **config.settings), config.train.freeze)
+    built = networks.build(config.family, **config.settings)
+    if not hasattr(built, "param_group"):
+        raise InputError(
+            f"family {config.family!r} cannot be trained: take its published weights by "
+            "--mode convert"
+        )
+    return with_frozen(built, config.train.freeze)
 
 
 def with_frozen(model: Any, pattern: str) -> Any:
