@@ -55,7 +55,7 @@ def crop_path(boxes: Any, held: Any, confidence: Any, size: tuple[int, int]) -> 
     origins = np.clip(np.rint(middle - side / 2), 0, np.maximum(frame - side, 0))
     centre = centre_of(boxes)
     inside = ((centre >= 0) & (centre < frame)).all(1)
-    return Path(side, origins.astype(np.int32), inside)
+    return Path(side, origins.astype(np.int32), np.asarray(inside))
 
 
 def crop_side(boxes: Any, size: tuple[int, int]) -> int:
