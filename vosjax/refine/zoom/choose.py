@@ -149,12 +149,12 @@ def extended(runs: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
     return merged
 
 
-def pieces(start: int, stop: int, longest: int = LONGEST) -> list[tuple[int, int]]:
-    """Cuts a run into equal parts that are no longer than `longest` frames.
+def pieces(start: int, stop: int, longest: int | None = None) -> list[tuple[int, int]]:
+    """Cuts a run into equal parts of at most `longest` frames, by default 96.
 
     pieces(0, 100)      # [(0, 50), (50, 100)]
     """
-    count = -(-(stop - start) // longest)
+    count = -(-(stop - start) // (longest or LONGEST))
     edges = [start + (stop - start) * part // count for part in range(count + 1)]
     return list(zip(edges, edges[1:]))
 

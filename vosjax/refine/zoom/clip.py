@@ -1,4 +1,4 @@
-"""A clip, segmented a second time: its crops are read, segmented, and kept until they are pasted."""
+"""A clip, segmented a second time: its crops are read, segmented, and kept to be pasted."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -96,7 +96,8 @@ def survey(video: SegmentedVideo, tracking: Tracking | None = None) -> Survey:
                     states[id] = tracking.tracker.correct(states[id], jnp.asarray(box, jnp.float32))
             elif found is not None and video.given[id][:1] == (index,):
                 if areas[id][index] < LEAVE:
-                    box = jnp.asarray(found.box, jnp.float32)
-                    states[id] = tracking.tracker.init(tracking.params, image, box)
+                    states[id] = tracking.tracker.init(
+                        tracking.params, image, jnp.asarray(found.box, jnp.float32)
+                    )
                     tracked[id] = [None] * video.length
     return Survey(areas, tracked)

@@ -1,0 +1,106 @@
+"""Crop-then-zoom over a video: what is refined, what is left as it was, and what is counted."""
+
+import numpy as np
+import pytest
+from support.zooming import HEIGHT, SIDE, WIDTH, cut_short, jaccard, small_toy, truth_of, video_of
+
+from vosjax.refine.zoom.stage import COUNTS, Zoom
+
+NETWORK = 192  # side of the crops that the network sees: four times the crop's
+
+
+def run(video, model=None):
+    zoom = Zoom(video, model or small_toy(NETWORK))
+    return np.stack([frame.probs.argmax(0) for frame in zoom]), zoom.counts
+
+
+@pytest.fixture(scope="module")
+def refined():
+    """A clip whose first masks are cut short in every second frame: truth, first, refined."""
+    truth = truth_of()
+    first = cut_short(truth, range(3, 12, 2))
+    return truth, first, *run(video_of(truth, first))
+
+
+def test_masks_of_small_objects_become_better(refined):
+    truth, first, after, counts = refined
+    assert jaccard(after, truth) > jaccard(first, truth) + 0.05
+    assert counts["objects"] == counts["clips"] == 1
+    assert counts["frames"] == 13 and counts["trusted"] >= 10
+
+
+def test_a_given_mask_and_large_objects_stay_as_they_were(refined):
+    truth, _, after, _ = refined
+    np.testing.assert_array_equal(after[0], truth[0])
+    np.testing.assert_array_equal(after == 2, truth == 2)
+
+
+def test_an_object_given_in_the_last_frame_is_refined_backward():
+    truth = truth_of()
+    first = cut_short(truth, range(2, 12, 2))
+    after, counts = run(video_of(truth, first, {1: (13,), 2: (13,)}))
+    assert jaccard(after, truth) > jaccard(first, truth) + 0.05
+    assert counts["failed_cycle"] == 0
+
+
+def test_a_video_without_small_objects_is_left_alone():
+    truth, reads = truth_of(side=60), []
+    video = video_of(truth, truth, reads=reads)
+    zoom = Zoom(video, small_toy(NETWORK))
+    for frame in zoom:
+        np.testing.assert_array_equal(frame.probs, video.probs(frame.index))
+        assert frame.boxes == {}
+    assert zoom.counts == dict.fromkeys(COUNTS, 0) and reads == []
+
+
+def test_a_lost_track_gives_the_first_mask_and_a_count():
+    truth = truth_of(frames=16)
+    first = truth.copy()
+    first[7:11][first[7:11] == 1] = 0
+    after, counts = run(video_of(truth, first))
+    assert counts["lost"] == 4
+    np.testing.assert_array_equal(after[7:11], first[7:11])
+
+
+def test_an_object_that_leaves_the_frame_gives_the_first_mask_and_a_count():
+    truth = truth_of(frames=22, start=(60, 100), step=(-5, 0))
+    after, counts = run(video_of(truth, truth))
+    gone = ~(truth == 1).any((1, 2))
+    assert gone.sum() == 8
+    assert counts["outside"] > 0 and counts["outside"] + counts["lost"] >= 5  # of the clip
+    np.testing.assert_array_equal(after[gone], truth[gone])
+
+
+def test_a_second_segmentation_that_is_wrong_is_rejected():
+    truth = truth_of()
+    model = small_toy(NETWORK)
+    wrong = model._replace(params=model.params | {"gain": -model.params["gain"]})
+    after, counts = run(video_of(truth, truth), wrong)
+    np.testing.assert_array_equal(after, truth)
+    assert counts["trusted"] == counts["halved"] == 0
+    assert counts["rejected"] == counts["failed_cycle"] == 13
+
+
+def test_crops_hold_the_object_lie_inside_and_are_read_a_clip_at_a_time(monkeypatch):
+    truth, reads = truth_of(frames=24, step=(2, 1)), []
+    monkeypatch.setattr("vosjax.refine.zoom.choose.LONGEST", 12)
+    count = 0
+    for frame in Zoom(video_of(truth, truth, reads=reads), small_toy(96)):
+        x, y, side, _ = frame.boxes[1]
+        assert 0 <= x <= WIDTH - side and 0 <= y <= HEIGHT - side
+        assert (truth[frame.index] == 1)[y : y + side, x : x + side].sum() == SIDE * SIDE
+        count += 1
+    assert count == 24 and max(reads) == 12
+
+
+def test_a_portrait_video_is_taken():
+    truth = truth_of(side=8)[:, :, 20:170]
+    after, counts = run(video_of(truth, cut_short(truth, [5])))
+    assert counts["frames"] == 13 and after.shape == truth.shape
+
+
+def test_a_video_without_objects_is_left_alone():
+    truth = np.zeros((3, HEIGHT, WIDTH), np.uint8)
+    video = video_of(truth, truth)
+    empty = video._replace(ids=(), given={}, probs=lambda index: video.probs(index)[:1])
+    assert [frame.probs.min() for frame in Zoom(empty, small_toy(96))] == [1, 1, 1]
