@@ -163,6 +163,60 @@ class Model(NamedTuple):
     pretrained_encoders: tuple[tuple[str, Any], ...] = ()
 
 
+class FrameStage(NamedTuple):
+    """A refinement of single frames as pure functions, which work under jit.
+
+    A frame holds any number of patches, and programs have fixed shapes, so that patches go through
+    the stage's network in batches of one size. These functions do it:
+
+    begin(params, frame, probs, given) -> (fixed, work)
+        frame [H, W, 3] uint8 RGB, probs [N+1, H, W] float32 at the same size, channel 0 the
+        background, sums to one; given [N] bool, the slots whose objects the user marked in this
+        frame, which is then left as it is. Both results are pytrees of arrays of fixed shape.
+    pending(work) -> bool []
+        Whether any batch is left.
+    advance(params, fixed, work) -> work
+        Takes one batch through the network.
+    end(fixed, work) -> (probs, counts)
+        The refined probabilities, like those that were given to `begin`, and int32 scalars {name:
+        how many} under the names of `counted`. Pixels without a patch keep their bits.
+
+    counted
+        Pairs (name, what is counted, in words), in the order in which a run tells of them.
+
+    `refine` runs them as one program. The CPU runs the body of a loop on one thread, so that
+    `refine.program` has the loop on the host there.
+    """
+
+    begin: Callable[..., tuple[Any, Any]]
+    pending: Callable[[Any], jax.Array]
+    advance: Callable[..., Any]
+    end: Callable[[Any, Any], tuple[jax.Array, dict[str, jax.Array]]]
+    counted: tuple[tuple[str, str], ...]
+
+    def refine(
+        self, params: Any, frame: Array, probs: jax.Array, given: Array
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Refines the probabilities of a frame within a traced program.
+
+            probs, counts = stage.refine(params, frame, probs, prompt.given)
+
+        Args:
+            params: the weights of the stage's network.
+            frame: as for `begin`.
+            probs: as for `begin`.
+            given: as for `begin`.
+
+        Returns:
+            What `end` returns.
+        """
+        fixed, work = self.begin(params, frame, probs, given)
+        work = jax.lax.while_loop(
+            self.pending, lambda work: self.advance(params, fixed, work), work
+        )
+        return self.end(fixed, work)
+
+
 @jax.tree_util.register_static
 class Size(NamedTuple):
     """A frame's height and width as static data in a pytree, which transformations do not see."""

@@ -43,6 +43,43 @@ class FrozenBatchNorm(nn.Module):
         return (x * gain + (bias - mean * gain)).astype(x.dtype)
 
 
+class BatchNorm(nn.Module):
+    """Batch norm with the weights of `FrozenBatchNorm`, for networks that are trained from scratch.
+
+        norm = BatchNorm(train=True)
+        y, new = norm.apply({"params": params}, x, mutable="statistics")
+
+    Attributes:
+        train: whether x is normalised by its own mean and (biased) variance over all axes but the
+            last, instead of by the weights `mean` and `var`. Moving averages of these two are then
+            left in the collection `statistics` under the same names; the variance that enters the
+            average is unbiased, as in PyTorch.
+        momentum: share of the batch in the moving averages.
+    """
+
+    train: bool = False
+    momentum: float = 0.1
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        size = (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.ones, size)
+        bias = self.param("bias", nn.initializers.zeros, size)
+        mean = self.param("mean", nn.initializers.zeros, size)
+        var = self.param("var", nn.initializers.ones, size)
+        if self.train:
+            axes, old = tuple(range(x.ndim - 1)), (mean, var)
+            wide = x.astype(jnp.float32)
+            mean, var = jnp.mean(wide, axes), jnp.var(wide, axes)
+            count = x.size // x.shape[-1]
+            seen = (mean, var * (count / max(count - 1, 1)))
+            for name, before, now in zip(("mean", "var"), old, seen):
+                moved = before + self.momentum * (jax.lax.stop_gradient(now) - before)
+                self.variable("statistics", name, lambda: moved).value = moved
+        gain = scale * jax.lax.rsqrt(var + EPSILON)
+        return (x * gain + (bias - mean * gain)).astype(x.dtype)
+
+
 def layer_norm(name: str | None = None) -> nn.LayerNorm:
     """Makes a LayerNorm over the last axis.
 

@@ -1,7 +1,6 @@
 """Loads networks with their weights: the embedded default, or a folder in the project's format."""
 
 import copy
-import importlib.resources
 import os
 import pathlib
 import pickle
@@ -14,6 +13,7 @@ import numpy as np
 from vosjax import models
 from vosjax.checkpoints.card import card_config
 from vosjax.checkpoints.checks import check_params, narrowed
+from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.weights import CARD, load_weights
 from vosjax.errors import InputError
@@ -21,7 +21,6 @@ from vosjax.layers.precision import cast
 from vosjax.loading.config import DTYPES, WeightsConfig, modern_model
 from vosjax.types import Model
 
-DEFAULT = "default"  # folder of the embedded weights, below vosjax/weights
 # Defaults of the settings that are not those of a family's `build`.
 OUTSIDE = {"mem_every": 5, "max_mem_frames": 32, "dtype": WeightsConfig.dtype}
 
@@ -74,7 +73,7 @@ def load(source: str | os.PathLike | None = None, **overrides: Any) -> Loaded:
             would need other weights.
     """
     compile_cache()
-    folder = _folder(source)
+    folder = weights_folder(source)
     params, card = load_weights(folder)
     config = _of_card(folder, card)
     changed = _changed(config, overrides)
@@ -206,7 +205,7 @@ def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
     compile_cache()
     settings = {"family": config.family, "model": dict(config.settings), **OUTSIDE, **changes}
     _built(settings)  # so that an error in the config is not blamed on the weights
-    params, card = load_weights(_folder(config.weights))
+    params, card = load_weights(weights_folder(config.weights))
     try:
         return assemble(settings, params, card)
     except InputError as error:
@@ -231,25 +230,6 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
     config = OUTSIDE | config
     card = {"source": "random weights", "sha256": ""}
     return Loaded(model, cast(params, config["dtype"]), card, config)
-
-
-def _folder(source: str | os.PathLike[str] | None) -> pathlib.Path:
-    embedded = pathlib.Path(str(importlib.resources.files("vosjax"))) / "weights"
-    name = DEFAULT if source is None else str(source)
-    path = pathlib.Path(os.path.expanduser(name))
-    if source is not None and (path / CARD).is_file():
-        return path
-    if (embedded / name / CARD).is_file():
-        return embedded / name
-    known = sorted(card.parent.name for card in embedded.glob(f"*/{CARD}"))
-    raise InputError(
-        f"no weights at {name}: a folder with {CARD} is expected"
-        + (
-            f", or one of the embedded: {', '.join(known)}"
-            if known
-            else " (no weights are embedded in this copy)"
-        )
-    )
 
 
 def compile_cache() -> None:

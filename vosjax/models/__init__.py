@@ -1,14 +1,12 @@
 """Network families, one folder each; a family is found by its folder's name."""
 
 import importlib
-import inspect
 import pkgutil
-import typing
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from vosjax.errors import InputError
-from vosjax.schema import NEVER, FieldError, Rule, typed
+from vosjax.schema import NEVER, Rule, checked_call, settings_of
 from vosjax.types import Model
 
 _SIDE = Rule("pixels", least=1, most=NEVER)
@@ -41,19 +39,7 @@ def build(family: str, **settings: Any) -> Model:
     Raises:
         InputError: there is no such family or setting, or a setting has a wrong type or value.
     """
-    make, known = _builder(family), inspect.signature(_builder(family)).parameters
-    kinds = typing.get_type_hints(make, include_extras=True)
-    for name, value in settings.items():
-        if name not in known:
-            raise InputError(
-                f"family {family!r} has no setting {name!r}; it has: {', '.join(known)}"
-            )
-        try:
-            kind = kinds.get(name, Any)
-            settings[name] = typed(value, Annotated[kind, RANGES.get(name, Rule(""))])
-        except FieldError as error:
-            raise InputError(f"the setting {error.inside(name)} (family {family!r})") from None
-    return make(**settings)
+    return checked_call(_builder(family), settings, f"family {family!r}", rules=RANGES)
 
 
 def settings(family: str) -> dict[str, Any]:
@@ -62,9 +48,7 @@ def settings(family: str) -> dict[str, Any]:
     Raises:
         InputError: there is no such family.
     """
-    make = _builder(family)
-    kinds = typing.get_type_hints(make, include_extras=True)
-    return {name: kinds.get(name, Any) for name in inspect.signature(make).parameters}
+    return settings_of(_builder(family))
 
 
 def _builder(family: str) -> Callable[..., Model]:

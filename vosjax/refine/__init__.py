@@ -1,1 +1,1 @@
-"""What makes masks better that a network has made: stages, each of which can follow another."""
+"""Stages that refine soft masks of a video; none of them knows which network made the masks."""

@@ -13,6 +13,7 @@ become tuples, whole numbers become floats where floats are meant, mappings beco
 that they describe, and everything else is refused.
 """
 
+from vosjax.schema.calls import checked_call, settings_of
 from vosjax.schema.fields import NEVER, Checked, parse, partial, plain, replaced, setting, typed
 from vosjax.schema.kinds import (
     ChangesOf,
@@ -37,11 +38,13 @@ __all__ = [
     "Rule",
     "Share",
     "UnknownField",
+    "checked_call",
     "modern",
     "parse",
     "partial",
     "plain",
     "replaced",
     "setting",
+    "settings_of",
     "typed",
 ]

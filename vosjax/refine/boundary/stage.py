@@ -1,0 +1,196 @@
+"""Boundary refinement as a stage: every object's boundary, patch by patch, in one frame.
+
+Boundary patch refinement (BPR), Tang et al., arXiv 2104.05239, decides binary masks. Here masks are
+soft and objects meet, so that the network's answers are weighed against the coarse probabilities,
+and all objects against each other (`paste.fused`).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vosjax.layers.resize import resize
+from vosjax.refine.boundary.boxes import PATCH
+from vosjax.refine.boundary.crops import cut, network_input
+from vosjax.refine.boundary.network import RefineNetwork
+from vosjax.refine.boundary.paste import fused, refusals, window
+from vosjax.refine.boundary.traced_boxes import Patches, find_patches
+from vosjax.types import Array, FrameStage
+
+LIMIT = 512  # patches of a frame for which there is room
+COUNTED = (
+    ("patches", "patches refined"),
+    ("given_frames", "frames with given masks, left as they are"),
+    ("small_frames", "frames smaller than a patch"),
+    ("no_boundary", "masks without boundary"),
+    ("whole_frames", "objects that fill the frame"),
+    ("small_objects", "objects below boundary_min_area"),
+    ("unsure_objects", "objects that the network is unsure of"),
+    ("no_room", "patches beyond those that a frame has room for"),
+    ("one_class", "patches refused as all inside or all outside"),
+    ("other_mask", "patches refused as other masks"),
+    ("far_changes", "patches refused for changes far from the boundary"),
+)
+
+
+class BoundarySettings(NamedTuple):
+    """How boundaries are refined.
+
+    threshold        of NMS, see `boxes.boundary_boxes`
+    strength         share of the refined probabilities, see `paste.fused`
+    min_area         smallest area, in pixels, of an object that is refined
+    min_confidence   smallest mean probability in an object's mask, likewise
+    guards           refuse patches that are no refinement, see `paste.refusals`
+    taper            give a patch's border less weight, see `paste.window`
+    reference_edges  leave the last row and column alone, as the reference does
+    """
+
+    threshold: float = 0.25
+    strength: float = 0.7
+    min_area: int = 400
+    min_confidence: float = 0.7
+    guards: bool = True
+    taper: bool = True
+    reference_edges: bool = False
+
+
+def as_reference(threshold: float) -> BoundarySettings:
+    """Returns the settings under which one object is refined as by the reference program.
+
+    as_reference(0.55)
+    """
+    return BoundarySettings(threshold, 1, 1, 0, guards=False, taper=False, reference_edges=True)
+
+
+class Fixed(NamedTuple):
+    """What does not change while a frame is refined.
+
+    frame    [H, W, 3] uint8
+    probs    [N+1, H, W] float32
+    labels   [H, W] int32, the slot of every pixel
+    patches  where the patches are
+    """
+
+    frame: Array
+    probs: jax.Array
+    labels: jax.Array
+    patches: Patches
+
+
+class Work(NamedTuple):
+    """What is made, batch by batch.
+
+    left    [] int32, patches that have not been through the network yet
+    sums    [2, N, H, W] float32, refined probabilities times weights, and weights
+    counts  {name: int32}
+    """
+
+    left: jax.Array
+    sums: jax.Array
+    counts: dict[str, jax.Array]
+
+
+def boundary_stage(
+    network: RefineNetwork, settings: BoundarySettings, *, batch: int, limit: int = LIMIT
+) -> FrameStage:
+    """Makes the stage that refines boundaries.
+
+        stage = boundary_stage(network, BoundarySettings(), batch=16)
+        probs, counts = jax.jit(stage.refine)(params, frame, probs, given)
+
+    A frame that is smaller than a patch, a mask without boundary, an object that fills the frame,
+    is small, or of which the network is unsure: each keeps its mask, and is counted.
+
+    Args:
+        network: the refinement network.
+        settings: how it is used.
+        batch: number of patches that go through the network together.
+        limit: number of patches of one frame for which there is room, rounded up to batches.
+    """
+    limit = -(-limit // batch) * batch
+    weight = jnp.asarray(window(PATCH, settings.taper))
+
+    def begin(params: Any, frame: Array, probs: jax.Array, given: Array) -> tuple[Fixed, Work]:
+        height, width = probs.shape[1:]
+        labels = jnp.argmax(probs, 0).astype(jnp.int32)
+        counts = dict.fromkeys(dict(COUNTED), jnp.int32(0))
+        given_frame = jnp.any(given)
+        counts["given_frames"] = given_frame.astype(jnp.int32)
+        small_frame = min(height, width) < PATCH + settings.reference_edges
+        counts["small_frames"] = jnp.int32(small_frame)
+        inside = labels == jnp.arange(1, probs.shape[0])[:, None, None]
+        area = inside.sum((1, 2))
+        confidence = jnp.where(inside, probs[1:], 0).sum((1, 2)) / jnp.maximum(area, 1)
+        left = jnp.full(area.shape, not small_frame) & ~given_frame
+        for name, out in (
+            ("no_boundary", (area == 0) & probs[1:].any((1, 2))),
+            ("whole_frames", area == height * width),
+            ("small_objects", (area > 0) & (area < settings.min_area)),
+            ("unsure_objects", (area > 0) & (confidence < settings.min_confidence)),
+        ):
+            counts[name] = (left & out).sum().astype(jnp.int32)
+            left = left & ~out
+        if small_frame:
+            nowhere = jnp.zeros((limit, 2), jnp.int32)
+            patches = Patches(nowhere, nowhere[:, 0], jnp.int32(0))
+        else:
+            patches = find_patches(
+                labels,
+                left & (area > 0),
+                threshold=settings.threshold,
+                limit=limit,
+                reference_edges=settings.reference_edges,
+            )
+        count = jnp.minimum(patches.count, limit)
+        counts["no_room"] = patches.count - count
+        counts["patches"] = count
+        sums = jnp.zeros((2, *probs[1:].shape), jnp.float32)
+        fixed = Fixed(frame, probs, labels, patches._replace(count=count))
+        return fixed, Work(count, sums, counts)
+
+    def advance(params: Any, fixed: Fixed, work: Work) -> Work:
+        if min(fixed.labels.shape) < PATCH:
+            return work
+        start = fixed.patches.count - work.left
+        corner = jax.lax.dynamic_slice_in_dim(fixed.patches.corner, start, batch)
+        number = jax.lax.dynamic_slice_in_dim(fixed.patches.object, start, batch)
+        real = start + jnp.arange(batch) < fixed.patches.count
+        coarse = cut(fixed.labels, corner, PATCH) == number[:, None, None] + 1
+        images = cut(jnp.asarray(fixed.frame), corner, PATCH)
+        logits = network.apply(params, *network_input(images, coarse, network.patch))
+        refined = jax.nn.softmax(resize(logits, PATCH, PATCH))[..., 1]
+        counts = dict(work.counts)
+        taken = real
+        if settings.guards:
+            for name, refused in refusals(coarse, refined > 0.5).items():
+                counts[name] += (real & refused).sum().astype(jnp.int32)
+                taken = taken & ~refused
+        shares = weight * taken[:, None, None]
+        pieces = jnp.stack([refined * shares, shares], 1)
+
+        def add(i: jax.Array, sums: jax.Array) -> jax.Array:
+            at = (0, number[i], corner[i, 0], corner[i, 1])
+            piece = jax.lax.dynamic_slice(sums, at, (2, 1, PATCH, PATCH)) + pieces[i][:, None]
+            return jax.lax.dynamic_update_slice(sums, piece, at)
+
+        sums = jax.lax.fori_loop(0, batch, add, work.sums)
+        return Work(jnp.maximum(work.left - batch, 0), sums, counts)
+
+    def end(fixed: Fixed, work: Work) -> tuple[jax.Array, dict[str, jax.Array]]:
+        channels = fixed.probs.shape[0]
+        if min(fixed.labels.shape) < PATCH:
+            return fixed.probs, work.counts
+
+        def lay(i: jax.Array, probs: jax.Array) -> jax.Array:
+            row, column = fixed.patches.corner[i]
+            coarse = jax.lax.dynamic_slice(fixed.probs, (0, row, column), (channels, PATCH, PATCH))
+            sums = jax.lax.dynamic_slice(
+                work.sums, (0, 0, row, column), (2, channels - 1, PATCH, PATCH)
+            )
+            new = fused(coarse, *sums, settings.strength)
+            return jax.lax.dynamic_update_slice(probs, new, (0, row, column))
+
+        return jax.lax.fori_loop(0, fixed.patches.count, lay, fixed.probs), work.counts
+
+    return FrameStage(begin, lambda work: work.left > 0, advance, end, COUNTED)
