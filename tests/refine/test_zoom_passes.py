@@ -1,6 +1,5 @@
-"""The second segmentation of a clip: the orders of its frames, and what the network is told."""
+"""The second segmentation of a clip: the orders of its frames, and what the segmenter is told."""
 
-import jax
 import numpy as np
 import pytest
 from support.clips import COLOURS
@@ -14,7 +13,8 @@ from vosjax.refine.zoom.passes import (
     run_pass,
     segment_clip,
 )
-from vosjax.refine.zoom.second_pass import CropFrame, crop_network, segment_crops
+from vosjax.refine.zoom.segmenter import CropFrame
+from vosjax.tracking.crops import crop_segmenter
 
 SIZE = 64
 
@@ -54,9 +54,9 @@ def test_a_clip_is_segmented_from_the_given_mask_and_back_from_a_reliable_one(
 
 def test_marked_objects_are_exactly_as_marked():
     crops, _ = clip_of_crops()
-    network = crop_network(small_toy(SIZE), 2)
+    segmenter = crop_segmenter(small_toy(SIZE), 2)
     frames = [CropFrame(crops.images[0], crops.labels[0], (1, 2)), CropFrame(crops.images[1])]
-    first, second = segment_crops(network, frames)
+    first, second = segmenter.segment(frames)
     np.testing.assert_array_equal(first.argmax(0), crops.labels[0])
     assert first.shape == (3, SIZE, SIZE) and first.dtype == np.float32
     np.testing.assert_allclose(second.sum(0), 1, atol=1e-5)
@@ -65,7 +65,7 @@ def test_marked_objects_are_exactly_as_marked():
 def test_a_pass_finds_the_objects_of_the_annotated_crop_without_another_mask():
     crops, annotated = clip_of_crops(anchor=-9, reliable=[])
     blind = crops._replace(labels=np.zeros_like(crops.labels))
-    probs = run_pass(crop_network(small_toy(SIZE), 2), blind, annotated, range(6))
+    probs = run_pass(crop_segmenter(small_toy(SIZE), 2), blind, annotated, range(6))
     for index in range(6):
         found, truth = probs[index].argmax(0) == 2, crops.labels[index] == 2
         assert (found & truth).sum() > 0.6 * (found | truth).sum()
@@ -76,7 +76,7 @@ def test_an_object_that_enters_the_crop_has_a_label_of_its_own():
     crops.labels[:3][crops.labels[:3] == 1] = 0
     crops.images[:3] = COLOURS[crops.labels[:3]]
     alone = Annotated(crops.images[0], crops.labels[0], -9)
-    probs = run_pass(crop_network(small_toy(SIZE), 2), crops, alone, range(6))
+    probs = run_pass(crop_segmenter(small_toy(SIZE), 2), crops, alone, range(6))
     assert not (probs[2].argmax(0) == 1).any()
     np.testing.assert_array_equal(probs[3].argmax(0) == 1, crops.labels[3] == 1)
     assert (probs[5].argmax(0)[-16:, :16] == 1).mean() > 0.8
@@ -84,30 +84,23 @@ def test_an_object_that_enters_the_crop_has_a_label_of_its_own():
 
 def test_given_masks_in_a_clip_are_kept():
     crops, annotated = clip_of_crops(anchor=3)
-    probs = segment_clip(crop_network(small_toy(SIZE), 2), crops, annotated)
+    probs = segment_clip(crop_segmenter(small_toy(SIZE), 2), crops, annotated)
     np.testing.assert_array_equal(probs[3].argmax(0) == 2, crops.labels[3] == 2)
     assert sorted(probs) == list(range(6))
 
 
 def test_a_clip_of_the_same_object_comes_back_and_another_one_does_not():
     crops, annotated = clip_of_crops(anchor=-9)
-    network = crop_network(small_toy(SIZE), 2)
-    probs = segment_clip(network, crops, annotated)
-    assert comes_back(network, crops, annotated, probs)
+    segmenter = crop_segmenter(small_toy(SIZE), 2)
+    probs = segment_clip(segmenter, crops, annotated)
+    assert comes_back(segmenter, crops, annotated, probs)
     elsewhere = {index: maps[[0, 2, 1]] for index, maps in probs.items()}
-    assert not comes_back(network, crops, annotated, elsewhere)
+    assert not comes_back(segmenter, crops, annotated, elsewhere)
     nothing = {
         index: np.eye(3, dtype=np.float32)[0][:, None, None] + 0 * maps
         for index, maps in probs.items()
     }
-    assert not comes_back(network, crops, annotated, nothing)
-
-
-def test_one_program_serves_all_clips_of_a_number_of_objects():
-    network = crop_network(small_toy(SIZE), 2)
-    assert crop_network(small_toy(SIZE), 2).spec == network.spec
-    assert network.spec[:3] == (SIZE, SIZE, 2)
-    assert jax.tree.leaves(network.params)
+    assert not comes_back(segmenter, crops, annotated, nothing)
 
 
 def _of_two_slots():
@@ -116,11 +109,11 @@ def _of_two_slots():
 
 
 def test_more_objects_than_slots_take_several_groups():
-    network = crop_network(_of_two_slots(), 5)
+    segmenter = crop_segmenter(_of_two_slots(), 5)
     crops, _ = clip_of_crops()
     labels = np.where(crops.labels == 1, 5, crops.labels).astype(np.uint8)
-    first, second = segment_crops(
-        network, [CropFrame(crops.images[0], labels[0], (2, 5)), CropFrame(crops.images[1])]
+    first, second = segmenter.segment(
+        [CropFrame(crops.images[0], labels[0], (2, 5)), CropFrame(crops.images[1])]
     )
     np.testing.assert_array_equal(first.argmax(0), labels[0])
     assert (second.argmax(0)[-16:, :16] == 5).mean() > 0.8

@@ -1,16 +1,24 @@
 """Crop-then-zoom over a video: what is refined, what is left as it was, and what is counted."""
 
+import functools
+
 import numpy as np
 import pytest
 from support.zooming import HEIGHT, SIDE, WIDTH, cut_short, jaccard, small_toy, truth_of, video_of
 
 from vosjax.refine.zoom.stage import COUNTS, Zoom
+from vosjax.tracking.crops import crop_segmenter
 
 NETWORK = 192  # side of the crops that the network sees: four times the crop's
 
 
+def segmenter(size=NETWORK):
+    return functools.partial(crop_segmenter, small_toy(size))
+
+
 def run(video, model=None):
-    zoom = Zoom(video, model or small_toy(NETWORK))
+    model = model or small_toy(NETWORK)
+    zoom = Zoom(video, functools.partial(crop_segmenter, model))
     return np.stack([frame.probs.argmax(0) for frame in zoom]), zoom.counts
 
 
@@ -46,7 +54,7 @@ def test_an_object_given_in_the_last_frame_is_refined_backward():
 def test_a_video_without_small_objects_is_left_alone():
     truth, reads = truth_of(side=60), []
     video = video_of(truth, truth, reads=reads)
-    zoom = Zoom(video, small_toy(NETWORK))
+    zoom = Zoom(video, segmenter())
     for frame in zoom:
         np.testing.assert_array_equal(frame.probs, video.probs(frame.index))
         assert frame.boxes == {}
@@ -85,7 +93,7 @@ def test_crops_hold_the_object_lie_inside_and_are_read_a_clip_at_a_time(monkeypa
     truth, reads = truth_of(frames=24, step=(2, 1)), []
     monkeypatch.setattr("vosjax.refine.zoom.choose.LONGEST", 12)
     count = 0
-    for frame in Zoom(video_of(truth, truth, reads=reads), small_toy(96)):
+    for frame in Zoom(video_of(truth, truth, reads=reads), segmenter(96)):
         x, y, side, _ = frame.boxes[1]
         assert 0 <= x <= WIDTH - side and 0 <= y <= HEIGHT - side
         assert (truth[frame.index] == 1)[y : y + side, x : x + side].sum() == SIDE * SIDE
@@ -103,4 +111,4 @@ def test_a_video_without_objects_is_left_alone():
     truth = np.zeros((3, HEIGHT, WIDTH), np.uint8)
     video = video_of(truth, truth)
     empty = video._replace(ids=(), given={}, probs=lambda index: video.probs(index)[:1])
-    assert [frame.probs.min() for frame in Zoom(empty, small_toy(96))] == [1, 1, 1]
+    assert [frame.probs.min() for frame in Zoom(empty, segmenter(96))] == [1, 1, 1]

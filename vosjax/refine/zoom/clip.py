@@ -13,7 +13,7 @@ from vosjax.refine.zoom.moments import MaskBox, centre_of, mask_box
 from vosjax.refine.zoom.passes import Annotated, Crops, comes_back, segment_clip
 from vosjax.refine.zoom.path import PERCENTILE, Path, crop_path, split_by_size
 from vosjax.refine.zoom.places import Places, find_places, reliable_frames
-from vosjax.refine.zoom.second_pass import CropNetwork
+from vosjax.refine.zoom.segmenter import CropSegmenter
 from vosjax.refine.zoom.source import SegmentedVideo
 from vosjax.refine.zoom.trust import HISTORY
 
@@ -52,17 +52,17 @@ class ZoomedClip(NamedTuple):
 def zoom_clip(
     video: SegmentedVideo,
     clip: Clip,
-    network: CropNetwork,
+    segmenter: CropSegmenter,
     tracked: Sequence[Seen | None] | None = None,
 ) -> list[ZoomedClip]:
     """Segments a clip again, in parts in which the object's size varies little.
 
-        parts = zoom_clip(video, Clip(3, 20, 80), network)
+        parts = zoom_clip(video, Clip(3, 20, 80), segmenter)
 
     Args:
         video: that was segmented.
         clip: the frames, and the object.
-        network: of `second_pass.crop_network`.
+        segmenter: of `tracking.crops.crop_segmenter`.
         tracked: what the box tracker says of every frame of the video, if there is one.
 
     Returns:
@@ -77,7 +77,7 @@ def zoom_clip(
             video,
             Clip(clip.id, clip.start + start, clip.start + stop),
             Places(found.places[start:stop], found.masks[start:stop]),
-            network,
+            segmenter,
             [None] * (stop - start)
             if tracked is None
             else list(tracked[clip.start + start : clip.start + stop]),
@@ -90,19 +90,19 @@ def _zoom_part(
     video: SegmentedVideo,
     clip: Clip,
     found: Places,
-    network: CropNetwork,
+    segmenter: CropSegmenter,
     seen: list[Seen | None],
 ) -> ZoomedClip:
     places, masks = found
     boxes = np.array([place.box for place in places])
     held = np.array([place.hold for place in places])
     path = crop_path(boxes, held, [place.confidence for place in places], video.size)
-    crops = _read_crops(video, clip, path, reliable_frames(places, masks), network)
-    annotated = _annotated(video, clip, path, boxes, network)
+    crops = _read_crops(video, clip, path, reliable_frames(places, masks), segmenter)
+    annotated = _annotated(video, clip, path, boxes, segmenter)
     if annotated is None:
         return ZoomedClip(clip, path, places, masks, seen, {}, False, [])
-    probs = segment_clip(network, crops, annotated)
-    cycle = comes_back(network, crops, annotated, probs)
+    probs = segment_clip(segmenter, crops, annotated)
+    cycle = comes_back(segmenter, crops, annotated, probs)
     kept = {
         clip.start + index: np.rint(cropping.resize_probs(maps, path.side) * LEVELS).astype(
             np.uint8
@@ -118,9 +118,9 @@ def _read_crops(
     clip: Clip,
     path: Path,
     reliable: npt.NDArray[np.bool_],
-    network: CropNetwork,
+    segmenter: CropSegmenter,
 ) -> Crops:
-    size = network.spec.height, network.spec.width
+    size = segmenter.size
     images, labels = [], []
     frames = video.frames(clip.start, clip.stop)
     for index, image, origin in zip(range(clip.start, clip.stop), frames, path.origins):
@@ -145,7 +145,7 @@ def _annotated(
     clip: Clip,
     path: Path,
     boxes: npt.NDArray[np.float64],
-    network: CropNetwork,
+    segmenter: CropSegmenter,
 ) -> Annotated | None:
     """The crop of the nearest annotated frame, in which the object is as large as in the clip."""
     given = video.given[clip.id]
@@ -160,7 +160,7 @@ def _annotated(
     frame = np.array(video.size[::-1])
     origin = np.rint(centre_of(box.box) - side / 2)
     origin = np.where(side <= frame, np.clip(origin, 0, frame - side), origin)
-    size = network.spec.height, network.spec.width
+    size = segmenter.size
     crop = cropping.resize_image(cropping.crop(image, origin, side), size)
     return Annotated(crop, _labels(video, index, origin, side, size), index - clip.start)
 

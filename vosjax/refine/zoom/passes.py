@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vosjax.refine.zoom.second_pass import CropFrame, CropNetwork, segment_crops
+from vosjax.refine.zoom.segmenter import CropFrame, CropSegmenter
 from vosjax.refine.zoom.trust import closes_cycle
 
 Probs = npt.NDArray[np.float32]
@@ -71,7 +71,7 @@ def orders(crops: Crops, annotated: Annotated) -> list[list[int]]:
 
 
 def run_pass(
-    network: CropNetwork, crops: Crops, annotated: Annotated, order: Sequence[int]
+    segmenter: CropSegmenter, crops: Crops, annotated: Annotated, order: Sequence[int]
 ) -> dict[int, Probs]:
     """Segments the crops of a clip once.
 
@@ -79,10 +79,10 @@ def run_pass(
     itself. The first frame is told all objects of the first masks if its mask is reliable; later
     ones are told the masks that were given there, and objects that enter the crop.
 
-        probs = run_pass(network, crops, annotated, order=[0, 1, 2])
+        probs = run_pass(segmenter, crops, annotated, order=[0, 1, 2])
 
     Args:
-        network: of `crop_network`.
+        segmenter: of `tracking.crops.crop_segmenter`.
         crops: of the clip.
         annotated: the annotated frame.
         order: indices of the frames, first to last.
@@ -90,7 +90,7 @@ def run_pass(
     Returns:
         {index: float32 [N+1, h, w]}.
     """
-    frames, told, left = [], {crops.slot}, network.max_prompts
+    frames, told, left = [], {crops.slot}, segmenter.max_prompts
     if annotated.index != order[0]:
         told |= _visible(annotated.labels, crops.least)
         frames.append(CropFrame(annotated.image, annotated.labels, tuple(sorted(told))))
@@ -108,19 +108,19 @@ def run_pass(
         left -= bool(marked)
         remember = bool(crops.reliable[index])
         frames.append(CropFrame(crops.images[index], labels, tuple(sorted(marked)), remember))
-    results = list(segment_crops(network, frames))[leading:]
+    results = list(segmenter.segment(frames))[leading:]
     return dict(zip(order, results))
 
 
-def segment_clip(network: CropNetwork, crops: Crops, annotated: Annotated) -> dict[int, Probs]:
+def segment_clip(segmenter: CropSegmenter, crops: Crops, annotated: Annotated) -> dict[int, Probs]:
     """Segments the crops of a clip in both directions, and averages where both have been.
 
-        probs = segment_clip(network, crops, annotated)
+        probs = segment_clip(segmenter, crops, annotated)
 
     Returns:
         {index: float32 [N+1, h, w]} for all frames that a pass reaches.
     """
-    passes = [run_pass(network, crops, annotated, order) for order in orders(crops, annotated)]
+    passes = [run_pass(segmenter, crops, annotated, order) for order in orders(crops, annotated)]
     reached = sorted(set().union(*passes))
     return {
         index: np.mean([probs[index] for probs in passes if index in probs], 0) for index in reached
@@ -128,14 +128,14 @@ def segment_clip(network: CropNetwork, crops: Crops, annotated: Annotated) -> di
 
 
 def comes_back(
-    network: CropNetwork, crops: Crops, annotated: Annotated, probs: dict[int, Probs]
+    segmenter: CropSegmenter, crops: Crops, annotated: Annotated, probs: dict[int, Probs]
 ) -> bool:
     """Whether a clip's masks lead back to the given mask: they are followed to it from the far end.
 
-        comes_back(network, crops, annotated, segment_clip(network, crops, annotated))
+        comes_back(segmenter, crops, annotated, segment_clip(segmenter, crops, annotated))
 
     Args:
-        network: of `crop_network`.
+        segmenter: of `tracking.crops.crop_segmenter`.
         crops: of the clip.
         annotated: the annotated frame.
         probs: of `segment_clip`.
@@ -154,7 +154,7 @@ def comes_back(
     between = [
         CropFrame(crops.images[index], remember=bool(crops.reliable[index])) for index in order[1:]
     ]
-    for recovered in segment_crops(network, [begin, *between, CropFrame(annotated.image)]):
+    for recovered in segmenter.segment([begin, *between, CropFrame(annotated.image)]):
         last = recovered
     return closes_cycle(last.argmax(0) == slot, annotated.labels == slot)
 

@@ -1,19 +1,18 @@
 """Crop-then-zoom over a whole video: refined masks frame by frame, with counts of what was done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vosjax.loading.pretrained import Loaded
 from vosjax.refine.zoom import trust
 from vosjax.refine.zoom.agreement import NORMAL
 from vosjax.refine.zoom.choose import choose_clips
 from vosjax.refine.zoom.clip import ZoomedClip, tracker_box, zoom_clip
 from vosjax.refine.zoom.moments import LEAST
 from vosjax.refine.zoom.paste import paste
-from vosjax.refine.zoom.second_pass import crop_network
+from vosjax.refine.zoom.segmenter import CropSegmenter
 from vosjax.refine.zoom.source import SegmentedVideo, Survey, Tracking, survey
 
 COUNTS = (
@@ -45,7 +44,7 @@ class ZoomedFrame(NamedTuple):
 class Zoom:
     """Refines the masks of a video's small objects.
 
-        zoom = Zoom(video, model)
+        zoom = Zoom(video, functools.partial(crop_segmenter, model))
         for frame in zoom:
             labels = frame.probs.argmax(0)
         zoom.counts      # {'objects': 1, 'clips': 2, 'frames': 140, 'trusted': 120, ...}
@@ -58,17 +57,21 @@ class Zoom:
     """
 
     def __init__(
-        self, video: SegmentedVideo, model: Loaded, tracking: Tracking | None = None
+        self,
+        video: SegmentedVideo,
+        segmenter: Callable[[int], CropSegmenter],
+        tracking: Tracking | None = None,
     ) -> None:
         """Prepares the refinement; nothing is read before the first frame is asked for.
 
         Args:
             video: that was segmented.
-            model: that segments the crops; any, not only that of the first segmentation.
+            segmenter: segmenter(N) -> what segments the crops of a video with N objects. It may be
+                another network than that of the first segmentation.
             tracking: a box tracker, or None to go by masks and their motion alone.
         """
         self.counts = dict.fromkeys(COUNTS, 0)
-        self._video, self._model, self._tracking = video, model, tracking
+        self._video, self._segmenter, self._tracking = video, segmenter, tracking
 
     def __iter__(self) -> Iterator[ZoomedFrame]:
         """Yields a `ZoomedFrame` for every frame."""
@@ -81,14 +84,14 @@ class Zoom:
         }
         clips = choose_clips({id: areas[id] for id in given}, given, seen)
         self.counts["objects"] = len({clip.id for clip in clips})
-        network = crop_network(self._model, len(video.ids)) if clips else None
+        segmenter = self._segmenter(len(video.ids)) if clips else None
         active: list[_Pasting] = []
         for index in range(video.length):
             active = [pasting for pasting in active if index < pasting.zoomed.clip.stop]
             for clip in clips:
                 if clip.start == index:
-                    assert network is not None
-                    parts = zoom_clip(video, clip, network, tracked.get(clip.id))
+                    assert segmenter is not None
+                    parts = zoom_clip(video, clip, segmenter, tracked.get(clip.id))
                     self.counts["clips"] += len(parts)
                     active += [_Pasting(part, list(part.areas)) for part in parts]
             probs = first = video.probs(index)
