@@ -7,7 +7,7 @@
 |---|---|---|---|---|
 | w18 | HRNetV2-W18-Small | 128 | 3.9 | Cityscapes, COCO |
 | w48 | HRNetV2-W48 | 256 | 65.8 | Cityscapes |
-| small | a narrow HRNetV2 of this project | 64 | 0.5 | none: configs/train_boundary.py trains it |
+| small | a short HRNetV2 of this project | 96 | 1.5 | none: configs/train_boundary.py trains it |
 
 Expected: the folder holds the weights of the file, with a card of the family bpr; a file of another
 network is refused with the names of the tensors that do not fit.
@@ -21,7 +21,7 @@ VARIANTS = {
         patch=256, widths=(48, 96, 192, 384), bottlenecks=4, modules=(1, 4, 3), blocks=4
     ),
     "small": dict(
-        patch=64, widths=(9, 18, 36, 72), bottlenecks=1, modules=(1, 1, 1), blocks=2, stem=32
+        patch=96, widths=(16, 32, 64, 128), bottlenecks=1, modules=(1, 1, 1), blocks=2, stem=32
     ),
 }  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_the_compiled_search_finds_the_same_boxes(percent, reference_edges):
         mask = np.pad(mask, ((200 - height, 0), (0, 260 - width)))  # one size: one compilation
         patches = traced(mask.astype(np.int32), np.array([True]), limit=64, **settings)
         boxes = boundary_boxes(mask, **settings)
-        assert int(patches.count) == len(boxes) > 0
+        assert int(patches.total) == len(boxes) > 0
         assert np.array_equal(patches.corner[: len(boxes)], boxes[:, 1::-1])
 
 
@@ -99,7 +99,7 @@ def test_the_compiled_search_takes_object_after_object_and_only_those_wanted():
         labels[ellipse(150, 200, centre=(0.5, column), radii=(0.4, 0.12))] = slot
     patches = traced(labels, np.array([True, False, True]), threshold=0.25, limit=32)
     first, last = (boundary_boxes(labels == slot, threshold=0.25) for slot in (1, 3))
-    count = int(patches.count)
+    count = int(patches.total)
     assert np.array_equal(patches.corner[:count], np.concatenate([first, last])[:, 1::-1])
     assert patches.object[:count].tolist() == [0] * len(first) + [2] * len(last)
 
@@ -108,5 +108,5 @@ def test_patches_beyond_the_room_are_counted():
     mask = ellipse(200, 200)
     boxes = boundary_boxes(mask, threshold=0.55)
     patches = traced(mask.astype(np.int32), np.array([True]), threshold=0.55, limit=5)
-    assert int(patches.count) == len(boxes) > 5
+    assert int(patches.total) == len(boxes) > 5
     assert np.array_equal(patches.corner, boxes[:5, 1::-1])

@@ -188,7 +188,9 @@ def names(variant: Variant, path: str, key: str, *, mask: bool = False) -> list[
     def block(ours: str, theirs: str, kernels: tuple[int, ...]) -> list[Name]:
         entries = []
         for i, kernel in enumerate(kernels, 1):
-            entries += unit(f"{ours}/layer{i}", f"{theirs}.conv{i}", f"{theirs}.bn{i}", kernel=kernel)
+            entries += unit(
+                f"{ours}/layer{i}", f"{theirs}.conv{i}", f"{theirs}.bn{i}", kernel=kernel
+            )
         return entries
 
     entries = []

@@ -97,12 +97,12 @@ def _in_class(
 
 def _in_model(value: Any, rest: tuple[str, ...], text: str, above: tuple[str, ...]) -> dict:
     """Settings of a network are those that its family's `build` takes."""
-    from vosjax import models  # imports JAX, which no other field needs
+    from vosjax.loading import networks  # imports JAX, which no other field needs
 
     (name, *deeper), family = rest, value.get("family")
     hint: Any = Any  # without a family it is the weights' own, and `load` checks the setting
     if family:
-        known = models.settings(family)
+        known = networks.settings(family)
         if name not in known:
             name = MODEL_NAMES.get(name, name)
         if name not in known or deeper:

@@ -11,6 +11,7 @@ from vosjax.config.modes import BenchConfig, RenderConfig, SourceConfig, Summary
 from vosjax.data.config import ClipsConfig
 from vosjax.eval.config import EvalConfig
 from vosjax.loading.config import NetworkConfig
+from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.tracking.config import DIRECTIONS
@@ -42,6 +43,9 @@ class Config(NetworkConfig):
     )
     overlay: bool = setting(True, "segment: write overlay.mp4")
     save_every: int = setting(200, "segment: frames from one saved state to the next", least=1)
+    refine: RefineConfig = setting(
+        RefineConfig(), "segment, eval, fuse, refine: stages that refine the masks"
+    )
     balance: int | None = setting(
         None,
         "eval: choose the memory interval of each video for about this many memory frames; "

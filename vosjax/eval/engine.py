@@ -9,10 +9,11 @@ import collections
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vosjax.compose import combinators
@@ -20,9 +21,10 @@ from vosjax.eval.plan import Plan
 from vosjax.eval.programs import Packing, Programs, compile_plan
 from vosjax.io.video import prefetch
 from vosjax.loading.ensembles import Part
+from vosjax.refine.refiner import Refiner, refine_program
 from vosjax.tracking.slots import to_slots
 from vosjax.tracking.step import MemoryClock, remembers
-from vosjax.types import Prompt
+from vosjax.types import Array, Prompt
 
 AHEAD = 3  # frames that may be under way on the device
 READERS = 4  # threads that decode images
@@ -48,12 +50,14 @@ class EngineOutput(NamedTuple):
     labels        uint8 [H, W] of ids
     object_stats  [N, 3], see `tracking.frame.to_labels`
     packed        uint8 or uint16 [N, h, w] probabilities of the objects, None if they are not kept
+    counts        {name: int32}, what the refinement counted; {} without one
     """
 
     index: int  # type: ignore[assignment]  # hides `tuple.index`
     labels: np.ndarray
     object_stats: np.ndarray
     packed: np.ndarray | None
+    counts: Mapping[str, Any] = {}
 
 
 class Engine:
@@ -75,6 +79,7 @@ class Engine:
         chunk: int = 1,
         max_short_side: int | None = None,
         packing: Packing | None = None,
+        refiner: Refiner | None = None,
     ):
         """Puts the parts on their devices; programs are compiled when they are needed.
 
@@ -85,6 +90,8 @@ class Engine:
             chunk: number of frames that are encoded in one batch.
             max_short_side: largest short side in pixels that the network sees, or None.
             packing: how probabilities are returned, or None.
+            refiner: refines probabilities after they are fused; what the networks remember stays
+                unrefined.
         """
         devices = list(devices or jax.local_devices()[:1])
         self._devices = [devices[i % len(devices)] for i in range(len(parts))]
@@ -92,6 +99,9 @@ class Engine:
             part._replace(params=jax.device_put(part.params, device))
             for part, device in zip(parts, self._devices)
         ]
+        self._refiner = refiner and refiner._replace(
+            params=jax.device_put(refiner.params, devices[0])
+        )
         self._chunk = chunk
         self._settings: dict[str, Any] = dict(
             fuse=fuse, chunk=chunk, max_short_side=max_short_side, packing=packing
@@ -142,7 +152,18 @@ class Engine:
                         )
                         probs.append(jax.device_put(own, self._devices[0]))
                     outputs = programs.outputs_marked if marks else programs.outputs
-                    waiting.append((index, outputs(probs, ids, *marks)))
+                    if self._refiner is None:
+                        result = *outputs(probs, ids, *marks), [{}] * len(videos)
+                    else:
+                        result = _refine(
+                            self._refiner,
+                            programs,
+                            frames[:, index - begin],
+                            outputs(probs, *marks),
+                            ids,
+                            marks[0].given if marks else np.zeros_like(ids[:, 1:], bool),
+                        )
+                    waiting.append((index, result))
                     if len(waiting) > AHEAD:
                         yield _to_outputs(videos, *waiting.popleft())
         while waiting:
@@ -153,10 +174,31 @@ class Engine:
         if key not in self._programs:
             start = time.perf_counter()
             self._programs[key] = compile_plan(
-                plan, batch, self._parts, self._devices, **self._settings
+                plan,
+                batch,
+                self._parts,
+                self._devices,
+                refined=self._refiner is not None,
+                **self._settings,
             )
             self.compile_seconds += time.perf_counter() - start
         return self._programs[key]
+
+
+def _refine(
+    refiner: Refiner,
+    programs: Programs,
+    frames: np.ndarray,
+    probs: jax.Array,
+    ids: np.ndarray,
+    given: Array,
+) -> tuple[Any, Any, Any, list[dict[str, jax.Array]]]:
+    """Returns labels, object stats, packed probabilities and counts of one frame of B videos."""
+    assert programs.labels is not None
+    refine = refine_program(refiner.stage)
+    rows = [refine(refiner.params, *row) for row in zip(frames, probs, given)]
+    labelled = programs.labels(jnp.stack([refined for refined, _ in rows]), ids)
+    return *labelled, [counts for _, counts in rows]
 
 
 def _prompt(videos: Sequence[VideoInput], index: int, ids: np.ndarray) -> Prompt:
@@ -186,12 +228,14 @@ def _chunks(
 
 
 def _to_outputs(
-    videos: Sequence[VideoInput], index: int, outputs: tuple[Any, Any, Any]
+    videos: Sequence[VideoInput], index: int, outputs: tuple[Any, Any, Any, Any]
 ) -> list[EngineOutput | None]:
     labels, stats = (np.asarray(part) for part in outputs[:2])
     packed = None if outputs[2] is None else np.asarray(outputs[2])
     return [
-        EngineOutput(index, labels[i], stats[i], None if packed is None else packed[i])
+        EngineOutput(
+            index, labels[i], stats[i], None if packed is None else packed[i], outputs[3][i]
+        )
         if index < len(video.frames)
         else None
         for i, video in enumerate(videos)

@@ -31,6 +31,7 @@ from vosjax.io.files import fitted, is_temporary, sweep, sync, write_json
 from vosjax.io.palette import write_label_png
 from vosjax.io.refusals import reading, writing
 from vosjax.io.scores import ScoreWriter
+from vosjax.refine.refiner import Counts, added
 from vosjax.runs import books
 from vosjax.tracking.frame import to_scores
 
@@ -78,12 +79,14 @@ class Writer:
         self._pool = concurrent.futures.ThreadPoolExecutor(WRITERS, "write")
         self._jobs: list[concurrent.futures.Future[Any]] = []
         self._scores = ScoreWriter(scores_file(folder, video))
+        self._refined: Counts = {}
 
     def write(self, output: EngineOutput) -> None:
         """Writes the next frame; raises any error that occurred while writing an earlier one."""
         video, index = self._video, output.index
         frame = video.frames[index]
         slots = {key: slot for slot, key in enumerate(self._ids, 1) if video.starts[key] <= index}
+        self._refined = added(self._refined, output.counts)
         self._scores.write(index, frame, to_scores(output.object_stats, slots).values())
         if index not in self._indices:
             return
@@ -110,7 +113,8 @@ class Writer:
         for job in self._jobs:
             job.result()
         self.close()
-        finish(self._folder, self._video, facts, kinds=self._kinds)
+        refined = {"refined": self._refined} if self._refined else {}
+        finish(self._folder, self._video, facts | refined, kinds=self._kinds)
 
     def close(self) -> None:
         """Cancels writes that have not begun."""

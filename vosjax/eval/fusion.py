@@ -17,6 +17,7 @@ from vosjax.eval.videos import EvalVideo, frame_size, read_frame, read_given
 from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
 from vosjax.prompt import apply_prompt
+from vosjax.refine.refiner import Counts, Refiner, added, refine_program
 from vosjax.runs import digests
 from vosjax.tracking.slots import to_ids, to_slots
 from vosjax.types import Prompt, Spec, When
@@ -42,6 +43,7 @@ def fuse_sequence(
     config: FusionConfig,
     *,
     year: int,
+    refiner: Refiner | None = None,
 ) -> dict[str, Any]:
     """Fuses the probabilities of one video and writes its masks, and its record last.
 
@@ -53,6 +55,7 @@ def fuse_sequence(
         folder: the output folder.
         config: how runs are fused.
         year: year of DAVIS, see `videos.read_given`.
+        refiner: refines the fused masks; what the fusion keeps of a frame stays unrefined.
 
     Returns:
         The record without its digests.
@@ -67,13 +70,15 @@ def fuse_sequence(
     fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
     first, indices = min(video.starts.values()), sorted(run_folder.frames_to_write(video))
     state: Any = None
+    refined: Counts = {}
     for time, index in enumerate(indices):
         path = run_folder.mask_file(folder, video, index)
         if index < first:
             write_label_png(path, np.zeros(frame_size(video, index), np.uint8))
             continue
         probs, ids = _read(runs, video, index)
-        frame = read_frame(video, index) if config.name == "keypoints" else None
+        image = read_frame(video, index) if config.name == "keypoints" or refiner else None
+        frame = image if config.name == "keypoints" else None
         if state is None:
             _, _, height, width = probs.shape
             state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
@@ -82,38 +87,52 @@ def fuse_sequence(
         final, starting = _prompted(fused, ids, video, index, year)
         when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
         state = commit(state, aux, final, starting, when)
+        if refiner is not None:
+            assert image is not None
+            refine = refine_program(refiner.stage)
+            final, counts = refine(refiner.params, image, final, starting)
+            refined = added(refined, counts)
         slots = np.asarray(final.argmax(0))
         write_label_png(path, to_ids(slots, np.array([0, *ids], np.uint8)))
-    facts = {
+    facts: dict[str, Any] = {
         "name": video.name,
         "frames": len(video.frames),
         "computed": len(indices),
         "objects": len(video.starts),
     }
-    made_of = inputs(runs, video, config, year=year)
+    if refiner is not None:
+        facts["refined"] = refined
+    made_of = inputs(runs, video, config, year=year, refined=refiner is not None)
     run_folder.finish(folder, video, facts | {"inputs": made_of})
     return facts
 
 
 def inputs(
-    runs: Sequence[pathlib.Path], video: EvalVideo, config: FusionConfig, *, year: int
+    runs: Sequence[pathlib.Path],
+    video: EvalVideo,
+    config: FusionConfig,
+    *,
+    year: int,
+    refined: bool = False,
 ) -> audit.Digests:
     """Returns digests of everything that decides a video's fused masks.
 
         inputs([run_a, run_b], video, FusionConfig("mean"), year=2017)
 
-    These are the runs' probabilities and the given masks, and for key points the frames.
+    These are the runs' probabilities and the given masks; for key points and for refinement, the
+    frames as well.
 
     Args:
         runs: folders of runs that kept their probabilities.
         video: a video of the dataset.
         config: how runs are fused.
         year: year of DAVIS, see `videos.read_given`.
+        refined: whether the fused masks are refined.
 
     Raises:
         InputError: a file cannot be read.
     """
-    own = audit.inputs(video, year=year) if config.name == "keypoints" else None
+    own = audit.inputs(video, year=year) if config.name == "keypoints" or refined else None
     packed = {
         f"the probabilities in {run}": digests.of_files(
             run_folder.files(run, video, ["probabilities"])

@@ -52,11 +52,14 @@ class Programs(NamedTuple):
     outputs         (list of probabilities [B, N+1, H, W], ids [B, N+1]) -> labels, object stats,
                     packed probabilities or None
     outputs_marked  the same with one more argument, a `Prompt`
+    labels          None; where masks are refined, `outputs` only fuse, to probabilities
+                    [B, N+1, H, W], and this is (probabilities, ids) -> labels, object stats, packed
     """
 
     parts: list[PartPrograms]
     outputs: Callable[..., Any]
     outputs_marked: Callable[..., Any]
+    labels: Callable[..., Any] | None = None
 
 
 def compile_plan(
@@ -69,6 +72,7 @@ def compile_plan(
     chunk: int,
     max_short_side: int | None,
     packing: Packing | None,
+    refined: bool = False,
 ) -> Programs:
     """Compiles all programs of a plan.
 
@@ -83,6 +87,7 @@ def compile_plan(
         chunk: number T of frames that are encoded in one batch.
         max_short_side: largest short side in pixels that the network sees, or None.
         packing: how probabilities are returned, or None.
+        refined: whether fused probabilities are refined before labels are made of them.
     """
     programs = [
         _compile_part(part, plan, batch, chunk, max_short_side, device)
@@ -92,12 +97,15 @@ def compile_plan(
     shape = (batch, slots + 1, *plan.size)
     probs = [jax.ShapeDtypeStruct(shape, jnp.float32, sharding=first)] * len(parts)
     ids = jax.ShapeDtypeStruct((batch, slots + 1), jnp.uint8)
-    outputs = functools.partial(to_outputs, tuple(part.member for part in parts), fuse, packing)
-    return Programs(
-        programs,
-        jax.jit(outputs).lower(probs, ids).compile(),
-        jax.jit(outputs).lower(probs, ids, _prompt_shapes(plan, batch)).compile(),
-    )
+    members, marks, labels = tuple(part.member for part in parts), _prompt_shapes(plan, batch), None
+    if refined:
+        fused = jax.jit(functools.partial(fuse_parts, members, fuse))
+        outputs = [fused.lower(probs, *prompt).compile() for prompt in ((), (marks,))]
+        labels = jax.jit(functools.partial(_labels, packing)).lower(probs[0], ids).compile()
+    else:
+        whole = jax.jit(functools.partial(to_outputs, members, fuse, packing))
+        outputs = [whole.lower(probs, ids, *prompt).compile() for prompt in ((), (marks,))]
+    return Programs(programs, outputs[0], outputs[1], labels)
 
 
 def _compile_part(
@@ -198,22 +206,46 @@ def to_outputs(
         Labels uint8 [B, H, W] and object stats [B, N, 3], as from `to_labels`; and the packed
         probabilities [B, N, h, w], or None.
     """
+    return _labels(packing, fuse_parts(members, fuse, probs, prompt), ids)
+
+
+def fuse_parts(
+    members: Sequence[int],
+    fuse: Callable[[jax.Array], jax.Array],
+    probs: Sequence[jax.Array],
+    prompt: Prompt | None = None,
+) -> jax.Array:
+    """Fuses the probabilities of all parts, and lays the prompt over the result.
+
+        fused = fuse_parts((0, 0, 1), mean, probs)      # [B, N+1, H, W]
+
+    Args:
+        members: as for `to_outputs`.
+        fuse: as for `to_outputs`.
+        probs: as for `to_outputs`.
+        prompt: as for `to_outputs`.
+    """
     views = [
         [view for member, view in zip(members, probs) if member == number]
         for number in sorted(set(members))
     ]
     means = jnp.stack([sum(own) / len(own) for own in views], 1)
 
-    def one(
-        means: jax.Array, ids: jax.Array, prompt: Prompt | None
-    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    def one(means: jax.Array, prompt: Prompt | None) -> jax.Array:
         fused = means[0] if len(views) == 1 else fuse(means)
-        if prompt is not None:
-            fused = apply_prompt(fused, prompt)
-        packed = None if packing is None else pack(fused, packing)
-        return *to_labels(fused, ids), packed
+        return fused if prompt is None else apply_prompt(fused, prompt)
 
-    return jax.vmap(one)(means, ids, prompt)
+    fused: jax.Array = jax.vmap(one)(means, prompt)
+    return fused
+
+
+def _labels(
+    packing: Packing | None, probs: jax.Array, ids: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    def one(probs: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        return *to_labels(probs, ids), None if packing is None else pack(probs, packing)
+
+    return jax.vmap(one)(probs, ids)
 
 
 def pack(probs: jax.Array, packing: Packing) -> jax.Array:

@@ -11,6 +11,7 @@ from vosjax.eval import protocols, scoring, source, submission
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
 from vosjax.io.files import write_json
+from vosjax.refine.refiner import added
 from vosjax.runs import machine
 
 _PACKERS = {"davis": submission.davis_zip, "youtube": submission.youtube_zip}
@@ -149,6 +150,7 @@ def write(
         "settings": settings,
         "versions": machine.versions(),
         "speed": speed(folder, finished),
+        **refined(folder, finished),
         **facts,
     }
     if rules.zip and not failed:
@@ -156,6 +158,22 @@ def write(
         content["submission"] = "submission.zip"
     write_json(folder / "results.json", content)
     return content
+
+
+def refined(
+    folder: str | os.PathLike[str], videos: Sequence[EvalVideo]
+) -> dict[str, dict[str, int]]:
+    """Returns what the refinement of masks counted in all videos of a run.
+
+        refined("runs/davis", videos)       # {"refined": {"patches": 5120, ...}}
+
+    Returns:
+        {} for a run that refines nothing.
+    """
+    total: dict[str, int] = {}
+    for video in videos:
+        total = added(total, (run_folder.done(folder, video) or {}).get("refined", {}))
+    return {"refined": total} if total else {}
 
 
 def speed(folder: str | os.PathLike[str], videos: Sequence[EvalVideo]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from vosjax.eval.programs import Packing
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
+from vosjax.refine.refiner import Refiner
 
 
 def memory_of(config: Config, network: Loaded) -> dataset.Memory:
@@ -39,7 +40,7 @@ def weights_of(config: Config) -> str | dict[str, str]:
     return config.weights
 
 
-def make_engines(config: Config, network: Loaded) -> list[Engine]:
+def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None) -> list[Engine]:
     """One engine a device; one over all devices where the views are spread.
 
         engines = make_engines(config, load(config))
@@ -53,7 +54,7 @@ def make_engines(config: Config, network: Loaded) -> list[Engine]:
         Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
     )
     common: dict[str, Any] = dict(
-        chunk=chunk, max_short_side=config.max_short_side, packing=packing
+        chunk=chunk, max_short_side=config.max_short_side, packing=packing, refiner=refiner
     )
     if evaluation.spread:
         apart = ensembles.parts(config)

@@ -17,6 +17,7 @@ from vosjax.io.video.network import without_password
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
+from vosjax.refine.refiner import Refiner, load_refiner
 from vosjax.runs import books, digests
 from vosjax.runs.frame_files import BOOKS, STATE, mask_file
 from vosjax.tracking.directions import Passes, plan_passes
@@ -36,6 +37,7 @@ class Job(NamedTuple):
     passes      the ways through the video
     settings    everything that decides the result; compared when a run is resumed
     save_every  frames from one saved state to the next
+    refiner     refines the masks, or None
     """
 
     video: Video
@@ -45,6 +47,7 @@ class Job(NamedTuple):
     passes: Passes
     settings: dict[str, Any]
     save_every: int
+    refiner: Refiner | None = None
 
 
 def prepare_job(config: Config, options: Options) -> Job:
@@ -102,7 +105,10 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights": config.weights,
         "weights_sha256": model.card.get("sha256", ""),
     }
-    return Job(video, masks, model, folder, passes, settings, config.save_every)
+    refiner = load_refiner(config.refine)
+    if refiner is not None:
+        settings["refine"] = refiner.settings
+    return Job(video, masks, model, folder, passes, settings, config.save_every, refiner)
 
 
 def _digest(video: Video) -> str | None:
@@ -130,7 +136,7 @@ def starting_tracker(job: Job, *, resumed: bool) -> Tracker:
     """
     if resumed and (job.folder / STATE).exists():
         try:
-            tracker = Tracker.restore(job.folder / STATE, job.model)
+            tracker = Tracker.restore(job.folder / STATE, job.model, refine=job.refiner)
             wrong = books.frame_fault(
                 job.folder / BOOKS,
                 {index: mask_file(job.folder, index) for index in range(tracker.time)},
@@ -154,6 +160,7 @@ def _new_tracker(job: Job, length: int | None = None) -> Tracker:
         max_mem_frames=settings["max_mem_frames"],
         max_short_side=settings["max_short_side"],
         length=length,
+        refine=job.refiner,
     )
 
 
@@ -169,7 +176,7 @@ def backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
     """
     if state.exists():
         try:
-            return Tracker.restore(state, job.model)
+            return Tracker.restore(state, job.model, refine=job.refiner)
         except InputError as error:
             say(f"the saved state cannot be taken up ({error}): the pass backward starts anew")
     return _new_tracker(job, length=start + 1)

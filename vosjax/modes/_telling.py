@@ -8,6 +8,7 @@ from vosjax.errors import Note
 from vosjax.eval.audit import Findings
 from vosjax.io.names import some
 from vosjax.io.terminal import say
+from vosjax.refine.refiner import Refiner, told
 
 NAMED = 3  # objects that are named on the screen; results.json names all
 FAILED = 1  # exit code where videos failed
@@ -31,7 +32,7 @@ def tell_audit(findings: Findings) -> None:
         )
 
 
-def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
+def tell(written: dict[str, Any], folder: pathlib.Path, refiner: Refiner | None = None) -> int:
     """Prints the table and what failed; returns the exit code.
 
         code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)
@@ -39,6 +40,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
     Args:
       written: the content of results.json, of `eval.results.write`.
       folder: of the run.
+      refiner: what refined its masks, or None.
 
     Returns:
       0; 1 where videos failed.
@@ -68,6 +70,8 @@ def tell(written: dict[str, Any], folder: pathlib.Path) -> int:
             f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
             f"{written['versions']['device']}"
         )
+    if refiner is not None:
+        say(told(refiner, written.get("refined", {})))
     for name, why in failed.items():
         say(f"{name} failed: {why}")
     say(

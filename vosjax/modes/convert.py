@@ -5,7 +5,6 @@ import pathlib
 
 import jax
 
-from vosjax import models
 from vosjax.checkpoints.convert import convert
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.pth import read_pth
@@ -15,6 +14,7 @@ from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.io.names import printable, some
 from vosjax.io.terminal import say
+from vosjax.loading import networks
 from vosjax.modes import Options
 from vosjax.runs import record
 
@@ -43,12 +43,12 @@ def run(config: Config, options: Options) -> int:
         )
     _check_folder(pathlib.Path(options.output))
     source = pathlib.Path(options.inputs[0])
-    model = models.build(config.family, **config.settings)
-    own = {name.key for name in model.checkpoint_names.entries}
+    network = networks.build(config.family, **config.settings)
+    own = {name.key for name in network.checkpoint_names.entries}
     state = state_dict(read_pth(source), own=own)
-    shapes = flatten(jax.eval_shape(model.init_params, jax.random.PRNGKey(0)))
+    shapes = flatten(jax.eval_shape(network.init_params, jax.random.PRNGKey(0)))
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()}
-    flat = convert(state, model.checkpoint_names, expected=expected)
+    flat = convert(state, network.checkpoint_names, expected=expected)
     settings = {"model": config.settings}
     for name in ("mem_every", "max_mem_frames"):
         if getattr(config, name) is not None:

@@ -23,6 +23,7 @@ from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.modes._engines import batch_of, make_engines, memory_of, weights_of
 from vosjax.modes._telling import tell, tell_audit
+from vosjax.refine.refiner import Refiner, load_refiner
 from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
 
@@ -43,6 +44,7 @@ FIELDS = (
     "fuse",
     "keypoints",
     "eval",
+    "refine",
 )
 ALSO = ("family", "model", "members")
 STOPPED = 130  # exit code after Ctrl-C, as a shell tells of it
@@ -58,6 +60,7 @@ class Job(NamedTuple):
     network    that runs them
     memory     when it remembers frames
     settings   everything that decides the results; compared when a run is taken up again
+    refiner    refines the masks, or None
     """
 
     config: Config
@@ -67,6 +70,7 @@ class Job(NamedTuple):
     network: Loaded
     memory: dataset.Memory
     settings: dict[str, Any]
+    refiner: Refiner | None = None
 
     @property
     def names(self) -> list[str]:
@@ -97,7 +101,7 @@ def run(config: Config, options: Options) -> int:
             f"{folder}, or run once with --overwrite and without --shard"
         )
     share = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
-    network = load(config)
+    network, refiner = load(config), load_refiner(config.refine)
     memory = memory_of(config, network)
     settings = {
         "data": str(options.data),
@@ -110,8 +114,9 @@ def run(config: Config, options: Options) -> int:
         "max_short_side": config.max_short_side,
         "videos": len(sequences),
         "eval": config.eval.selection(),
+        **({} if refiner is None else {"refine": refiner.settings}),
     }
-    job = Job(config, folder, sequences, how, network, memory, settings)
+    job = Job(config, folder, sequences, how, network, memory, settings, refiner)
     begin(job, overwrite=options.overwrite)
     with lock.locked(folder / lock.NAME, what=folder, shared=True):
         record.resume(folder, settings)
@@ -135,7 +140,7 @@ def _run(job: Job, part: int, parts: int) -> int:
     ):
         busy = dataset.run(
             mine,
-            make_engines(config, job.network),
+            make_engines(config, job.network, job.refiner),
             dataset.RunConfig(folder, job.memory, batch_of(config.eval), config.eval.year),
             slots=job.network.model.vos.slots,
             stop=stop,
@@ -214,7 +219,7 @@ def scored(job: Job) -> int:
         frames=sum(len(video.frames) for video in finished),
         facts={"names": job.names},
     )
-    return tell(written, job.folder)
+    return tell(written, job.folder, job.refiner)
 
 
 def shard(text: str | None) -> tuple[int, int]:

@@ -19,11 +19,12 @@ from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
 from vosjax.modes import Options
 from vosjax.modes._telling import tell, tell_audit
+from vosjax.refine.refiner import Refiner, load_refiner
 from vosjax.runs import record
 from vosjax.runs.hold import held
 
 FLAGS = ("input", "data", "output", "overwrite")
-FIELDS = ("fuse", "fuse_weights", "keypoints")
+FIELDS = ("fuse", "fuse_weights", "keypoints", "refine")
 
 
 def run(config: Config, options: Options) -> int:
@@ -63,6 +64,9 @@ def run(config: Config, options: Options) -> int:
         ],
         "eval": before[0]["settings"]["eval"],
     }
+    refiner = load_refiner(config.refine)
+    if refiner is not None:
+        settings["refine"] = refiner.settings
     names = [video.name for video in sequences]
     with held(
         folder,
@@ -75,10 +79,12 @@ def run(config: Config, options: Options) -> int:
             audit.audit(
                 folder,
                 sequences,
-                lambda video: fusion.inputs(runs, video, way, year=evaluation.year),
+                lambda video: fusion.inputs(
+                    runs, video, way, year=evaluation.year, refined=refiner is not None
+                ),
             )
         )
-        _fuse(runs, sequences, folder, way, evaluation)
+        _fuse(runs, sequences, folder, way, evaluation, refiner)
         written = results.write(
             folder,
             sequences,
@@ -93,7 +99,7 @@ def run(config: Config, options: Options) -> int:
             frames=sum(len(video.frames) for video in sequences),
             facts={"names": names},
         )
-    return tell(written, folder)
+    return tell(written, folder, refiner)
 
 
 def _fuse(
@@ -102,12 +108,13 @@ def _fuse(
     folder: pathlib.Path,
     way: fusion.FusionConfig,
     evaluation: EvalConfig,
+    refiner: Refiner | None,
 ) -> None:
     """Fuses the videos that are not done; a video that cannot be is recorded as failed."""
 
     def one(sequence: EvalVideo) -> None:
         try:
-            fusion.fuse_sequence(runs, sequence, folder, way, year=evaluation.year)
+            fusion.fuse_sequence(runs, sequence, folder, way, year=evaluation.year, refiner=refiner)
         except DiskFull:
             raise
         except InputError as error:

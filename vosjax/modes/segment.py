@@ -24,6 +24,7 @@ from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
 from vosjax.modes import Options
 from vosjax.modes._segment_job import Job, backward_tracker, prepare_job, starting_tracker
+from vosjax.refine.refiner import added, told
 from vosjax.runs import books, machine, record
 from vosjax.runs.frame_files import (
     BACKWARD,
@@ -53,6 +54,7 @@ FIELDS = (
     "direction",
     "overlay",
     "save_every",
+    "refine",
 )
 ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
 
@@ -99,6 +101,7 @@ def _run(job: Job, *, resumed: bool) -> int:
             "peak_memory_bytes": machine.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
+            **({} if job.refiner is None else {"refined": tracker.refined}),
             **({} if files is None else {"made": files}),
         }
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
@@ -125,11 +128,16 @@ def _run(job: Job, *, resumed: bool) -> int:
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
         f"results in {job.folder}"
     )
+    if job.refiner is not None:
+        say(told(job.refiner, tracker.refined))
     return 0
 
 
-def _go_backward(job: Job, stop: list[int]) -> Merger | None:
-    """The backward pass, from where it was; what it said, or None where there is none."""
+def _go_backward(job: Job, forward: Tracker, stop: list[int]) -> Merger | None:
+    """The backward pass, from where it was; what it said, or None where there is none.
+
+    What its refinement counted is added to what the tracker of the pass `forward` counts.
+    """
     start = job.passes.start
     if start is None:
         return None
@@ -163,6 +171,8 @@ def _go_backward(job: Job, stop: list[int]) -> Merger | None:
                     tracker.save(state)
                     if stop:
                         break
+        if outputs.complete:
+            forward.refined = added(forward.refined, tracker.refined)
     if unread and job.passes.direction == "backward":
         raise unread[0].error
     return Merger(outputs, job.masks.labels, start, *unread)
@@ -182,7 +192,7 @@ def carry_out(
     Returns:
       {frame: digest of its mask} of all frames that are done.
     """
-    merged = _go_backward(job, stop)
+    merged = _go_backward(job, tracker, stop)
     if stop:
         return {}
     first = tracker.time

@@ -22,6 +22,7 @@ class Books:
     time            index of the next frame
     objects         which object is in which slot
     memory          what the memory holds
+    refined         {name: how many}, what the refinement of the output counted; {} without one
     """
 
     weights: str
@@ -32,6 +33,7 @@ class Books:
     time: int
     objects: ObjectSlots
     memory: MemoryCounters
+    refined: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class _Fields(NamedTuple):
@@ -45,6 +47,7 @@ class _Fields(NamedTuple):
     time: int
     objects: dict[str, Any]
     memory: dict[str, Any]
+    refined: dict[str, int] = {}
 
 
 class _Objects(NamedTuple):
@@ -84,6 +87,7 @@ def read_books(values: Mapping[str, Any]) -> Books:
     _hold(side is None or 1 <= side <= NEVER, f"max_short_side is {side}")
     _hold(0 <= fields.time <= NEVER, f"time is {fields.time}")
     _hold(fields.size is None or min(fields.size) >= 1, f"size is {fields.size}")
+    _hold(min(fields.refined.values(), default=0) >= 0, f"refined is {fields.refined}")
     _hold(fields.size is not None or not objects.followed, "it has objects and no size")
     return Books(**fields._asdict() | {"objects": objects, "memory": memory})
 

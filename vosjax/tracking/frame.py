@@ -1,8 +1,10 @@
 """Takes a user's frame through a network: resizing, the step, and back to labels and scores.
 
-The tracker compiles all of this into one call per frame (`frame_program`). The engine of the
-evaluation compiles the same functions for batches: `to_network` and the encoder for many frames
-ahead, `follow_frame` for several videos at once, `to_labels` after several networks are fused.
+The tracker compiles all of this into one call per frame (`frame_program`); where masks are refined,
+a stage comes between probabilities and labels, and the network never sees its results. The engine
+of the evaluation compiles the same functions for batches: `to_network` and the encoder for many
+frames ahead, `follow_frame` for several videos at once, `to_labels` after several networks are
+fused.
 """
 
 import functools
@@ -15,9 +17,10 @@ import numpy as np
 from vosjax.io.scores import ObjectScore
 from vosjax.layers.resize import resize, resize_maps, resize_nearest
 from vosjax.prompt import apply_prompt
+from vosjax.refine.refiner import refine_program
 from vosjax.tracking.slots import HostArray, to_ids
 from vosjax.tracking.step import MemoryClock, advance
-from vosjax.types import Array, Prompt, Scalar, Spec, Vos
+from vosjax.types import Array, FrameStage, Prompt, Scalar, Spec, Vos
 
 
 class FrameOutput(NamedTuple):
@@ -43,9 +46,15 @@ class FollowedFrame(NamedTuple):
 
 
 class FrameProgram(NamedTuple):
-    """A compiled frame (`frame_program`); `traces[0]` counts how often it was traced."""
+    """A compiled frame, of `frame_program`.
+
+    run      (params, state, frame, prompt, ids, clock) -> (state, labels, object stats, counts)
+    network  the compiled function that holds the network: `run` itself unless masks are refined
+    traces   `traces[0]` counts how often `network` was traced
+    """
 
     run: Any
+    network: Any
     traces: list[int]
 
 
@@ -254,11 +263,13 @@ def to_scores(object_stats: HostArray, followed: dict[int, int]) -> dict[int, Ob
 
 
 @functools.lru_cache(maxsize=64)
-def frame_program(vos: Vos, spec: Spec, size: tuple[int, int]) -> FrameProgram:
+def frame_program(
+    vos: Vos, spec: Spec, size: tuple[int, int], stage: FrameStage | None = None
+) -> FrameProgram:
     """Compiles the frame of a network at a Spec, for frames of the user's size.
 
         program = frame_program(vos, spec, (480, 854))
-        state, labels, object_stats = program.run(params, state, frame, prompt, ids, clock)
+        state, labels, object_stats, _ = program.run(params, state, frame, prompt, ids, clock)
 
     `run` takes a frame uint8 [H, W, 3], a prompt at the user's size and ids uint8 [N+1]; it donates
     the state. Slots without an id get no pixels, and given objects are returned exactly as marked.
@@ -267,22 +278,47 @@ def frame_program(vos: Vos, spec: Spec, size: tuple[int, int]) -> FrameProgram:
         vos: the network.
         spec: the Spec of its state.
         size: (H, W) of the user's frames.
+        stage: refines the probabilities before labels are made of them; `run` takes its weights as
+            one more argument, and returns its counts. Without a stage, counts are {}.
     """
     traces = [0]
 
-    def run(
+    def follow(
         params: Any,
         state: Any,
         frame: jax.Array,
         prompt: Prompt,
         ids: jax.Array,
         clock: MemoryClock,
-    ) -> tuple[Any, jax.Array, jax.Array]:
+    ) -> tuple[Any, jax.Array]:
         traces[0] += 1
         features = vos.encode(params, to_network(frame, spec), None)
         followed = follow_frame(
             vos, params, state, features, prompt, clock, spec=spec, size=size, allowed=ids[1:] > 0
         )
-        return followed.state, *to_labels(apply_prompt(followed.probs, prompt), ids)
+        return followed.state, apply_prompt(followed.probs, prompt)
 
-    return FrameProgram(jax.jit(run, donate_argnums=1), traces)
+    def whole(*arguments: Any) -> tuple[Any, jax.Array, jax.Array, dict[str, jax.Array]]:
+        state, probs = follow(*arguments)
+        return state, *to_labels(probs, arguments[4]), {}
+
+    if stage is None:
+        compiled = jax.jit(whole, donate_argnums=1)
+        return FrameProgram(compiled, compiled, traces)
+    network, labelled = jax.jit(follow, donate_argnums=1), jax.jit(to_labels)
+    refine = refine_program(stage)
+
+    def run(
+        params: Any,
+        state: Any,
+        frame: HostArray,
+        prompt: Prompt,
+        ids: HostArray,
+        clock: MemoryClock,
+        stage_params: Any,
+    ) -> tuple[Any, jax.Array, jax.Array, dict[str, jax.Array]]:
+        state, probs = network(params, state, frame, prompt, ids, clock)
+        probs, counts = refine(stage_params, frame, probs, prompt.given)
+        return state, *labelled(probs, ids), counts
+
+    return FrameProgram(run, network, traces)

@@ -56,9 +56,12 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     """
     leaves = jax.tree.leaves(snapshot.network)
     arrays = leaves + ([] if snapshot.queued is None else [snapshot.queued])
+    books = dataclasses.asdict(snapshot.books)
+    if not books["refined"]:
+        del books["refined"]  # so that versions without it read what they know
     head = {
         "format": FORMAT,
-        "books": dataclasses.asdict(snapshot.books),
+        "books": books,
         "queued": snapshot.queued is not None,
         "forms": [[array.dtype.name, list(array.shape)] for array in arrays],
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from vosjax.compose.groups import enlarge, groups
 from vosjax.errors import Note
+from vosjax.refine.refiner import Refiner
 from vosjax.tracking.frame import FrameProgram, frame_program, network_size, nothing_marked
 from vosjax.tracking.slots import HostArray, MemoryCounters, ObjectSlots, release
 from vosjax.tracking.step import MemoryClock
@@ -29,6 +30,7 @@ class NetworkState:
     frame_size      (H, W) of the user's frames; None before the first one
     arrays          the network's own state; None while no object is followed
     programs        the compiled frames that were used, by what they were compiled for
+    refiner         refines the output of every frame, which the network does not see; or None
     """
 
     vos: Vos
@@ -39,6 +41,7 @@ class NetworkState:
     frame_size: tuple[int, int] | None = None
     arrays: Any = None
     programs: dict[Any, FrameProgram] = dataclasses.field(default_factory=dict)
+    refiner: Refiner | None = None
 
     @property
     def network(self) -> Vos:
@@ -59,26 +62,28 @@ class NetworkState:
     def program(self) -> FrameProgram:
         """The compiled frame at the present shapes."""
         assert self.frame_size is not None
-        key = (self.network, self.spec, self.frame_size)
+        stage = None if self.refiner is None else self.refiner.stage
+        key = (self.network, self.spec, self.frame_size, stage)
         if key not in self.programs:
             self.programs[key] = frame_program(*key)
         return self.programs[key]
 
-    def run(self, frame: HostArray, prompt: Prompt, clock: MemoryClock) -> tuple[Any, Any]:
-        """Takes a frame through the network; gives labels of ids and object stats.
+    def run(self, frame: HostArray, prompt: Prompt, clock: MemoryClock) -> tuple[Any, Any, Any]:
+        """Takes a frame through the network; gives labels of ids, object stats and counts.
 
-        labels, object_stats = state.run(frame, prompt, clock)
+        labels, object_stats, counts = state.run(frame, prompt, clock)
         """
         ids = np.array(self.objects.ids, np.uint8)
-        self.arrays, labels, object_stats = self.program().run(
-            self.params, self.arrays, frame, prompt, ids, clock
+        stage_params = () if self.refiner is None else (self.refiner.params,)
+        self.arrays, labels, object_stats, counts = self.program().run(
+            self.params, self.arrays, frame, prompt, ids, clock, *stage_params
         )
-        return labels, object_stats
+        return labels, object_stats, counts
 
     def compile(self) -> jax.stages.Compiled:
         """Compiles the frame at the present shapes."""
         assert self.frame_size is not None
-        lowered = self.program().run.lower(
+        lowered = self.program().network.lower(
             self.params,
             self.shapes(),
             np.zeros((*self.frame_size, 3), np.uint8),

@@ -18,6 +18,7 @@ import numpy as np
 
 from vosjax.errors import InputError, Note, shown
 from vosjax.loading.pretrained import Loaded, load
+from vosjax.refine.refiner import Counts, Refiner, added
 from vosjax.schema import NEVER
 from vosjax.tracking import snapshot
 from vosjax.tracking.books import Books
@@ -82,6 +83,7 @@ class Tracker:
         capacity: int = 4,
         max_mem_frames: int | None = None,
         max_short_side: int | None = None,
+        refine: Refiner | None = None,
     ) -> None:
         """Makes a tracker without objects.
 
@@ -95,6 +97,8 @@ class Tracker:
                 as an object that was given in them is followed.
             max_short_side: largest short side in pixels that the network sees; None leaves it to
                 the network's own rule.
+            refine: refines the labels of every frame (`refine.refiner.load_refiner`); what the
+                network remembers stays unrefined.
 
         Raises:
             InputError: a setting is not a whole number from 1 to `NEVER`.
@@ -115,6 +119,8 @@ class Tracker:
         group = min(objects or most or SLOTS, most or NEVER)
         slots = ObjectSlots.empty(group, math.ceil((objects or 1) / group))
         self.time = 0  # index of the next frame
+        self.refined: Counts = {}  # of the results that were handed out
+        self._refiner = refine
         self._queued: HostArray | None = None  # labels of `add`
         self._state = self._network_state(
             max_short_side, slots, MemoryCounters(min(capacity, self.max_mem_frames))
@@ -168,10 +174,17 @@ class Tracker:
         if remembers(bool(slots), time, last, self.mem_every):
             state.remember(time, slots, self.max_mem_frames)
         clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.mem_every))
-        output_labels, object_stats = state.run(frame, prompt, clock)
-        return lambda: FrameOutput(
-            np.asarray(output_labels), to_scores(np.asarray(object_stats), followed)
-        )
+        output_labels, object_stats, counts = state.run(frame, prompt, clock)
+        waiting = [counts]
+
+        def result() -> FrameOutput:
+            while waiting:  # counted once, however often the result is asked for
+                self.refined = added(self.refined, waiting.pop())
+            return FrameOutput(
+                np.asarray(output_labels), to_scores(np.asarray(object_stats), followed)
+            )
+
+        return result
 
     def add(self, labels: HostArray) -> None:
         """Marks objects in the next frame, like the `labels` of `step`.
@@ -240,6 +253,7 @@ class Tracker:
             time=self.time,
             objects=self._state.objects,
             memory=self._state.memory,
+            refined=self.refined,
         )
         return snapshot.take(self._state.arrays, self._queued, books)
 
@@ -255,7 +269,11 @@ class Tracker:
 
     @classmethod
     def restore(
-        cls, saved: snapshot.Snapshot | str | os.PathLike[str], model: Loaded | None = None
+        cls,
+        saved: snapshot.Snapshot | str | os.PathLike[str],
+        model: Loaded | None = None,
+        *,
+        refine: Refiner | None = None,
     ) -> "Tracker":
         """Makes a tracker that continues from a `state`, or from a file that `save` wrote.
 
@@ -264,6 +282,7 @@ class Tracker:
         Args:
             saved: the file or the state.
             model: a model with the same weights; None loads the embedded default.
+            refine: as for a new tracker; it is no part of a saved state.
 
         Raises:
             InputError: the file is missing, damaged or of another version, or was saved with other
@@ -272,7 +291,12 @@ class Tracker:
         if not isinstance(saved, snapshot.Snapshot):
             saved = snapshot.load(saved)
         network, queued, books = snapshot.take(*saved)
-        tracker = cls(model, mem_every=books.mem_every, max_mem_frames=books.max_mem_frames)
+        tracker = cls(
+            model,
+            mem_every=books.mem_every,
+            max_mem_frames=books.max_mem_frames,
+            refine=refine,
+        )
         snapshot.check_weights(books.weights, tracker.model.card.get("sha256", ""))
         if books.objects.group > (tracker.model.model.vos.slots or NEVER):
             raise snapshot.misfit()
@@ -281,11 +305,12 @@ class Tracker:
         if books.objects.followed:
             state.arrays = snapshot.fit(network, state.shapes())
         tracker.time, tracker._queued, tracker._state = books.time, queued, state
+        tracker.refined = books.refined
         return tracker
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Tracker":
         """Makes an independent tracker in the same state; the weights are shared."""
-        return Tracker.restore(self.state, self.model)
+        return Tracker.restore(self.state, self.model, refine=self._refiner)
 
     def __copy__(self) -> "Tracker":
         return copy.deepcopy(self)
@@ -319,4 +344,6 @@ class Tracker:
         self, max_short_side: int | None, objects: ObjectSlots, memory: MemoryCounters
     ) -> NetworkState:
         vos = self.model.model.vos._replace(slots=objects.group)
-        return NetworkState(vos, self.model.params, max_short_side, objects, memory)
+        return NetworkState(
+            vos, self.model.params, max_short_side, objects, memory, refiner=self._refiner
+        )

@@ -14,6 +14,7 @@ from vosjax.io.masks import Masks, read_masks
 from vosjax.io.scores import ObjectScore
 from vosjax.io.video import Video, open_video
 from vosjax.loading.pretrained import Loaded, configure, load
+from vosjax.refine.refiner import Refiner
 from vosjax.schema.kinds import near
 from vosjax.tracking.backward import Merger, Outputs, Unread, run_backward, up_to_damage
 from vosjax.tracking.config import DIRECTIONS
@@ -53,6 +54,7 @@ def segment(
     top_k: int | None = None,
     max_short_side: int | None = None,
     direction: str = "both",
+    refine: Refiner | None = None,
 ) -> Iterator[FrameResult]:
     """Segments a video, given the masks of some of its frames.
 
@@ -79,6 +81,7 @@ def segment(
       max_short_side: most pixels of the short side that the network sees.
       direction: 'both', 'forward' or 'backward' from the given frames; see `tracking.directions`.
         A source that can be read once only (a camera, a stream, a generator) is followed forward.
+      refine: refines the labels of every frame, see `refine.refiner.load_refiner`.
 
     Yields:
       a `FrameResult` for every frame of the video.
@@ -104,7 +107,9 @@ def segment(
     )
 
     def tracker(length: int | None = None) -> Tracker:
-        return make_tracker(model, video, user_masks.labels, length=length, **settings)
+        return make_tracker(
+            model, video, user_masks.labels, length=length, refine=refine, **settings
+        )
 
     forward = tracker()
     for note in video.notes:
@@ -203,6 +208,7 @@ def make_tracker(
     max_mem_frames: int | None = None,
     max_short_side: int | None = None,
     length: int | None = None,
+    refine: Refiner | None = None,
 ) -> Tracker:
     """A tracker with room for a video's objects and, if its length is known, for its memory.
 
@@ -216,6 +222,7 @@ def make_tracker(
       max_mem_frames: likewise.
       max_short_side: likewise.
       length: frames of a backward pass; None for one forward.
+      refine: as for `Tracker`.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
     check_count("mem_every", mem_every)
@@ -234,4 +241,5 @@ def make_tracker(
         capacity=capacity,
         max_mem_frames=max_mem_frames,
         max_short_side=max_short_side,
+        refine=refine,
     )

@@ -26,7 +26,7 @@ def cut(maps: jax.Array, corners: jax.Array, patch: int) -> jax.Array:
     """
 
     def one(corner: jax.Array) -> jax.Array:
-        start = (corner[0], corner[1], *[0] * (maps.ndim - 2))
+        start = [corner[0], corner[1], *[jnp.int32(0)] * (maps.ndim - 2)]
         return jax.lax.dynamic_slice(maps, start, (patch, patch, *maps.shape[2:]))
 
     return jax.vmap(one)(corners)
@@ -64,7 +64,7 @@ def resize_bytes(images: jax.Array, side: int) -> jax.Array:
     old = images.shape[1]
     if old == side:
         return images
-    shape = (-1, 1)
+    shape: tuple[int, ...] = (-1, 1)
     first, second, weight, other = _taps(old, side, repeated=False)
     x = images.astype(jnp.int32)
     x = x[:, :, first] * weight.reshape(shape) + x[:, :, second] * other.reshape(shape)

@@ -172,7 +172,9 @@ def refine_network(
     def init_params(rng: jax.Array) -> Any:
         images = jnp.zeros((1, STRIDE, STRIDE, 3))
         shapes = jax.eval_shape(module.init, rng, images, images[..., 0])["params"]
-        params = random_encoder(rng, shapes)
+        # One level deeper than encoders are, so that no norm starts at less than 1: batch norm
+        # needs no quiet branches.
+        params = random_encoder(rng, {"network": shapes})["network"]
         classifier = params["head"]["classifier"]
         spread = jnp.std(classifier["kernel"])
         classifier["kernel"] = CLASSIFIER * classifier["kernel"] / spread

@@ -142,20 +142,20 @@ def boundary_stage(
                 limit=limit,
                 reference_edges=settings.reference_edges,
             )
-        count = jnp.minimum(patches.count, limit)
-        counts["no_room"] = patches.count - count
+        count = jnp.minimum(patches.total, limit)
+        counts["no_room"] = patches.total - count
         counts["patches"] = count
         sums = jnp.zeros((2, *probs[1:].shape), jnp.float32)
-        fixed = Fixed(frame, probs, labels, patches._replace(count=count))
+        fixed = Fixed(frame, probs, labels, patches._replace(total=count))
         return fixed, Work(count, sums, counts)
 
     def advance(params: Any, fixed: Fixed, work: Work) -> Work:
         if min(fixed.labels.shape) < PATCH:
             return work
-        start = fixed.patches.count - work.left
+        start = fixed.patches.total - work.left
         corner = jax.lax.dynamic_slice_in_dim(fixed.patches.corner, start, batch)
         number = jax.lax.dynamic_slice_in_dim(fixed.patches.object, start, batch)
-        real = start + jnp.arange(batch) < fixed.patches.count
+        real = start + jnp.arange(batch) < fixed.patches.total
         coarse = cut(fixed.labels, corner, PATCH) == number[:, None, None] + 1
         images = cut(jnp.asarray(fixed.frame), corner, PATCH)
         logits = network.apply(params, *network_input(images, coarse, network.patch))
@@ -188,9 +188,9 @@ def boundary_stage(
             sums = jax.lax.dynamic_slice(
                 work.sums, (0, 0, row, column), (2, channels - 1, PATCH, PATCH)
             )
-            new = fused(coarse, *sums, settings.strength)
+            new = fused(coarse, sums[0], sums[1], settings.strength)
             return jax.lax.dynamic_update_slice(probs, new, (0, row, column))
 
-        return jax.lax.fori_loop(0, fixed.patches.count, lay, fixed.probs), work.counts
+        return jax.lax.fori_loop(0, fixed.patches.total, lay, fixed.probs), work.counts
 
     return FrameStage(begin, lambda work: work.left > 0, advance, end, COUNTED)

@@ -14,17 +14,21 @@ import jax.numpy as jnp
 from vosjax.refine.boundary.boxes import PATCH, suppressed
 
 
+# Ranks, the best of every row; corners, objects and number of the patches that were found.
+Search = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+
+
 class Patches(NamedTuple):
     """The patches of a frame, in the order of objects and, for each object, of `boundary_boxes`.
 
     corner  [P, 2] int32, first row and column of each patch; 0 for unused places
     object  [P] int32, index 0..N-1 of the object that it is for
-    count   [] int32, the number of patches; those beyond P are counted and have no place
+    total   [] int32, the number of patches; those beyond P are counted and have no place
     """
 
     corner: jax.Array
     object: jax.Array
-    count: jax.Array
+    total: jax.Array
 
 
 def ranks(masks: jax.Array) -> jax.Array:
@@ -69,7 +73,7 @@ def find_patches(
     def best_of_rows(rank: jax.Array) -> jax.Array:
         return rank.max(1)
 
-    def step(carry: tuple[jax.Array, ...], number: jax.Array) -> tuple[jax.Array, ...]:
+    def step(carry: Search, number: jax.Array) -> Search:
         rank, best, centre, owner, count = carry
         row = jnp.argmax(best).astype(jnp.int32)
         column = jnp.argmax(rank[row]).astype(jnp.int32)

@@ -1,0 +1,119 @@
+"""A stage of single frames with its weights, loaded as the config says, and its programs."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from vosjax.refine.boundary.network import load_network
+from vosjax.refine.boundary.stage import BoundarySettings, as_reference, boundary_stage
+from vosjax.refine.config import RefineConfig
+from vosjax.types import Array, FrameStage
+
+Counts = dict[str, int]
+Program = Callable[[Any, Array, Array, Array], tuple[jax.Array, dict[str, jax.Array]]]
+
+
+class Refiner(NamedTuple):
+    """A stage and what it needs.
+
+    stage     the stage, which is hashable: programs are compiled once for each
+    params    the weights of its network
+    settings  what decides its results, for records: the weights, their sha256, and how it is used
+    """
+
+    stage: FrameStage
+    params: Any
+    settings: dict[str, Any]
+
+
+def load_refiner(config: RefineConfig) -> Refiner | None:
+    """Loads the stage of single frames that a config asks for.
+
+        refiner = load_refiner(RefineConfig(boundary="boundary"))
+
+    Returns:
+        The stage, or None where the config asks for none.
+
+    Raises:
+        InputError: there are no such weights, or those of another network.
+    """
+    if not config.boundary:
+        return None
+    network, params, card = load_network(config.boundary)
+    settings = BoundarySettings(
+        config.boundary_threshold, config.boundary_strength, config.boundary_min_area
+    )
+    if config.boundary_reference:
+        settings = as_reference(config.boundary_threshold)
+    # The last batch of a frame is filled up: small batches waste little, large ones fill a GPU.
+    stage = boundary_stage(network, settings, batch=8 if _on_cpu() else 64)
+    facts = {
+        "boundary": config.boundary,
+        "boundary_sha256": card.get("sha256", ""),
+        **{f"boundary_{name}": value for name, value in settings._asdict().items()},
+    }
+    return Refiner(stage, jax.device_put(params), facts)
+
+
+@functools.lru_cache(maxsize=16)
+def refine_program(stage: FrameStage) -> Program:
+    """Compiles a stage for frames of any size, once for each.
+
+        probs, counts = refine_program(stage)(params, frame, probs, given)
+
+    The arguments and results are those of `FrameStage.refine`. On accelerators this is one program.
+    On the CPU, where a loop inside a program uses one thread, batches are counted on the host, so
+    that the call returns when all but the last step are done.
+
+    Args:
+        stage: the stage.
+    """
+    if not _on_cpu():
+        return jax.jit(stage.refine)
+    begin, end = jax.jit(stage.begin), jax.jit(stage.end)
+    advance = jax.jit(stage.advance, donate_argnums=2)
+
+    def refine(
+        params: Any, frame: Array, probs: Array, given: Array
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        fixed, work = begin(params, frame, probs, given)
+        while stage.pending(work):
+            work = advance(params, fixed, work)
+        refined: tuple[jax.Array, dict[str, jax.Array]] = end(fixed, work)
+        return refined
+
+    return refine
+
+
+def added(total: Mapping[str, int], counts: Mapping[str, Any]) -> Counts:
+    """Adds the counts of a frame to those of the frames before.
+
+        total = added(total, counts)
+
+    Args:
+        total: {name: how many}; {} to begin with.
+        counts: {name: int32}, of `FrameStage.end`, or another total.
+    """
+    names = [*total, *(name for name in counts if name not in total)]
+    return {name: total.get(name, 0) + int(np.asarray(counts.get(name, 0))) for name in names}
+
+
+def told(refiner: Refiner, counts: Mapping[str, int]) -> str:
+    """Puts what a stage counted in one line; what did not occur is left out.
+
+        say(told(refiner, {"patches": 120, "small_objects": 3}))
+        # refinement: 120 patches refined, 3 objects below boundary_min_area
+
+    Args:
+        refiner: the stage.
+        counts: {name: how many}.
+    """
+    parts = [f"{counts[name]} {words}" for name, words in refiner.stage.counted if counts.get(name)]
+    return f"refinement: {', '.join(parts) or 'nothing to refine'}"
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
