@@ -122,6 +122,13 @@ class Vos(NamedTuple):
         slots that are visible in these are not free. If no object is followed, the state becomes
         empty. The default clears nothing, so that slots are used once.
 
+    One function is for what else can be done with a frame's features, such as following a box:
+
+    appearance(features) -> [h, w, C]
+        What the frame looks like at stride 16, as the network sees it: h and w are ceil(H / 16) and
+        ceil(W / 16), and the middle of the map is that of the frame. None where there is no single
+        such map, as in ensembles.
+
     `rng` is a PRNG key in training (for stochastic depth) and None otherwise. A frame is processed
     as encode -> predict -> lay the prompt over the probabilities -> commit (`tracking.step`).
     Predicting from an empty state is allowed and gives finite logits with the background on top.
@@ -136,6 +143,7 @@ class Vos(NamedTuple):
     size: Callable[..., tuple[int, int]]
     slots: int | None
     forget: Callable[[Any, Release], tuple[Any, jax.Array]] = slots_used_once
+    appearance: Callable[[Any], jax.Array] | None = None
 
 
 class Model(NamedTuple):

@@ -2,7 +2,8 @@
 
 It interprets the opcodes itself instead of using `pickle.Unpickler`: a global in the stream becomes
 a token of a fixed table, REDUCE looks its token up there, and nothing from the stream is ever
-imported or called. Unknown globals and opcodes are refused by name.
+imported or called. Unknown globals and opcodes are refused by name. Objects of a few training
+frameworks, which stand beside the weights in their checkpoints, become an `Inert` without content.
 """
 
 import pickletools
@@ -42,6 +43,7 @@ _LITERALS = {
 }
 _EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set, "EMPTY_TUPLE": tuple}
 _MARK = object()
+_INERT = ("ltr.",)  # packages whose objects are passed over: pytracking's (constructor, settings)
 
 
 class Global:
@@ -50,17 +52,28 @@ class Global:
     name   without its module
     build  what makes the object of REDUCE's arguments; None: it cannot be called
     value  of a class of storages the dtype of its elements
+    inert  whether its objects become an `Inert`
     """
 
-    __slots__ = ("name", "build", "value")
+    __slots__ = ("name", "build", "value", "inert")
 
     def __init__(
         self,
         name: str,
         build: Callable[..., object] | None = None,
         value: np.dtype[Any] | None = None,
+        inert: bool = False,
     ) -> None:
-        self.name, self.build, self.value = name, build, value
+        self.name, self.build, self.value, self.inert = name, build, value, inert
+
+
+class Inert:
+    """What stands for an object of a training framework: its class's name, and nothing else."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def unpickle(
@@ -226,6 +239,8 @@ class _Machine:
 
     def find(self, module: str, name: str) -> Global:
         token = self.known.get(f"{module}.{name}")
+        if token is None and f"{module}.".startswith(_INERT):
+            return Global(name, lambda *args: Inert(name), inert=True)
         if token is None:
             raise InputError(
                 f"it names the global {module}.{name}, which is refused: {_hint(module)}"
@@ -241,10 +256,16 @@ class _Machine:
             raise ValueError(f"{token.name} cannot be called")
         self.stack.append(token.build(*args))
 
+    def do_NEWOBJ(self, arg: None) -> None:
+        _, token = _only(self.pop(), tuple), _only(self.pop(), Global)
+        if not token.inert:
+            raise ValueError(f"an object of {token.name} cannot be made")
+        self.stack.append(Inert(token.name))
+
     def do_BUILD(self, arg: None) -> None:
         # A module's state_dict carries its `_metadata` this way; nobody needs it.
         self.pop()
-        _only(self.stack[-1], OrderedDict)
+        _only(self.stack[-1], OrderedDict, Inert)
 
 
 def _only(value: object, *types: type[_T]) -> _T:

@@ -37,7 +37,7 @@ def flip(vos: Vos) -> Vos:
     ) -> Any:
         return vos.commit(params, state, aux, probs[..., ::-1], given, when, rng)
 
-    return vos._replace(encode=encode, predict=predict, commit=commit)
+    return vos._replace(encode=encode, predict=predict, commit=commit, appearance=None)
 
 
 def scale(vos: Vos, factor: float) -> Vos:
@@ -88,7 +88,9 @@ def resized(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
         inner = resize_maps(probs, *rule(*probs.shape[1:]))
         return vos.commit(params, state, aux, inner, given, when, rng)
 
-    return vos._replace(init=init, encode=encode, predict=predict, commit=commit)
+    return vos._replace(
+        init=init, encode=encode, predict=predict, commit=commit, appearance=None
+    )
 
 
 def mean(probs: jax.Array) -> jax.Array:

@@ -119,7 +119,7 @@ def groups(vos: Vos, count: int) -> Vos:
         known = state.known & followed
         return GroupsState(known, states, state.objects), free.reshape(-1)[: state.objects.count]
 
-    return Vos(init, vos.encode, predict, commit, vos.size, total, forget)
+    return Vos(init, vos.encode, predict, commit, vos.size, total, forget, vos.appearance)
 
 
 def merge_groups(logits: jax.Array) -> jax.Array:

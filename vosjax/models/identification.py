@@ -308,7 +308,10 @@ def build(
             "identity": bank.init(key, jnp.zeros((side, side, CHANNELS)))["params"],
         }
 
-    vos = Vos(init, encode, predict, commit, size, SLOTS, forget)
+    def appearance(features: IdentificationFeatures) -> jax.Array:
+        return features.maps.f16
+
+    vos = Vos(init, encode, predict, commit, size, SLOTS, forget, appearance)
     return Model(
         vos,
         fresh,

@@ -81,6 +81,7 @@ class MatchingFamily(NamedTuple):
                 objects [N, H', W']; `together` as for `layers.objects.map_objects`
     memorise    (params, features, masks [N, H', W'], live [N], together) -> key and value of a
                 `MatchingEntry`
+    appearance  (features) -> [h, w, C], as in `Vos`
     metric      metric of the read, see `memory.read`
     key, value  numbers of channels C and D
     own_keys    whether every object has keys of its own
@@ -92,6 +93,7 @@ class MatchingFamily(NamedTuple):
     encode: Callable[..., MatchingFeatures]
     decode: Callable[..., jax.Array]
     memorise: Callable[..., tuple[jax.Array, jax.Array]]
+    appearance: Callable[[MatchingFeatures], jax.Array]
     metric: str
     key: int
     value: int
@@ -210,7 +212,7 @@ def build(
         )
         return high, wide
 
-    return Vos(init, encode, predict, commit, size, None, forget)
+    return Vos(init, encode, predict, commit, size, None, forget, family.appearance)
 
 
 def grid(height: int, width: int) -> tuple[int, int]:

@@ -141,6 +141,7 @@ def build(
         encode,
         decode,
         memorise,
+        appearance=lambda features: features.maps.value[0],
         metric="dot",
         key=KEY,
         value=VALUE,

@@ -140,7 +140,15 @@ def build(
         return "encoder" if path.startswith(("key_encoder/", "value_encoder/")) else "head"
 
     family = MatchingFamily(
-        encode, decode, memorise, metric="l2", key=KEY, value=VALUE, own_keys=False, soft_given=True
+        encode,
+        decode,
+        memorise,
+        appearance=lambda features: features.maps.f16[0],
+        metric="l2",
+        key=KEY,
+        value=VALUE,
+        own_keys=False,
+        soft_given=True,
     )
     vos = matching.build(
         family, top_k=top_k, kernel=kernel, last_frame=last_frame, max_short_side=max_short_side

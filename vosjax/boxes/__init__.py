@@ -1,0 +1,1 @@
+"""Box trackers: one object's box in every frame, by DiMP or by a VOS network's features."""
