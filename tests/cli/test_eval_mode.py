@@ -31,10 +31,10 @@ def engine_of():
     made = {}
     make = evaluating.make_engines
 
-    def kept(config, network):
-        key = (config.eval.chunk, config.eval.probabilities, str(network.config))
+    def kept(config, network, refiner=None):
+        key = (config.eval.chunk, config.eval.probabilities, str(network.config), refiner)
         if key not in made:
-            made[key] = make(config, network)
+            made[key] = make(config, network, refiner)
         return made[key]
 
     return kept

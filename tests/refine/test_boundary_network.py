@@ -125,9 +125,7 @@ def published(tiny, tmp_path):
 
 
 def convert(file, output):
-    config = opened(
-        "bpr:w18", [f"--config.model.{name}={value}" for name, value in TINY.items()]
-    )
+    config = opened("bpr:w18", [f"--config.model.{name}={value}" for name, value in TINY.items()])
     return convert_mode.run(config, Options(inputs=(str(file),), output=str(output)))
 
 

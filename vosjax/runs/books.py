@@ -45,9 +45,22 @@ class FrameBooks:
         with writing(self.path):
             self._file = open(self.path, "ab", buffering=0)
 
-    def note(self, frame: int, *, mask: pathlib.Path, rows: bytes) -> None:
-        """Notes a frame whose mask file and rows of scores are written."""
-        entry = {"frame": frame, "mask": digests.of_file(mask), "rows": digests.of_bytes(rows)}
+    def note(
+        self,
+        frame: int,
+        *,
+        mask: pathlib.Path,
+        rows: bytes,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Notes a frame whose mask file and rows of scores are written, and what it counted."""
+        entry: dict[str, Any] = {
+            "frame": frame,
+            "mask": digests.of_file(mask),
+            "rows": digests.of_bytes(rows),
+        }
+        if counts is not None:
+            entry["counts"] = dict(counts)
         with writing(self.path):
             self._file.write(_line(entry))
         self.masks[frame] = entry["mask"]
@@ -75,8 +88,12 @@ def read_frames(path: str | os.PathLike[str]) -> dict[int, dict[str, Any]]:
     for line in lines:
         try:
             entry = json.loads(line)
-            entries[int(entry["frame"])] = {name: entry[name] for name in ("frame", "mask", "rows")}
-        except (ValueError, TypeError, KeyError, RecursionError):
+            kept = {name: entry[name] for name in ("frame", "mask", "rows")}
+            if "counts" in entry:
+                counts = entry["counts"].items()
+                kept["counts"] = {str(name): int(count) for name, count in counts}
+            entries[int(entry["frame"])] = kept
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
     return entries
 

@@ -32,6 +32,7 @@ NEVER_WAS = 9999  # an interval in version 0.1
 DIGESTS = {"frames_sha256": "frames", "masks_sha256": "masks", "weights_sha256": "weights"}
 # A setting that only runs of one mode have.
 KINDS = {
+    "refined": "refine",
     "video": "segment",
     "runs": "fuse",
     "render": "render",

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 
 from vosjax.refine.boundary.boxes import PATCH, suppressed
 
-
 # Ranks, the best of every row; corners, objects and number of the patches that were found.
 Search = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 

@@ -1,0 +1,246 @@
+"""Refines the masks of one video: a run of `segment`, or a folder of palette PNGs of any program.
+
+Files are written one after another and noted in the run's books (`runs.books`), so that a run
+which was stopped, however, goes on behind the last frame whose file is whole.
+"""
+
+import contextlib
+import pathlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from vosjax.errors import InputError
+from vosjax.eval.refining import check_size, masks_folder
+from vosjax.io.content import load_file
+from vosjax.io.files import is_temporary, sweep, sync
+from vosjax.io.masks import read_masks
+from vosjax.io.names import number, printable, some
+from vosjax.io.overlay import overlay
+from vosjax.io.palette import DAVIS, read_label_png, write_label_png
+from vosjax.io.pictures import read_pictures
+from vosjax.io.refusals import writing
+from vosjax.io.terminal import say
+from vosjax.io.video import Video, open_video
+from vosjax.io.video.network import without_password
+from vosjax.io.writer import OverlayWriter
+from vosjax.refine.labels import refine_labels
+from vosjax.refine.refiner import Counts, Refiner, added, told
+from vosjax.runs import books, clear, digests, record
+from vosjax.runs.frame_files import BOOKS
+from vosjax.runs.hold import held
+from vosjax.runs.signals import stop_signals
+from vosjax.tracking.video import exact_length
+
+OVERLAY = "overlay.mp4"
+STOPPED = 130  # exit code after Ctrl-C
+
+
+def refine_video(
+    source: pathlib.Path,
+    folder: pathlib.Path,
+    refiner: Refiner,
+    before: Mapping[str, Any],
+    *,
+    video: str,
+    given: tuple[str, ...],
+    with_overlay: bool,
+    overwrite: bool,
+) -> int:
+    """Refines the masks of a video into a new folder; returns the exit code.
+
+        refine_video(source, out, refiner, {}, video="dog.mp4", given=(), with_overlay=True, ...)
+
+    Args:
+        source: a run of `segment`, or a folder of label PNGs that are named as the frames are, or
+            by their numbers.
+        folder: the output folder.
+        refiner: refines the masks.
+        before: settings of the run that made them; {} for another program's.
+        video: the frames.
+        given: masks that a user gave, as for `segment`; their frames are left as they are.
+        with_overlay: whether overlay.mp4 is written.
+        overwrite: begin anew.
+
+    Raises:
+        InputError: there are no masks, or they are not the video's.
+    """
+    frames = open_video(video)
+    files = _files(masks_folder(source), frames, by_index="video" in before)
+    marked: set[int] = set()
+    if given:
+        texts = given[0] if len(given) == 1 else list(given)
+        masks = read_masks(texts, frames.names, size=frames.size, count=exact_length(video, frames))
+        marked = set(masks.labels)
+    settings = {
+        "refined": printable(source),
+        "video": printable(without_password(video)),
+        "video_size": list(frames.size),
+        "frames_sha256": digests.of_files(frames.files),
+        "masks_sha256": digests.of_files(files.values()),
+        "given": sorted(marked),
+        "overlay": with_overlay,
+        "refine": refiner.settings,
+    }
+
+    def made_files() -> list[pathlib.Path]:
+        names = [folder / OVERLAY, folder / BOOKS]
+        return names + clear.matching(folder / "masks", r"[^.].*\.png")
+
+    with held(folder, settings, overwrite=overwrite, files=made_files) as present:
+        if present and present["status"] == "complete":
+            faults = books.faults(present.get("made"), folder)
+            if not faults:
+                say(f"{folder} is complete ({len(files)} masks); --overwrite runs it again")
+                return 0
+            say(f"{some(faults)}: the run is made again")
+        return _refine(folder, settings, frames, files, marked, refiner)
+
+
+def _files(masks: pathlib.Path, video: Video, *, by_index: bool) -> dict[int, pathlib.Path]:
+    """{frame: its mask file}, by the frame's name or its number."""
+    stems = {name: index for index, name in enumerate(video.names or ())}
+    files = {}
+    for path in sorted(masks.glob("*.png")):
+        if is_temporary(path):
+            continue
+        index = None if by_index else stems.get(path.stem)
+        if index is None and (by_index or video.names is None):
+            index = number(path.stem)
+        if index is None or (video.count is not None and index >= video.count):
+            raise InputError(
+                f"{printable(path)} belongs to no frame of {video.name}: masks are named as the "
+                "frames are, or by the frames' numbers from 0"
+            )
+        files[index] = path
+    if not files:
+        raise InputError(f"{printable(masks)} holds no masks (.png): name a run, or their folder")
+    return files
+
+
+def _refine(
+    folder: pathlib.Path,
+    settings: dict[str, Any],
+    video: Video,
+    files: dict[int, pathlib.Path],
+    given: set[int],
+    refiner: Refiner,
+) -> int:
+    """Does what is left in a folder that is locked; returns the exit code."""
+    for part in ("", "masks", BOOKS.parent):
+        sweep(folder / part)
+    out = {index: folder / "masks" / path.name for index, path in files.items()}
+    counted, done = _done(folder, out)
+    record.write(folder, settings, status="running", frames=len(done), facts={})
+    left = {index: path for index, path in files.items() if index not in done}
+    written = books.FrameBooks(folder / BOOKS, resume=min(left, default=max(files) + 1))
+    total: Counts = {}
+    for index in done:
+        total = added(total, counted[index])
+    with stop_signals() as stop, contextlib.ExitStack() as stack:
+        stack.callback(written.close)
+        bar = stack.enter_context(
+            tqdm(total=len(files), initial=len(done), unit="mask", file=sys.stderr, disable=None)
+        )
+        slots, frames, palette = 0, _frames(video, left), _palette(files[min(files)])
+        for index, frame in frames:
+            labels = read_label_png(files[index])
+            check_size(labels, frame, files[index])
+            slots = max(slots, len(np.unique(labels)))
+            labels, counts = refine_labels(
+                refiner, frame, labels, given=index in given, slots=slots
+            )
+            write_label_png(out[index], labels, palette)
+            own = added({}, counts)
+            written.note(index, mask=out[index], rows=b"", counts=own)
+            total = added(total, own)
+            bar.update()
+            if stop:
+                break
+    with writing(folder):
+        sync([out[index] for index in written.masks])
+    if stop:
+        record.write(
+            folder,
+            settings,
+            status="interrupted",
+            frames=len(written.masks),
+            facts={"refined": total},
+        )
+        say(f"stopped after {len(written.masks)} masks; the same command goes on from there")
+        return STOPPED
+    if len(written.masks) < len(files):
+        raise InputError(
+            f"{video.name} has no frame {min(set(files) - set(written.masks))}, for which there is "
+            "a mask: name the video that the masks are of"
+        )
+    tables = {}
+    if settings["overlay"]:
+        _draw(folder / OVERLAY, video, out, _palette(files[min(files)]))
+        tables = books.made([folder / OVERLAY], folder)
+    made = tables | {f"masks/{out[index].name}": written.masks[index] for index in sorted(out)}
+    record.write(
+        folder,
+        settings,
+        status="complete",
+        frames=len(files),
+        facts={"refined": total, "made": made},
+    )
+    clear.clear(folder, [folder / BOOKS])
+    say(f"{len(files)} masks; results in {folder}", told(refiner, total))
+    return 0
+
+
+def _done(
+    folder: pathlib.Path, out: Mapping[int, pathlib.Path]
+) -> tuple[dict[int, Counts], list[int]]:
+    """{frame: its counts} of an earlier run, and its first frames whose files are whole."""
+    entries = books.read_frames(folder / BOOKS)
+    done: list[int] = []
+    for index in sorted(out):
+        entry = entries.get(index)
+        if entry is None or books.file_fault(out[index], entry["mask"]):
+            break
+        done.append(index)
+    return {index: entries[index].get("counts", {}) for index in done}, done
+
+
+def _frames(video: Video, left: Mapping[int, Any]) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames for which something is left to do."""
+    if not left:
+        return
+    first = min(left)
+    with contextlib.closing(video.stream(first)) as stream:
+        for index, frame in enumerate(stream, first):
+            if index in left:
+                yield index, frame.image
+            if index >= max(left):
+                return
+
+
+def _palette(path: pathlib.Path) -> np.ndarray:
+    """uint8 [256, 3], the colours of a mask file; those of DAVIS where it has none."""
+    name = f"label map {printable(path)}"
+    picture = next(iter(read_pictures(load_file(path, name=name), name=name, upright=False)))
+    colours = DAVIS.copy()
+    if picture.palette is not None:
+        colours[: len(picture.palette)] = picture.palette[:, :3]
+    return colours
+
+
+def _draw(
+    path: pathlib.Path, video: Video, masks: Mapping[int, pathlib.Path], palette: np.ndarray
+) -> None:
+    """Writes the overlay of all frames; one without a mask shows that of the frame before."""
+    labels = np.zeros(video.size, np.uint8)
+    with (
+        OverlayWriter(path, fps=video.fps, size=video.size) as film,
+        contextlib.closing(video.stream(0)) as stream,
+    ):
+        for index, frame in enumerate(stream):
+            if index in masks:
+                labels = read_label_png(masks[index])
+            film.write(overlay(frame.image, labels, palette=palette), frame.time)
