@@ -2,12 +2,15 @@
 
 import functools
 
+from vosjax.boxes import appearance, dimp_tracker
 from vosjax.loading.pretrained import Loaded
 from vosjax.refine.config import RefineConfig
 from vosjax.refine.offline import Zoomer
+from vosjax.refine.zoom.source import Tracking
 from vosjax.tracking.crops import crop_segmenter
 
-MASK = "mask"  # a box by the mask and its motion alone
+MASK = "mask"  # boxes by the masks and their motion alone
+FEATURES = "features"  # and by a target model on the network's own features
 
 
 def load_zoomer(config: RefineConfig, model: Loaded) -> Zoomer | None:
@@ -23,9 +26,18 @@ def load_zoomer(config: RefineConfig, model: Loaded) -> Zoomer | None:
         The zoom, or None where the config asks for none.
 
     Raises:
-        InputError: there is no such box tracker.
+        InputError: there are no such weights of a box tracker; or the model is an ensemble, which
+            has no features of its own to follow a box by.
     """
     if not config.zoom:
         return None
     settings = {"zoom": config.zoom, "zoom_weights_sha256": model.card.get("sha256", "")}
-    return Zoomer(functools.partial(crop_segmenter, model), None, settings)
+    return Zoomer(functools.partial(crop_segmenter, model), _tracking(config.zoom, model), settings)
+
+
+def _tracking(name: str, model: Loaded) -> Tracking | None:
+    if name == MASK:
+        return None
+    if name == FEATURES:
+        return Tracking(appearance.tracker(model.model.vos), model.params)
+    return Tracking(dimp_tracker.tracker(), dimp_tracker.load_params(name))

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.boxes.protocol import BoxTracker
 from vosjax.refine.zoom.agreement import Seen, same_place
 from vosjax.refine.zoom.choose import LEAVE, scale
 from vosjax.refine.zoom.moments import LEAST, centre_of, from_centre, mask_box
@@ -38,9 +38,9 @@ class SegmentedVideo(NamedTuple):
 
 
 class Tracking(NamedTuple):
-    """A box tracker with its weights (`boxes.protocol.BoxTracker`)."""
+    """A box tracker with its weights."""
 
-    tracker: Any
+    tracker: BoxTracker
     params: Any
 
 
@@ -73,7 +73,6 @@ def survey(video: SegmentedVideo, tracking: Tracking | None = None) -> Survey:
     areas = {id: np.zeros(video.length) for id in video.ids}
     tracked: dict[int, list[Seen | None]] = {}
     states: dict[int, Any] = {}
-    step = None if tracking is None else jax.jit(tracking.tracker.step)
     frames = iter(()) if tracking is None else video.frames(0, video.length)
     for index in range(video.length):
         probs = video.probs(index)
@@ -85,8 +84,7 @@ def survey(video: SegmentedVideo, tracking: Tracking | None = None) -> Survey:
                 continue
             found = mask_box(own)
             if id in states:
-                assert step is not None
-                states[id], output = step(tracking.params, states[id], image)
+                states[id], output = tracking.tracker.step(tracking.params, states[id], image)
                 seen = Seen(
                     np.asarray(output.box, np.float64), float(output.score), int(output.flag)
                 )
