@@ -1,11 +1,12 @@
 """The stages that work over a whole video that was segmented, one after the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.refine import refiner as frame_stage
 from vosjax.refine.refiner import Refiner, added, refine_program
 from vosjax.refine.zoom.segmenter import CropSegmenter
 from vosjax.refine.zoom.source import SegmentedVideo, Tracking
@@ -25,6 +26,32 @@ class Zoomer(NamedTuple):
     settings: dict[str, Any]
 
 
+class Stages(NamedTuple):
+    """The stages that a config asks for: small objects are zoomed first, then boundaries refined.
+
+    zoomer   zooms small objects; None leaves them
+    refiner  refines boundaries; None leaves them
+    """
+
+    zoomer: Zoomer | None = None
+    refiner: Refiner | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the results, for records; {} without any stage."""
+        return {name: value for stage in self if stage for name, value in stage.settings.items()}
+
+    @property
+    def online(self) -> Refiner | None:
+        """What refines frames while they are tracked: nothing where the zoom has to come first."""
+        return self.refiner if self.zoomer is None else None
+
+    def told(self, counts: Mapping[str, int]) -> list[str]:
+        """Puts what was counted in a line for each stage."""
+        lines = [told(counts)] if self.zoomer else []
+        return lines + ([frame_stage.told(self.refiner, counts)] if self.refiner else [])
+
+
 class RefinedFrame(NamedTuple):
     """The result of a frame.
 
@@ -42,26 +69,24 @@ class RefinedFrame(NamedTuple):
 
 def refine_video(
     video: SegmentedVideo,
+    stages: Stages,
     counts: dict[str, int],
-    *,
-    zoomer: Zoomer | None = None,
-    refiner: Refiner | None = None,
 ) -> Iterator[RefinedFrame]:
-    """Refines the masks of a video: small objects by the zoom first, then all boundaries.
+    """Refines the masks of a video by one stage after the other.
 
         counts = {}
-        for frame in refine_video(video, counts, zoomer=load_zoomer(config.refine, model)):
+        for frame in refine_video(video, Stages(load_zoomer(config.refine, model)), counts):
             labels = ids[frame.probs.argmax(0)]
 
     Args:
         video: that was segmented.
+        stages: what is done.
         counts: is filled with what was done in the frames so far: {name: how many}.
-        zoomer: zooms small objects; None leaves them.
-        refiner: refines boundaries; None leaves them.
 
     Yields:
         A `RefinedFrame` for every frame, in order.
     """
+    zoomer, refiner = stages
     frames = video.frames(0, video.length)
     zoom = None if zoomer is None else Zoom(video, zoomer.segmenter, zoomer.tracking)
     zoomed = iter(()) if zoom is None else iter(zoom)
@@ -71,7 +96,8 @@ def refine_video(
         probs = video.probs(index) if frame is None else frame.probs
         if refiner is not None and video.ids:
             given = np.array([index in video.given[id] for id in video.ids])
-            refined, own = refine_program(refiner.stage)(refiner.params, image, probs, given)
+            refine = refine_program(refiner.stage)
+            refined, own = refine(refiner.params, image, probs, given)
             probs, patches = np.asarray(refined), added(patches, own)
         if zoom is not None:
             counts.update({f"zoom_{name}": count for name, count in zoom.counts.items()})
@@ -79,7 +105,44 @@ def refine_video(
         yield RefinedFrame(index, image, probs, {} if frame is None else frame.boxes)
 
 
-def told(counts: dict[str, int]) -> str:
+class RefinedLabels(NamedTuple):
+    """The result of a frame as labels.
+
+    index   of the frame
+    image   uint8 [H, W, 3] RGB
+    labels  uint8 [H, W] of ids, refined
+    counts  {name: how many}, what was done in this frame
+    boxes   {id: (x, y, side, side)} of the crops of the zoom that lie in the frame
+    """
+
+    index: int  # type: ignore[assignment]  # hides `tuple.index`
+    image: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    counts: dict[str, int]
+    boxes: dict[int, tuple[int, int, int, int]]
+
+
+def refine_labels_of(video: SegmentedVideo, stages: Stages) -> Iterator[RefinedLabels]:
+    """Does `refine_video`, and gives labels and the counts of every single frame.
+
+        for frame in refine_labels_of(video, stages):
+            write_label_png(path, frame.labels)
+
+    Args:
+        video: that was segmented.
+        stages: what is done.
+    """
+    ids = np.array([0, *video.ids], np.uint8)
+    counts: dict[str, int] = {}
+    before: dict[str, int] = {}
+    for frame in refine_video(video, stages, counts):
+        own = {name: count - before.get(name, 0) for name, count in counts.items()}
+        before = dict(counts)
+        labels = ids[frame.probs.argmax(0)]
+        yield RefinedLabels(frame.index, frame.image, labels, own, frame.boxes)
+
+
+def told(counts: Mapping[str, int]) -> str:
     """Puts what the zoom counted in one line.
 
         say(told({"zoom_objects": 1, "zoom_frames": 40, "zoom_trusted": 36, ...}))

@@ -99,7 +99,7 @@ def _zoom_part(
     path = crop_path(boxes, held, [place.confidence for place in places], video.size)
     crops = _read_crops(video, clip, path, reliable_frames(places, masks), segmenter)
     annotated = _annotated(video, clip, path, boxes, segmenter)
-    if annotated is None:
+    if crops is None or annotated is None:
         return ZoomedClip(clip, path, places, masks, seen, {}, False, [])
     probs = segment_clip(segmenter, crops, annotated)
     cycle = comes_back(segmenter, crops, annotated, probs)
@@ -119,13 +119,16 @@ def _read_crops(
     path: Path,
     reliable: npt.NDArray[np.bool_],
     segmenter: CropSegmenter,
-) -> Crops:
+) -> Crops | None:
+    """The crops of a clip; None where the video ends before it."""
     size = segmenter.size
     images, labels = [], []
     frames = video.frames(clip.start, clip.stop)
     for index, image, origin in zip(range(clip.start, clip.stop), frames, path.origins):
         images.append(cropping.resize_image(cropping.crop(image, origin, path.side), size))
         labels.append(_labels(video, index, origin, path.side, size))
+    if not images:
+        return None
     given = tuple(
         tuple(slot for slot, id in enumerate(video.ids, 1) if index in video.given[id])
         for index in range(clip.start, clip.stop)
