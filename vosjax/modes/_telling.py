@@ -32,7 +32,7 @@ def tell_audit(findings: Findings) -> None:
         )
 
 
-def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages = Stages()) -> int:
+def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
     """Prints the table and what failed; returns the exit code.
 
         code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)

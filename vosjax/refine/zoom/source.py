@@ -76,12 +76,13 @@ def survey(video: SegmentedVideo, tracking: Tracking | None = None) -> Survey:
     frames = iter(()) if tracking is None else video.frames(0, video.length)
     for index in range(video.length):
         probs = video.probs(index)
-        image = next(frames, None)
+        frame = next(frames, None)
         for channel, id in enumerate(video.ids, 1):
             own = probs[channel]
             areas[id][index] = own[own > LEAST].sum() * per_pixel
-            if tracking is None or image is None:
+            if tracking is None or frame is None:
                 continue
+            image = jnp.asarray(frame)
             found = mask_box(own)
             if id in states:
                 states[id], output = tracking.tracker.step(tracking.params, states[id], image)
