@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 PICTURE = HERE / "pictures" / "rooms.svg"
 KINDS = {  # what a room deals with, its colour, and the rooms
     "words": ("#e8e6df", ("errors", "types", "names", "prompt", "schema")),
-    "networks": ("#d8e8f7", ("memory", "layers", "backbones", "models", "compose", "voting")),
+    "networks": ("#d8e8f7", ("memory", "layers", "backbones", "models", "compose", "voting", "refine")),
     "files and clips": (
         "#dcefdc",
         ("io", "checkpoints", "runs", "datasets", "data", "data_prep"),

@@ -1,13 +1,14 @@
 """A stage of single frames with its weights, loaded as the config says, and its programs."""
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from vosjax.refine.boundary.network import load_network
+from vosjax.refine.boundary.network import build, load_network
 from vosjax.refine.boundary.stage import BoundarySettings, as_reference, boundary_stage
 from vosjax.refine.config import RefineConfig
 from vosjax.types import Array, FrameStage
@@ -42,20 +43,28 @@ def load_refiner(config: RefineConfig) -> Refiner | None:
     """
     if not config.boundary:
         return None
-    network, params, card = load_network(config.boundary)
+    _, params, card = load_network(config.boundary)
     settings = BoundarySettings(
         config.boundary_threshold, config.boundary_strength, config.boundary_min_area
     )
     if config.boundary_reference:
         settings = as_reference(config.boundary_threshold)
-    # The last batch of a frame is filled up: small batches waste little, large ones fill a GPU.
-    stage = boundary_stage(network, settings, batch=8 if _on_cpu() else 64)
+    stage = _stage(json.dumps(card["config"].get("model") or {}, sort_keys=True), settings)
     facts = {
         "boundary": config.boundary,
         "boundary_sha256": card.get("sha256", ""),
         **{f"boundary_{name}": value for name, value in settings._asdict().items()},
     }
     return Refiner(stage, jax.device_put(params), facts)
+
+
+@functools.lru_cache(maxsize=4)
+def _stage(model: str, settings: BoundarySettings) -> FrameStage:
+    """One stage for the same settings, so that its programs are compiled once in a process.
+
+    The last batch of a frame is filled up: small batches waste little, large ones fill a GPU.
+    """
+    return boundary_stage(build(**json.loads(model)), settings, batch=8 if _on_cpu() else 64)
 
 
 @functools.lru_cache(maxsize=16)
