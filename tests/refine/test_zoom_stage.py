@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from support.zooming import HEIGHT, SIDE, WIDTH, cut_short, jaccard, small_toy, truth_of, video_of
 
+from vosjax.refine.zoom.choose import Clip
+from vosjax.refine.zoom.moments import centre_of
+from vosjax.refine.zoom.places import find_places
 from vosjax.refine.zoom.stage import COUNTS, Zoom
 from vosjax.tracking.crops import crop_segmenter
 
@@ -112,3 +115,14 @@ def test_a_video_without_objects_is_left_alone():
     video = video_of(truth, truth)
     empty = video._replace(ids=(), given={}, probs=lambda index: video.probs(index)[:1])
     assert [frame.probs.min() for frame in Zoom(empty, segmenter(96))] == [1, 1, 1]
+
+
+def test_a_mask_that_leaps_is_followed_with_less_confidence():
+    truth = truth_of(frames=12)
+    leapt = truth.copy()
+    leapt[6:][leapt[6:] == 1] = 0
+    leapt[6:, 20:30, 200:210] = 1
+    found = find_places(video_of(leapt, leapt), Clip(1, 0, 12))
+    confidence = [place.confidence for place in found.places]
+    assert confidence[:6] == [0.7] * 6 and confidence[6] == 0.3 and confidence[-1] == 0.7
+    np.testing.assert_allclose(centre_of(found.places[-1].box), [205, 25], atol=1e-6)

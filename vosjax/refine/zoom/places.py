@@ -17,7 +17,7 @@ class Places(NamedTuple):
     """Where an object is in the frames of a clip.
 
     places  one for each frame
-    masks   what each frame's mask says; None where it is empty or far from the object
+    masks   what each frame's mask says; None where it is empty
     """
 
     places: list[Place]
@@ -57,7 +57,8 @@ def find_places(
             motion, reliable = kalman.begin(mask.box), mask.box[2:]
         else:
             motion = kalman.predict(motion)
-            mask = mask_box(probs, kalman.expected_box(motion))
+            # A mask that is all elsewhere is not dropped: it has leapt, and is trusted less.
+            mask = mask_box(probs, kalman.expected_box(motion)) or mask_box(probs)
             if mask is not None and mask.area < least:
                 mask = None
         assert reliable is not None
