@@ -70,7 +70,7 @@ def test_the_overlay_shows_the_crops_if_asked(film, tmp_path):
     plain, shown = (film_of(tmp_path / name / "overlay.mp4") for name in ("plain", "shown"))
     np.testing.assert_array_equal(masks_of(tmp_path / "plain"), masks_of(tmp_path / "shown"))
     assert len(plain) == len(shown) == 8
-    assert (np.abs(plain - shown).max((1, 2, 3)) > 60).all()
+    assert (np.abs(plain - shown).max((1, 2, 3)) > 40).all()
 
 
 def test_a_zoom_that_is_stopped_begins_again(film, tmp_path, monkeypatch):
