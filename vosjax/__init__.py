@@ -3,12 +3,18 @@
 vosjax.load(source=None) -> model            a network with its weights
 vosjax.segment(video, masks, model=model)    a generator of every frame's labels and scores
 vosjax.Tracker(model)                        the same frame by frame
+vosjax.track_box(video, box)                 a generator of one object's box in every frame
 """
 
 import importlib
 from typing import Any
 
-_HOMES = {"load": "loading.pretrained", "segment": "tracking.video", "Tracker": "tracking.tracker"}
+_HOMES = {
+    "load": "loading.pretrained",
+    "segment": "tracking.video",
+    "track_box": "tracking.box",
+    "Tracker": "tracking.tracker",
+}
 __all__ = sorted(_HOMES)
 __version__ = "0.2.0"
 

@@ -12,9 +12,9 @@ from support import torch_files, toy
 
 import vosjax
 from vosjax import config as configs
-from vosjax import models
 from vosjax.config.files import find
 from vosjax.io.palette import read_label_png
+from vosjax.loading import networks
 from vosjax.modes import quickstart
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_every_config_says_its_command_and_names_a_network(name):
     assert "python launch.py" in doc and f"configs/{name}.py" in doc and "Expected" in doc
     config = configs.opened(name)
     if config.family:
-        models.build(config.family, **config.settings)
+        networks.build(config.family, **config.settings)
 
 
 def bench_of(place, models, *more):

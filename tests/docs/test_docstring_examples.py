@@ -50,6 +50,7 @@ NOT_RUN = {  # only compiled
     "vosjax.loading.pretrained.configure": "loads the embedded network",
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",
     "vosjax.loading.pretrained.fresh": LONG,
+    "vosjax.tracking.box.track_box": "loads the embedded network",
     "vosjax.data.pipeline.clips": LONG,
     "vosjax.datasets.catalog.find": "needs a prepared dataset",
     "vosjax.datasets.catalog.open_videos": "needs a prepared dataset",

@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import struct
+import sys
+import types
 import zipfile
 
 import numpy as np
@@ -89,6 +91,36 @@ def test_nested_containers_come_back(path, write):
 def test_parameters_and_module_metadata_are_read_over(path, write):
     state = Metadata(w=Parameter(tensor(VALUES.astype(np.float32), "0")))
     np.testing.assert_array_equal(read_pth(write(path, state))["w"], VALUES)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_objects_of_a_training_framework_are_passed_over(path, protocol, monkeypatch):
+    """As pytracking stores them: a call that builds the network, and the training's settings."""
+    names = "ltr", "ltr.admin", "ltr.admin.model_constructor"
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+    class NetConstructor:
+        """Says when it is made, as code that a file runs would."""
+
+        made = 0
+
+        def __setstate__(self, state):
+            NetConstructor.made += 1
+
+    NetConstructor.__module__, NetConstructor.__qualname__ = names[-1], "NetConstructor"
+    sys.modules[names[-1]].NetConstructor = NetConstructor
+    constructor = NetConstructor()
+    constructor.fun_name, constructor.args = "dimpnet50", (4, {"filter_size": [1, 2]})
+    call = Reduces(NetConstructor)
+    content = {"net": {"w": tensor(VALUES, "0")}, "constructor": constructor, "call": call}
+    write_zip(path, content, protocol=protocol)
+    checkpoint = read_pth(path)
+    assert list(state_dict(checkpoint)) == ["w"]
+    assert [type(checkpoint[name]).__name__ for name in ("constructor", "call")] == ["Inert"] * 2
+    assert NetConstructor.made == 0
+    pickle.loads(pickle.dumps(constructor))
+    assert NetConstructor.made == 1  # a plain unpickler does run it
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

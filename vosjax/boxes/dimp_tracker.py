@@ -13,6 +13,7 @@ from vosjax.boxes.iou_net import best_mean, climb
 from vosjax.boxes.online import Encoded, TargetNetwork
 from vosjax.boxes.protocol import BoxTracker
 from vosjax.checkpoints.checks import check_params
+from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.paths import flatten
 from vosjax.checkpoints.weights import load_weights
 from vosjax.errors import InputError
@@ -94,7 +95,7 @@ def load_params(folder: str | os.PathLike[str]) -> Any:
     Raises:
         InputError: the folder holds no weights, those of another family, or damaged ones.
     """
-    params, card = load_weights(folder)
+    params, card = load_weights(weights_folder(folder))
     if card["family"] != dimp.FAMILY:
         raise InputError(
             f"{folder} holds weights of the family {card['family']!r}; for a box tracker "

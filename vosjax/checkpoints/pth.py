@@ -31,8 +31,9 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
 
     Raises:
         InputError: missing; neither of the two formats; damaged or truncated; a tensor that reaches
-            beyond its storage; a global besides tensors' own (it is named, and not imported): so
-            whole pickled modules and malicious files are refused, and nothing is executed.
+            beyond its storage; a global besides tensors' own and those of training frameworks that
+            become an `unpickle.Inert` (it is named, and not imported): so whole pickled modules and
+            malicious files are refused, and nothing is executed.
     """
     path = pathlib.Path(path)
     try:

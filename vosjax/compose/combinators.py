@@ -88,9 +88,7 @@ def resized(vos: Vos, rule: Callable[[int, int], tuple[int, int]]) -> Vos:
         inner = resize_maps(probs, *rule(*probs.shape[1:]))
         return vos.commit(params, state, aux, inner, given, when, rng)
 
-    return vos._replace(
-        init=init, encode=encode, predict=predict, commit=commit, appearance=None
-    )
+    return vos._replace(init=init, encode=encode, predict=predict, commit=commit, appearance=None)
 
 
 def mean(probs: jax.Array) -> jax.Array:

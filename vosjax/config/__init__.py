@@ -2,6 +2,7 @@
 
     network("aot", encoder="swin:b", layers=3, mem_every=5)     a ConfigDict, as configs/*.py return
     training("aot", layers=1)                                   the same with a training
+    patch_training("bpr", patch=64)                             the same of a refinement network
     named("aot:r50")                                            that of a file of configs/
     opened("aot:r50", ["mem_every=3"])                          parsed: a `Config`, checked
 
@@ -11,7 +12,14 @@ over it and parses it, once, and nothing behind that door sees a ConfigDict.
 
 from vosjax.config.door import opened, parsed
 from vosjax.config.files import named, names, variant
-from vosjax.config.root import Config, StageConfig, as_config_dict, network, training
+from vosjax.config.root import (
+    Config,
+    StageConfig,
+    as_config_dict,
+    network,
+    patch_training,
+    training,
+)
 
 __all__ = [
     "Config",
@@ -22,6 +30,7 @@ __all__ = [
     "network",
     "opened",
     "parsed",
+    "patch_training",
     "training",
     "variant",
 ]

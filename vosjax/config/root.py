@@ -15,7 +15,7 @@ from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.tracking.config import DIRECTIONS
-from vosjax.train.config import TrainConfig
+from vosjax.train.config import PatchesConfig, TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,9 @@ class Config(NetworkConfig):
     workers: int = setting(4, "prepare: processes that write; 0: only this one", least=0)
     train: TrainConfig | None = setting(None, "settings of --mode train; None: no training")
     data: ClipsConfig | None = setting(None, "the training clips; None: no training")
+    patches: PatchesConfig | None = setting(
+        None, "patches along boundaries, for a refinement network; None: data is trained on"
+    )
     stages: tuple[StageConfig, ...] = setting((), "stages of the training, in order; (): one")
 
     def __post_init__(self) -> None:
@@ -74,7 +77,10 @@ class Config(NetworkConfig):
                 ("balance_high",),
                 f"is {self.balance_high}; at least balance_low, {self.balance_low}, is expected",
             )
-        if (self.train is None) != (self.data is None):
+        if self.train is not None and self.patches is not None:
+            if self.data is not None:
+                raise FieldError(("patches",), "is given, and so is data: give one of them")
+        elif (self.train is None) != (self.data is None):
             raise FieldError(("train",), "and data belong together: give both, or neither")
 
 
@@ -100,14 +106,22 @@ def training(family: str, **model: Any) -> ml_collections.ConfigDict:
     return as_config_dict(config)
 
 
+def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
+    """A config of a training on patches along boundaries; `model` are the family's settings."""
+    config = Config(
+        mode="train", family=family, model=model, train=TrainConfig(), patches=PatchesConfig()
+    )
+    return as_config_dict(config)
+
+
 def as_config_dict(config: Config) -> ml_collections.ConfigDict:
     """A config as files of `configs/` change it: `config.train.lr = 1e-4`.
 
-    Fields that may be None keep their type, and a config without a training has neither `train`
-    nor `data`.
+    Fields that may be None keep their type, and a config without a training has none of `train`,
+    `data` and `patches`.
     """
     values = plain(config)
-    for name in ("train", "data"):
+    for name in ("train", "data", "patches"):
         if values[name] is None:
             del values[name]
     return _dict_of(Config, values)

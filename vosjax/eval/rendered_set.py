@@ -16,6 +16,7 @@ import cv2
 from vosjax.data.synthetic.motion import Motion
 from vosjax.data.synthetic.rendered import RenderedSettings, render_clip
 from vosjax.data.synthetic.scene import Scene
+from vosjax.data.types import Frames, Labels
 from vosjax.datasets.decode import Picture
 from vosjax.errors import InputError
 from vosjax.io.door import Parser, count, guarded, size
@@ -26,6 +27,7 @@ from vosjax.runs.hold import held
 
 # The settings of a rendered folder, as its record names them.
 _NAMES = ("clips", "frames", "height", "width", "objects")
+NAME = "rendered"  # and a number: the name of a video
 SEED = 8_000_000  # differs from those of training and validation clips
 TRAVEL = 16  # objects move as far in a clip of any length as in so many frames at full speed
 LEAVE = 0.4  # probability that an object leaves the frame and comes back
@@ -73,7 +75,7 @@ def write(
         )
     root = pathlib.Path(output)
     record_settings = {"render": dict(zip(_NAMES, (clips, frames, *size, objects)))}
-    with held(root, record_settings, overwrite=overwrite, files=lambda: _files(root)):
+    with held(root, record_settings, overwrite=overwrite, files=lambda: files_of(root, NAME)):
         record.write(root, record_settings, status="running", frames=0, facts={})
         for number in range(clips):
             _write_clip(root, number, frames=frames, size=size, objects=1 + number % objects)
@@ -92,18 +94,34 @@ def _write_clip(
         settings=settings(frames),
         shuffle=False,
     )
-    name = f"rendered{number:03d}"
-    for index, (frame, labels) in enumerate(zip(clip["frames"], clip["labels"])):
+    write_video(root, f"{NAME}{number:03d}", clip["frames"], clip["labels"])
+
+
+def write_video(root: pathlib.Path, name: str, frames: Frames, labels: Labels) -> None:
+    """Writes one video into a dataset folder in the layout of DAVIS, losslessly.
+
+        write_video(pathlib.Path("rendered"), "rendered000", clip["frames"], clip["labels"])
+
+    Args:
+        root: the folder of the dataset.
+        name: of the video.
+        frames: uint8 [T, H, W, 3] RGB.
+        labels: uint8 [T, H, W] of ids.
+    """
+    for index, (frame, mask) in enumerate(zip(frames, labels)):
         _write_png(root / "JPEGImages" / name / f"{index:05d}.png", frame)
-        write_label_png(root / "Annotations" / name / f"{index:05d}.png", labels)
+        write_label_png(root / "Annotations" / name / f"{index:05d}.png", mask)
 
 
-def _files(root: pathlib.Path) -> list[pathlib.Path]:
-    """Lists the frames and masks of the clips that were rendered into a folder."""
+def files_of(root: pathlib.Path, name: str) -> list[pathlib.Path]:
+    """Lists the frames and masks of the videos in a folder whose names are `name` and a number.
+
+    files_of(pathlib.Path("rendered"), "rendered")
+    """
     return [
         path
         for kind in ("JPEGImages", "Annotations")
-        for clip in clear.matching(root / kind, r"rendered\d{3,}")
+        for clip in clear.matching(root / kind, rf"{name}\d{{3,}}")
         for path in clear.matching(clip, r"\d{5,}\.png")
     ]
 

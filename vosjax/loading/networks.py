@@ -1,12 +1,16 @@
-"""Networks of every kind by their families: those that track, and those that refine."""
+"""Networks of every kind by their families: those that segment, refine, or follow a box."""
 
 from typing import Any
 
 from vosjax import models
+from vosjax.boxes import dimp
 from vosjax.refine.boundary import network as boundary
 from vosjax.schema import checked_call, settings_of
 
-BESIDES = {boundary.FAMILY: boundary.refine_network}  # families that are no folders of `models`
+BESIDES = {  # families that are no folders of `models`
+    boundary.FAMILY: boundary.refine_network,
+    dimp.FAMILY: dimp.build,
+}
 
 
 def build(family: str, **settings: Any) -> Any:
@@ -15,12 +19,13 @@ def build(family: str, **settings: Any) -> Any:
         build("bpr", patch=64).checkpoint_names
 
     Args:
-        family: a folder of `vosjax/models`, or 'bpr'.
+        family: a folder of `vosjax/models`, 'bpr' or 'dimp'.
         **settings: the keyword arguments of the family's function.
 
     Returns:
-        A `types.Model` or a `RefineNetwork`. Both have `init_params`, `checkpoint_names`,
-        `param_group` and `pretrained_encoders`, all that converting and training ask of a network.
+        A `types.Model`, a `RefineNetwork` or a `DimpNetwork`. All have `init_params` and
+        `checkpoint_names`, which converting asks of a network; the first two have `param_group` and
+        `pretrained_encoders` for training as well.
 
     Raises:
         InputError: there is no such family or setting, or a setting has a wrong type or value.

@@ -1,34 +1,48 @@
-"""`--mode render`: a dataset folder of rendered clips, whose truth is known in every frame."""
+"""`--mode render`: a dataset folder of clips, rendered or made from photos, with their truth."""
 
 from vosjax.config import Config
 from vosjax.errors import InputError
-from vosjax.eval import rendered_set
+from vosjax.eval import rendered_set, sampled_set
 from vosjax.io.terminal import say
 from vosjax.modes import Options
 
 FLAGS = ("output", "overwrite")
-FIELDS = ("render",)
+FIELDS = ("render", "data", "train.seed")
 
 
 def run(config: Config, options: Options) -> int:
-    """Writes the clips that `config.render` describes into `options.output`, in DAVIS layout.
+    """Writes clips into `options.output`, in DAVIS layout.
+
+    Those that `config.render` describes; of a config with training data, as many of the training's
+    own clips, of the size and length that `config.data` says.
 
     Raises:
-        InputError: no output folder, a number below 1, or a folder that cannot be written.
+        InputError: no output folder, a number below 1, data that cannot be read, or a folder that
+            cannot be written.
     """
     if options.output is None:
         raise InputError("--output is missing; rendering takes --output FOLDER")
-    settings = config.render
-    rendered_set.write(
-        options.output,
-        clips=settings.clips,
-        frames=settings.frames,
-        size=(settings.height, settings.width),
-        objects=settings.objects,
-        overwrite=options.overwrite,
-    )
+    settings, data, frames = config.render, config.data, config.render.frames
+    if data is not None and config.train is not None:
+        frames = data.frames
+        sampled_set.write(
+            options.output,
+            data,
+            clips=settings.clips,
+            seed=config.train.seed,
+            overwrite=options.overwrite,
+        )
+    else:
+        rendered_set.write(
+            options.output,
+            clips=settings.clips,
+            frames=frames,
+            size=(settings.height, settings.width),
+            objects=settings.objects,
+            overwrite=options.overwrite,
+        )
     say(
-        f"{options.output}: {settings.clips} clips of {settings.frames} frames; "
+        f"{options.output}: {settings.clips} clips of {frames} frames; "
         f"--mode eval --data {options.output} runs them"
     )
     return 0

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import optax
 
-from vosjax import models
 from vosjax.errors import InputError
+from vosjax.loading import networks
 from vosjax.train import optimizer, state, step
 from vosjax.train.config import TrainConfig
 from vosjax.types import Model
@@ -25,12 +25,30 @@ def configured(config: Any) -> Model:
     Raises:
         InputError: there is no such model, or it does not fit the rest of the config.
     """
-    model = with_frozen(models.build(config.family, **config.settings), config.train.freeze)
+    model = network(config)
     fits(model, config)
     return model
 
 
-def with_frozen(model: Model, pattern: str) -> Model:
+def network(config: Any) -> Any:
+    """Builds the network of any kind that a training's `Config` names, with `train.freeze`.
+
+        from vosjax.config import opened
+        network(opened("train_default")).param_group("encoder/stem/kernel")      # 'frozen'
+
+    Raises:
+        InputError: there is no such network, or it is one that cannot be trained.
+    """
+    built = networks.build(config.family, **config.settings)
+    if not hasattr(built, "param_group"):
+        raise InputError(
+            f"family {config.family!r} cannot be trained: take its published weights by "
+            "--mode convert"
+        )
+    return with_frozen(built, config.train.freeze)
+
+
+def with_frozen(model: Any, pattern: str) -> Any:
     """Freezes further weights of a model, in addition to those that it freezes itself.
 
         from vosjax.config import opened
@@ -74,12 +92,23 @@ def fits(model: Model, config: Any) -> None:
         raise InputError(
             f"data.max_objects is {data.max_objects}: the network holds {model.vos.slots}"
         )
+    divides(train)
+
+
+def divides(train: TrainConfig) -> None:
+    """Checks that a batch can be distributed evenly over the devices.
+
+        divides(TrainConfig(batch=16))
+
+    Raises:
+        InputError: it cannot.
+    """
     devices = len(jax.devices())
     if train.batch % devices:
         raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
 
 
-def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
+def chain_of(model: Any, train: TrainConfig) -> optax.GradientTransformation:
     """Builds the optimizer that a config describes, for the trainable weights of a model.
 
         from vosjax.config import opened
@@ -99,7 +128,7 @@ def chain_of(model: Model, train: TrainConfig) -> optax.GradientTransformation:
     )
 
 
-def weight_shapes(model: Model) -> dict[str, int]:
+def weight_shapes(model: Any) -> dict[str, int]:
     """Returns {path: number of axes} for all trainable weights, without computing a weight.
 
         from vosjax.config import opened

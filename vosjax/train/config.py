@@ -1,4 +1,4 @@
-"""Settings of a training; the defaults are those of AOT."""
+"""Settings of a training (the defaults are those of AOT), and of patches along boundaries."""
 
 import dataclasses
 
@@ -133,3 +133,39 @@ class TrainConfig(Checked):
                 ("hard_end",),
                 f"is {self.hard_end}; at least hard_begin, {self.hard_begin}, is expected",
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchSetConfig(Checked):
+    """One set of patches along boundaries, as `--mode patches` makes it."""
+
+    folder: str = setting(dataclasses.MISSING, "folder that --mode patches wrote")
+    weight: float | None = setting(
+        None, "share of patches among all sets; None: the number of its patches", least=0
+    )
+    only: str = setting(
+        "", "only videos in whose names this regular expression is found; '': all", pattern=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchesConfig(Checked):
+    """Patches along the boundaries of coarse masks: how they are made, and trained on."""
+
+    side: int = setting(64, "side of a patch in pixels of the frame", least=8, most=1024)
+    threshold: float = setting(
+        0.25, "IoU of two boxes from which on the second one is dropped", above=0, most=1
+    )
+    least_iou: float = setting(
+        0.5, "objects whose best IoU with the truth is not above this are dropped", least=0, most=1
+    )
+    every: int = setting(1, "take every n-th frame of a video", least=1)
+    sets: tuple[PatchSetConfig, ...] = setting((), "the sets of patches that are trained on")
+    root: str = setting("", "folder that relative folders of the sets are in")
+    held_out: str = setting(
+        "",
+        "regular expression of videos that are kept for validation; '': none",
+        pattern=True,
+    )
+    flip: float = setting(0.5, "probability that a patch is mirrored", least=0, most=1)
+    colour: bool = setting(True, "change brightness, contrast, saturation and hue of half of them")

@@ -7,7 +7,7 @@ from vosjax.data.config import ClipsConfig
 from vosjax.loading.config import modern_model
 from vosjax.schema import modern, parse, plain
 from vosjax.schema.kinds import hints
-from vosjax.train.config import TrainConfig
+from vosjax.train.config import PatchesConfig, TrainConfig
 
 # Fields of `train` that may change when a run is resumed.
 FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
@@ -30,7 +30,11 @@ class Training(Protocol):
 
     @property
     def data(self) -> ClipsConfig | None:
-        """Settings of the training clips; None if nothing is trained."""
+        """Settings of the training clips; None if nothing is trained, or on patches."""
+
+    @property
+    def patches(self) -> PatchesConfig | None:
+        """Settings of the patches along boundaries; None for a training on clips."""
 
 
 def described(config: Training) -> dict[str, Any]:
@@ -43,9 +47,11 @@ def described(config: Training) -> dict[str, Any]:
         config: the config of the stage.
 
     Returns:
-        {'family': str, 'model': dict, 'train': dict, 'data': dict}, which `decisive` compares.
+        {'family': str, 'model': dict, 'train': dict, 'data': dict}, which `decisive` compares; for
+        a training on patches also 'patches', a dict, and 'data' is None.
     """
-    return {name: plain(getattr(config, name)) for name in ("family", "model", "train", "data")}
+    names = ("family", "model", "train", "data") + (("patches",) if config.patches else ())
+    return {name: plain(getattr(config, name)) for name in names}
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
         "model": modern_model(config.get("model") or {}),
         "train": {name: value for name, value in train.items() if name not in FREE},
         "data": _filled(ClipsConfig, config.get("data")),
-    }
+    } | ({"patches": _filled(PatchesConfig, config["patches"])} if config.get("patches") else {})
 
 
 def _filled(kind: type, values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from vosjax import models
 from vosjax.checkpoints import weights
 from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
@@ -37,15 +36,18 @@ def export(
     flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
     check_finite(flat, f"the training's state after step {int(trained.step)}")
     params = weights.nest(narrowed(flat, dtype))
-    settings = {name: plain(getattr(config, name)) for name in ("train", "data", "stages")}
+    parts = ("train", "data", "patches", "stages")
+    settings = {name: plain(part) for name in parts if (part := getattr(config, name)) is not None}
     card = dict(
         family=config.family,
-        config=dict(model=config.settings, mem_every=config.train.card_mem_every),
+        config=dict(model=config.settings),
         source=config.train.source,
         licence=config.train.licence,
-        objects=max(part.data.max_objects for _, part in loop.stages(config)),
         training=dict(steps=int(trained.step), **_without_folders(settings)),
     )
+    if config.data is not None:  # a network that tracks
+        card["config"]["mem_every"] = config.train.card_mem_every
+        card["objects"] = max(part.data.max_objects for _, part in loop.stages(config))
     return weights.save_weights(folder, params, card=card)
 
 
@@ -90,7 +92,7 @@ def from_checkpoint(
     if not begun:
         raise InputError(f"no checkpoints below {run}: name the --output of a training run")
     name, part = begun[-1]
-    model = build.with_frozen(models.build(part.family, **part.settings), part.train.freeze)
+    model = build.network(part)
     chain = optimizer.build(build.weight_shapes(model))
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)

@@ -42,16 +42,24 @@ class Log:
     Every row is flushed, so that a killed run keeps its log. Steps after the last checkpoint are
     repeated when a run is resumed, so rows and events after step `start` are dropped.
 
+    The table has the given columns; figures of other names go to TensorBoard and stdout alone.
+
     All methods raise an InputError if the log cannot be written, or DiskFull if the disk is full.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, start: int) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        start: int,
+        columns: tuple[str, ...] = COLUMNS,
+    ) -> None:
         self._path = pathlib.Path(folder) / METRICS
         with writing(self._path):
-            _keep_rows(self._path, start)
+            _keep_rows(self._path, start, columns)
             self._file = open(self._path, "a", newline="")
         self._rows = csv.DictWriter(
-            self._file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n"
+            self._file, columns, restval="", extrasaction="ignore", lineterminator="\n"
         )
         self._board = _Board(self._path.with_name(BOARD), start)
 
@@ -122,12 +130,12 @@ class _Board:
             self._events.close()
 
 
-def _keep_rows(path: pathlib.Path, last: int) -> None:
+def _keep_rows(path: pathlib.Path, last: int, columns: tuple[str, ...]) -> None:
     """Reduces a table to its header and the rows up to step `last`."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     numbered = [(line.partition(",")[0], line) for line in lines[1:]]
     rows = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
-    write_bytes(path, ("\n".join([",".join(COLUMNS), *rows]) + "\n").encode())
+    write_bytes(path, ("\n".join([",".join(columns), *rows]) + "\n").encode())
 
 
 def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:

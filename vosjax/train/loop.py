@@ -6,7 +6,7 @@ import functools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +22,7 @@ from vosjax.io.refusals import writing
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
 from vosjax.train import (
+    boundary,
     build,
     checkpoint,
     checkpoint_folder,
@@ -36,6 +37,7 @@ from vosjax.train import (
 )
 from vosjax.train.config import TrainConfig
 from vosjax.train.device import to_device
+from vosjax.train.task import Advance, Task
 from vosjax.types import Model
 
 STOPPING = "stopping: saving a checkpoint after this step"
@@ -94,7 +96,7 @@ def stages(config: Any) -> list:
                 config,
                 stages=(),
                 train=replaced(config.train, stage.train),
-                data=replaced(config.data, stage.data),
+                data=config.data and replaced(config.data, stage.data),
             ),
         )
         for number, stage in enumerate(config.stages)
@@ -115,23 +117,90 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
         NotFinite: the loss or a weight is no longer finite.
     """
     train = config.train
-    model = build.configured(config)
-    chain = build.chain_of(model, train)
+    task = task_of(config)
+    chain = build.chain_of(task.network, train)
     if params is None:
-        params = start.params(model, seed=train.seed, init=train.init, scale=train.scale)
+        params = start.params(task.network, seed=train.seed, init=train.init, scale=train.scale)
     plain = decisive.described(config)
     with checkpoint_folder.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
-        now = state.fresh(params, model.param_group, chain)
+        now = state.fresh(params, task.network.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
         with writing(folder):
             write_json(folder / disk.CONFIG, plain)
-        return _remaining(config, folder, model, chain, checkpoints, now)
+        return _remaining(config, folder, task, chain, checkpoints, now)
+
+
+def task_of(config: Any) -> Task:
+    """Returns what a stage's `Config` trains: a network that tracks, or one that refines patches.
+
+        from vosjax.config import opened
+        network = task_of(opened("train_rendered")).network
+
+    Raises:
+        InputError: the config does not fit the network or its data.
+    """
+    return boundary.task(config) if config.patches is not None else clips_task(config)
+
+
+def clips_task(config: Any) -> Task:
+    """Returns the training of a network that tracks, on clips.
+
+        from vosjax.config import opened
+        task = clips_task(opened("train_rendered"))
+
+    Args:
+        config: a stage's `Config` with clips.
+
+    Raises:
+        InputError: the config does not fit the network.
+    """
+    train, model = config.train, build.configured(config)
+    settings, mean_j = build.step_settings(train), validation(model, config)
+
+    def batches(start_step: int) -> Generator[step.Clips]:
+        made = pipeline.clips(
+            config.data,
+            seed=train.seed,
+            start_step=start_step,
+            batch=train.batch,
+            workers=train.workers,
+            threads=train.threads,
+        )
+        return _as_clips(made)
+
+    def advance(chain: optax.GradientTransformation) -> Advance:
+        compiled = {
+            reference: compile_step(model, chain, settings._replace(reference=reference))
+            for reference in (True, False)
+        }
+
+        def advanced(now: Any, clips: Any, scalars: Any, key: Any) -> Any:
+            return compiled[bool(scalars.aux_weight)](now, clips, scalars, key)
+
+        return advanced
+
+    return Task(
+        network=model,
+        batches=batches,
+        advance=advance,
+        pixels=lambda clips: step.pixels(clips, settings.loss_stride),
+        validated=lambda params: {"validation_j": mean_j(params)},
+        picture=lambda clips, metrics: (clips.frames[0], clips.labels[0], metrics.prediction[0]),
+        unit="clips",
+        columns=log.COLUMNS,
+    )
+
+
+def _as_clips(batches: Generator[Any]) -> Generator[step.Clips]:
+    with contextlib.closing(batches):
+        for batch in batches:
+            yield step.Clips(batch["frames"], batch["labels"], batch["live"])
 
 
 def _remaining(
     config: Any,
     folder: pathlib.Path,
-    model: Model,
+    task: Task,
     chain: Any,
     checkpoints: Any,
     now: state.TrainState,
@@ -140,20 +209,9 @@ def _remaining(
     train, plain = config.train, decisive.described(config)
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
-    batches = to_device(
-        pipeline.clips(
-            config.data,
-            seed=train.seed,
-            start_step=at,
-            batch=train.batch,
-            workers=train.workers,
-            threads=train.threads,
-        ),
-        split,
-    )
-    figures = log.Log(folder, start=at)
-    validated = validation(model, config)
-    pending: list[step.Metrics] = []
+    batches = to_device(task.batches(at), split)
+    figures = log.Log(folder, start=at, columns=task.columns)
+    pending: list[Any] = []
     started = time.monotonic()
 
     def save(*, wait: bool = False) -> None:
@@ -165,7 +223,7 @@ def _remaining(
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
     ):
-        for done in steps(train, model, chain, now, batches, stop):
+        for done in steps(train, task, chain, now, batches, stop):
             now, at = done.state, done.at
             pending.append(done.metrics._replace(prediction=None))
             values = {}
@@ -173,24 +231,20 @@ def _remaining(
                 metrics = to_host(pending, at)
                 pending.clear()
                 seconds, started = time.monotonic() - started, time.monotonic()
-                values = means(metrics) | dict(
-                    rate=float(done.rate), clips_per_second=len(metrics) * train.batch / seconds
-                )
+                speed = len(metrics) * train.batch / seconds
+                values = means(metrics) | {
+                    "rate": float(done.rate),
+                    f"{task.unit}_per_second": speed,
+                }
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
-                values["validation_j"] = validated(state.averaged(now))
+                values |= task.validated(state.averaged(now))
                 started += time.monotonic() - before  # validation does not count as training time
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                figures.pictures(
-                    at,
-                    *(
-                        np.asarray(x[0])
-                        for x in (done.clips.frames, done.clips.labels, done.metrics.prediction)
-                    ),
-                )
+                figures.pictures(at, *map(np.asarray, task.picture(done.batch, done.metrics)))
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
@@ -213,21 +267,21 @@ class StepResult(NamedTuple):
 
     at       number of steps done, including this one
     state    the state after the step
-    clips    its batch
+    batch    its batch
     metrics  its metrics
     rate     its learning rate for the head
     """
 
     at: int
     state: state.TrainState
-    clips: step.Clips
-    metrics: step.Metrics
+    batch: Any
+    metrics: Any
     rate: np.float32
 
 
 def steps(
     train: TrainConfig,
-    model: Model,
+    task: Task,
     chain: optax.GradientTransformation,
     now: state.TrainState,
     batches: Any,
@@ -237,30 +291,24 @@ def steps(
 
     Args:
         train: the training's settings.
-        model: the network.
-        chain: its optimizer, see `build.chain_of`.
+        task: what is trained.
+        chain: the optimizer, see `build.chain_of`.
         now: the state to continue from; it is donated, so it must not be used afterwards.
         batches: iterator of batches on the devices, one for each step.
         stop: a signal to end: no step is begun once it holds an item (`runs.signals.stop_signals`).
     """
-    settings = build.step_settings(train)
-    advance = {
-        reference: compile_step(model, chain, settings._replace(reference=reference))
-        for reference in (True, False)
-    }
+    advance = task.advance(chain)
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
         if stop:
             return
         batch = next(batches)
-        clips = step.Clips(batch["frames"], batch["labels"], batch["live"])
-        pixels = step.pixels(clips, settings.loss_stride)
-        scalars = schedule.step_scalars(at, train, pixels=pixels)
-        now, metrics = advance[bool(scalars.aux_weight)](now, clips, scalars, key)
-        yield StepResult(at + 1, now, clips, metrics, scalars.rate)
+        scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))
+        now, metrics = advance(now, batch, scalars, key)
+        yield StepResult(at + 1, now, batch, metrics, scalars.rate)
 
 
-def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
+def to_host(pending: list[Any], at: int) -> list[Any]:
     """Fetches the metrics of the last steps from the devices.
 
     Args:
@@ -275,11 +323,11 @@ def to_host(pending: list[step.Metrics], at: int) -> list[step.Metrics]:
     return metrics
 
 
-def means(metrics: list[step.Metrics]) -> dict[str, float]:
-    """Returns the mean of each figure over some steps, {name of a field of `Metrics`: mean}."""
+def means(metrics: list[Any]) -> dict[str, float]:
+    """Returns the mean of each figure over some steps, {name of a field of the metrics: mean}."""
     return {
         name: float(np.mean([getattr(m, name) for m in metrics]))
-        for name in step.Metrics._fields
+        for name in metrics[0]._fields
         if name != "prediction"
     }
 

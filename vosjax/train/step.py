@@ -252,6 +252,45 @@ def held_paths(paths: Iterable[str], pattern: str) -> tuple[str, ...]:
     return tuple(p for p in paths if pattern and re.search(pattern, p))
 
 
+def updated(
+    before: state.TrainState,
+    grads: dict,
+    chain: optax.GradientTransformation,
+    scalars: StepScalars,
+    *,
+    groups: dict,
+    held: dict,
+) -> state.TrainState:
+    """Returns the state after an update of the trainable weights and of their average.
+
+        after = updated(before, grads, chain, scalars, groups=groups, held={})
+
+    Args:
+        before: the state before the step.
+        grads: {path: gradient} of the trainable weights.
+        chain: the optimizer, see `optimizer.build`.
+        scalars: the scalars of the step.
+        groups: as in `optimizer.apply`.
+        held: likewise.
+    """
+    updates, moments = chain.update(grads, before.moments, before.trainable)
+    trainable = optimizer.apply(
+        before.trainable,
+        updates,
+        groups,
+        rate=scalars.rate,
+        encoder_rate=scalars.encoder_rate,
+        held=held,
+    )
+    return state.TrainState(
+        before.step + 1,
+        trainable,
+        before.frozen,
+        ema.update(before.average, trainable, scalars.ema_decay),
+        moments,
+    )
+
+
 def train_step(
     model: Model,
     chain: optax.GradientTransformation,
@@ -288,22 +327,7 @@ def train_step(
 
     (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)
     grads |= {path: jnp.where(hold, 0.0, grads[path]) for path, hold in held.items()}
-    updates, moments = chain.update(grads, before.moments, before.trainable)
-    trainable = optimizer.apply(
-        before.trainable,
-        updates,
-        groups,
-        rate=scalars.rate,
-        encoder_rate=scalars.encoder_rate,
-        held=held,
-    )
-    after = state.TrainState(
-        before.step + 1,
-        trainable,
-        before.frozen,
-        ema.update(before.average, trainable, scalars.ema_decay),
-        moments,
-    )
+    after = updated(before, grads, chain, scalars, groups=groups, held=held)
     return after, Metrics(
         total,
         parts["cross_entropy"],
