@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from vosjax.boxes.protocol import HARD_NEGATIVE, NORMAL, NOT_FOUND, UNCERTAIN
 from vosjax.refine.zoom import agreement, kalman
-from vosjax.refine.zoom.agreement import HARD_NEGATIVE, NORMAL, NOT_FOUND, UNCERTAIN, Seen, agree
+from vosjax.refine.zoom.agreement import Seen, agree
 from vosjax.refine.zoom.moments import centre_of, from_centre, mask_box, overlap
 
 BOX = np.array([40.0, 30.0, 12.0, 8.0])

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from support.zooming import HEIGHT, SIDE, WIDTH, cut_short, jaccard, small_toy, truth_of, video_of
 
+from vosjax.boxes.protocol import NORMAL, NOT_FOUND, BoxOutput, BoxTracker
 from vosjax.refine.zoom.choose import Clip
 from vosjax.refine.zoom.moments import centre_of
 from vosjax.refine.zoom.places import find_places
+from vosjax.refine.zoom.source import Tracking
 from vosjax.refine.zoom.stage import COUNTS, Zoom
 from vosjax.tracking.crops import crop_segmenter
 
@@ -126,3 +128,38 @@ def test_a_mask_that_leaps_is_followed_with_less_confidence():
     confidence = [place.confidence for place in found.places]
     assert confidence[:6] == [0.7] * 6 and confidence[6] == 0.3 and confidence[-1] == 0.7
     np.testing.assert_allclose(centre_of(found.places[-1].box), [205, 25], atol=1e-6)
+
+
+def seeing_tracker(truth, flag=NORMAL):
+    """A box tracker that knows where object 1 is; its state is the index of the frame."""
+
+    def init(params, frame, box):
+        return 0
+
+    def step(params, state, frame):
+        rows, columns = np.nonzero(truth[state + 1] == 1)
+        box = np.float32([columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1])
+        return state + 1, BoxOutput(box, np.float32(0.9), np.int32(flag))
+
+    return Tracking(BoxTracker(init, step, lambda state, box: state), None)
+
+
+def test_an_object_that_its_masks_lost_is_found_where_the_tracker_sees_it():
+    truth = truth_of(frames=16)
+    first = truth.copy()
+    first[9:][first[9:] == 1] = 0
+    zoom = Zoom(video_of(truth, first), segmenter(), seeing_tracker(truth))
+    after = np.stack([frame.probs.argmax(0) for frame in zoom])
+    assert jaccard(first[9:], truth[9:]) == 0
+    assert jaccard(after[9:], truth[9:]) > 0.5
+    assert zoom.counts["lost"] == 0 and zoom.counts["frames"] == 15
+
+
+def test_a_tracker_that_lost_it_too_leaves_the_first_masks():
+    truth = truth_of(frames=16)
+    first = truth.copy()
+    first[9:][first[9:] == 1] = 0
+    zoom = Zoom(video_of(truth, first), segmenter(96), seeing_tracker(truth, NOT_FOUND))
+    after = np.stack([frame.probs.argmax(0) for frame in zoom])
+    np.testing.assert_array_equal(after[9:], first[9:])
+    assert zoom.counts["lost"] == 5  # those by which the clip reaches out

@@ -4,10 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vosjax.boxes.protocol import HARD_NEGATIVE, NORMAL
 from vosjax.refine.zoom.kalman import Motion, distance, expected_box
 from vosjax.refine.zoom.moments import Box, MaskBox, centre_of, from_centre, overlap
-
-NORMAL, HARD_NEGATIVE, UNCERTAIN, NOT_FOUND = range(4)  # flags of a box tracker
 
 AGREEING = 0.3  # least overlap of boxes that are one
 GROWTH = 1.05  # by which a box grows in each frame in which nothing was seen

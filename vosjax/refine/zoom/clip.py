@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.boxes.protocol import NORMAL
 from vosjax.refine.zoom import crops as cropping
-from vosjax.refine.zoom.agreement import NORMAL, Place, Seen
+from vosjax.refine.zoom.agreement import Place, Seen
 from vosjax.refine.zoom.choose import VISIBLE, Clip, scale
 from vosjax.refine.zoom.moments import MaskBox, centre_of, mask_box
 from vosjax.refine.zoom.passes import Annotated, Crops, comes_back, segment_clip

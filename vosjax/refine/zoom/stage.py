@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.boxes.protocol import NORMAL
 from vosjax.refine.zoom import trust
-from vosjax.refine.zoom.agreement import NORMAL
 from vosjax.refine.zoom.choose import choose_clips
 from vosjax.refine.zoom.clip import ZoomedClip, tracker_box, zoom_clip
 from vosjax.refine.zoom.moments import LEAST
