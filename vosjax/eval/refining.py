@@ -130,7 +130,11 @@ def _refined(
             labels_of,
             length=len(indices),
             size=frame_size(video, indices[0]),
-            marked=[number for number, index in enumerate(indices) if index in video.given],
+            given={
+                key: (indices.index(start),)
+                for key, start in video.starts.items()
+                if start in indices
+            },
         )
         for frame in refine_labels_of(segmented, stages):
             yield indices[frame.index], frame.labels, frame.counts

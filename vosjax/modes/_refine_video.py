@@ -35,6 +35,7 @@ from vosjax.runs import books, clear, digests, record
 from vosjax.runs.frame_files import BOOKS
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
+from vosjax.tracking.directions import given_frames
 from vosjax.tracking.video import exact_length
 
 Boxes = Mapping[int, tuple[int, int, int, int]]
@@ -76,11 +77,11 @@ def refine_video(
     """
     frames = open_video(video)
     files = _files(masks_folder(source), frames, by_index="video" in before)
-    marked: set[int] = set()
+    marked: Mapping[int, np.ndarray] = {}
     if given:
         texts = given[0] if len(given) == 1 else list(given)
         masks = read_masks(texts, frames.names, size=frames.size, count=exact_length(video, frames))
-        marked = set(masks.labels)
+        marked = masks.labels
     settings = {
         "refined": printable(source),
         "video": printable(without_password(video)),
@@ -132,7 +133,7 @@ def _refine(
     settings: dict[str, Any],
     video: Video,
     files: dict[int, pathlib.Path],
-    given: set[int],
+    given: Mapping[int, np.ndarray],
     stages: Stages,
     *,
     show: bool,
@@ -218,7 +219,7 @@ def _refined(
     video: Video,
     files: Mapping[int, pathlib.Path],
     left: Mapping[int, pathlib.Path],
-    given: set[int],
+    given: Mapping[int, np.ndarray],
     stages: Stages,
     *,
     again: bool,
@@ -245,7 +246,7 @@ def _refined(
 
 
 def _zoomed(
-    video: Video, files: Mapping[int, pathlib.Path], given: set[int], stages: Stages
+    video: Video, files: Mapping[int, pathlib.Path], given: Mapping[int, np.ndarray], stages: Stages
 ) -> Iterator[RefinedLabels]:
     indices = sorted(files)
 
@@ -264,7 +265,10 @@ def _zoomed(
         labels_of,
         length=len(indices),
         size=video.size,
-        marked=[number for number, index in enumerate(indices) if index in given],
+        given={
+            id: [number for number, index in enumerate(indices) if index in set(own.tolist())]
+            for id, own in given_frames(given).items()
+        },
     )
     for frame in refine_labels_of(segmented, stages):
         yield frame._replace(index=indices[frame.index])

@@ -21,6 +21,7 @@ from vosjax.refine.offline import refine_video
 from vosjax.refine.zoom.files import of_labels
 from vosjax.runs import digests
 from vosjax.runs.frame_files import mask_file
+from vosjax.tracking.directions import given_frames
 
 
 def zoom_run(job: Job, count: int, counts: dict[str, int], stop: Sequence[int]) -> dict[int, str]:
@@ -49,7 +50,7 @@ def zoom_run(job: Job, count: int, counts: dict[str, int], stop: Sequence[int]) 
         lambda index: read_label_png(mask_file(job.folder, index)),
         length=count,
         size=job.video.size,
-        marked=job.masks.labels,
+        given=given_frames(job.masks.labels),
     )
     with contextlib.ExitStack() as stack:
         waiting = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vosjax-")))

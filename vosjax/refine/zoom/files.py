@@ -1,6 +1,6 @@
 """Frames and the label maps of a finished run, or of any other program, as a `SegmentedVideo`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,50 +17,52 @@ def of_labels(
     *,
     length: int,
     size: tuple[int, int],
-    marked: Iterable[int] = (),
+    given: Mapping[int, Iterable[int]] | None = None,
 ) -> SegmentedVideo:
     """Describes a video whose masks are label maps: probabilities of 0 and 1.
 
         video = of_labels(frames, lambda index: read_label_png(paths[index]), length=60, size=size)
 
-    The masks are read once to find the objects. An object's mask counts as given in the frames that
-    were marked, and in the first frame that shows it.
+    The masks are read once to find the objects. Where it is not told when the mask of an object was
+    given, it counts as given in the first frame that shows the object.
 
     Args:
         frames: as in `SegmentedVideo`.
         labels: labels(index) -> uint8 [H, W] of ids.
         length: number of frames.
         size: (H, W) of the frames.
-        marked: indices of frames in which a user gave masks.
+        given: {id: indices of the frames in which its mask was given}, where that is known.
     """
-    given = given_frames(labels, length, marked)
-    channels = np.array([0, *given], np.uint8)
+    known = given_frames(labels, length, given or {})
+    channels = np.array([0, *known], np.uint8)
 
     def probs(index: int) -> npt.NDArray[np.float32]:
         return one_hot(labels(index), channels)
 
-    return SegmentedVideo(length, size, tuple(given), given, False, frames, probs)
+    return SegmentedVideo(length, size, tuple(known), known, False, frames, probs)
 
 
 def given_frames(
-    labels: Callable[[int], Labels], length: int, marked: Iterable[int] = ()
+    labels: Callable[[int], Labels], length: int, given: Mapping[int, Iterable[int]]
 ) -> dict[int, tuple[int, ...]]:
     """Returns the frames in which the mask of each object counts as given, by ascending ids.
 
-        given_frames(lambda index: read_label_png(paths[index]), len(paths))      # {1: (0,)}
+        given_frames(lambda index: read_label_png(paths[index]), len(paths), {})      # {1: (0,)}
 
     Args:
         labels: labels(index) -> uint8 [H, W] of ids.
         length: number of frames.
-        marked: indices of frames in which a user gave masks.
+        given: {id: indices of frames}, where that is known.
     """
-    given: dict[int, tuple[int, ...]] = {}
-    marked = set(marked)
+    first: dict[int, int] = {}
     for index in range(length):
         for id in np.unique(labels(index)).tolist():
-            if id and (id not in given or index in marked):
-                given[id] = (*given.get(id, ()), index)
-    return dict(sorted(given.items()))
+            if id:
+                first.setdefault(id, index)
+    return {
+        id: tuple(sorted(int(frame) for frame in given.get(id, ()))) or (first[id],)
+        for id in sorted(first)
+    }
 
 
 def one_hot(labels: Labels, ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
