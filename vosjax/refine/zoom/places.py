@@ -49,6 +49,7 @@ def find_places(
     for index in range(clip.start, clip.stop):
         probs = video.probs(index)[channel]
         seen = None if tracked is None else tracked[index]
+        leapt = False
         if motion is None:
             mask = mask_box(probs)
             if mask is None or mask.area < least:
@@ -58,14 +59,18 @@ def find_places(
         else:
             motion = kalman.predict(motion)
             # A mask that is all elsewhere is not dropped: it has leapt, and is trusted less.
-            mask = mask_box(probs, kalman.expected_box(motion)) or mask_box(probs)
+            near = mask_box(probs, kalman.expected_box(motion))
+            mask = near or mask_box(probs)
+            leapt = near is None
             if mask is not None and mask.area < least:
                 mask = None
         assert reliable is not None
         side = crop_side([[0, 0, *reliable]], video.size)
         place = agree(mask, seen, motion, reliable, missed, side)
         missed = 0 if place.seen else missed + 1
-        if place.seen:
+        if leapt and mask is not None and place.box is mask.box:
+            motion = kalman.begin(mask.box)  # a velocity to there would overshoot
+        elif place.seen:
             motion = kalman.update(motion, place.box, place.confidence)
         if place.confidence >= RELIABLE:
             reliable = place.box[2:]
