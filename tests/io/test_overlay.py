@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vosjax.io.overlay import overlay
+from vosjax.io.overlay import draw_boxes, overlay
 from vosjax.io.palette import DAVIS
 
 
@@ -31,3 +31,19 @@ def test_overlay_takes_ids_of_any_size():
     assert shown[0, 0].tolist() == DAVIS[44].tolist()
     with pytest.raises(ValueError, match="differ in size"):
         overlay(np.zeros((4, 5, 3), np.uint8), labels)
+
+
+def test_boxes_are_drawn_in_the_colours_of_their_objects():
+    frame = np.full((20, 30, 3), 100, np.uint8)
+    shown = draw_boxes(frame, {2: (5, 4, 10, 8)})
+    changed = (shown != frame).any(2)
+    assert changed.sum() == 2 * 10 + 2 * 6
+    assert changed[4, 5:15].all() and changed[11, 5:15].all() and not changed[5:11, 6:14].any()
+    assert shown[4, 5].tolist() == DAVIS[2].tolist()
+    assert (frame == 100).all()
+
+
+def test_a_box_may_lie_outside_of_the_frame():
+    frame = np.zeros((20, 30, 3), np.uint8)
+    assert draw_boxes(frame, {1: (-5, -5, 60, 60)}).sum() == 0
+    assert draw_boxes(frame, {}).sum() == 0

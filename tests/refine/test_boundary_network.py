@@ -1,6 +1,7 @@
 """The refinement network: its settings, its weights on disk, its norms in training."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import torch_files
@@ -93,6 +94,18 @@ def test_in_training_a_batch_is_normalised_by_itself(tiny):
     paths = {path for path in flatten(params) if path.endswith(("/mean", "/var"))}
     assert set(statistics) == paths
     assert {path for path in flatten(params) if built.param_group(path) == "frozen"} == paths
+
+
+def test_gradients_reach_every_trained_weight(tiny):
+    built, params = tiny
+    images, masks = patches()
+
+    def loss(params):
+        logits, _ = built.train_apply(params, images, masks)
+        return jnp.mean(jax.nn.softplus(logits[..., 0] - logits[..., 1]))
+
+    for path, gradient in flatten(jax.jit(jax.grad(loss))(params)).items():
+        assert np.any(gradient != 0) == (built.param_group(path) != "frozen"), path
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def fuse_sequence(
     *,
     year: int,
     refiner: Refiner | None = None,
+    zoomed: bool = False,
 ) -> dict[str, Any]:
     """Fuses the probabilities of one video and writes its masks, and its record last.
 
@@ -56,6 +57,7 @@ def fuse_sequence(
         config: how runs are fused.
         year: year of DAVIS, see `videos.read_given`.
         refiner: refines the fused masks; what the fusion keeps of a frame stays unrefined.
+        zoomed: whether the masks are to be refined afterwards (`refining.refine_in_place`).
 
     Returns:
         The record without its digests.
@@ -102,7 +104,7 @@ def fuse_sequence(
     }
     if refiner is not None:
         facts["refined"] = refined
-    made_of = inputs(runs, video, config, year=year, refined=refiner is not None)
+    made_of = inputs(runs, video, config, year=year, refined=zoomed or refiner is not None)
     run_folder.finish(folder, video, facts | {"inputs": made_of})
     return facts
 

@@ -1,6 +1,8 @@
 """Refines the masks of a dataset run, or of any other program, video by video."""
 
 import pathlib
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,10 +10,12 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.eval import audit
 from vosjax.eval import folder as run_folder
-from vosjax.eval.videos import EvalVideo, read_frame
+from vosjax.eval.videos import EvalVideo, frame_size, read_frame
 from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.refine.labels import refine_labels
-from vosjax.refine.refiner import Counts, Refiner, added
+from vosjax.refine.offline import Stages, refine_labels_of
+from vosjax.refine.refiner import Counts, added
+from vosjax.refine.zoom.files import of_labels
 from vosjax.runs import digests
 
 
@@ -24,11 +28,11 @@ def masks_folder(source: pathlib.Path) -> pathlib.Path:
 
 
 def refine_sequence(
-    masks: pathlib.Path, video: EvalVideo, folder: pathlib.Path, refiner: Refiner, *, year: int
+    masks: pathlib.Path, video: EvalVideo, folder: pathlib.Path, stages: Stages, *, year: int
 ) -> dict[str, Any]:
     """Refines the masks of one video and writes them, and the video's record last.
 
-        refine_sequence(pathlib.Path("runs/a/masks"), video, out, refiner, year=2017)
+        refine_sequence(pathlib.Path("runs/a/masks"), video, out, stages, year=2017)
 
     Frames in which an object is given keep their masks.
 
@@ -36,7 +40,7 @@ def refine_sequence(
         masks: folder of the masks, VIDEO/FRAME.png.
         video: a video of the dataset that they are of.
         folder: the output folder.
-        refiner: refines them.
+        stages: refine them.
         year: year of DAVIS, see `videos.read_given`.
 
     Returns:
@@ -49,23 +53,102 @@ def refine_sequence(
         raise InputError(video.damage)
     run_folder.forget(folder, video)
     refined: Counts = {}
-    slots, indices = len(video.starts), sorted(run_folder.frames_to_write(video))
-    for index in indices:
-        source = masks / video.name / f"{video.frames[index]}.png"
-        labels, frame = read_label_png(source), read_frame(video, index)
-        check_size(labels, frame, source)
-        new, counts = refine_labels(refiner, frame, labels, given=index in video.given, slots=slots)
+    for index, labels, counts in _refined(masks, video, stages):
         refined = added(refined, counts)
-        write_label_png(run_folder.mask_file(folder, video, index), new)
+        write_label_png(run_folder.mask_file(folder, video, index), labels)
     facts = {
         "name": video.name,
         "frames": len(video.frames),
-        "computed": len(indices),
+        "computed": len(run_folder.frames_to_write(video)),
         "objects": len(video.starts),
         "refined": refined,
     }
     run_folder.finish(folder, video, facts | {"inputs": inputs(masks, video, year=year)})
     return facts
+
+
+def refine_in_place(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> None:
+    """Refines the masks that a run has just made of a video, unless that has been done.
+
+        refine_in_place(pathlib.Path("runs/a"), video, stages)
+
+    The refined masks wait in a temporary folder until all are there. The video's record goes before
+    they take the place of the others, and comes back after, with what was counted: a run that is
+    stopped here leaves the video either as it was, or to be run again. The table of scores stays
+    that of the network's own masks. The caller holds the video's lock.
+
+    Args:
+        folder: of the run.
+        video: that is complete.
+        stages: refine the masks.
+
+    Raises:
+        InputError: a mask or a frame cannot be read, or a file cannot be written.
+    """
+    facts = run_folder.read_record(folder, video)
+    if facts is None or facts.get("zoomed"):
+        return
+    kept = {name: fact for name, fact in facts.items() if name not in ("files", "made")}
+    refined: Counts = {}
+    with tempfile.TemporaryDirectory(prefix="vosjax-") as waiting:
+        for index, labels, counts in _refined(folder / "masks", video, stages):
+            refined = added(refined, counts)
+            write_label_png(pathlib.Path(waiting) / f"{index}.png", labels)
+        run_folder.forget(folder, video)
+        for index in sorted(run_folder.frames_to_write(video)):
+            labels = read_label_png(pathlib.Path(waiting) / f"{index}.png")
+            write_label_png(run_folder.mask_file(folder, video, index), labels)
+    run_folder.finish(
+        folder, video, kept | {"refined": refined, "zoomed": True}, kinds=facts["files"]
+    )
+
+
+def is_through(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> bool:
+    """Whether a video is complete, and its small objects zoomed where that is asked for.
+
+    is_through(pathlib.Path("runs/a"), video, stages)
+    """
+    facts = run_folder.done(folder, video)
+    return facts is not None and (stages.zoomer is None or bool(facts.get("zoomed")))
+
+
+def _refined(
+    masks: pathlib.Path, video: EvalVideo, stages: Stages
+) -> Iterator[tuple[int, np.ndarray, Counts]]:
+    """The refined labels of all frames that are written, and what was counted in each."""
+    indices = sorted(run_folder.frames_to_write(video))
+
+    def labels_of(number: int) -> np.ndarray:
+        source = masks / video.name / f"{video.frames[indices[number]]}.png"
+        labels = read_label_png(source)
+        check_size(labels, frame_size(video, indices[number]), source)
+        return labels
+
+    if stages.zoomer is not None:
+        segmented = of_labels(
+            lambda start, stop: (read_frame(video, index) for index in indices[start:stop]),
+            labels_of,
+            length=len(indices),
+            size=frame_size(video, indices[0]),
+            given={
+                key: (indices.index(start),)
+                for key, start in video.starts.items()
+                if start in indices
+            },
+        )
+        for frame in refine_labels_of(segmented, stages):
+            yield indices[frame.index], frame.labels, frame.counts
+        return
+    assert stages.refiner is not None
+    for number, index in enumerate(indices):
+        labels, counts = refine_labels(
+            stages.refiner,
+            read_frame(video, index),
+            labels_of(number),
+            given=index in video.given,
+            slots=len(video.starts),
+        )
+        yield index, labels, added({}, counts)
 
 
 def inputs(masks: pathlib.Path, video: EvalVideo, *, year: int) -> audit.Digests:
@@ -88,13 +171,13 @@ def inputs(masks: pathlib.Path, video: EvalVideo, *, year: int) -> audit.Digests
     return audit.inputs(video, year=year) | {f"the masks in {masks}": digests.of_files(files) or ""}
 
 
-def check_size(labels: np.ndarray, frame: np.ndarray, path: pathlib.Path) -> None:
-    """Raises InputError unless a mask has the size of its frame.
+def check_size(labels: np.ndarray, size: tuple[int, ...], path: pathlib.Path) -> None:
+    """Raises InputError unless a mask has the size (H, W) of its frame.
 
-    check_size(labels, frame, pathlib.Path("masks/00000.png"))
+    check_size(labels, frame.shape[:2], pathlib.Path("masks/00000.png"))
     """
-    if labels.shape != frame.shape[:2]:
+    if labels.shape != size:
         raise InputError(
             "{} is {} x {}, its frame is {} x {} (width x height): name the video that the masks "
-            "are of".format(path, *labels.shape[::-1], *frame.shape[1::-1])
+            "are of".format(path, *labels.shape[::-1], *size[::-1])
         )

@@ -1,5 +1,7 @@
 """Pictures of frames with their objects tinted and outlined, to look at."""
 
+from collections.abc import Mapping, Sequence
+
 import cv2
 import numpy as np
 
@@ -36,6 +38,34 @@ def overlay(
     result = np.where(object_[..., None], tinted, frame)
     outline = object_ & _outlines(labels, width=1 + max(frame.shape[:2]) // 720)
     result[outline] = colours[outline]
+    return result
+
+
+def draw_boxes(
+    frame: np.ndarray,
+    boxes: Mapping[int, Sequence[float]],
+    *,
+    palette: np.ndarray = DAVIS,
+) -> np.ndarray:
+    """The frame with the outlines of boxes in the colours of their objects.
+
+        picture = draw_boxes(overlay(frame, labels), {3: (120, 40, 96, 96)})
+
+    Args:
+        frame: uint8 [H, W, 3] RGB.
+        boxes: {id: (x, y, w, h)} in pixels, x and y the upper left corner; what lies outside the
+            frame is not drawn.
+        palette: uint8 [K, 3]; ids from K on take their colour modulo K.
+
+    Returns:
+        uint8 [H, W, 3] RGB, a new array.
+    """
+    result = np.array(frame, np.uint8)
+    width = 1 + max(result.shape[:2]) // 720
+    for id, (x, y, w, h) in boxes.items():
+        colour = [int(value) for value in palette[id % len(palette)]]
+        corners = (int(x), int(y)), (int(x + w) - 1, int(y + h) - 1)
+        cv2.rectangle(result, *corners, colour, width)
     return result
 
 

@@ -19,7 +19,7 @@ from vosjax.io.content import load_file
 from vosjax.io.files import is_temporary, sweep, sync
 from vosjax.io.masks import read_masks
 from vosjax.io.names import number, printable, some
-from vosjax.io.overlay import overlay
+from vosjax.io.overlay import draw_boxes, overlay
 from vosjax.io.palette import DAVIS, read_label_png, write_label_png
 from vosjax.io.pictures import read_pictures
 from vosjax.io.refusals import writing
@@ -28,12 +28,17 @@ from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter
 from vosjax.refine.labels import refine_labels
-from vosjax.refine.refiner import Counts, Refiner, added, told
+from vosjax.refine.offline import RefinedLabels, Stages, refine_labels_of
+from vosjax.refine.refiner import Counts, added
+from vosjax.refine.zoom.files import of_labels
 from vosjax.runs import books, clear, digests, record
 from vosjax.runs.frame_files import BOOKS
 from vosjax.runs.hold import held
 from vosjax.runs.signals import stop_signals
+from vosjax.tracking.directions import given_frames
 from vosjax.tracking.video import exact_length
+
+Boxes = Mapping[int, tuple[int, int, int, int]]
 
 OVERLAY = "overlay.mp4"
 STOPPED = 130  # exit code after Ctrl-C
@@ -42,27 +47,29 @@ STOPPED = 130  # exit code after Ctrl-C
 def refine_video(
     source: pathlib.Path,
     folder: pathlib.Path,
-    refiner: Refiner,
+    stages: Stages,
     before: Mapping[str, Any],
     *,
     video: str,
     given: tuple[str, ...],
     with_overlay: bool,
+    show: bool,
     overwrite: bool,
 ) -> int:
     """Refines the masks of a video into a new folder; returns the exit code.
 
-        refine_video(source, out, refiner, {}, video="dog.mp4", given=(), with_overlay=True, ...)
+        refine_video(source, out, stages, {}, video="dog.mp4", given=(), with_overlay=True, ...)
 
     Args:
         source: a run of `segment`, or a folder of label PNGs that are named as the frames are, or
             by their numbers.
         folder: the output folder.
-        refiner: refines the masks.
+        stages: refine the masks.
         before: settings of the run that made them; {} for another program's.
         video: the frames.
         given: masks that a user gave, as for `segment`; their frames are left as they are.
         with_overlay: whether overlay.mp4 is written.
+        show: whether it shows the crops of small objects.
         overwrite: begin anew.
 
     Raises:
@@ -70,11 +77,11 @@ def refine_video(
     """
     frames = open_video(video)
     files = _files(masks_folder(source), frames, by_index="video" in before)
-    marked: set[int] = set()
+    marked: Mapping[int, np.ndarray] = {}
     if given:
         texts = given[0] if len(given) == 1 else list(given)
         masks = read_masks(texts, frames.names, size=frames.size, count=exact_length(video, frames))
-        marked = set(masks.labels)
+        marked = masks.labels
     settings = {
         "refined": printable(source),
         "video": printable(without_password(video)),
@@ -83,7 +90,7 @@ def refine_video(
         "masks_sha256": digests.of_files(files.values()),
         "given": sorted(marked),
         "overlay": with_overlay,
-        "refine": refiner.settings,
+        "refine": stages.settings,
     }
 
     def made_files() -> list[pathlib.Path]:
@@ -97,7 +104,7 @@ def refine_video(
                 say(f"{folder} is complete ({len(files)} masks); --overwrite runs it again")
                 return 0
             say(f"{some(faults)}: the run is made again")
-        return _refine(folder, settings, frames, files, marked, refiner)
+        return _refine(folder, settings, frames, files, marked, stages, show=show)
 
 
 def _files(masks: pathlib.Path, video: Video, *, by_index: bool) -> dict[int, pathlib.Path]:
@@ -126,8 +133,10 @@ def _refine(
     settings: dict[str, Any],
     video: Video,
     files: dict[int, pathlib.Path],
-    given: set[int],
-    refiner: Refiner,
+    given: Mapping[int, np.ndarray],
+    stages: Stages,
+    *,
+    show: bool,
 ) -> int:
     """Does what is left in a folder that is locked; returns the exit code."""
     for part in ("", "masks", BOOKS.parent):
@@ -145,16 +154,14 @@ def _refine(
         bar = stack.enter_context(
             tqdm(total=len(files), initial=len(done), unit="mask", file=sys.stderr, disable=None)
         )
-        slots, frames, palette = 0, _frames(video, left), _palette(files[min(files)])
-        for index, frame in frames:
-            labels = read_label_png(files[index])
-            check_size(labels, frame, files[index])
-            slots = max(slots, len(np.unique(labels)))
-            labels, counts = refine_labels(
-                refiner, frame, labels, given=index in given, slots=slots
-            )
+        palette, boxes = _palette(files[min(files)]), dict[int, Boxes]()
+        for frame in _refined(video, files, left, given, stages, again=show):
+            index, own = frame.index, frame.counts
+            boxes[index] = frame.boxes
+            if index not in left:
+                continue
+            labels = frame.labels
             write_label_png(out[index], labels, palette)
-            own = added({}, counts)
             written.note(index, mask=out[index], rows=b"", counts=own)
             total = added(total, own)
             bar.update()
@@ -179,7 +186,7 @@ def _refine(
         )
     tables = {}
     if settings["overlay"]:
-        _draw(folder / OVERLAY, video, out, _palette(files[min(files)]))
+        _draw(folder / OVERLAY, video, out, palette, boxes if show else {})
         tables = books.made([folder / OVERLAY], folder)
     made = tables | {f"masks/{out[index].name}": written.masks[index] for index in sorted(out)}
     record.write(
@@ -190,7 +197,7 @@ def _refine(
         facts={"refined": total, "made": made},
     )
     clear.clear(folder, [folder / BOOKS])
-    say(f"{len(files)} masks; results in {folder}", told(refiner, total))
+    say(f"{len(files)} masks; results in {folder}", *stages.told(total))
     return 0
 
 
@@ -206,6 +213,65 @@ def _done(
             break
         done.append(index)
     return {index: entries[index].get("counts", {}) for index in done}, done
+
+
+def _refined(
+    video: Video,
+    files: Mapping[int, pathlib.Path],
+    left: Mapping[int, pathlib.Path],
+    given: Mapping[int, np.ndarray],
+    stages: Stages,
+    *,
+    again: bool,
+) -> Iterator[RefinedLabels]:
+    """The refined labels of the frames that are left.
+
+    The zoom looks at a video as a whole, so with it all frames come that have masks; and they come
+    `again`, for their crops, where no frame is left.
+    """
+    if stages.zoomer is not None:
+        if left or again:
+            yield from _zoomed(video, files, given, stages)
+        return
+    assert stages.refiner is not None
+    slots = 0
+    for index, image in _frames(video, left):
+        labels = read_label_png(files[index])
+        check_size(labels, image.shape[:2], files[index])
+        slots = max(slots, len(np.unique(labels)))
+        labels, counts = refine_labels(
+            stages.refiner, image, labels, given=index in given, slots=slots
+        )
+        yield RefinedLabels(index, image, labels, added({}, counts), {})
+
+
+def _zoomed(
+    video: Video, files: Mapping[int, pathlib.Path], given: Mapping[int, np.ndarray], stages: Stages
+) -> Iterator[RefinedLabels]:
+    indices = sorted(files)
+
+    def frames(start: int, stop: int) -> Iterator[np.ndarray]:
+        wanted = {index: files[index] for index in indices[start:stop]}
+        return (image for _, image in _frames(video, wanted))
+
+    def labels_of(number: int) -> np.ndarray:
+        path = files[indices[number]]
+        labels = read_label_png(path)
+        check_size(labels, video.size, path)
+        return labels
+
+    segmented = of_labels(
+        frames,
+        labels_of,
+        length=len(indices),
+        size=video.size,
+        given={
+            id: [number for number, index in enumerate(indices) if index in set(own.tolist())]
+            for id, own in given_frames(given).items()
+        },
+    )
+    for frame in refine_labels_of(segmented, stages):
+        yield frame._replace(index=indices[frame.index])
 
 
 def _frames(video: Video, left: Mapping[int, Any]) -> Iterator[tuple[int, np.ndarray]]:
@@ -232,15 +298,21 @@ def _palette(path: pathlib.Path) -> np.ndarray:
 
 
 def _draw(
-    path: pathlib.Path, video: Video, masks: Mapping[int, pathlib.Path], palette: np.ndarray
+    path: pathlib.Path,
+    video: Video,
+    masks: Mapping[int, pathlib.Path],
+    palette: np.ndarray,
+    boxes: Mapping[int, Boxes],
 ) -> None:
     """Writes the overlay of all frames; one without a mask shows that of the frame before."""
     labels = np.zeros(video.size, np.uint8)
+    drawn: Boxes = {}
     with (
         OverlayWriter(path, fps=video.fps, size=video.size) as film,
         contextlib.closing(video.stream(0)) as stream,
     ):
         for index, frame in enumerate(stream):
             if index in masks:
-                labels = read_label_png(masks[index])
-            film.write(overlay(frame.image, labels, palette=palette), frame.time)
+                labels, drawn = read_label_png(masks[index]), boxes.get(index, {})
+            shown = overlay(frame.image, labels, palette=palette)
+            film.write(draw_boxes(shown, drawn, palette=palette), frame.time)

@@ -17,12 +17,14 @@ from vosjax.io.video.network import without_password
 from vosjax.loading.ensembles import of_config
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.refine.refiner import Refiner, load_refiner
+from vosjax.refine.offline import Stages
+from vosjax.refine.refiner import load_refiner
 from vosjax.runs import books, digests
 from vosjax.runs.frame_files import BOOKS, STATE, mask_file
 from vosjax.tracking.directions import Passes, plan_passes
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import check_direction, exact_length, make_tracker
+from vosjax.tracking.zoomer import load_zoomer
 
 SILENT = 3.0  # seconds of reading the video before a progress bar is shown
 
@@ -37,7 +39,8 @@ class Job(NamedTuple):
     passes      the passes through the video
     settings    everything that decides the result; compared when a run is resumed
     save_every  frames from one saved state to the next
-    refiner     refines the masks, or None
+    stages      refine the masks: boundaries frame by frame, or after the zoom of small objects
+    show        whether the overlay shows the crops of small objects
     """
 
     video: Video
@@ -47,7 +50,8 @@ class Job(NamedTuple):
     passes: Passes
     settings: dict[str, Any]
     save_every: int
-    refiner: Refiner | None = None
+    stages: Stages = Stages()
+    show: bool = False
 
 
 def prepare_job(config: Config, options: Options) -> Job:
@@ -105,10 +109,19 @@ def prepare_job(config: Config, options: Options) -> Job:
         "weights": config.weights,
         "weights_sha256": model.card.get("sha256", ""),
     }
-    refiner = load_refiner(config.refine)
-    if refiner is not None:
-        settings["refine"] = refiner.settings
-    return Job(video, masks, model, folder, passes, settings, config.save_every, refiner)
+    stages = Stages(load_zoomer(config.refine, model), load_refiner(config.refine))
+    if stages.zoomer is not None and video.once:
+        raise InputError(
+            f"config.refine.zoom reads a video several times, and {video.name} can be read once "
+            "only: zoom in its finished run, by --mode refine with a recording"
+        )
+    if any(stages):
+        settings["refine"] = stages.settings
+    if stages.zoomer is not None:
+        settings["refine"] = stages.settings | {"show": config.refine.show}
+    return Job(
+        video, masks, model, folder, passes, settings, config.save_every, stages, config.refine.show
+    )
 
 
 def _digest(video: Video) -> str | None:
@@ -136,7 +149,7 @@ def starting_tracker(job: Job, *, resumed: bool) -> Tracker:
     """
     if resumed and (job.folder / STATE).exists():
         try:
-            tracker = Tracker.restore(job.folder / STATE, job.model, refine=job.refiner)
+            tracker = Tracker.restore(job.folder / STATE, job.model, refine=job.stages.online)
             wrong = books.frame_fault(
                 job.folder / BOOKS,
                 {index: mask_file(job.folder, index) for index in range(tracker.time)},
@@ -160,7 +173,7 @@ def _new_tracker(job: Job, length: int | None = None) -> Tracker:
         max_mem_frames=settings["max_mem_frames"],
         max_short_side=settings["max_short_side"],
         length=length,
-        refine=job.refiner,
+        refine=job.stages.online,
     )
 
 
@@ -176,7 +189,7 @@ def backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
     """
     if state.exists():
         try:
-            return Tracker.restore(state, job.model, refine=job.refiner)
+            return Tracker.restore(state, job.model, refine=job.stages.online)
         except InputError as error:
             say(f"the saved state cannot be taken up ({error}): the pass backward starts anew")
     return _new_tracker(job, length=start + 1)

@@ -8,7 +8,7 @@ from vosjax.errors import Note
 from vosjax.eval.audit import Findings
 from vosjax.io.names import some
 from vosjax.io.terminal import say
-from vosjax.refine.refiner import Refiner, told
+from vosjax.refine.offline import Stages
 
 NAMED = 3  # most objects named on the screen; results.json names all
 FAILED = 1  # exit code if videos failed
@@ -32,7 +32,7 @@ def tell_audit(findings: Findings) -> None:
         )
 
 
-def tell(written: dict[str, Any], folder: pathlib.Path, refiner: Refiner | None = None) -> int:
+def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
     """Prints the table and what failed; returns the exit code.
 
         code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)
@@ -40,7 +40,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path, refiner: Refiner | None 
     Args:
         written: the content of results.json, from `eval.results.write`.
         folder: the folder of the run.
-        refiner: what refined its masks, or None.
+        stages: what refined its masks.
 
     Returns:
         0, or 1 if videos failed.
@@ -70,8 +70,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path, refiner: Refiner | None 
             f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
             f"{written['versions']['device']}"
         )
-    if refiner is not None:
-        say(told(refiner, written.get("refined", {})))
+    say(*stages.told(written.get("refined", {})))
     for name, why in failed.items():
         say(f"{name} failed: {why}")
     say(

@@ -7,13 +7,14 @@ the videos out over processes; whichever finds all of them complete scores them.
 
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from vosjax.config import Config
-from vosjax.errors import InputError
-from vosjax.eval import audit, cluster, dataset, leftovers, plan, results, source
+from vosjax.errors import DiskFull, InputError
+from vosjax.eval import audit, cluster, dataset, leftovers, plan, refining, results, source
 from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo
 from vosjax.io import lock
@@ -23,9 +24,11 @@ from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.modes._engines import batch_of, make_engines, memory_of, weights_of
 from vosjax.modes._telling import tell, tell_audit
-from vosjax.refine.refiner import Refiner, load_refiner
+from vosjax.refine.offline import Stages
+from vosjax.refine.refiner import load_refiner
 from vosjax.runs import clear, record
 from vosjax.runs.signals import stop_signals
+from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("data", "output", "shard", "overwrite")
 FIELDS = (
@@ -60,7 +63,7 @@ class Job(NamedTuple):
     network    that runs them
     memory     when it remembers frames
     settings   everything that decides the results; compared when a run is taken up again
-    refiner    refines the masks, or None
+    stages     refine the masks
     """
 
     config: Config
@@ -70,7 +73,7 @@ class Job(NamedTuple):
     network: Loaded
     memory: dataset.Memory
     settings: dict[str, Any]
-    refiner: Refiner | None = None
+    stages: Stages = Stages()
 
     @property
     def names(self) -> list[str]:
@@ -101,7 +104,8 @@ def run(config: Config, options: Options) -> int:
             f"{folder}, or run once with --overwrite and without --shard"
         )
     share = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
-    network, refiner = load(config), load_refiner(config.refine)
+    network = load(config)
+    stages = Stages(load_zoomer(config.refine, network), load_refiner(config.refine))
     memory = memory_of(config, network)
     settings = {
         "data": str(options.data),
@@ -114,9 +118,9 @@ def run(config: Config, options: Options) -> int:
         "max_short_side": config.max_short_side,
         "videos": len(sequences),
         "eval": config.eval.selection(),
-        **({} if refiner is None else {"refine": refiner.settings}),
+        **({"refine": stages.settings} if any(stages) else {}),
     }
-    job = Job(config, folder, sequences, how, network, memory, settings, refiner)
+    job = Job(config, folder, sequences, how, network, memory, settings, stages)
     begin(job, overwrite=options.overwrite)
     with lock.locked(folder / lock.NAME, what=folder, shared=True):
         record.resume(folder, settings)
@@ -140,16 +144,18 @@ def _run(job: Job, part: int, parts: int) -> int:
     ):
         busy = dataset.run(
             mine,
-            make_engines(config, job.network, job.refiner),
+            make_engines(config, job.network, job.stages.online),
             dataset.RunConfig(folder, job.memory, batch_of(config.eval), config.eval.year),
             slots=job.network.model.vos.slots,
             stop=stop,
             progress=bar.update,
         )
+        if job.stages.zoomer is not None:
+            _zoom(job, mine, stop)
     say(*(f"{name} is passed over: {who} is at it" for name, who in busy.items()))
     if not stop and all(run_folder.done(folder, sequence) for sequence in sequences):
         check(job, [sequence for sequence in sequences if sequence not in mine])
-    through = [sequence for sequence in sequences if run_folder.done(folder, sequence)]
+    through = [video for video in sequences if refining.is_through(folder, video, job.stages)]
     if stop:
         say(
             f"stopped with {len(through)} of {len(sequences)} videos complete; the same command "
@@ -164,6 +170,27 @@ def _run(job: Job, part: int, parts: int) -> int:
         )
         return 0
     return scored(job)
+
+
+def _zoom(job: Job, sequences: list[EvalVideo], stop: Sequence[Any]) -> None:
+    """Zooms small objects in the videos that are complete; one that cannot be is noted as failed.
+
+    Videos at which another process is are left to it.
+    """
+    todo = [video for video in sequences if run_folder.done(job.folder, video)]
+    for video in tqdm(todo, desc="zoom", unit="video", file=sys.stderr, disable=None):
+        if stop:
+            return
+        try:
+            with lock.locked(run_folder.lock_file(job.folder, video), what=video.name):
+                refining.refine_in_place(job.folder, video, job.stages)
+        except lock.Held:
+            continue
+        except DiskFull:
+            raise
+        except InputError as error:
+            run_folder.forget(job.folder, video)
+            run_folder.fail(job.folder, video.name, error)
 
 
 def begin(job: Job, *, overwrite: bool = False) -> None:
@@ -219,7 +246,7 @@ def scored(job: Job) -> int:
         frames=sum(len(video.frames) for video in finished),
         facts={"names": job.names},
     )
-    return tell(written, job.folder, job.refiner)
+    return tell(written, job.folder, job.stages)
 
 
 def shard(text: str | None) -> tuple[int, int]:

@@ -13,18 +13,22 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.eval import audit, fusion, leftovers, results, source
+from vosjax.eval import audit, fusion, leftovers, refining, results, source
 from vosjax.eval import folder as run_folder
 from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
+from vosjax.loading.ensembles import of_config
 from vosjax.modes import Options
 from vosjax.modes._telling import tell, tell_audit
-from vosjax.refine.refiner import Refiner, load_refiner
+from vosjax.refine.offline import Stages
+from vosjax.refine.refiner import load_refiner
 from vosjax.runs import record
 from vosjax.runs.hold import held
+from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("input", "data", "output", "overwrite")
 FIELDS = ("fuse", "fuse_weights", "keypoints", "refine")
+ALSO = ("weights", "family", "model", "mem_every", "max_mem_frames", "dtype", "tta", "top_k")
 
 
 def run(config: Config, options: Options) -> int:
@@ -64,9 +68,10 @@ def run(config: Config, options: Options) -> int:
         ],
         "eval": before[0]["settings"]["eval"],
     }
-    refiner = load_refiner(config.refine)
-    if refiner is not None:
-        settings["refine"] = refiner.settings
+    zoomer = load_zoomer(config.refine, of_config(config)) if config.refine.zoom else None
+    stages = Stages(zoomer, load_refiner(config.refine))
+    if any(stages):
+        settings["refine"] = stages.settings
     names = [video.name for video in sequences]
     with held(
         folder,
@@ -80,11 +85,11 @@ def run(config: Config, options: Options) -> int:
                 folder,
                 sequences,
                 lambda video: fusion.inputs(
-                    runs, video, way, year=evaluation.year, refined=refiner is not None
+                    runs, video, way, year=evaluation.year, refined=any(stages)
                 ),
             )
         )
-        _fuse(runs, sequences, folder, way, evaluation, refiner)
+        _fuse(runs, sequences, folder, way, evaluation, stages)
         written = results.write(
             folder,
             sequences,
@@ -99,7 +104,7 @@ def run(config: Config, options: Options) -> int:
             frames=sum(len(video.frames) for video in sequences),
             facts={"names": names},
         )
-    return tell(written, folder, refiner)
+    return tell(written, folder, stages)
 
 
 def _fuse(
@@ -108,19 +113,30 @@ def _fuse(
     folder: pathlib.Path,
     way: fusion.FusionConfig,
     evaluation: EvalConfig,
-    refiner: Refiner | None,
+    stages: Stages,
 ) -> None:
     """Fuses the videos that are not done; a video that cannot be is recorded as failed."""
 
     def one(sequence: EvalVideo) -> None:
         try:
-            fusion.fuse_sequence(runs, sequence, folder, way, year=evaluation.year, refiner=refiner)
+            if run_folder.done(folder, sequence) is None:
+                fusion.fuse_sequence(
+                    runs,
+                    sequence,
+                    folder,
+                    way,
+                    year=evaluation.year,
+                    refiner=stages.online,
+                    zoomed=stages.zoomer is not None,
+                )
+            if stages.zoomer is not None:
+                refining.refine_in_place(folder, sequence, stages)
         except DiskFull:
             raise
         except InputError as error:
             run_folder.fail(folder, sequence.name, error)
 
-    todo = [video for video in sequences if run_folder.done(folder, video) is None]
+    todo = [video for video in sequences if not refining.is_through(folder, video, stages)]
     with concurrent.futures.ThreadPoolExecutor(evaluation.processes) as pool:
         for _ in tqdm(
             pool.map(one, todo), total=len(todo), unit="video", file=sys.stderr, disable=None

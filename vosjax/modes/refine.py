@@ -1,6 +1,7 @@
-"""`--mode refine`: the masks of a finished run, or of any other program, with refined boundaries.
+"""`--mode refine`: the masks of a finished run, or of any other program, made better.
 
-Palette PNGs and their frames are enough: no network is loaded but that of the refinement. The
+Small objects are segmented again in enlarged crops (`refine.zoom`), by the config's network, and
+boundaries are refined (`refine.boundary`). Palette PNGs and their frames are enough. The
 masks of one video (a run of `segment`, or a folder of PNGs) take --video, those of a dataset (a run
 of `eval` or `fuse`, or a folder of folders) take --data; a run of this program names its own. The
 same command goes on where it was stopped (docs/refinement.md).
@@ -19,15 +20,19 @@ from vosjax.eval import audit, leftovers, refining, results, source
 from vosjax.eval import folder as run_folder
 from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
+from vosjax.loading.ensembles import of_config
 from vosjax.modes import Options
 from vosjax.modes._refine_video import refine_video
 from vosjax.modes._telling import tell, tell_audit
-from vosjax.refine.refiner import Refiner, load_refiner
+from vosjax.refine.offline import Stages
+from vosjax.refine.refiner import load_refiner
 from vosjax.runs import record
 from vosjax.runs.hold import held
+from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("input", "video", "masks", "data", "output", "overwrite")
-FIELDS = ("refine", "overlay", "eval")
+FIELDS = ("refine", "weights", "mem_every", "max_mem_frames", "dtype", "tta", "overlay", "eval")
+ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints", "top_k")
 
 
 def run(config: Config, options: Options) -> int:
@@ -44,10 +49,10 @@ def run(config: Config, options: Options) -> int:
             "--input or --output is missing; refining takes --input MASKS --output DIR, and "
             "--video or --data for the frames"
         )
-    refiner = load_refiner(config.refine)
-    if refiner is None:
+    if not config.refine.boundary and not config.refine.zoom:
         raise InputError(
-            "no refinement is asked for: name weights by --config.refine.boundary=NAME or FOLDER"
+            "no refinement is asked for: name weights by --config.refine.boundary=NAME or FOLDER, "
+            "or zoom small objects by --config.refine.zoom=mask"
         )
     masks, folder = pathlib.Path(options.input), pathlib.Path(options.output)
     if not masks.is_dir():
@@ -56,9 +61,10 @@ def run(config: Config, options: Options) -> int:
     if before is not None and before["status"] != "complete":
         raise InputError(f"{masks} is {before['status']}: let it finish (the same command goes on)")
     settings = {} if before is None else before["settings"]
+    stages = load_stages(config)
     data = options.data or settings.get("data")
     if data is not None and options.video is None:
-        return _refine_dataset(config, options, refiner, str(data), settings)
+        return _refine_dataset(config, options, stages, str(data), settings)
     if options.video is None and "video" not in settings:
         raise InputError(
             f"{masks} does not say which frames its masks are of: name them by --video (masks of "
@@ -67,17 +73,30 @@ def run(config: Config, options: Options) -> int:
     return refine_video(
         masks,
         folder,
-        refiner,
+        stages,
         settings,
         video=options.video or str(settings["video"]),
         given=options.masks or tuple(settings.get("masks", ())),
         with_overlay=config.overlay and bool(settings.get("overlay", True)),
+        show=config.refine.show,
         overwrite=options.overwrite,
     )
 
 
+def load_stages(config: Config) -> Stages:
+    """Loads what a config asks for: the network for small objects' crops, and that for boundaries.
+
+        stages = load_stages(config)
+
+    Raises:
+        InputError: there are no such weights, or those of another network.
+    """
+    zoomer = load_zoomer(config.refine, of_config(config)) if config.refine.zoom else None
+    return Stages(zoomer, load_refiner(config.refine))
+
+
 def _refine_dataset(
-    config: Config, options: Options, refiner: Refiner, data: str, before: Mapping[str, Any]
+    config: Config, options: Options, stages: Stages, data: str, before: Mapping[str, Any]
 ) -> int:
     """Refines the masks of a dataset's videos, and scores them; returns the exit code."""
     assert options.input is not None and options.output is not None
@@ -93,7 +112,7 @@ def _refine_dataset(
         "videos": len(sequences),
         **{name: before[name] for name in kept if name in before},
         "eval": before.get("eval", evaluation.selection()),
-        "refine": refiner.settings,
+        "refine": stages.settings,
     }
     names, year = [video.name for video in sequences], evaluation.year
     with held(
@@ -106,7 +125,7 @@ def _refine_dataset(
         tell_audit(
             audit.audit(folder, sequences, lambda video: refining.inputs(masks, video, year=year))
         )
-        _refine_sequences(masks, sequences, folder, refiner, evaluation)
+        _refine_sequences(masks, sequences, folder, stages, evaluation)
         written = results.write(
             folder,
             sequences,
@@ -121,14 +140,14 @@ def _refine_dataset(
             frames=sum(len(video.frames) for video in sequences),
             facts={"names": names},
         )
-    return tell(written, folder, refiner)
+    return tell(written, folder, stages)
 
 
 def _refine_sequences(
     masks: pathlib.Path,
     sequences: list[EvalVideo],
     folder: pathlib.Path,
-    refiner: Refiner,
+    stages: Stages,
     evaluation: EvalConfig,
 ) -> None:
     """Refines the videos that are not done; a video that cannot be is recorded as failed."""
@@ -136,7 +155,7 @@ def _refine_sequences(
     todo = [video for video in sequences if run_folder.done(folder, video) is None]
     for sequence in tqdm(todo, unit="video", file=sys.stderr, disable=None):
         try:
-            refining.refine_sequence(masks, sequence, folder, refiner, year=evaluation.year)
+            refining.refine_sequence(masks, sequence, folder, stages, year=evaluation.year)
         except DiskFull:
             raise
         except InputError as error:

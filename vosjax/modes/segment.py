@@ -24,7 +24,8 @@ from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
 from vosjax.modes import Options
 from vosjax.modes._segment_job import Job, backward_tracker, prepare_job, starting_tracker
-from vosjax.refine.refiner import added, told
+from vosjax.modes._segment_zoom import zoom_run
+from vosjax.refine.refiner import added
 from vosjax.runs import books, machine, record
 from vosjax.runs.frame_files import (
     BACKWARD,
@@ -92,6 +93,7 @@ def _run(job: Job, *, resumed: bool) -> int:
         sweep(job.folder / folder)
     say(*job.masks.notes, *(f"note: {doubt}" for doubt in job.masks.doubts))
     tracker, clock = starting_tracker(job, resumed=resumed), machine.Stopwatch()
+    zoomed: dict[str, int] = {}
 
     def note(status: str, files: dict[str, str] | None = None) -> None:
         facts = {
@@ -101,7 +103,7 @@ def _run(job: Job, *, resumed: bool) -> int:
             "peak_memory_bytes": machine.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
-            **({} if job.refiner is None else {"refined": tracker.refined}),
+            **({"refined": zoomed or tracker.refined} if any(job.stages) else {}),
             **({} if files is None else {"made": files}),
         }
         record.write(job.folder, job.settings, status=status, frames=tracker.time, facts=facts)
@@ -111,6 +113,8 @@ def _run(job: Job, *, resumed: bool) -> int:
         warnings.warn(line, Note, stacklevel=2)
     with stop_signals() as stop:
         masks = carry_out(job, tracker, clock, stop)
+        if job.stages.zoomer is not None and not stop:
+            masks = zoom_run(job, tracker.time, zoomed, stop)
     if stop:
         note("interrupted")
     else:
@@ -128,8 +132,7 @@ def _run(job: Job, *, resumed: bool) -> int:
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
         f"results in {job.folder}"
     )
-    if job.refiner is not None:
-        say(told(job.refiner, tracker.refined))
+    say(*job.stages.told(zoomed or tracker.refined))
     return 0
 
 
@@ -203,7 +206,8 @@ def carry_out(
 
     with contextlib.ExitStack() as stack:
         scores = stack.enter_context(ScoreWriter(job.folder / "scores.csv", resume=first))
-        film = stack.enter_context(_new_film(job)) if job.settings["overlay"] else None
+        drawn = job.settings["overlay"] and job.stages.zoomer is None
+        film = stack.enter_context(_new_film(job)) if drawn else None
         palette = DAVIS if job.masks.palette is None else job.masks.palette
         files = FrameFiles(job.folder, palette, scores, film, resume=first)
         stack.callback(files.close)
@@ -229,6 +233,8 @@ def carry_out(
                 _save(job, tracker, files)
             raise
         files.settle()
+        if job.stages.zoomer is not None and not stop:
+            tracker.save(job.folder / STATE)  # so that a zoom that is stopped can begin again
     if stop:
         return files.masks
     check_reached(job.masks, tracker.time, job.video.missing)

@@ -9,6 +9,13 @@ from vosjax.schema import Checked, setting
 class RefineConfig(Checked):
     """Which stages refine the masks of a run, and how strongly (docs/refinement.md)."""
 
+    zoom: str = setting(
+        "",
+        "segment small objects again in enlarged crops, whose boxes follow 'mask' (the masks and "
+        "their motion), 'features' (and a target model on the network's features), or a folder "
+        "with the weights of a box tracker (DiMP); '': do not",
+    )
+    show: bool = setting(False, "draw the crops of small objects into overlay.mp4")
     boundary: str = setting(
         "",
         "refine boundaries (BPR): a folder of weights, or the name of embedded ones; '': do not",

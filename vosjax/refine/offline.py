@@ -1,0 +1,159 @@
+"""The stages that work over a whole video that was segmented, one after the other."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vosjax.refine import refiner as frame_stage
+from vosjax.refine.refiner import Refiner, added, refine_program
+from vosjax.refine.zoom.segmenter import CropSegmenter
+from vosjax.refine.zoom.source import SegmentedVideo, Tracking
+from vosjax.refine.zoom.stage import Zoom
+
+
+class Zoomer(NamedTuple):
+    """Crop-then-zoom with the networks that it needs (`tracking.zoomer.load_zoomer`).
+
+    segmenter  segmenter(N) -> what segments the crops of a video with N objects
+    tracking   a box tracker, or None to go by masks and their motion alone
+    settings   what decides the results, for records
+    """
+
+    segmenter: Callable[[int], CropSegmenter]
+    tracking: Tracking | None
+    settings: dict[str, Any]
+
+
+class Stages(NamedTuple):
+    """The stages that a config asks for: small objects are zoomed first, then boundaries refined.
+
+    zoomer   zooms small objects; None leaves them
+    refiner  refines boundaries; None leaves them
+    """
+
+    zoomer: Zoomer | None = None
+    refiner: Refiner | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the results, for records; {} without any stage."""
+        return {name: value for stage in self if stage for name, value in stage.settings.items()}
+
+    @property
+    def online(self) -> Refiner | None:
+        """What refines frames while they are tracked: nothing where the zoom has to come first."""
+        return self.refiner if self.zoomer is None else None
+
+    def told(self, counts: Mapping[str, int]) -> list[str]:
+        """Puts what was counted in a line for each stage."""
+        lines = [told(counts)] if self.zoomer else []
+        return lines + ([frame_stage.told(self.refiner, counts)] if self.refiner else [])
+
+
+class RefinedFrame(NamedTuple):
+    """The result of a frame.
+
+    index   of the frame
+    image   uint8 [H, W, 3] RGB
+    probs   float32 [N+1, H, W], refined; channel 0 the background
+    boxes   {id: (x, y, side, side)} of the crops of the zoom that lie in the frame
+    """
+
+    index: int  # type: ignore[assignment]  # hides `tuple.index`
+    image: npt.NDArray[np.uint8]
+    probs: npt.NDArray[np.float32]
+    boxes: dict[int, tuple[int, int, int, int]]
+
+
+def refine_video(
+    video: SegmentedVideo,
+    stages: Stages,
+    counts: dict[str, int],
+) -> Iterator[RefinedFrame]:
+    """Refines the masks of a video by one stage after the other.
+
+        counts = {}
+        for frame in refine_video(video, Stages(load_zoomer(config.refine, model)), counts):
+            labels = ids[frame.probs.argmax(0)]
+
+    Args:
+        video: that was segmented.
+        stages: what is done.
+        counts: is filled with what was done in the frames so far: {name: how many}.
+
+    Yields:
+        A `RefinedFrame` for every frame, in order.
+    """
+    zoomer, refiner = stages
+    frames = video.frames(0, video.length)
+    zoom = None if zoomer is None else Zoom(video, zoomer.segmenter, zoomer.tracking)
+    zoomed = iter(()) if zoom is None else iter(zoom)
+    patches: dict[str, int] = {}
+    for index, image in zip(range(video.length), frames):
+        frame = next(zoomed, None)
+        probs = video.probs(index) if frame is None else frame.probs
+        if refiner is not None and video.ids:
+            given = np.array([index in video.given[id] for id in video.ids])
+            refine = refine_program(refiner.stage)
+            refined, own = refine(refiner.params, image, probs, given)
+            probs, patches = np.asarray(refined), added(patches, own)
+        if zoom is not None:
+            counts.update({f"zoom_{name}": count for name, count in zoom.counts.items()})
+        counts.update(patches)
+        yield RefinedFrame(index, image, probs, {} if frame is None else frame.boxes)
+
+
+class RefinedLabels(NamedTuple):
+    """The result of a frame as labels.
+
+    index   of the frame
+    image   uint8 [H, W, 3] RGB
+    labels  uint8 [H, W] of ids, refined
+    counts  {name: how many}, what was done in this frame
+    boxes   {id: (x, y, side, side)} of the crops of the zoom that lie in the frame
+    """
+
+    index: int  # type: ignore[assignment]  # hides `tuple.index`
+    image: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    counts: dict[str, int]
+    boxes: dict[int, tuple[int, int, int, int]]
+
+
+def refine_labels_of(video: SegmentedVideo, stages: Stages) -> Iterator[RefinedLabels]:
+    """Does `refine_video`, and gives labels and the counts of every single frame.
+
+        for frame in refine_labels_of(video, stages):
+            write_label_png(path, frame.labels)
+
+    Args:
+        video: that was segmented.
+        stages: what is done.
+    """
+    ids = np.array([0, *video.ids], np.uint8)
+    counts: dict[str, int] = {}
+    before: dict[str, int] = {}
+    for frame in refine_video(video, stages, counts):
+        own = {name: count - before.get(name, 0) for name, count in counts.items()}
+        before = dict(counts)
+        labels = ids[frame.probs.argmax(0)]
+        yield RefinedLabels(frame.index, frame.image, labels, own, frame.boxes)
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Puts what the zoom counted in one line.
+
+        say(told({"zoom_objects": 1, "zoom_frames": 40, "zoom_trusted": 36, ...}))
+        # zoom: 1 small objects, 40 frames; 36 trusted, 0 half, 4 rejected, 0 lost, 0 outside
+
+    Args:
+        counts: of `refine_video`, with a zoomer.
+    """
+    parts = ("trusted", "halved", "rejected", "lost", "outside")
+    outcome = ", ".join(f"{counts.get(f'zoom_{name}', 0)} {name}" for name in parts)
+    return (
+        f"zoom: {counts.get('zoom_objects', 0)} small objects, "
+        f"{counts.get('zoom_frames', 0)} frames of crops: {outcome}"
+    )
