@@ -25,6 +25,7 @@ WORK = {  # where a mode begins to compute
     "prepare": ("data_prep.shards", "prepare"),
     "preview": ("vosjax.data.pipeline", "clips"),
     "quickstart": ("vosjax.modes.segment", "carry_out"),
+    "refine": ("vosjax.refine.refiner", "load_network"),
     "render": ("vosjax.eval.rendered_set", "write"),
     "report": ("vosjax.eval.report", "load"),
     "segment": ("vosjax.modes.segment", "carry_out"),
@@ -112,6 +113,8 @@ def expected(mode, made) -> bool:
         return bool(made.datasets)
     if mode == "convert":
         return bool(made.family)
+    if mode == "refine":
+        return bool(made.refine.boundary)
     if mode in ("segment", "eval", "quickstart"):
         return bool(made.weights) and not made.members
     return True

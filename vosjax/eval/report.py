@@ -5,31 +5,25 @@ inline SVG and frames inline JPEG, so the page loads nothing else. Its layout is
 `report.html`.
 """
 
-import base64
 import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import jinja2
 import numpy as np
 
-from vosjax.datasets.decode import Labels, Picture
 from vosjax.errors import InputError, shown
 from vosjax.eval.folder import results
-from vosjax.eval.protocols import VOID
 from vosjax.eval.videos import EvalVideo, read_frame, read_labels
-from vosjax.io.overlay import overlay
-from vosjax.io.palette import DAVIS, read_label_png
+from vosjax.eval.worst_boundaries import Figure, Run, figure, worst_boundaries
+from vosjax.io.palette import read_label_png
 from vosjax.schema import FieldError, typed
 
 COLOURS = ("#1f6fb2", "#c8452f", "#2f8a4c", "#8a5bb5", "#b58a1f", "#3a3a3a")
 WORST = 8  # frames that are shown
 APART = 5  # least distance in frames between two of a sequence
-WIDTH = 420  # width of a shown frame in pixels
-QUALITY = 80  # of its JPEG
 CHART = (360, 130)  # width and height of the curves of a sequence
 COLUMNS = ("J&F-Mean", "J-Mean", "F-Mean")
 FORM = {  # types of the fields of a results.json
@@ -42,28 +36,11 @@ FORM = {  # types of the fields of a results.json
 }
 
 
-class Run(NamedTuple):
-    """A run: its name on the page, its folder and the content of its results.json."""
-
-    name: str
-    folder: pathlib.Path
-    results: dict[str, Any]
-
-
 class Cell(NamedTuple):
     """A cell of a table; `best` marks the best of several numbers."""
 
     text: str
     best: bool = False
-
-
-class Figure(NamedTuple):
-    """A picture with its caption, its width and height in pixels, and its JPEG in base64."""
-
-    caption: str
-    width: int
-    height: int
-    jpeg: str
 
 
 def load(folders: Sequence[str | os.PathLike[str]]) -> list[Run]:
@@ -172,6 +149,7 @@ def page(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> str:
         sequences=_sequences(runs),
         charts=_charts(runs),
         worst=_worst(runs, videos),
+        boundaries=worst_boundaries(runs, videos),
         settings=_settings(runs),
     )
 
@@ -315,23 +293,12 @@ def _frame_means(runs: Sequence[Run]) -> list[tuple[float, str, str]]:
 def _figures(runs: Sequence[Run], video: EvalVideo, index: int) -> list[Figure]:
     """Returns pictures of a frame's ground truth and of every run's mask."""
     image = read_frame(video, index)
-    figures = [_figure(image, read_labels(video, index), "truth")]
+    figures = [figure(image, read_labels(video, index), "truth")]
     for run in runs:
         file = run.folder / "masks" / video.name / f"{video.frames[index]}.png"
         if file.is_file():
-            figures.append(_figure(image, read_label_png(file), run.name))
+            figures.append(figure(image, read_label_png(file), run.name))
     return figures
-
-
-def _figure(image: Picture, labels: Labels, caption: str) -> Figure:
-    tinted = overlay(image, np.where(labels == VOID, 0, labels), palette=DAVIS)
-    ratio = min(1, WIDTH / tinted.shape[1])
-    small = cv2.resize(tinted, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
-    ok, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not ok:
-        raise InputError(f"OpenCV {cv2.__version__} could not encode a JPEG")
-    height, width = small.shape[:2]
-    return Figure(caption, width, height, base64.b64encode(data.tobytes()).decode())
 
 
 def _settings(runs: Sequence[Run]) -> list[list[Cell]]:

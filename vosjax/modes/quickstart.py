@@ -27,6 +27,7 @@ ALSO = (
     "feedback",
     "fuse",
     "keypoints",
+    "refine",
     "direction",
     "save_every",
     "top_k",
