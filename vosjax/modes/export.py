@@ -8,7 +8,7 @@ from vosjax.train import export
 
 FLAGS = ("input", "output")
 FIELDS = ("train.source", "train.licence", "train.card_mem_every")
-ALSO = ("family", "model", "top_k", "data", "stages")  # which are to be those of the run
+ALSO = ("family", "model", "top_k", "data", "patches", "stages")  # which are to be those of the run
 
 
 def run(config: Config, options: Options) -> int:

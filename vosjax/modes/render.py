@@ -13,17 +13,23 @@ FIELDS = ("render", "data", "train.seed")
 def run(config: Config, options: Options) -> int:
     """Writes clips into `options.output`, in DAVIS layout.
 
-    Those that `config.render` describes; of a config with training data, as many of the training's
-    own clips, of the size and length that `config.data` says.
+    Those that `config.render` describes, or, if its source is 'data', as many of the training's own
+    clips, of the size and length that `config.data` says.
 
     Raises:
-        InputError: no output folder, a number below 1, data that cannot be read, or a folder that
-            cannot be written.
+        InputError: no output folder, a number below 1, data that is missing or cannot be read, or a
+            folder that cannot be written.
     """
     if options.output is None:
         raise InputError("--output is missing; rendering takes --output FOLDER")
-    settings, data, frames = config.render, config.data, config.render.frames
-    if data is not None and config.train is not None:
+    settings, frames = config.render, config.render.frames
+    if settings.source == "data":
+        data = config.data
+        if data is None or config.train is None:
+            raise InputError(
+                "render.source is 'data', and this config has no training data: take "
+                "configs/render_photos.py or one of configs/data_*.py"
+            )
         frames = data.frames
         sampled_set.write(
             options.output,
