@@ -15,7 +15,7 @@ from vosjax.config import training
 
 def get_config():
     config = training("aot", encoder="mobilenet_v2", layers=1)
-    config.mode = "render"
+    config.mode, config.render.source = "render", "data"
     config.data.update(
         height=480, width=640, frames=8, max_objects=5, sampler="composed", root="",
         sets=(dict(folder="."),), rendered_weight=0.0, merge=0.3, guests=0.0, shuffle=False,

@@ -22,6 +22,8 @@ ENCODERS = (
     "efficientnet:b1",
     "efficientnet:b2",
     "mobilenet_v2",
+    "hrnet:w18_small",
+    "hrnet:w48",
 )
 
 

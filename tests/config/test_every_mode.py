@@ -22,6 +22,7 @@ WORK = {  # where a mode begins to compute
     "eval": ("vosjax.eval.dataset", "run"),
     "export": ("vosjax.train.export", "from_checkpoint"),
     "fuse": ("vosjax.eval.fusion", "fuse_sequence"),
+    "patches": ("vosjax.train.patches", "make"),
     "prepare": ("data_prep.shards", "prepare"),
     "preview": ("vosjax.data.pipeline", "clips"),
     "quickstart": ("vosjax.modes.segment", "carry_out"),
@@ -107,8 +108,14 @@ def options(tmp_path_factory):
 
 def expected(mode, made) -> bool:
     """Whether a config has what a mode needs."""
-    if mode in ("train", "preview", "export"):
+    if mode in ("train", "export"):
         return made.train is not None
+    if mode == "preview":
+        return made.data is not None
+    if mode == "render":  # photos lie where the user says, and no config knows where
+        return made.render.source == "rendered"
+    if mode == "summary":  # of networks that track
+        return made.family != "bpr"
     if mode == "prepare":
         return bool(made.datasets)
     if mode == "convert":

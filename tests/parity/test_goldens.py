@@ -25,7 +25,7 @@ def test_a_committed_golden_is_none_that_may_be_missing(name):
     assert not golden_root.larger(name)
 
 
-@pytest.mark.parametrize("folder", ["aost", "aot", "backbones", "metrics", "stcn", "stm"])
+@pytest.mark.parametrize("folder", ["aost", "aot", "backbones", "bpr", "metrics", "stcn", "stm"])
 def test_every_family_has_committed_goldens(folder):
     assert any(name.startswith(f"{folder}/") for name in FILES)
 

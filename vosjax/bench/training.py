@@ -9,6 +9,7 @@ import jax
 
 from vosjax.bench import clips as clips_bench
 from vosjax.data import pipeline
+from vosjax.errors import InputError
 from vosjax.train import build, loop, schedule, start, state, step
 
 
@@ -32,6 +33,11 @@ def measure(config: Any, *, rounds: int) -> dict:
     """
     (_, config), *_ = loop.stages(config)
     train, clips = config.train, config.data
+    if clips is None:
+        raise InputError(
+            "this training is on patches, which are read into memory once: its input is not "
+            "measured; take a training on clips, such as configs/train_rendered.py"
+        )
     advance = _step(config)
     figures: dict[str, list[float]] = {
         name: [] for name in ("made", "used", "fed", "decoded", "core_ms")

@@ -32,7 +32,7 @@ def run(config: Config, options: Options) -> int:
     """
     if not options.output:
         raise InputError("a preview needs a folder: give --output FOLDER")
-    if config.train is None:
+    if config.train is None or config.data is None:
         raise InputError(
             "this config has no training data: take one of configs/data_*.py or configs/train_*.py"
         )

@@ -13,17 +13,23 @@ FIELDS = ("render", "data", "train.seed")
 def run(config: Config, options: Options) -> int:
     """Writes clips to `options.output`, in DAVIS layout.
 
-    They are the clips that `config.render` describes or, if the config has training data, as many
-    clips of the training, of the size and length in `config.data`.
+    They are the clips that `config.render` describes or, if its source is 'data', as many clips of
+    the training, of the size and length in `config.data`.
 
     Raises:
-        InputError: there is no output folder, a number is below 1, data cannot be read, or the
-            folder cannot be written.
+        InputError: there is no output folder, a number is below 1, data is missing or cannot be
+            read, or the folder cannot be written.
     """
     if options.output is None:
         raise InputError("--output is missing; rendering takes --output FOLDER")
-    settings, data, frames = config.render, config.data, config.render.frames
-    if data is not None and config.train is not None:
+    settings, frames = config.render, config.render.frames
+    if settings.source == "data":
+        data = config.data
+        if data is None or config.train is None:
+            raise InputError(
+                "render.source is 'data', and this config has no training data: take "
+                "configs/render_photos.py or one of configs/data_*.py"
+            )
         frames = data.frames
         sampled_set.write(
             options.output,
