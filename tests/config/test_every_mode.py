@@ -115,7 +115,7 @@ def expected(mode, made) -> bool:
     if mode == "render":  # photos lie where the user says, and no config knows where
         return made.render.source == "rendered"
     if mode == "summary":  # of networks that track
-        return made.family != "bpr"
+        return made.family not in ("bpr", "dimp")
     if mode == "prepare":
         return bool(made.datasets)
     if mode == "convert":

@@ -51,6 +51,7 @@ NOT_RUN = {  # only compiled
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",
     "vosjax.loading.pretrained.fresh": LONG,
     "vosjax.tracking.box.track_box": "loads the embedded network",
+    "vosjax.types.FrameStage.refine": "continues an example of refine.boundary.stage",
     "vosjax.data.pipeline.clips": LONG,
     "vosjax.datasets.catalog.find": "needs a prepared dataset",
     "vosjax.datasets.catalog.open_videos": "needs a prepared dataset",

@@ -87,7 +87,7 @@ def test_the_compiled_search_finds_the_same_boxes(percent, reference_edges):
         mask = BOXES[f"mask{number}"] > 0
         height, width = mask.shape
         mask = np.pad(mask, ((200 - height, 0), (0, 260 - width)))  # one size: one compilation
-        patches = traced(mask.astype(np.int32), np.array([True]), limit=64, **settings)
+        patches = traced(mask.astype(np.int32), np.array([True]), places=64, **settings)
         boxes = boundary_boxes(mask, **settings)
         assert int(patches.total) == len(boxes) > 0
         assert np.array_equal(patches.corner[: len(boxes)], boxes[:, 1::-1])
@@ -97,7 +97,7 @@ def test_the_compiled_search_takes_object_after_object_and_only_those_wanted():
     labels = np.zeros((150, 200), np.int32)
     for slot, column in enumerate((0.2, 0.5, 0.8), 1):
         labels[ellipse(150, 200, centre=(0.5, column), radii=(0.4, 0.12))] = slot
-    patches = traced(labels, np.array([True, False, True]), threshold=0.25, limit=32)
+    patches = traced(labels, np.array([True, False, True]), threshold=0.25, places=32)
     first, last = (boundary_boxes(labels == slot, threshold=0.25) for slot in (1, 3))
     count = int(patches.total)
     assert np.array_equal(patches.corner[:count], np.concatenate([first, last])[:, 1::-1])
@@ -107,6 +107,6 @@ def test_the_compiled_search_takes_object_after_object_and_only_those_wanted():
 def test_patches_beyond_the_room_are_counted():
     mask = ellipse(200, 200)
     boxes = boundary_boxes(mask, threshold=0.55)
-    patches = traced(mask.astype(np.int32), np.array([True]), threshold=0.55, limit=5)
+    patches = traced(mask.astype(np.int32), np.array([True]), threshold=0.55, places=5)
     assert int(patches.total) == len(boxes) > 5
     assert np.array_equal(patches.corner, boxes[:5, 1::-1])

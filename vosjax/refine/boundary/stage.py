@@ -18,7 +18,7 @@ from vosjax.refine.boundary.paste import fused, refusals, window
 from vosjax.refine.boundary.traced_boxes import Patches, find_patches
 from vosjax.types import Array, FrameStage
 
-LIMIT = 512  # patches of a frame for which there is room
+PLACES = 512  # patches of a frame for which there is room
 COUNTED = (
     ("patches", "patches refined"),
     ("given_frames", "frames with given masks, left as they are"),
@@ -92,7 +92,7 @@ class Work(NamedTuple):
 
 
 def boundary_stage(
-    network: RefineNetwork, settings: BoundarySettings, *, batch: int, limit: int = LIMIT
+    network: RefineNetwork, settings: BoundarySettings, *, batch: int, places: int = PLACES
 ) -> FrameStage:
     """Makes the stage that refines boundaries.
 
@@ -106,9 +106,9 @@ def boundary_stage(
         network: the refinement network.
         settings: how it is used.
         batch: number of patches that go through the network together.
-        limit: number of patches of one frame for which there is room, rounded up to batches.
+        places: number of patches of one frame for which there is room, rounded up to batches.
     """
-    limit = -(-limit // batch) * batch
+    places = -(-places // batch) * batch
     weight = jnp.asarray(window(PATCH, settings.taper))
 
     def begin(params: Any, frame: Array, probs: jax.Array, given: Array) -> tuple[Fixed, Work]:
@@ -132,17 +132,17 @@ def boundary_stage(
             counts[name] = (left & out).sum().astype(jnp.int32)
             left = left & ~out
         if small_frame:
-            nowhere = jnp.zeros((limit, 2), jnp.int32)
+            nowhere = jnp.zeros((places, 2), jnp.int32)
             patches = Patches(nowhere, nowhere[:, 0], jnp.int32(0))
         else:
             patches = find_patches(
                 labels,
                 left & (area > 0),
                 threshold=settings.threshold,
-                limit=limit,
+                places=places,
                 reference_edges=settings.reference_edges,
             )
-        count = jnp.minimum(patches.total, limit)
+        count = jnp.minimum(patches.total, places)
         counts["no_room"] = patches.total - count
         counts["patches"] = count
         sums = jnp.zeros((2, *probs[1:].shape), jnp.float32)

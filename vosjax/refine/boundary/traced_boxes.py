@@ -46,19 +46,19 @@ def find_patches(
     wanted: jax.Array,
     *,
     threshold: float,
-    limit: int,
+    places: int,
     patch: int = PATCH,
     reference_edges: bool = False,
 ) -> Patches:
     """Finds the patches along the boundaries of several objects.
 
-        patches = find_patches(probs.argmax(0), jnp.ones(3, bool), threshold=0.25, limit=128)
+        patches = find_patches(probs.argmax(0), jnp.ones(3, bool), threshold=0.25, places=128)
 
     Args:
         labels: int32 [H, W] of slots 1..N, 0 the background; H and W are at least `patch`.
         wanted: bool [N], the objects whose patches are looked for.
         threshold: as for `boxes.boundary_boxes`.
-        limit: the number P of places.
+        places: the number P of places.
         patch: side of a patch in pixels.
         reference_edges: as for `boxes.boundary_boxes`.
 
@@ -101,12 +101,12 @@ def find_patches(
         )
         return result
 
-    room = jnp.zeros((limit, 2), jnp.int32), jnp.zeros(limit, jnp.int32), jnp.int32(0)
+    room = jnp.zeros((places, 2), jnp.int32), jnp.zeros(places, jnp.int32), jnp.int32(0)
     centre, owner, count = jax.lax.fori_loop(0, wanted.shape[0], search, room)
     corner = centre - patch // 2
     size = jnp.array([height, width], jnp.int32)
     last = size - patch - reference_edges
     beyond = corner + patch >= size if reference_edges else corner > last
     corner = jnp.where(corner < 0, 0, jnp.where(beyond, last, corner))
-    used = jnp.arange(limit) < count
+    used = jnp.arange(places) < count
     return Patches(jnp.where(used[:, None], corner, 0), jnp.where(used, owner, 0), count)
