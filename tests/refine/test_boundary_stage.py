@@ -62,7 +62,9 @@ def two_objects():
 FRAME = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
 
 
-def refine(labels, rule=shifted, *, objects=2, given=None, sure=0.9, batch=4, places=32, **settings):
+def refine(
+    labels, rule=shifted, *, objects=2, given=None, sure=0.9, batch=4, places=32, **settings
+):
     """(probabilities before, after, counts) of one frame."""
     stage = boundary_stage(Answer(rule), BoundarySettings(**settings), batch=batch, places=places)
     probs = soft(labels, objects, sure)
