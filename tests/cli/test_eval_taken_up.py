@@ -27,10 +27,10 @@ def davis(place, monkeypatch):
     """Three videos; engines are kept between tests, so that programs are compiled once."""
     make = evaluating.make_engines
 
-    def kept(config, network):
-        key = (config.eval.probabilities, str(network.config))
+    def kept(config, network, refiner=None):
+        key = (config.eval.probabilities, str(network.config), refiner)
         if key not in ENGINES:
-            ENGINES[key] = make(config, network)
+            ENGINES[key] = make(config, network, refiner)
         return ENGINES[key]
 
     monkeypatch.setattr(evaluating, "make_engines", kept)
