@@ -35,7 +35,9 @@ def family(**changes):
     def memorise(params, features, masks, live, together):
         return features.query, pooled(masks).reshape(len(masks), -1).T[..., None]
 
-    return MatchingFamily(encode, decode, memorise, "l2", 3, 1, False, True)._replace(**changes)
+    return MatchingFamily(
+        encode, decode, memorise, lambda features: features.query, "l2", 3, 1, False, True
+    )._replace(**changes)
 
 
 @functools.lru_cache
