@@ -192,7 +192,7 @@ class Merger:
         self._before: FrameOutput | None = None
 
     def __call__(self, index: int, frame: Frame, forward: FrameOutput) -> FrameOutput:
-        """Returns the output of a frame from both passes, or from the forward pass alone after `start`.
+        """Combines a frame's outputs of both passes; after `start`, the forward pass's is kept.
 
         A frame that the recording lost gets the output of the frame before it.
 
@@ -202,7 +202,7 @@ class Merger:
             forward: the output of the forward pass.
 
         Raises:
-            InputError: the frame is the one that the backward pass could not read, or comes after it.
+            InputError: the frame is the one that the backward pass could not read, or a later one.
         """
         if self._unread is not None:
             if index >= self._unread.index:
