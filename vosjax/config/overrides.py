@@ -1,4 +1,4 @@
-"""Overrides from the command line: a field's dotted name and a text, which its type reads."""
+"""Overrides from the command line: a field's dotted name and a text, which its type parses."""
 
 import ast
 import re
