@@ -7,7 +7,7 @@ from vosjax.schema import Checked, setting
 
 @dataclasses.dataclass(frozen=True)
 class BenchConfig(Checked):
-    """What `--mode bench` times: every model with every size, number of objects and so on."""
+    """Settings of `--mode bench`, which times every combination of models, sizes and so on."""
 
     models: tuple[str, ...] = setting(
         ("aot:t", "aot:r50"), "configs, with random weights, or 'default'", filled=True
