@@ -179,9 +179,9 @@ def _run(job: Job, part: int, parts: int) -> int:
 
 
 def _zoom(job: Job, sequences: list[EvalVideo], stop: Sequence[Any]) -> None:
-    """Zooms small objects in the videos that are complete; one that cannot be is noted as failed.
+    """Zooms small objects in the complete videos; a video that cannot be is recorded as failed.
 
-    Videos at which another process is are left to it.
+    Videos that another process holds are left to it.
     """
     todo = [video for video in sequences if run_folder.done(job.folder, video)]
     for video in tqdm(todo, desc="zoom", unit="video", file=sys.stderr, disable=None):
