@@ -261,7 +261,7 @@ def _draw_again(
     frames: Iterator[Frame],
     count: int,
 ) -> None:
-    """Takes the first frames, which are done; a film, which cannot go on, is made anew of them."""
+    """Skips the first frames, which are done; a film cannot be continued, so it is drawn again."""
     for index, frame in zip(range(count), frames):
         if film is not None:
             labels = read_label_png(mask_file(job.folder, index))
