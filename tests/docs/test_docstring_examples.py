@@ -31,7 +31,7 @@ from vosjax.io.scores import ObjectScore
 from vosjax.io.video import open_video
 from vosjax.loading import pretrained
 from vosjax.tracking.step import MemoryClock
-from vosjax.types import Prompt, Spec
+from vosjax.types import FrameStage, Prompt, Spec
 
 LONG = "compiles or renders at full size"
 NOT_RUN = {  # only compiled
@@ -50,6 +50,8 @@ NOT_RUN = {  # only compiled
     "vosjax.loading.pretrained.configure": "loads the embedded network",
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",
     "vosjax.loading.pretrained.fresh": LONG,
+    "vosjax.refine.boundary.network.load_network": "needs a converted checkpoint",
+    "vosjax.refine.refiner.load_refiner": "needs weights of a refinement network",
     "vosjax.tracking.box.track_box": "loads the embedded network",
     "vosjax.data.pipeline.clips": LONG,
     "vosjax.datasets.catalog.find": "needs a prepared dataset",
@@ -94,6 +96,18 @@ def network_values():
         prompt=Prompt(jnp.asarray(labels[0], jnp.int32), jnp.asarray(given)),
         clock=MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(5)),
         live=jnp.asarray(given),
+        stage=two_batches(),
+    )
+
+
+def two_batches():
+    """A stage that takes two batches and leaves the probabilities as they are."""
+    return FrameStage(
+        begin=lambda params, frame, probs, given: (probs, jnp.int32(0)),
+        pending=lambda work: work < 2,
+        advance=lambda params, fixed, work: work + 1,
+        end=lambda fixed, work: (fixed, {"batches": work}),
+        counted=(("batches", "batches"),),
     )
 
 
