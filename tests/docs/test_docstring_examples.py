@@ -205,7 +205,7 @@ def said(text):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workdir(tmp_path_factory):
     """The stand-ins that examples name, in one folder for all of them."""
     folder = tmp_path_factory.mktemp("place")
     stand_ins(folder)
@@ -213,11 +213,11 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_runs(example, place, monkeypatch):
+def test_an_example_runs(example, workdir, monkeypatch):
     code = ast.parse(example.text)
     if str(example) in NOT_RUN:
         return
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(workdir)
     monkeypatch.setattr(pretrained, "load", lambda source=None: toy.model(slots=N))
     for module in ("tracking.tracker", "tracking.video"):
         monkeypatch.setattr(f"vosjax.{module}.load", lambda source=None: toy.model(slots=N))
