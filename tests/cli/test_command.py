@@ -106,11 +106,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
         (["--shard", "0/2"], "--shard belongs to --mode eval; segment does not use it"),
         (
             ["--config.eval.split=val"],
-            "--config.eval.split belongs to --mode eval, unpack; s",
+            "--config.eval.split belongs to --mode eval, refine, unpack; s",
         ),
         (
             ["--input", "a", "b"],
-            "--input belongs to --mode absence, convert, export, fuse, report",
+            "--input belongs to --mode absence, convert, export, fuse, patches, refine, report",
         ),
         (
             ["--set", "fuse_weights=1,2"],
