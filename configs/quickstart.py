@@ -2,7 +2,7 @@
 
     python launch.py --config configs/quickstart.py
 
-Expected: in less than two minutes on 2 cores, masks, overlay.mp4, scores.csv and run.json in
+Expected: in about a minute on 2 cores, masks, overlay.mp4, scores.csv and run.json in
 `output/quickstart/result`, and a table of J&F against the clip's ground truth.
 """
 

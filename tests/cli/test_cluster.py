@@ -14,24 +14,24 @@ KINDS = ("masks", "scores", "submission.zip")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workdir(tmp_path_factory):
     return workplace(tmp_path_factory.mktemp("cluster"))
 
 
-def start(place, out, *arguments, **variables):
-    return place.start(
-        "--mode", "eval", "--data", place.data, "--output", out, *arguments, **variables
+def start(workdir, out, *arguments, **variables):
+    return workdir.start(
+        "--mode", "eval", "--data", workdir.data, "--output", out, *arguments, **variables
     )
 
 
-def pair(place, out):
+def pair(workdir, out):
     """Two processes that know each other's coordinator at a free port."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
     return [
         start(
-            place,
+            workdir,
             out,
             "--shard",
             "auto",
@@ -48,11 +48,11 @@ def results(folder):
     return {name: value for name, value in found.items() if name != "speed"}
 
 
-def test_two_processes_make_what_one_makes_and_outlive_each_other(place):
-    whole, shared = place.root / "whole", place.root / "shared"
-    assert ended(start(place, whole))[0] == 0
+def test_two_processes_make_what_one_makes_and_outlive_each_other(workdir):
+    whole, shared = workdir.root / "whole", workdir.root / "shared"
+    assert ended(start(workdir, whole))[0] == 0
 
-    victim, other = pair(place, shared)
+    victim, other = pair(workdir, shared)
     while victim.poll() is None and other.poll() is None and not stamps(shared):
         time.sleep(0.005)
     victim.kill()
@@ -62,7 +62,7 @@ def test_two_processes_make_what_one_makes_and_outlive_each_other(place):
     finished = stamps(shared)
     assert finished
 
-    told = [ended(process) for process in pair(place, shared)]
+    told = [ended(process) for process in pair(workdir, shared)]
     assert [code for code, _ in told] == [0, 0], told
     assert finished.items() <= stamps(shared).items()  # nothing finished was written again
     assert made(shared, *KINDS) == made(whole, *KINDS) and results(shared) == results(whole)

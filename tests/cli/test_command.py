@@ -46,12 +46,12 @@ def test_help_does_not_wait_for_jax():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
-def test_the_main_command_needs_no_config(place):
+def test_the_main_command_needs_no_config(workdir):
     code = cli.main(
-        ["segment", "--video", place.video, "--masks", place.mask, "--output", str(place.out)]
-        + [f"--config.weights={place.weights}", "--set", "save_every=4"]
+        ["segment", "--video", workdir.video, "--masks", workdir.mask, "--output", str(workdir.out)]
+        + [f"--config.weights={workdir.weights}", "--set", "save_every=4"]
     )
-    assert code == 0 and len(list((place.out / "masks").iterdir())) == len(FRAMES)
+    assert code == 0 and len(list((workdir.out / "masks").iterdir())) == len(FRAMES)
 
 
 @pytest.mark.parametrize("words", [["aot:t"], ["--config", "aot:t"], ["--config=configs/aot.py:t"]])

@@ -10,11 +10,11 @@ from vosjax.io.scores import ObjectScore, ScoreWriter
 
 
 @pytest.fixture
-def launch(place):
+def launch(workdir):
     """A command of a mode; returns its exit code."""
 
     def launch(mode, *more):
-        return place.run("--mode", mode, "--config", "configs/base.py", *more)
+        return workdir.run("--mode", mode, "--config", "configs/base.py", *more)
 
     return launch
 

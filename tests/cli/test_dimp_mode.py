@@ -10,18 +10,18 @@ from vosjax.boxes.protocol import FLAGS
 
 
 @pytest.mark.slow
-def test_the_published_form_is_converted_and_tracks(place, capsys):
+def test_the_published_form_is_converted_and_tracks(workdir, capsys):
     """All 407 entries under `net`; random weights have to say something finite of every frame."""
     tensors = {
         key: torch_files.tensor(array, str(i))
         for i, (key, array) in enumerate(state_dict().items())
     }
     assert len(tensors) == 407
-    file = torch_files.write_zip(place.root / "dimp50.pth", {"net": tensors, "epoch": 50})
+    file = torch_files.write_zip(workdir.root / "dimp50.pth", {"net": tensors, "epoch": 50})
     command = "--config", "configs/dimp.py", "--mode", "convert", "--input", str(file)
-    assert place.run(*command, "--output", str(place.out)) == 0
+    assert workdir.run(*command, "--output", str(workdir.out)) == 0
     assert "26,119,535 numbers" in capsys.readouterr().out
-    results = list(vosjax.track_box(place.video, (10, 10, 20, 16), weights=place.out))
+    results = list(vosjax.track_box(workdir.video, (10, 10, 20, 16), weights=workdir.out))
     assert len(results) == 10
     for _, (box, score, flag) in results:
         assert np.isfinite(box).all() and np.isfinite(score) and 0 <= flag < len(FLAGS)

@@ -31,36 +31,36 @@ def refused(capfd):
     return line
 
 
-def test_a_misspelt_field(place, refused):
-    assert refused(place.segment("--config.mem_evry=3")) == (
-        f"the config {place.config} has no field 'mem_evry' (did you mean 'mem_every'?)"
+def test_a_misspelt_field(workdir, refused):
+    assert refused(workdir.segment("--config.mem_evry=3")) == (
+        f"the config {workdir.config} has no field 'mem_evry' (did you mean 'mem_every'?)"
     )
 
 
-def test_a_misspelt_nested_field(place, refused):
+def test_a_misspelt_nested_field(workdir, refused):
     assert "no field 'repeat' (did you mean 'repeats'?)" in refused(
-        place.segment("--config.bench.repeat=3")
+        workdir.segment("--config.bench.repeat=3")
     )
 
 
-def test_a_value_of_another_type(place, refused):
-    assert "five" in refused(place.segment("--config.mem_every=five"))
+def test_a_value_of_another_type(workdir, refused):
+    assert "five" in refused(workdir.segment("--config.mem_every=five"))
 
 
-def test_a_misspelt_flag(place, refused):
-    assert "'vidio'" in refused(place.run("--config", place.config, "--vidio", "x"))
+def test_a_misspelt_flag(workdir, refused):
+    assert "'vidio'" in refused(workdir.run("--config", workdir.config, "--vidio", "x"))
 
 
-def test_a_word_without_a_flag(place, refused):
-    assert "'extra' was given without a flag" in refused(place.segment("extra"))
+def test_a_word_without_a_flag(workdir, refused):
+    assert "'extra' was given without a flag" in refused(workdir.segment("extra"))
 
 
-def test_a_missing_config(place, refused):
-    assert "nope.py cannot be read" in refused(place.run("--config", "nope.py"))
+def test_a_missing_config(workdir, refused):
+    assert "nope.py cannot be read" in refused(workdir.run("--config", "nope.py"))
 
 
-def test_no_config(place, refused):
-    assert "no --config was given" in refused(place.run())
+def test_no_config(workdir, refused):
+    assert "no --config was given" in refused(workdir.run())
 
 
 @pytest.mark.parametrize(
@@ -71,128 +71,132 @@ def test_no_config(place, refused):
         ("def get_config():\n    return 1 / 0\n", "division by zero"),
     ],
 )
-def test_a_broken_config(place, refused, text, words):
-    (place.root / "broken.py").write_text(text)
-    assert words in refused(place.run("--config", place.root / "broken.py"))
+def test_a_broken_config(workdir, refused, text, words):
+    (workdir.root / "broken.py").write_text(text)
+    assert words in refused(workdir.run("--config", workdir.root / "broken.py"))
 
 
-def test_an_unknown_mode_lists_those_there_are(place, refused):
-    line = refused(place.segment("--mode", "segmnt"))
+def test_an_unknown_mode_lists_those_there_are(workdir, refused):
+    line = refused(workdir.segment("--mode", "segmnt"))
     assert "did you mean 'segment'?" in line and "quickstart" in line
 
 
 @pytest.mark.parametrize("flag", ["video", "masks", "output"])
-def test_what_the_main_command_needs(place, refused, flag):
-    given = dict(video=place.video, masks=place.mask, output=place.out)
+def test_what_the_main_command_needs(workdir, refused, flag):
+    given = dict(video=workdir.video, masks=workdir.mask, output=workdir.out)
     del given[flag]
     words = [f"--{name}={value}" for name, value in given.items()]
-    assert f"--{flag} is missing" in refused(place.run("--config", place.config, *words))
+    assert f"--{flag} is missing" in refused(workdir.run("--config", workdir.config, *words))
 
 
-def test_a_missing_video(place, refused):
-    assert "there is no video at" in refused(place.segment(video="nowhere.mp4"))
-    assert not place.out.exists()
+def test_a_missing_video(workdir, refused):
+    assert "there is no video at" in refused(workdir.segment(video="nowhere.mp4"))
+    assert not workdir.out.exists()
 
 
-def test_an_unreadable_video(place, refused):
-    (place.root / "noise.mp4").write_bytes(b"this is no video" * 100)
-    assert "cannot be opened" in refused(place.segment(video=str(place.root / "noise.mp4")))
+def test_an_unreadable_video(workdir, refused):
+    (workdir.root / "noise.mp4").write_bytes(b"this is no video" * 100)
+    assert "cannot be opened" in refused(workdir.segment(video=str(workdir.root / "noise.mp4")))
 
 
-def test_a_video_without_frames(place, refused):
-    (place.root / "empty").mkdir()
-    refused(place.segment(video=str(place.root / "empty")))
-    film = cv2.VideoWriter(str(place.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+def test_a_video_without_frames(workdir, refused):
+    (workdir.root / "empty").mkdir()
+    refused(workdir.segment(video=str(workdir.root / "empty")))
+    film = cv2.VideoWriter(
+        str(workdir.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48)
+    )
     film.release()
-    refused(place.segment(video=str(place.root / "v.avi")))
+    refused(workdir.segment(video=str(workdir.root / "v.avi")))
 
 
-def test_frames_of_changing_size(place, refused):
-    frames = write_frames(place.root / "odd", [*FRAMES[:5], FRAMES[5][:40]])
-    assert "64x40" in refused(place.segment(video=frames))
-    assert len(masks_of(place.out)) == 5, "what came before is there"
-    assert json.loads((place.out / "run.json").read_text())["status"] != "complete"
+def test_frames_of_changing_size(workdir, refused):
+    frames = write_frames(workdir.root / "odd", [*FRAMES[:5], FRAMES[5][:40]])
+    assert "64x40" in refused(workdir.segment(video=frames))
+    assert len(masks_of(workdir.out)) == 5, "what came before is there"
+    assert json.loads((workdir.out / "run.json").read_text())["status"] != "complete"
 
 
-def test_a_missing_mask(place, refused):
-    assert "nomask.png" in refused(place.segment(masks="nomask.png"))
+def test_a_missing_mask(workdir, refused):
+    assert "nomask.png" in refused(workdir.segment(masks="nomask.png"))
 
 
-def test_a_mask_without_objects(place, refused):
-    write_label_png(place.mask, np.zeros_like(LABELS[0]))
-    assert "object" in refused(place.segment())
+def test_a_mask_without_objects(workdir, refused):
+    write_label_png(workdir.mask, np.zeros_like(LABELS[0]))
+    assert "object" in refused(workdir.segment())
 
 
-def test_a_mask_of_another_size(place, refused):
-    write_label_png(place.mask, LABELS[0][:40])
-    assert "is 64x40, the video is 64x48" in refused(place.segment())
+def test_a_mask_of_another_size(workdir, refused):
+    write_label_png(workdir.mask, LABELS[0][:40])
+    assert "is 64x40, the video is 64x48" in refused(workdir.segment())
 
 
-def test_a_smoothed_mask(place, refused):
+def test_a_smoothed_mask(workdir, refused):
     soft = cv2.GaussianBlur((LABELS[0] == 1).astype(np.uint8) * 255, (7, 7), 2)
-    Image.fromarray(soft).save(place.mask)
-    refused(place.segment())
+    Image.fromarray(soft).save(workdir.mask)
+    refused(workdir.segment())
 
 
-def test_a_mask_of_a_frame_that_is_not_there(place, refused):
-    assert "99" in refused(place.segment(masks=f"99={place.mask}"))
+def test_a_mask_of_a_frame_that_is_not_there(workdir, refused):
+    assert "99" in refused(workdir.segment(masks=f"99={workdir.mask}"))
 
 
-def test_a_mask_behind_the_end_of_a_film(place, refused):
-    film = cv2.VideoWriter(str(place.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+def test_a_mask_behind_the_end_of_a_film(workdir, refused):
+    film = cv2.VideoWriter(
+        str(workdir.root / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48)
+    )
     for frame in FRAMES[:3]:
         film.write(frame[..., ::-1])
     film.release()
-    code = place.run(
+    code = workdir.run(
         "--config",
-        place.config,
+        workdir.config,
         "--video",
-        place.root / "v.avi",
+        workdir.root / "v.avi",
         "--output",
-        place.out,
-        f"--masks=0={place.mask}",
-        f"--masks=7={place.mask}",
+        workdir.out,
+        f"--masks=0={workdir.mask}",
+        f"--masks=7={workdir.mask}",
     )
     assert "given for frame 7" in refused(code)
 
 
-def test_ids_that_no_mask_file_holds(place, refused):
-    np.save(place.root / "many.npy", LABELS[0].astype(np.uint16) * 300)
-    assert "ids up to 600" in refused(place.segment(masks=str(place.root / "many.npy")))
+def test_ids_that_no_mask_file_holds(workdir, refused):
+    np.save(workdir.root / "many.npy", LABELS[0].astype(np.uint16) * 300)
+    assert "ids up to 600" in refused(workdir.segment(masks=str(workdir.root / "many.npy")))
 
 
-def test_missing_weights(place, refused):
-    assert "no weights at nothing" in refused(place.segment("--config.weights=nothing"))
+def test_missing_weights(workdir, refused):
+    assert "no weights at nothing" in refused(workdir.segment("--config.weights=nothing"))
 
 
-def test_a_config_without_weights(place, refused):
-    assert "--config.weights=FOLDER" in refused(place.segment("--config.weights="))
+def test_a_config_without_weights(workdir, refused):
+    assert "--config.weights=FOLDER" in refused(workdir.segment("--config.weights="))
 
 
-def test_weights_of_another_config(place, refused):
+def test_weights_of_another_config(workdir, refused):
     params = toy.fresh(jax.random.PRNGKey(0))
     params["key"] = params["key"][:, :3]
     save_weights(
-        place.root / "other",
+        workdir.root / "other",
         params,
         card={"family": "toynet", "config": {"model": {}}, "source": "", "licence": ""},
     )
-    line = refused(place.segment(f"--config.weights={place.root / 'other'}"))
+    line = refused(workdir.segment(f"--config.weights={workdir.root / 'other'}"))
     assert "are not those of this config" in line and "key" in line
 
 
-def test_damaged_weights(place, refused):
-    file = place.root / "weights" / "weights.safetensors"
+def test_damaged_weights(workdir, refused):
+    file = workdir.root / "weights" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-4] + b"1234")
-    assert "sha256" in refused(place.segment())
+    assert "sha256" in refused(workdir.segment())
 
 
-def test_an_output_that_cannot_be_a_folder(place, refused):
-    (place.root / "file").write_text("")
-    assert "is a file; name a folder" in refused(place.segment(out=place.root / "file"))
+def test_an_output_that_cannot_be_a_folder(workdir, refused):
+    (workdir.root / "file").write_text("")
+    assert "is a file; name a folder" in refused(workdir.segment(out=workdir.root / "file"))
 
 
-def test_a_full_disk(place, refused, monkeypatch):
+def test_a_full_disk(workdir, refused, monkeypatch):
     save = Image.Image.save
 
     def full(self, path, *rest, **options):
@@ -201,16 +205,16 @@ def test_a_full_disk(place, refused, monkeypatch):
         return save(self, path, *rest, **options)
 
     monkeypatch.setattr(palette.Image.Image, "save", full)
-    line = refused(place.segment())
+    line = refused(workdir.segment())
     assert "disk full" in line and "complete up to frame 2" in line
-    assert sorted(p.name for p in (place.out / "masks").iterdir()) == [
+    assert sorted(p.name for p in (workdir.out / "masks").iterdir()) == [
         f"{t:05d}.png" for t in range(3)
     ]
-    assert json.loads((place.out / "run.json").read_text())["status"] == "running"
+    assert json.loads((workdir.out / "run.json").read_text())["status"] == "running"
 
 
-def test_help_is_no_mistake(place, capsys):
-    assert place.run("--help") == 0
+def test_help_is_no_mistake(workdir, capsys):
+    assert workdir.run("--help") == 0
     text = capsys.readouterr().out
     assert "--video" in text and "segment" in text
 
@@ -225,22 +229,22 @@ def test_help_is_no_mistake(place, capsys):
         (errno.ENOSPC, "disk full while writing"),
     ],
 )
-def test_what_the_file_system_refuses_anywhere(place, refused, monkeypatch, code, told):
+def test_what_the_file_system_refuses_anywhere(workdir, refused, monkeypatch, code, told):
     """Also where no writer or reader has put it into words."""
 
     def refuse(config, options):
         raise OSError(code, os.strerror(code), "some/file")
 
     monkeypatch.setattr("vosjax.modes.report.run", refuse)
-    line = refused(place.run("--config", place.config, "--mode", "report"))
+    line = refused(workdir.run("--config", workdir.config, "--mode", "report"))
     assert told in line and "some/file" in line
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EFBIG, errno.EACCES])
-def test_masks_that_cannot_be_written(place, refused, monkeypatch, code):
+def test_masks_that_cannot_be_written(workdir, refused, monkeypatch, code):
     def refuse(image, path, **options):
         raise OSError(code, os.strerror(code), str(path))
 
     monkeypatch.setattr(palette.Image.Image, "save", refuse)
-    line = refused(place.segment("--config.overlay=False"))
+    line = refused(workdir.segment("--config.overlay=False"))
     assert "masks/00000.png" in line and "be written" in line

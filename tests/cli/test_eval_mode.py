@@ -41,25 +41,25 @@ def engine_of():
 
 
 @pytest.fixture
-def davis(place, engine_of, monkeypatch):
+def davis(workdir, engine_of, monkeypatch):
     """A folder of three videos, and `evaluate(*flags)`."""
     monkeypatch.setattr(evaluating, "make_engines", engine_of)
-    root = place.root / "davis"
+    root = workdir.root / "davis"
     for name, count in (("cow", 6), ("dog", 5), ("eel", 5)):
         write_video(root, name, *clip(frames=count, height=SIZE[0], width=SIZE[1], objects=2))
     return root
 
 
-def evaluate(place, data, *more, out=None):
-    return place.run(
+def evaluate(workdir, data, *more, out=None):
+    return workdir.run(
         "--mode",
         "eval",
         "--config",
-        place.config,
+        workdir.config,
         "--data",
         data,
         "--output",
-        out or place.out,
+        out or workdir.out,
         *more,
     )
 
@@ -68,36 +68,36 @@ def found(folder):
     return json.loads((folder / "results.json").read_text())
 
 
-def test_a_dataset_folder_becomes_masks_tables_and_a_zip(place, davis, capsys):
-    assert evaluate(place, davis) == 0
-    result = found(place.out)
+def test_a_dataset_folder_becomes_masks_tables_and_a_zip(workdir, davis, capsys):
+    assert evaluate(workdir, davis) == 0
+    result = found(workdir.out)
     assert result["complete"] and 0.3 < result["global"]["J&F-Mean"] <= 1
     assert set(result["sequences"]) == {"cow", "dog", "eel"}
     assert result["sequences"]["dog"]["objects"]["2"]["J-Mean"] > 0
     assert result["settings"]["mem_every"] == 2 and len(result["settings"]["weights_sha256"]) == 64
     assert result["versions"]["jax"] and result["speed"]["frames_per_second"] > 0
     assert result["speed"]["frames"] == 13 and result["speed"]["peak_memory_bytes"]["process"] > 0
-    with zipfile.ZipFile(place.out / "submission.zip") as archive:
+    with zipfile.ZipFile(workdir.out / "submission.zip") as archive:
         assert len(archive.namelist()) == 16 and "cow/00005.png" in archive.namelist()
-    assert (place.out / "global_results-all.csv").is_file()
-    head, *rows = (place.out / "scores" / "eel.csv").read_text().splitlines()
+    assert (workdir.out / "global_results-all.csv").is_file()
+    head, *rows = (workdir.out / "scores" / "eel.csv").read_text().splitlines()
     assert head.endswith("absent") and len(rows) == 10
     assert "J&F-Mean" in capsys.readouterr().out
 
 
-def test_given_masks_come_out_as_they_were(place, davis):
-    evaluate(place, davis)
+def test_given_masks_come_out_as_they_were(workdir, davis):
+    evaluate(workdir, davis)
     for name in ("cow", "dog"):
         np.testing.assert_array_equal(
-            read_label_png(place.out / "masks" / name / "00000.png"),
+            read_label_png(workdir.out / "masks" / name / "00000.png"),
             read_label_png(davis / "Annotations" / name / "00000.png"),
         )
 
 
-def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, monkeypatch):
-    assert evaluate(place, davis) == 0
-    before, ran = found(place.out), []
-    (place.out / "masks" / "dog" / "00003.png").unlink()
+def test_finished_videos_are_skipped_and_lost_files_made_again(workdir, davis, monkeypatch):
+    assert evaluate(workdir, davis) == 0
+    before, ran = found(workdir.out), []
+    (workdir.out / "masks" / "dog" / "00003.png").unlink()
     follow = engines.Engine.follow
     monkeypatch.setattr(
         engines.Engine,
@@ -107,11 +107,11 @@ def test_finished_videos_are_skipped_and_lost_files_made_again(place, davis, mon
             follow(self, plan, videos),
         )[1],
     )
-    assert evaluate(place, davis) == 0
-    assert ran == [[5]] and found(place.out)["sequences"] == before["sequences"]
+    assert evaluate(workdir, davis) == 0
+    assert ran == [[5]] and found(workdir.out)["sequences"] == before["sequences"]
 
 
-def test_a_killed_run_loses_only_the_video_under_way(place, davis, monkeypatch):
+def test_a_killed_run_loses_only_the_video_under_way(workdir, davis, monkeypatch):
     follow = engines.Engine.follow
 
     ran = []
@@ -125,88 +125,90 @@ def test_a_killed_run_loses_only_the_video_under_way(place, davis, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(engines.Engine, "follow", dies_in_the_second)
-        assert evaluate(place, davis) == 130
-    assert [path.stem for path in (place.out / "videos").iterdir()] == ["cow"]
-    assert not (place.out / "results.json").exists()
-    assert evaluate(place, davis) == 0
-    whole = place.root / "whole"
-    assert evaluate(place, davis, out=whole) == 0
-    assert found(whole)["sequences"] == found(place.out)["sequences"]
+        assert evaluate(workdir, davis) == 130
+    assert [path.stem for path in (workdir.out / "videos").iterdir()] == ["cow"]
+    assert not (workdir.out / "results.json").exists()
+    assert evaluate(workdir, davis) == 0
+    whole = workdir.root / "whole"
+    assert evaluate(workdir, davis, out=whole) == 0
+    assert found(whole)["sequences"] == found(workdir.out)["sequences"]
 
 
-def test_shards_share_the_videos_and_the_last_one_scores(place, davis, capsys):
-    assert evaluate(place, davis, "--shard", "1/2") == 0
+def test_shards_share_the_videos_and_the_last_one_scores(workdir, davis, capsys):
+    assert evaluate(workdir, davis, "--shard", "1/2") == 0
     assert "belongs to other shares" in capsys.readouterr().out
-    assert not (place.out / "results.json").exists()
-    assert evaluate(place, davis, "--shard=0/2") == 0
-    assert set(found(place.out)["sequences"]) == {"cow", "dog", "eel"}
+    assert not (workdir.out / "results.json").exists()
+    assert evaluate(workdir, davis, "--shard=0/2") == 0
+    assert set(found(workdir.out)["sequences"]) == {"cow", "dog", "eel"}
 
 
 @pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2"])
-def test_a_shard_that_is_none_is_refused(place, davis, text, capsys):
-    assert evaluate(place, davis, f"--shard={text}") == 2
+def test_a_shard_that_is_none_is_refused(workdir, davis, text, capsys):
+    assert evaluate(workdir, davis, f"--shard={text}") == 2
     assert "i/n is expected" in capsys.readouterr().err
 
 
-def test_batches_change_no_mask(place, davis):
-    assert evaluate(place, davis) == 0
-    other = place.root / "batched"
-    assert evaluate(place, davis, "--config.eval.chunk=2", "--config.eval.batch=2", out=other) == 0
-    assert found(other)["sequences"] == found(place.out)["sequences"]
+def test_batches_change_no_mask(workdir, davis):
+    assert evaluate(workdir, davis) == 0
+    other = workdir.root / "batched"
+    assert (
+        evaluate(workdir, davis, "--config.eval.chunk=2", "--config.eval.batch=2", out=other) == 0
+    )
+    assert found(other)["sequences"] == found(workdir.out)["sequences"]
     together = [facts["together"] for facts in found(other)["speed"]["videos"].values()]
     assert sorted(together) == [1, 2, 2]
 
 
-def test_a_folder_of_other_settings_is_refused(place, davis, capsys):
-    assert evaluate(place, davis) == 0
-    assert evaluate(place, davis, "--config.mem_every=1") == 2
+def test_a_folder_of_other_settings_is_refused(workdir, davis, capsys):
+    assert evaluate(workdir, davis) == 0
+    assert evaluate(workdir, davis, "--config.mem_every=1") == 2
     assert "mem_every was 2, is now 1" in capsys.readouterr().err
 
 
-def test_a_foreign_folder_is_refused(place, davis, capsys):
-    place.out.mkdir()
-    (place.out / "letter.txt").write_text("mine")
-    assert evaluate(place, davis) == 2
+def test_a_foreign_folder_is_refused(workdir, davis, capsys):
+    workdir.out.mkdir()
+    (workdir.out / "letter.txt").write_text("mine")
+    assert evaluate(workdir, davis) == 2
     assert "holds other files" in capsys.readouterr().err
 
 
-def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(place, davis, capsys):
+def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(workdir, davis, capsys):
     broken = davis / "JPEGImages" / "dog" / "00003.jpg"
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
-    assert evaluate(place, davis) == 1
-    result = found(place.out)
+    assert evaluate(workdir, davis) == 1
+    result = found(workdir.out)
     assert not result["complete"] and list(result["failed"]) == ["dog"]
     assert "00003.jpg cannot be read" in result["failed"]["dog"]
     assert result["global"] is None and result["global_of_finished"]["J-Mean"] > 0
     assert set(result["sequences"]) == {"cow", "eel"}
-    assert not (place.out / "submission.zip").exists()
+    assert not (workdir.out / "submission.zip").exists()
     told = capsys.readouterr().out
     assert "1 of 3 videos failed: no global score" in told and "dog failed: image" in told
     broken.write_bytes(whole)
-    assert evaluate(place, davis) == 0
-    assert found(place.out)["complete"] and found(place.out)["global"]["J-Mean"] > 0
+    assert evaluate(workdir, davis) == 0
+    assert found(workdir.out)["complete"] and found(workdir.out)["global"]["J-Mean"] > 0
 
 
-def test_a_broken_frame_in_a_batch_fails_its_own_video_only(place, davis):
+def test_a_broken_frame_in_a_batch_fails_its_own_video_only(workdir, davis):
     (davis / "JPEGImages" / "dog" / "00002.jpg").write_bytes(b"")
-    assert evaluate(place, davis, "--config.eval.chunk=2", "--config.eval.batch=2") == 1
-    assert list(found(place.out)["failed"]) == ["dog"]
+    assert evaluate(workdir, davis, "--config.eval.chunk=2", "--config.eval.batch=2") == 1
+    assert list(found(workdir.out)["failed"]) == ["dog"]
 
 
-def test_a_missing_frame_is_named_before_anything_runs(place, davis, capsys):
+def test_a_missing_frame_is_named_before_anything_runs(workdir, davis, capsys):
     (davis / "JPEGImages" / "cow" / "00002.jpg").unlink()
-    assert evaluate(place, davis) == 2
-    assert "00002" in capsys.readouterr().err and not place.out.exists()
+    assert evaluate(workdir, davis) == 2
+    assert "00002" in capsys.readouterr().err and not workdir.out.exists()
 
 
-def test_a_frame_of_another_size_fails_its_video(place, davis):
+def test_a_frame_of_another_size_fails_its_video(workdir, davis):
     cv2.imwrite(str(davis / "JPEGImages" / "eel" / "00002.jpg"), np.zeros((16, 16, 3), np.uint8))
-    assert evaluate(place, davis) == 1
-    assert "16 x 16, the first is 64 x 48" in found(place.out)["failed"]["eel"]
+    assert evaluate(workdir, davis) == 1
+    assert "16 x 16, the first is 64 x 48" in found(workdir.out)["failed"]["eel"]
 
 
-def test_truth_that_does_not_fit_is_named_and_mended_without_computing(place, davis, capsys):
+def test_truth_that_does_not_fit_is_named_and_mended_without_computing(workdir, davis, capsys):
     file = davis / "Annotations" / "eel" / "00002.png"
     whole = read_label_png(file)
     for damage, told in (
@@ -214,46 +216,46 @@ def test_truth_that_does_not_fit_is_named_and_mended_without_computing(place, da
         (lambda: file.write_bytes(b"no image"), "eel/00002.png cannot be read"),
     ):
         damage()
-        assert evaluate(place, davis) == 2
+        assert evaluate(workdir, davis) == 2
         message = capsys.readouterr().err
         assert told in message and "only scores them" in message
-        assert not (place.out / "results.json").exists()
-    finished = {path: path.stat().st_mtime_ns for path in (place.out / "videos").iterdir()}
+        assert not (workdir.out / "results.json").exists()
+    finished = {path: path.stat().st_mtime_ns for path in (workdir.out / "videos").iterdir()}
     write_label_png(file, whole)
-    assert evaluate(place, davis) == 0
+    assert evaluate(workdir, davis) == 0
     assert finished == {path: path.stat().st_mtime_ns for path in finished}
 
 
-def test_truth_with_objects_that_the_first_frame_lacks_is_told_and_recorded(place, davis, capsys):
+def test_truth_with_objects_that_the_first_frame_lacks_is_told_and_recorded(workdir, davis, capsys):
     file = davis / "Annotations" / "eel" / "00002.png"
     labels = read_label_png(file)
     labels[:4, :4] = 9
     write_label_png(file, labels)
-    assert evaluate(place, davis) == 0
-    assert found(place.out)["sequences"]["eel"]["unscored"] == {
+    assert evaluate(workdir, davis) == 0
+    assert found(workdir.out)["sequences"]["eel"]["unscored"] == {
         "9": "not in the first truth, met in frame 00002"
     }
     assert "eel object 9, not in the first truth" in capsys.readouterr().out
 
 
-def test_a_misspelt_or_impossible_setting_is_named(place, davis, capsys):
-    assert evaluate(place, davis, "--config.eval.protocol=davos") == 2
+def test_a_misspelt_or_impossible_setting_is_named(workdir, davis, capsys):
+    assert evaluate(workdir, davis, "--config.eval.protocol=davos") == 2
     assert "davos" in capsys.readouterr().err
-    assert evaluate(place, davis, "--config.eval.probabilities=12") == 2
+    assert evaluate(workdir, davis, "--config.eval.probabilities=12") == 2
     assert "8 or 16 bits" in capsys.readouterr().err
 
 
-def test_a_balanced_gap_follows_the_video_s_length(place, davis):
-    assert evaluate(place, davis, "--config.balance=4", "--config.max_mem_frames=4") == 0
-    gaps = {name: facts["gap"] for name, facts in found(place.out)["speed"]["videos"].items()}
+def test_a_balanced_gap_follows_the_video_s_length(workdir, davis):
+    assert evaluate(workdir, davis, "--config.balance=4", "--config.max_mem_frames=4") == 0
+    gaps = {name: facts["gap"] for name, facts in found(workdir.out)["speed"]["videos"].items()}
     assert gaps == {"cow": 2, "dog": 1, "eel": 1}
 
 
 @pytest.fixture
-def youtube(place, engine_of, monkeypatch):
+def youtube(workdir, engine_of, monkeypatch):
     """Two videos, one object of which starts late; frames every 2, in `_all_frames` every one."""
     monkeypatch.setattr(evaluating, "make_engines", engine_of)
-    root, dense = place.root / "valid", place.root / "valid_all_frames"
+    root, dense = workdir.root / "valid", workdir.root / "valid_all_frames"
     meta = {"videos": {}}
     for name, count in (("v1", 7), ("v2", 7)):
         frames, labels = clip(frames=count, height=SIZE[0], width=SIZE[1], objects=2)
@@ -275,8 +277,8 @@ def youtube(place, engine_of, monkeypatch):
         }
     (root / "meta.json").write_text(json.dumps(meta))
     train = {"videos": {"t": {"objects": {"1": {"category": "cow", "frames": ["00000"]}}}}}
-    (place.root / "train").mkdir()
-    (place.root / "train" / "meta.json").write_text(json.dumps(train))
+    (workdir.root / "train").mkdir()
+    (workdir.root / "train" / "meta.json").write_text(json.dumps(train))
     return root
 
 
@@ -286,30 +288,30 @@ def listing(path):
         return archive.namelist()
 
 
-def test_youtube_objects_enter_late_and_all_frames_are_scored_sparsely(place, youtube):
-    seen = f"--config.eval.seen={place.root / 'train'}"
-    assert evaluate(place, youtube, "--config.eval.all_frames=True", seen) == 0
-    result = found(place.out)
+def test_youtube_objects_enter_late_and_all_frames_are_scored_sparsely(workdir, youtube):
+    seen = f"--config.eval.seen={workdir.root / 'train'}"
+    assert evaluate(workdir, youtube, "--config.eval.all_frames=True", seen) == 0
+    result = found(workdir.out)
     assert result["global"]["J_seen"] > 0.3 and result["global"]["J_unseen"] > 0
     assert result["sequences"]["v1"]["objects"]["2"]["frames"] == ["00004", "00006"]
     assert result["speed"]["videos"]["v1"]["computed"] == 7
-    assert [path.stem for path in sorted((place.out / "masks" / "v1").iterdir())] == [
+    assert [path.stem for path in sorted((workdir.out / "masks" / "v1").iterdir())] == [
         "00000",
         "00002",
         "00004",
         "00006",
     ]
-    assert listing(place.out / "submission.zip")[0] == "Annotations/v1/00000.png"
-    early = read_label_png(place.out / "masks" / "v1" / "00000.png")
-    late = read_label_png(place.out / "masks" / "v1" / "00002.png")
+    assert listing(workdir.out / "submission.zip")[0] == "Annotations/v1/00000.png"
+    early = read_label_png(workdir.out / "masks" / "v1" / "00000.png")
+    late = read_label_png(workdir.out / "masks" / "v1" / "00002.png")
     assert 2 not in early and 2 in late
 
 
-def test_without_truth_there_is_a_zip_and_no_score(place, youtube):
+def test_without_truth_there_is_a_zip_and_no_score(workdir, youtube):
     for name in ("v1", "v2"):
         for index in (4, 6):
             (youtube / "Annotations" / name / f"{index:05d}.png").unlink()
-    assert evaluate(place, youtube) == 0
-    result = found(place.out)
+    assert evaluate(workdir, youtube) == 0
+    result = found(workdir.out)
     assert result["global"] is None and result["without_truth"] == ["v1", "v2"]
-    assert len(listing(place.out / "submission.zip")) == 8
+    assert len(listing(workdir.out / "submission.zip")) == 8

@@ -16,16 +16,16 @@ KINDS = (
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workdir(tmp_path_factory):
     return workplace(tmp_path_factory.mktemp("killed"))
 
 
-def evaluate(place, out, **variables):
-    return place.run(
+def evaluate(workdir, out, **variables):
+    return workdir.run(
         "--mode",
         "eval",
         "--data",
-        place.data,
+        workdir.data,
         "--output",
         out,
         "--config.eval.probabilities=8",
@@ -38,9 +38,9 @@ def results(folder):
     return {name: value for name, value in found.items() if name != "speed"}
 
 
-def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(place):
-    whole, out = place.root / "whole", place.root / "out"
-    assert evaluate(place, whole) == 0
+def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(workdir):
+    whole, out = workdir.root / "whole", workdir.root / "out"
+    assert evaluate(workdir, whole) == 0
     finished = {}
     for moment, names in (
         ("run.json", set()),  # before it began
@@ -48,31 +48,31 @@ def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(place):
         ("videos/dog.json", {"cow"}),  # all written, not yet recorded
         ("results.json", {"cow", "dog", "eel"}),
     ):  # while it was scored
-        assert evaluate(place, out, DIES_AT=moment) == -9
+        assert evaluate(workdir, out, DIES_AT=moment) == -9
         assert {path.stem for path in stamps(out) if path.parent.name == "videos"} == names
         assert not (out / "results.json").exists()
         assert finished.items() <= stamps(out).items()  # nothing finished was written again
         finished = stamps(out)
-    assert evaluate(place, out) == 0
+    assert evaluate(workdir, out) == 0
     assert finished == stamps(out)
     assert made(out, *KINDS) == made(whole, *KINDS)
     assert results(out) == results(whole)
     assert json.loads((out / "run.json").read_text())["status"] == "complete"
 
 
-def test_a_segmentation_killed_at_any_moment_ends_as_if_it_had_not_been(place):
+def test_a_segmentation_killed_at_any_moment_ends_as_if_it_had_not_been(workdir):
     def segment(out, **variables):
-        return place.run(
+        return workdir.run(
             "--video",
-            place.data / "JPEGImages" / "cow",
+            workdir.data / "JPEGImages" / "cow",
             "--output",
             out,
             "--masks",
-            place.data / "Annotations" / "cow" / "00000.png",
+            workdir.data / "Annotations" / "cow" / "00000.png",
             **variables,
         )
 
-    whole, out = place.root / "film", place.root / "torn"
+    whole, out = workdir.root / "film", workdir.root / "torn"
     assert segment(whole) == 0
     for moment in "masks/00006.png", "state/tracker.npz", "overlay.mp4":
         assert segment(out, DIES_AT=moment) == -9

@@ -24,18 +24,20 @@ def get_config():
 
 
 @pytest.fixture
-def data(place):
+def data(workdir):
     """A data set of one video, and two sets of weights."""
     for index, (frame, truth) in enumerate(zip(FRAMES, LABELS)):
-        folder = place.root / "data" / "JPEGImages" / "squares"
+        folder = workdir.root / "data" / "JPEGImages" / "squares"
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{index:05d}.png"), frame[..., ::-1])
-        write_label_png(place.root / "data" / "Annotations" / "squares" / f"{index:05d}.png", truth)
+        write_label_png(
+            workdir.root / "data" / "Annotations" / "squares" / f"{index:05d}.png", truth
+        )
     for name, sharp in (("a", 1), ("b", 0.1)):
         params = toy.fresh(jax.random.PRNGKey(0))
         params["key"] *= sharp
         save_weights(
-            place.root / name,
+            workdir.root / name,
             params,
             card={
                 "family": "toynet",
@@ -44,8 +46,8 @@ def data(place):
                 "licence": "none",
             },
         )
-    (place.root / "two.py").write_text(CONFIG.format(root=str(place.root)))
-    return place.root / "data"
+    (workdir.root / "two.py").write_text(CONFIG.format(root=str(workdir.root)))
+    return workdir.root / "data"
 
 
 def masks(folder):
@@ -53,23 +55,23 @@ def masks(folder):
 
 
 @pytest.mark.parametrize("way", ["mean", "max", "keypoints"])
-def test_fused_in_one_step_or_from_files(place, data, way):
+def test_fused_in_one_step_or_from_files(workdir, data, way):
     def evaluate(out, *more):
         assert (
-            place.run(
+            workdir.run(
                 "--mode",
                 "eval",
                 "--config",
-                place.root / "two.py",
+                workdir.root / "two.py",
                 "--data",
                 data,
                 "--output",
-                place.root / out,
+                workdir.root / out,
                 *more,
             )
             == 0
         )
-        return place.root / out
+        return workdir.root / out
 
     online = evaluate("online", f"--config.fuse={way}")
     runs = [
@@ -82,7 +84,7 @@ def test_fused_in_one_step_or_from_files(place, data, way):
         for name in "ab"
     ]
     assert (
-        place.run(
+        workdir.run(
             "--mode",
             "fuse",
             "--config",
@@ -90,48 +92,48 @@ def test_fused_in_one_step_or_from_files(place, data, way):
             "--input",
             *runs,
             "--output",
-            place.out,
+            workdir.out,
             f"--config.fuse={way}",
         )
         == 0
     )
-    found, expected = masks(online), masks(place.out)
+    found, expected = masks(online), masks(workdir.out)
     assert found.shape == LABELS.shape and (masks(runs[0]) != masks(runs[1])).any()
     assert (found != expected).mean() < 1e-3, "16 bits a probability are all that lies between"
 
 
 @pytest.mark.parametrize("feedback", ["own", "fused"])
-def test_segmenting_votes_too(place, data, feedback):
-    write_label_png(place.root / "m.png", LABELS[0])
+def test_segmenting_votes_too(workdir, data, feedback):
+    write_label_png(workdir.root / "m.png", LABELS[0])
     assert (
-        place.run(
+        workdir.run(
             "--config",
-            place.root / "two.py",
+            workdir.root / "two.py",
             "--video",
             data / "JPEGImages" / "squares",
             "--masks",
-            place.root / "m.png",
+            workdir.root / "m.png",
             "--output",
-            place.out,
+            workdir.out,
             "--config.fuse=keypoints",
             f"--config.feedback={feedback}",
         )
         == 0
     )
-    assert len(list((place.out / "masks").glob("*.png"))) == 6
+    assert len(list((workdir.out / "masks").glob("*.png"))) == 6
 
 
-def test_voting_members_cannot_run_apart(place, data, capsys):
+def test_voting_members_cannot_run_apart(workdir, data, capsys):
     assert (
-        place.run(
+        workdir.run(
             "--mode",
             "eval",
             "--config",
-            place.root / "two.py",
+            workdir.root / "two.py",
             "--data",
             data,
             "--output",
-            place.out,
+            workdir.out,
             "--config.fuse=keypoints",
             "--config.eval.spread=True",
         )

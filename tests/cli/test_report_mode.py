@@ -49,17 +49,17 @@ def runs(tmp_path_factory):
     return run(data, root / "right"), run(data, root / "late & low", late=2, mem_every=3)
 
 
-def report(place, *runs, out=None):
-    out = out or place.root / "page.html"
-    code = place.run(
+def report(workdir, *runs, out=None):
+    out = out or workdir.root / "page.html"
+    code = workdir.run(
         "--mode", "report", "--config", "configs/base.py", "--input", *runs, "--output", out
     )
     return code, out
 
 
 @pytest.fixture
-def page(place, runs):
-    code, out = report(place, *runs)
+def page(workdir, runs):
+    code, out = report(workdir, *runs)
     assert code == 0
     return Page(out.read_text())
 
@@ -102,28 +102,28 @@ def test_only_settings_that_differ_are_told(page):
     assert "settings.family" not in words
 
 
-def test_one_run_tells_all_its_settings(place, runs):
-    code, out = report(place, runs[0])
+def test_one_run_tells_all_its_settings(workdir, runs):
+    code, out = report(workdir, runs[0])
     assert code == 0 and "settings.family" in out.read_text()
 
 
-def test_without_the_dataset_there_are_no_pictures_and_a_note(place, tmp_path, capsys):
+def test_without_the_dataset_there_are_no_pictures_and_a_note(workdir, tmp_path, capsys):
     data = dataset(tmp_path / "davis")
     alone = run(data, tmp_path / "alone")
     shutil.rmtree(data)
-    code, out = report(place, alone)
+    code, out = report(workdir, alone)
     assert code == 0 and "<img" not in out.read_text()
     assert "no pictures" in capsys.readouterr().err
 
 
-def test_what_cannot_be_compared_or_written_is_refused(place, runs, tmp_path, capsys):
-    assert report(place, tmp_path)[0] == 2
+def test_what_cannot_be_compared_or_written_is_refused(workdir, runs, tmp_path, capsys):
+    assert report(workdir, tmp_path)[0] == 2
     assert "holds no results.json" in capsys.readouterr().err
-    assert report(place, runs[0], out=tmp_path / "page.txt")[0] == 2
+    assert report(workdir, runs[0], out=tmp_path / "page.txt")[0] == 2
     assert ".html file is expected" in capsys.readouterr().err
 
 
-def test_a_browser_shows_the_page(place, runs, tmp_path):
+def test_a_browser_shows_the_page(workdir, runs, tmp_path):
     browser = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
@@ -132,7 +132,7 @@ def test_a_browser_shows_the_page(place, runs, tmp_path):
     if browser is None:
         warnings.warn("no chromium here: the report was not opened in a browser", stacklevel=1)
         pytest.skip("no chromium here (apt package chromium)")
-    _, out = report(place, *runs)
+    _, out = report(workdir, *runs)
     common = [
         browser,
         "--headless",

@@ -45,9 +45,9 @@ FAMILIES = ("aot", "aotv2", "aost", "deaot", "famnet")
 @functools.cache
 def module(name):
     spec = importlib.util.spec_from_file_location(name, folder() / f"{name}.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 NETWORKS = [f"{name}:{variant}" for name in FAMILIES for variant in module(name).VARIANTS]
@@ -97,21 +97,21 @@ def test_rows_say_when_frames_are_remembered():
 
 def test_modules_and_groups_add_up():
     model, params = shapes_of(opened("aot:t"))
-    found = parameters(model, params)
-    roots = [size for name, size in found["modules"].items() if "/" not in name]
-    assert sum(roots) == sum(found["training"].values()) == found["total"]
-    assert found["total"] == sum(math.prod(x.shape) for x in jax.tree.leaves(params))
+    counts = parameters(model, params)
+    roots = [size for name, size in counts["modules"].items() if "/" not in name]
+    assert sum(roots) == sum(counts["training"].values()) == counts["total"]
+    assert counts["total"] == sum(math.prod(x.shape) for x in jax.tree.leaves(params))
 
 
 def run(tmp_path, capsys, *flags):
     code = cli.main(["summary", "--output", str(tmp_path), *flags])
-    told = capsys.readouterr()
-    found = json.loads((tmp_path / "summary.json").read_text()) if code == 0 else None
-    return code, told, found
+    printed = capsys.readouterr()
+    summary = json.loads((tmp_path / "summary.json").read_text()) if code == 0 else None
+    return code, printed, summary
 
 
 def test_summary_of_a_config(tmp_path, capsys):
-    code, told, found = run(
+    code, printed, summary = run(
         tmp_path,
         capsys,
         "--config",
@@ -122,14 +122,14 @@ def test_summary_of_a_config(tmp_path, capsys):
         "--config.summary.memory=2",
     )
     assert code == 0
-    assert found["network"] == [65, 81] and found["groups"] == 2
+    assert summary["network"] == [65, 81] and summary["groups"] == 2
     # Two groups; K and V of two remembered frames and of the last, 30 places, 256 channels.
-    assert found["bytes"]["memory frame"] == 2 * (2 * 30 * 256 * 4 + 6)
-    assert found["bytes"]["state"] == 2 * (3 * 2 * 30 * 256 * 4 + 2 * 6 + 10)
-    whole = found["cost"]["frame"]["flops"]
-    assert whole == sum(found["cost"][part]["flops"] for part in ("encode", "predict", "commit"))
+    assert summary["bytes"]["memory frame"] == 2 * (2 * 30 * 256 * 4 + 6)
+    assert summary["bytes"]["state"] == 2 * (3 * 2 * 30 * 256 * 4 + 2 * 6 + 10)
+    whole = summary["cost"]["frame"]["flops"]
+    assert whole == sum(summary["cost"][part]["flops"] for part in ("encode", "predict", "commit"))
     for word in ("encoder", "lstt", "5.734 M", "GFLOPs", "MiB", "65x81"):
-        assert word in told.out
+        assert word in printed.out
 
 
 def test_bfloat16_halves_memory_and_costs_the_same(tmp_path, capsys):
@@ -144,8 +144,8 @@ def test_bfloat16_halves_memory_and_costs_the_same(tmp_path, capsys):
     "flag", ["--config.model.layers=0", "--config.dtype=float8", "--config.summary.objects=0"]
 )
 def test_what_cannot_be_is_one_line(tmp_path, capsys, flag):
-    code, told, _ = run(tmp_path, capsys, "--config", "aot:t", flag)
-    assert code == 2 and len(told.err.strip().splitlines()) == 1
+    code, printed, _ = run(tmp_path, capsys, "--config", "aot:t", flag)
+    assert code == 2 and len(printed.err.strip().splitlines()) == 1
 
 
 def product(x, y):
@@ -157,8 +157,11 @@ ONE = 2 * 6 * 5 * 7
 
 
 def test_products_and_elements_are_counted():
-    found = cost.count(product, X, Y)
-    assert found.products == {"float32": ONE} and found.others == found.activations == 42
+    operations = cost.count(product, X, Y)
+    assert (
+        operations.products == {"float32": ONE}
+        and operations.others == operations.activations == 42
+    )
 
 
 def test_convolutions_agree_with_the_compiler():
@@ -173,8 +176,8 @@ def test_convolutions_agree_with_the_compiler():
         )
 
     args = jnp.zeros((1, 17, 13, 8)), jnp.zeros((3, 3, 4, 6))
-    told = jax.jit(convolve).lower(*args).cost_analysis()["flops"]
-    assert cost.count(convolve, *args).flops == told
+    flops = jax.jit(convolve).lower(*args).cost_analysis()["flops"]
+    assert cost.count(convolve, *args).flops == flops
 
 
 def test_loops_count_by_their_length_where_the_compiler_counts_once():
@@ -187,8 +190,10 @@ def test_loops_count_by_their_length_where_the_compiler_counts_once():
 
 
 def test_loop_of_unknown_length_is_reported():
-    found = cost.count(lambda x: jax.lax.while_loop(lambda x: x[0, 0] < 1, lambda x: x + 1, x), X)
-    assert found.unbounded == 1
+    operations = cost.count(
+        lambda x: jax.lax.while_loop(lambda x: x[0, 0] < 1, lambda x: x + 1, x), X
+    )
+    assert operations.unbounded == 1
 
 
 def branch(flag, x, y):
@@ -220,18 +225,18 @@ def test_inner_functions_are_entered():
 def test_every_family_has_costs(tmp_path, capsys, family):
     small = ("height=48", "width=64", "objects=2", "memory=1")
     flags = [word for value in small for word in ("--set", f"summary.{value}")]
-    code, _, found = run(tmp_path, capsys, *flags, "--set", f"family={family}")
+    code, _, summary = run(tmp_path, capsys, *flags, "--set", f"family={family}")
     assert code == 0
-    assert found["cost"]["frame"]["flops"] > 1e8 and found["bytes"]["state"] > 0
-    assert found["cost"]["frame"]["unbounded"] == 0
+    assert summary["cost"]["frame"]["flops"] > 1e8 and summary["bytes"]["state"] > 0
+    assert summary["cost"]["frame"]["unbounded"] == 0
 
 
 def test_an_ensemble_is_described_by_its_members(tmp_path, capsys):
     small = [f"--config.summary.{value}" for value in ("height=48", "width=64", "memory=1")]
-    code, told, found = run(tmp_path, capsys, "ensemble_2022", *small)
-    assert code == 0 and list(found["members"]) == ["aot", "famnet", "stcn"]
-    assert found["members"]["stcn"]["parameters"]["published"] == pytest.approx(54.4e6, abs=5e4)
-    assert [member["views"] for member in found["members"].values()] == [6, 6, 6]
-    assert "member famnet:" in told.out and "together" in told.out
+    code, printed, summary = run(tmp_path, capsys, "ensemble_2022", *small)
+    assert code == 0 and list(summary["members"]) == ["aot", "famnet", "stcn"]
+    assert summary["members"]["stcn"]["parameters"]["published"] == pytest.approx(54.4e6, abs=5e4)
+    assert [member["views"] for member in summary["members"].values()] == [6, 6, 6]
+    assert "member famnet:" in printed.out and "together" in printed.out
     alone = run(tmp_path, capsys, "ensemble_2022", *small, "--config.only=stcn")[2]
     assert list(alone["members"]) == ["stcn"]

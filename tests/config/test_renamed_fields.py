@@ -5,7 +5,7 @@ import json
 import jax
 import pytest
 from support import toy
-from support.command import place  # noqa: F401
+from support.command import workdir  # noqa: F401
 
 import vosjax
 from vosjax.checkpoints.weights import save_weights
@@ -54,14 +54,14 @@ def test_a_name_that_is_set_by_its_old_one_over_the_new_one_wins():
 
 
 @pytest.mark.parametrize("gap, expected", [(3, 3), (9999, NEVER)])
-def test_an_old_card_opens(place, gap, expected):  # noqa: F811
+def test_an_old_card_opens(workdir, gap, expected):  # noqa: F811
     config = {"model": {"slots": 4}, "gap": gap, "limit": 6}
     save_weights(
-        place.root / "old",
+        workdir.root / "old",
         toy.fresh(jax.random.PRNGKey(0)),
         card={"family": "toynet", "config": config, "source": "", "licence": ""},
     )
-    loaded = vosjax.load(place.root / "old")
+    loaded = vosjax.load(workdir.root / "old")
     assert loaded.config["mem_every"] == expected and loaded.config["max_mem_frames"] == 6
 
 
@@ -102,18 +102,18 @@ def test_a_field_that_no_longer_exists_is_told():
     assert decisive.decisive(old)["train"]["magic"] == 3
 
 
-def test_an_old_run_goes_on(place, capsys):  # noqa: F811
-    assert place.segment() == 0
-    path = place.out / "run.json"
+def test_an_old_run_goes_on(workdir, capsys):  # noqa: F811
+    assert workdir.segment() == 0
+    path = workdir.out / "run.json"
     run = json.loads(path.read_text())
     assert run["settings"]["mem_every"] == 2
     new_names = {new: old for old, new in record.RENAMED.items() if old in ("gap", "limit", "size")}
     settings = {new_names.get(name, name): value for name, value in run["settings"].items()}
     assert settings["gap"] == 2 and settings["size"] is None
     path.write_text(json.dumps({**run, "settings": settings}))
-    assert place.segment() == 0
+    assert workdir.segment() == 0
     assert "is complete (10 frames)" in capsys.readouterr().out
-    assert place.segment("--config.mem_every=3") == 2
+    assert workdir.segment("--config.mem_every=3") == 2
     assert "mem_every was 2, is now 3" in capsys.readouterr().err
 
 

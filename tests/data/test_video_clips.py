@@ -66,8 +66,8 @@ def _boxes_video(tmp_path, count=9, size=(60, 80)):
 @pytest.mark.parametrize("make", [aot, stcn])
 def test_masks_sit_on_their_pixels_through_all_changes(tmp_path, make):
     source = _boxes_video(tmp_path)
-    each = sets.DatasetConfig(str(tmp_path))
-    clips = make.of_videos(source, each, pipeline.ClipsConfig(merge=0.0))
+    dataset = sets.DatasetConfig(str(tmp_path))
+    clips = make.of_videos(source, dataset, pipeline.ClipsConfig(merge=0.0))
     spec = types.ClipSpec(3, 48, 48, shuffle=False)
     agree, seen = [], 0
     for seed in range(10):
@@ -160,9 +160,9 @@ def test_a_clip_without_objects_is_merged(tmp_path):
     spec = types.ClipSpec(2, 30, 30)
     shown = [
         np.mean(
-            [each.clip(0, np.random.default_rng(seed), spec)["objects"] > 0 for seed in range(80)]
+            [maker.clip(0, np.random.default_rng(seed), spec)["objects"] > 0 for seed in range(80)]
         )
-        for each in (clips, alone)
+        for maker in (clips, alone)
     ]
     assert shown[0] > 1.3 * shown[1] > 0
 
@@ -173,14 +173,14 @@ def test_plain_clips_are_crops_of_stored_pixels(source):
     assert settings.max_frame_gap == 3 and settings.colour == jitter.NONE
     clip = _clips(source, 1, dataclasses.replace(settings, short_side=40))[0]
     frames = [decode.image(frame.image) for frame in source.read(0, range(11))]
-    found = min(
+    difference = min(
         np.abs(window.astype(int) - clip["frames"][0]).max()
         for frame in frames
         for window in np.lib.stride_tricks.sliding_window_view(frame, (32, 40, 3)).reshape(
             -1, 32, 40, 3
         )
     )
-    assert found == 0
+    assert difference == 0
 
 
 def test_one_seed_gives_one_clip(source):

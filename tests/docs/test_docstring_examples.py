@@ -31,7 +31,7 @@ from vosjax.io.scores import ObjectScore
 from vosjax.io.video import open_video
 from vosjax.loading import pretrained
 from vosjax.tracking.step import MemoryClock
-from vosjax.types import Prompt, Spec
+from vosjax.types import FrameStage, Prompt, Spec
 
 LONG = "compiles or renders at full size"
 NOT_RUN = {  # only compiled
@@ -50,6 +50,8 @@ NOT_RUN = {  # only compiled
     "vosjax.loading.pretrained.configure": "loads the embedded network",
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",
     "vosjax.loading.pretrained.fresh": LONG,
+    "vosjax.refine.boundary.network.load_network": "needs a converted checkpoint",
+    "vosjax.refine.refiner.load_refiner": "needs weights of a refinement network",
     "vosjax.tracking.box.track_box": "loads the embedded network",
     "vosjax.types.FrameStage.refine": "continues an example of refine.boundary.stage",
     "vosjax.data.pipeline.clips": LONG,
@@ -95,6 +97,18 @@ def network_values():
         prompt=Prompt(jnp.asarray(labels[0], jnp.int32), jnp.asarray(given)),
         clock=MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(5)),
         live=jnp.asarray(given),
+        stage=two_batches(),
+    )
+
+
+def two_batches():
+    """A stage that takes two batches and leaves the probabilities as they are."""
+    return FrameStage(
+        begin=lambda params, frame, probs, given: (probs, jnp.int32(0)),
+        pending=lambda work: work < 2,
+        advance=lambda params, fixed, work: work + 1,
+        end=lambda fixed, work: (fixed, {"batches": work}),
+        counted=(("batches", "batches"),),
     )
 
 
@@ -192,7 +206,7 @@ def said(text):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workdir(tmp_path_factory):
     """The stand-ins that examples name, in one folder for all of them."""
     folder = tmp_path_factory.mktemp("place")
     stand_ins(folder)
@@ -200,11 +214,11 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_runs(example, place, monkeypatch):
+def test_an_example_runs(example, workdir, monkeypatch):
     code = ast.parse(example.text)
     if str(example) in NOT_RUN:
         return
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(workdir)
     monkeypatch.setattr(pretrained, "load", lambda source=None: toy.model(slots=N))
     for module in ("tracking.tracker", "tracking.video"):
         monkeypatch.setattr(f"vosjax.{module}.load", lambda source=None: toy.model(slots=N))

@@ -87,7 +87,7 @@ def compiled(tmp_path_factory):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, compiled):
+def workdir(tmp_path, monkeypatch, compiled):
     """The folder of stand-ins as the working directory, where new families are found, too."""
     documents.stand_ins(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -116,37 +116,37 @@ def apart(words):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def run(words, place):
+def run(words, workdir):
     """Carries out a command in the folder of stand-ins."""
     program, *rest = words
     importlib.invalidate_caches()
     if program == "python" and rest[:2] == ["-m", "pytest"]:
-        (place / "conftest.py").write_text(PYTEST_HERE)
-        apart([*rest, "-q", "-p", "no:cacheprovider", "--rootdir", str(place)])
+        (workdir / "conftest.py").write_text(PYTEST_HERE)
+        apart([*rest, "-q", "-p", "no:cacheprovider", "--rootdir", str(workdir)])
     elif program == "python" and rest[:2] == ["-m", "data_prep"]:
         apart(rest)
     elif program == "python" and rest[0] == "-m" and rest[1].startswith("examples."):
         importlib.import_module(rest[1]).main(rest[2:])
     elif program == "python" and rest[0].endswith(".py") and rest[0] != "launch.py":
-        exec(compile((place / rest[0]).read_text(), rest[0], "exec"), {"__name__": "__main__"})
+        exec(compile((workdir / rest[0]).read_text(), rest[0], "exec"), {"__name__": "__main__"})
     elif program in ("mkdir", "cp"):
         subprocess.run(words, check=True)
     elif program == "echo":
         text, arrow, file = rest
         assert arrow == ">"
-        (place / file).write_text(text + "\n")
+        (workdir / file).write_text(text + "\n")
     else:
         read(words)
 
 
-def carry_out(page, place, monkeypatch, *, slow):
+def carry_out(page, workdir, monkeypatch, *, slow):
     """The blocks of a page, one after the other, with the files that its blocks of Python are."""
     for block in BLOCKS:
         if block.document != page or (block.mark == "slow" and not slow):
             continue
         if name := documents.named_file(block.text):
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_text(block.text.partition("\n")[2])
+            (workdir / name).parent.mkdir(parents=True, exist_ok=True)
+            (workdir / name).write_text(block.text.partition("\n")[2])
             continue
         for words in documents.commands(block.text):
             if block.mark == "parsed" and words[0] in documents.PROGRAMS:
@@ -154,18 +154,18 @@ def carry_out(page, place, monkeypatch, *, slow):
                     nobody_works(patch)
                     read(words)
             elif block.mark != "parsed":
-                run(words, place)
+                run(words, workdir)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_or_can_be_read(page, place, monkeypatch):
-    carry_out(page, place, monkeypatch, slow=False)
+def test_the_commands_of_a_page_run_or_can_be_read(page, workdir, monkeypatch):
+    carry_out(page, workdir, monkeypatch, slow=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW)
-def test_the_long_commands_of_a_page_run(page, place, monkeypatch):
-    carry_out(page, place, monkeypatch, slow=True)
+def test_the_long_commands_of_a_page_run(page, workdir, monkeypatch):
+    carry_out(page, workdir, monkeypatch, slow=True)
 
 
 def test_the_readme_has_the_two_commands_to_set_up():

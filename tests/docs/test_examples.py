@@ -3,7 +3,7 @@
 import pathlib
 
 import pytest
-from support.command import LABELS, place  # noqa: F401
+from support.command import LABELS, workdir  # noqa: F401
 from support.documents import ROOT, stand_ins
 
 from examples import come_and_go, ensemble, live_camera, own_network
@@ -12,32 +12,32 @@ from vosjax.io.palette import read_label_png
 PROGRAMS = sorted(path.stem for path in (ROOT / "examples").glob("[!_]*.py"))
 
 
-def test_a_live_video_is_followed_frame_by_frame(place, capsys):  # noqa: F811
-    live_camera.main([place.video, "--masks", place.mask, "--weights", place.weights])
+def test_a_live_video_is_followed_frame_by_frame(workdir, capsys):  # noqa: F811
+    live_camera.main([workdir.video, "--masks", workdir.mask, "--weights", workdir.weights])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(LABELS)
     assert lines[0].startswith("frame 0: object 1: ") and "object 2: " in lines[-1]
 
 
-def test_without_a_mask_it_is_the_box_in_the_middle(place, capsys):  # noqa: F811
-    live_camera.main([place.video, "--frames", "2", "--weights", place.weights])
+def test_without_a_mask_it_is_the_box_in_the_middle(workdir, capsys):  # noqa: F811
+    live_camera.main([workdir.video, "--frames", "2", "--weights", workdir.weights])
     lines = capsys.readouterr().out.splitlines()
     height, width = LABELS[0].shape
     pixels = (2 * height // 3 - height // 3) * (2 * width // 3 - width // 3)
     assert len(lines) == 2 and lines[0].startswith(f"frame 0: object 1: {pixels} pixels")
 
 
-def test_objects_come_and_go(place, capsys):  # noqa: F811
-    come_and_go.main([place.video, place.mask, "--weights", place.weights])
+def test_objects_come_and_go(workdir, capsys):  # noqa: F811
+    come_and_go.main([workdir.video, workdir.mask, "--weights", workdir.weights])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "frame 0: followed [1, 2], seen [0, 1, 2]"
     assert lines[1].startswith("frame 1: followed [1, 2, 200]") and "200]" in lines[2]
     assert lines[3].startswith("frame 3: followed [1, 2], ") and "200" not in lines[3]
 
 
-def test_an_ensemble_writes_its_masks(place, capsys, tmp_path):  # noqa: F811
+def test_an_ensemble_writes_its_masks(workdir, capsys, tmp_path):  # noqa: F811
     out = tmp_path / "fused"
-    ensemble.main([place.video, place.mask, "--output", str(out), "--weights", place.weights])
+    ensemble.main([workdir.video, workdir.mask, "--output", str(out), "--weights", workdir.weights])
     masks = sorted(out.iterdir())
     assert len(masks) == len(LABELS)
     assert (read_label_png(masks[0]) == LABELS[0]).all()

@@ -18,8 +18,8 @@ def rendered(tmp_path_factory):
 
 def test_a_rendered_set_is_a_dataset_of_known_truth(rendered):
     sequences = videos.discover(rendered)
-    assert [each.name for each in sequences] == ["rendered000", "rendered001"]
-    assert all(len(each.frames) == len(each.truths) == 6 for each in sequences)
+    assert [video.name for video in sequences] == ["rendered000", "rendered001"]
+    assert all(len(video.frames) == len(video.truths) == 6 for video in sequences)
 
 
 def test_the_same_arguments_give_the_same_set(rendered, tmp_path):
@@ -41,10 +41,10 @@ def test_verdicts_are_read_beside_the_truth_without_given_frames(tmp_path, rende
                     for key in sorted(first.starts)
                 ],
             )
-    found = absence.gather(tmp_path, [first])
-    assert len(found.absent) == 5 * len(first.starts)
-    np.testing.assert_array_equal(found.called, found.absent)
-    assert (found.area == 7).all()
+    verdicts = absence.gather(tmp_path, [first])
+    assert len(verdicts.absent) == 5 * len(first.starts)
+    np.testing.assert_array_equal(verdicts.called, verdicts.absent)
+    assert (verdicts.area == 7).all()
 
 
 def test_missing_scores_are_named(tmp_path, rendered):
@@ -54,8 +54,8 @@ def test_missing_scores_are_named(tmp_path, rendered):
 
 def test_precision_and_recall_by_hand():
     called, absent = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 1], bool)
-    found = absence.quality(called, absent)
-    assert (found.precision, found.recall, found.both) == (2 / 3, 2 / 3, 2 / 3)
+    measured = absence.quality(called, absent)
+    assert (measured.precision, measured.recall, measured.both) == (2 / 3, 2 / 3, 2 / 3)
 
 
 def test_a_rule_calls_what_is_empty_or_low():
@@ -66,7 +66,7 @@ def test_a_rule_calls_what_is_empty_or_low():
         np.array([True, False, False]),
         np.array([True, True, False]),
     )
-    found = absence.rules(absence.together([empty]))
-    assert found["as called"] == found["empty"] == (1, 0.5, 2 / 3)
-    assert found["empty, or mean probability below 0.6"] == (1, 1, 1)
+    qualities = absence.rules(absence.together([empty]))
+    assert qualities["as called"] == qualities["empty"] == (1, 0.5, 2 / 3)
+    assert qualities["empty, or mean probability below 0.6"] == (1, 1, 1)
     assert np.isnan(absence.quality(np.zeros(2, bool), np.zeros(2, bool)).both)

@@ -157,13 +157,13 @@ def play(frames, probs=PROBS, capacity=2):
         decided = jnp.where(given, truth, fused)
         return rule.commit(state, aux, decided, jnp.full(2, given), when), fused
 
-    state, found = rule.init(Spec(*SIZE, 2, capacity), len(probs)), []
+    state, fused_frames = rule.init(Spec(*SIZE, 2, capacity), len(probs)), []
     for time, grey in enumerate(frames):
         frame = jnp.asarray(np.repeat(grey[..., None], 3, 2), jnp.float32) / 255
         state, fused = step(state, frame, time == 0, time)
-        found.append(fused)
+        fused_frames.append(fused)
     assert len(traces) == 1
-    return Videos(np.stack(found), state)
+    return Videos(np.stack(fused_frames), state)
 
 
 def test_the_first_frame_is_the_mean():

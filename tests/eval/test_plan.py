@@ -30,8 +30,8 @@ def test_annotated_frames_have_room_beyond_the_limit():
 
 def test_many_objects_make_groups_and_numbers_of_slots_are_few():
     starts = dict.fromkeys(range(1, 13), 0)
-    found = plan.plan(sequence(starts=starts), (8, 8), slots=10, mem_every=5, max_mem_frames=8)
-    assert (found.slots, found.groups) == (10, 2)
+    planned = plan.plan(sequence(starts=starts), (8, 8), slots=10, mem_every=5, max_mem_frames=8)
+    assert (planned.slots, planned.groups) == (10, 2)
     starts = dict.fromkeys(range(1, 6), 0)
     five = plan.plan(sequence(starts=starts), (8, 8), slots=10, mem_every=5, max_mem_frames=8)
     assert (five.slots, five.groups) == (6, 1)
@@ -40,21 +40,21 @@ def test_many_objects_make_groups_and_numbers_of_slots_are_few():
 def test_shares_are_disjoint_complete_and_balanced():
     videos = [sequence(f"v{i}", frames=n) for i, n in enumerate((40, 10, 10, 10, 10))]
     shares = [plan.share(videos, part, 2) for part in range(2)]
-    assert sorted(each.name for share in shares for each in share) == [v.name for v in videos]
-    assert [sum(len(each.frames) for each in share) for share in shares] == [40, 40]
+    assert sorted(video.name for share in shares for video in share) == [v.name for v in videos]
+    assert [sum(len(video.frames) for video in share) for share in shares] == [40, 40]
 
 
 def test_only_videos_of_one_plan_and_like_length_share_a_batch():
     def planned(name, frames, size=(8, 8)):
-        each = sequence(name, frames)
-        return plan.Plan(size, (0,), 2, 1, 8, 5), each
+        video = sequence(name, frames)
+        return plan.Plan(size, (0,), 2, 1, 8, 5), video
 
-    found = plan.batches(
+    batches = plan.batches(
         [planned("a", 20), planned("b", 19), planned("c", 8), planned("d", 20, (16, 8))], 4
     )
-    assert sorted(sorted(each.name for _, each in batch) for batch in found) == [
+    assert sorted(sorted(video.name for _, video in batch) for batch in batches) == [
         ["a", "b"],
         ["c"],
         ["d"],
     ]
-    assert all(len({pair[0] for pair in batch}) == 1 for batch in found)
+    assert all(len({pair[0] for pair in batch}) == 1 for batch in batches)

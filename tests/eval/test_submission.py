@@ -60,7 +60,7 @@ def test_zip_bytes(tmp_path):
     """One entry, field by field as the zip format has it: nothing depends on clock or machine."""
     sequence = make_sequence(tmp_path, "cow", 1)
     submission.davis_zip(tmp_path / "out.zip", tmp_path / "masks", [sequence])
-    found = (tmp_path / "out.zip").read_bytes()
+    packed = (tmp_path / "out.zip").read_bytes()
     png = (tmp_path / "masks/cow/00000.png").read_bytes()
     name, crc = b"cow/00000.png", zipfile.crc32(png).to_bytes(4, "little")
     size = len(png).to_bytes(4, "little")
@@ -96,7 +96,7 @@ def test_zip_bytes(tmp_path):
         + len(local).to_bytes(4, "little")
         + b"\x00\x00"
     )
-    assert found == local + central + end
+    assert packed == local + central + end
 
 
 def test_order_and_time_change_no_byte(tmp_path, masks):

@@ -76,69 +76,69 @@ TWICE = ("state/backward/00006.npz", "state/backward.npz")  # of the pass backwa
 
 
 @pytest.fixture
-def interrupted(place, capfd):
+def interrupted(workdir, capfd):
     """(folder, masks): a run that a damaged frame ended, and the masks of a whole one."""
-    place.segment(out=place.root / "whole")
-    frame = place.root / "frames" / "00007.png"
+    workdir.segment(out=workdir.root / "whole")
+    frame = workdir.root / "frames" / "00007.png"
     data = frame.read_bytes()
     frame.write_bytes(data[:50])
-    assert place.segment() == 2
+    assert workdir.segment() == 2
     frame.write_bytes(data)
     capfd.readouterr()
-    return place.out, masks_of(place.root / "whole")
+    return workdir.out, masks_of(workdir.root / "whole")
 
 
-def again(place, folder, name, how, rng, capfd):
+def again(workdir, folder, name, how, rng, capfd):
     """Whether the command goes on in a copy of `folder` in which one file is damaged."""
-    shutil.rmtree(place.root / "copy", ignore_errors=True)
-    shutil.copytree(folder, place.root / "copy")
-    damage(place.root / "copy" / name, how, rng)
-    code = place.segment(out=place.root / "copy")
+    shutil.rmtree(workdir.root / "copy", ignore_errors=True)
+    shutil.copytree(folder, workdir.root / "copy")
+    damage(workdir.root / "copy" / name, how, rng)
+    code = workdir.segment(out=workdir.root / "copy")
     return outcome(code, capfd.readouterr().err)
 
 
 @pytest.fixture
-def complete(place, capfd):
-    assert place.segment() == 0
+def complete(workdir, capfd):
+    assert workdir.segment() == 0
     capfd.readouterr()
-    return place.out, made(place.out, *COMPLETE[1:3], "masks")
+    return workdir.out, made(workdir.out, *COMPLETE[1:3], "masks")
 
 
 @pytest.mark.parametrize("name", COMPLETE)
 def test_a_complete_segmented_folder_is_whole_again_or_one_line_says_why_not(
-    name, complete, place, capfd
+    name, complete, workdir, capfd
 ):
     folder, whole = complete
     for seed, how in enumerate(DAMAGES):
-        if again(place, folder, name, how, random.Random(seed), capfd):
-            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, how.__name__
+        if again(workdir, folder, name, how, random.Random(seed), capfd):
+            assert made(workdir.root / "copy", *COMPLETE[1:3], "masks") == whole, how.__name__
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPLETE)
-def test_many_damages_of_a_complete_segmented_folder(name, complete, place, capfd):
+def test_many_damages_of_a_complete_segmented_folder(name, complete, workdir, capfd):
     folder, whole = complete
     for seed in range(5, 60):
         how = DAMAGES[seed % len(DAMAGES)]
-        if again(place, folder, name, how, random.Random(seed), capfd):
-            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
+        if again(workdir, folder, name, how, random.Random(seed), capfd):
+            assert made(workdir.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
 
 
 @pytest.fixture
-def on_the_way_back(place, capfd):
+def on_the_way_back(workdir, capfd):
     """(folder, words, whole): a run that a signal ended in its pass backward, and a whole one's."""
-    words = (f"--masks=8={place.root / '8.png'}",)
-    write_label_png(place.root / "8.png", LABELS[8])
+    words = (f"--masks=8={workdir.root / '8.png'}",)
+    write_label_png(workdir.root / "8.png", LABELS[8])
 
     def segment(out):
-        return place.segment(*words, masks=f"0={place.mask}", out=out)
+        return workdir.segment(*words, masks=f"0={workdir.mask}", out=out)
 
-    assert segment(place.root / "whole") == 0
+    assert segment(workdir.root / "whole") == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backward.Outputs, "write", stopping(backward.Outputs.write, frame=4))
-        assert segment(place.out) == 130
+        assert segment(workdir.out) == 130
     capfd.readouterr()
-    return place.out, segment, made(place.root / "whole", *COMPLETE[1:3], "masks")
+    return workdir.out, segment, made(workdir.root / "whole", *COMPLETE[1:3], "masks")
 
 
 def stopping(write, *, frame):
@@ -154,48 +154,48 @@ def stopping(write, *, frame):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TWICE)
-def test_what_a_pass_backward_left(name, on_the_way_back, place, capfd):
+def test_what_a_pass_backward_left(name, on_the_way_back, workdir, capfd):
     folder, segment, whole = on_the_way_back
     for seed in range(20):
         how = DAMAGES[seed % len(DAMAGES)]
-        shutil.rmtree(place.root / "copy", ignore_errors=True)
-        shutil.copytree(folder, place.root / "copy")
-        damage(place.root / "copy" / name, how, random.Random(seed))
-        if outcome(segment(place.root / "copy"), capfd.readouterr().err):
-            assert made(place.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
+        shutil.rmtree(workdir.root / "copy", ignore_errors=True)
+        shutil.copytree(folder, workdir.root / "copy")
+        damage(workdir.root / "copy" / name, how, random.Random(seed))
+        if outcome(segment(workdir.root / "copy"), capfd.readouterr().err):
+            assert made(workdir.root / "copy", *COMPLETE[1:3], "masks") == whole, seed
 
 
 @pytest.mark.parametrize("name", SEGMENT)
-def test_a_segmented_folder(name, interrupted, place, capfd):
+def test_a_segmented_folder(name, interrupted, workdir, capfd):
     folder, _ = interrupted
     if not (folder / name).exists():
         pytest.skip(f"a run that was interrupted here leaves no {name}")
     for seed, how in enumerate(DAMAGES):
-        again(place, folder, name, how, random.Random(seed), capfd)
+        again(workdir, folder, name, how, random.Random(seed), capfd)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SEGMENT)
-def test_many_damages_of_a_segmented_folder(name, interrupted, place, capfd):
+def test_many_damages_of_a_segmented_folder(name, interrupted, workdir, capfd):
     folder, masks = interrupted
     if not (folder / name).exists():
         pytest.skip(f"a run that was interrupted here leaves no {name}")
     for seed in range(60):
         how = DAMAGES[seed % len(DAMAGES)]
-        if again(place, folder, name, how, random.Random(seed), capfd):
-            assert np.array_equal(masks_of(place.root / "copy"), masks), (
+        if again(workdir, folder, name, how, random.Random(seed), capfd):
+            assert np.array_equal(masks_of(workdir.root / "copy"), masks), (
                 f"{how.__name__} {name}, seed {seed}"
             )
 
 
 @pytest.mark.parametrize("name", ["weights/weights.safetensors", "weights/card.json", "config.py",
                                   "first.png", "frames/00000.png", "frames/00004.png"])  # fmt: skip
-def test_what_a_command_is_given(name, place, capfd):
-    path = place.root / name
+def test_what_a_command_is_given(name, workdir, capfd):
+    path = workdir.root / name
     data = path.read_bytes()
     for seed, how in enumerate(DAMAGES):
         damage(path, how, random.Random(seed))
-        outcome(place.segment(out=place.root / f"out{seed}"), capfd.readouterr().err)
+        outcome(workdir.segment(out=workdir.root / f"out{seed}"), capfd.readouterr().err)
         path.write_bytes(data)
 
 

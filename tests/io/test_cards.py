@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.command import place  # noqa: F401
+from support.command import workdir  # noqa: F401
 
 import vosjax
 from vosjax.checkpoints.weights import load_weights, save_weights
@@ -131,10 +131,10 @@ def test_cards_of_version_0_1_open(folder):
         ({"config.model": {"top_k": -1}}, "top_k is -1"),
     ],
 )
-def test_a_network_that_cannot_be_built_is_blamed_on_the_card(place, changes, words):  # noqa: F811
-    edit(place.root / "weights", changes)
+def test_a_network_that_cannot_be_built_is_blamed_on_the_card(workdir, changes, words):  # noqa: F811
+    edit(workdir.root / "weights", changes)
     with pytest.raises(InputError) as error:
-        vosjax.load(place.weights)
+        vosjax.load(workdir.weights)
     line = str(error.value)
     assert words in line and "card.json describes no network" in line and "\n" not in line
 
@@ -162,9 +162,9 @@ def test_settings_of_a_real_family_are_held_to_their_ranges(folder, settings, wo
         vosjax.load(folder)
 
 
-def test_a_dtype_that_nobody_knows_is_no_fault_of_the_weights(place):  # noqa: F811
+def test_a_dtype_that_nobody_knows_is_no_fault_of_the_weights(workdir):  # noqa: F811
     with pytest.raises(InputError) as error:
-        vosjax.load(place.weights, dtype="float16")
+        vosjax.load(workdir.weights, dtype="float16")
     assert str(error.value) == "dtype is 'float16'; there are float32, bfloat16"
 
 
@@ -184,8 +184,8 @@ values = st.recursive(
     ),
     value=values,
 )
-def test_any_value_in_any_field_is_read_or_refused(place, name, value):  # noqa: F811
-    folder = place.root / "weights"
+def test_any_value_in_any_field_is_read_or_refused(workdir, name, value):  # noqa: F811
+    folder = workdir.root / "weights"
     before = (folder / "card.json").read_bytes()
     try:
         edit(folder, {name: value})

@@ -54,9 +54,9 @@ def test_a_palette_of_ones_own_is_kept(path):
     palette = np.zeros((5, 3), np.uint8)
     palette[3] = (255, 0, 255)
     write_label_png(path, squares(3), palette)
-    labels, found = read_mask(path)
+    labels, read_palette = read_mask(path)
     np.testing.assert_array_equal(labels, squares(3))
-    assert found.shape == (256, 3) and found[3].tolist() == [255, 0, 255]
+    assert read_palette.shape == (256, 3) and read_palette[3].tolist() == [255, 0, 255]
 
 
 def test_small_palettes_of_few_bits_are_read(path):
@@ -355,14 +355,14 @@ def test_a_colour_keeps_its_id_over_the_masks_of_a_video():
     one, two = np.zeros((2, *SIZE, 3), np.uint8)
     one[squares(1) > 0], two[squares(1) > 0] = red, red
     two[squares(0, 1) > 0], two[squares(0, 0, 1) > 0] = green, blue
-    found = read_masks({0: one, 4: two}).labels
-    np.testing.assert_array_equal(found[0], squares(3))
-    np.testing.assert_array_equal(found[4], squares(3, 2, 1))
+    masks = read_masks({0: one, 4: two}).labels
+    np.testing.assert_array_equal(masks[0], squares(3))
+    np.testing.assert_array_equal(masks[4], squares(3, 2, 1))
 
 
 def test_davis_ids_hold_only_when_all_colours_of_the_video_are_davis():
-    found = read_masks({0: DAVIS[squares(5)], 1: DAVIS[squares(5, 2)]}).labels
-    assert np.unique(found[0]).tolist() == [0, 5]
+    masks = read_masks({0: DAVIS[squares(5)], 1: DAVIS[squares(5, 2)]}).labels
+    assert np.unique(masks[0]).tolist() == [0, 5]
 
 
 def test_void_in_one_mask_is_void_in_all(tmp_path):
@@ -372,5 +372,5 @@ def test_void_in_one_mask_is_void_in_all(tmp_path):
 
 
 def test_binary_masks_of_one_video_are_one_object():
-    found = read_masks({0: squares(255), 3: squares(0, 255), 6: squares(1)})
-    assert frames_of(found) == {0: [1], 3: [1], 6: [1]}
+    masks = read_masks({0: squares(255), 3: squares(0, 255), 6: squares(1)})
+    assert frames_of(masks) == {0: [1], 3: [1], 6: [1]}

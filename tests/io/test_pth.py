@@ -44,9 +44,9 @@ def path(tmp_path):
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, BF16, np.int64, np.uint8, np.bool_])
 def test_every_dtype_comes_back_exactly(path, write, dtype):
     array = VALUES.reshape(3, 4).astype(dtype)
-    found = read_pth(write(path, {"w": tensor(array, "0")}))["w"]
-    assert found.dtype == array.dtype
-    np.testing.assert_array_equal(found, array)
+    restored = read_pth(write(path, {"w": tensor(array, "0")}))["w"]
+    assert restored.dtype == array.dtype
+    np.testing.assert_array_equal(restored, array)
 
 
 @WRITERS
@@ -60,10 +60,10 @@ def test_strides_and_offsets_are_followed(path, write):
             "expanded": Tensor(storage, 2, (3,), (0,)),
         },
     )
-    found = read_pth(path)
-    np.testing.assert_array_equal(found["transposed"], VALUES.reshape(3, 4).T)
-    np.testing.assert_array_equal(found["part"], [[5, 6], [9, 10]])
-    np.testing.assert_array_equal(found["expanded"], [2, 2, 2])
+    arrays = read_pth(path)
+    np.testing.assert_array_equal(arrays["transposed"], VALUES.reshape(3, 4).T)
+    np.testing.assert_array_equal(arrays["part"], [[5, 6], [9, 10]])
+    np.testing.assert_array_equal(arrays["expanded"], [2, 2, 2])
 
 
 @WRITERS
@@ -76,7 +76,7 @@ def test_scalars_and_empty_tensors_keep_their_shape(path, write):
 
 @WRITERS
 def test_nested_containers_come_back(path, write):
-    given = {
+    objects = {
         "epoch": 3,
         "best": 0.5,
         "names": ["a", None, True],
@@ -84,7 +84,7 @@ def test_nested_containers_come_back(path, write):
         "state": collections.OrderedDict(a=1),
         "text": "ä",
     }
-    assert read_pth(write(path, given)) == given
+    assert read_pth(write(path, objects)) == objects
 
 
 @WRITERS
@@ -126,9 +126,9 @@ def test_objects_of_a_training_framework_are_passed_over(path, protocol, monkeyp
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_every_pickle_protocol_is_read(path, protocol):
     write_zip(path, {"w": tensor(VALUES, "0"), "many": list(range(2000))}, protocol=protocol)
-    found = read_pth(path)
-    np.testing.assert_array_equal(found["w"], VALUES)
-    assert found["many"] == list(range(2000))
+    objects = read_pth(path)
+    np.testing.assert_array_equal(objects["w"], VALUES)
+    assert objects["many"] == list(range(2000))
 
 
 def test_shared_storages_are_read_once(path):
@@ -151,8 +151,8 @@ def test_state_dict_is_found_in_every_wrapping():
 
 
 def test_state_dict_goes_before_model():
-    found = state_dict({"model": {"a": np.zeros(1)}, "state_dict": {"b": np.zeros(1)}})
-    assert list(found) == ["b"]
+    state = state_dict({"model": {"a": np.zeros(1)}, "state_dict": {"b": np.zeros(1)}})
+    assert list(state) == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -32,18 +32,18 @@ def params():
 def test_every_dtype_comes_back_exactly(tmp_path, dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)
     save_weights(tmp_path, {"a": array}, card=CARD)
-    found = load_weights(tmp_path)[0]["a"]
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, array)
+    loaded = load_weights(tmp_path)[0]["a"]
+    assert loaded.dtype == dtype
+    np.testing.assert_array_equal(loaded, array)
 
 
 def test_nesting_shapes_and_card_come_back(tmp_path):
     card = save_weights(tmp_path / "new", params(), card=CARD)
-    found, found_card = load_weights(tmp_path / "new")
-    assert found_card == card and card.items() >= CARD.items() and card["format"] == 1
+    loaded, loaded_card = load_weights(tmp_path / "new")
+    assert loaded_card == card and card.items() >= CARD.items() and card["format"] == 1
     for path, array in flatten(params()).items():
-        np.testing.assert_array_equal(flatten(found)[path], array)
-        assert flatten(found)[path].shape == array.shape
+        np.testing.assert_array_equal(flatten(loaded)[path], array)
+        assert flatten(loaded)[path].shape == array.shape
 
 
 def test_transposed_arrays_are_stored_by_their_values(tmp_path):
@@ -55,8 +55,8 @@ def test_any_other_reader_of_safetensors_can_read_them(tmp_path):
     import safetensors.numpy
 
     save_weights(tmp_path, params(), card=CARD)
-    found = safetensors.numpy.load_file(tmp_path / "weights.safetensors")
-    assert sorted(found) == ["encoder/conv/bias", "encoder/conv/kernel", "scale"]
+    tensors = safetensors.numpy.load_file(tmp_path / "weights.safetensors")
+    assert sorted(tensors) == ["encoder/conv/bias", "encoder/conv/kernel", "scale"]
 
 
 paths = st.lists(st.text("ab", min_size=1, max_size=2), min_size=1, max_size=3).map("/".join)

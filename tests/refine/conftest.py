@@ -1,8 +1,8 @@
-"""The place in which commands run, for all tests of this folder, and a small network."""
+"""The folder in which commands run, for all tests of this folder, and a small network."""
 
 import jax
 import pytest
-from support.command import place  # noqa: F401
+from support.command import workdir  # noqa: F401
 
 from vosjax.checkpoints.weights import save_weights
 from vosjax.refine.boundary import network

@@ -19,16 +19,16 @@ FRAMES, LABELS = clip(frames=6, height=80, width=96, objects=2)
 
 
 @pytest.fixture
-def film(place, boundary):
+def film(workdir, boundary):
     """segment(*flags) over frames that have room for patches; `on` turns refinement on."""
-    frames = write_frames(place.root / "large", FRAMES)
-    write_label_png(place.root / "large.png", LABELS[0])
+    frames = write_frames(workdir.root / "large", FRAMES)
+    write_label_png(workdir.root / "large.png", LABELS[0])
 
     def segment(out, *more):
-        return place.segment(*more, video=frames, masks=place.root / "large.png", out=out)
+        return workdir.segment(*more, video=frames, masks=workdir.root / "large.png", out=out)
 
     segment.on = (f"--config.refine.boundary={boundary}", "--config.refine.boundary_min_area=50")
-    segment.frames, segment.run, segment.root = frames, place.run, place.root
+    segment.frames, segment.run, segment.root = frames, workdir.run, workdir.root
     return segment
 
 

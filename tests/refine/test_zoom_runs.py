@@ -21,18 +21,18 @@ ON = "--config.refine.zoom=mask"
 
 
 @pytest.fixture
-def film(place, monkeypatch):
+def film(workdir, monkeypatch):
     """Frames and the first mask of a small square; and small crops, so that the toy is fast."""
     monkeypatch.setattr("vosjax.tracking.crops.SHORT_SIDE", 96)
     monkeypatch.setattr("vosjax.refine.zoom.choose.ENTER", 40_000)
     monkeypatch.setattr("vosjax.refine.zoom.choose.LEAVE", 60_000)
-    frames = write_frames(place.root / "small", COLOURS[TRUTH])
-    write_label_png(place.root / "small.png", TRUTH[0])
+    frames = write_frames(workdir.root / "small", COLOURS[TRUTH])
+    write_label_png(workdir.root / "small.png", TRUTH[0])
 
     def segment(out, *more):
-        return place.segment(*more, video=frames, masks=place.root / "small.png", out=out)
+        return workdir.segment(*more, video=frames, masks=workdir.root / "small.png", out=out)
 
-    segment.frames, segment.run, segment.root = frames, place.run, place.root
+    segment.frames, segment.run, segment.root = frames, workdir.run, workdir.root
     return segment
 
 
@@ -93,12 +93,12 @@ def test_a_zoom_that_is_stopped_begins_again(film, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
 
 
-def test_masks_of_any_program_are_zoomed(film, place, tmp_path, capsys):
+def test_masks_of_any_program_are_zoomed(film, workdir, tmp_path, capsys):
     first = TRUTH.copy()
     first[5, :, 55:] = 0
     for index, labels in enumerate(first):
         write_label_png(tmp_path / "theirs" / f"{index:05d}.png", labels)
-    flags = ("--config", place.config, "--input", tmp_path / "theirs", "--video", film.frames)
+    flags = ("--config", workdir.config, "--input", tmp_path / "theirs", "--video", film.frames)
     out = tmp_path / "out"
     assert film.run("--mode", "refine", *flags, "--output", out, ON) == 0
     assert "zoom: 1 small objects" in capsys.readouterr().out
@@ -107,10 +107,17 @@ def test_masks_of_any_program_are_zoomed(film, place, tmp_path, capsys):
     np.testing.assert_array_equal(masks_of(out)[0], TRUTH[0])
 
 
-def test_a_run_of_segment_is_zoomed_like_in_the_run_itself(film, place, tmp_path):
+def test_a_run_of_segment_is_zoomed_like_in_the_run_itself(film, workdir, tmp_path):
     assert film(tmp_path / "plain") == 0
     assert film(tmp_path / "zoomed", ON) == 0
-    flags = ("--config", place.config, "--input", tmp_path / "plain", "--output", tmp_path / "out")
+    flags = (
+        "--config",
+        workdir.config,
+        "--input",
+        tmp_path / "plain",
+        "--output",
+        tmp_path / "out",
+    )
     assert film.run("--mode", "refine", *flags, ON) == 0
     np.testing.assert_array_equal(masks_of(tmp_path / "out"), masks_of(tmp_path / "zoomed"))
 
@@ -125,7 +132,7 @@ def test_boundaries_are_refined_after_the_zoom(film, boundary, tmp_path, capsys)
 
 
 @pytest.fixture
-def davis(film, place):
+def davis(film, workdir):
     """A dataset of one video, and evaluate(out, *flags)."""
     data = film.root / "davis"
     (data / "JPEGImages" / "cow").mkdir(parents=True)
@@ -135,7 +142,7 @@ def davis(film, place):
         write_label_png(data / "Annotations" / "cow" / f"{index:05d}.png", truth)
 
     def evaluate(out, *more):
-        flags = ("--mode", "eval", "--config", place.config, "--data", data, "--output", out)
+        flags = ("--mode", "eval", "--config", workdir.config, "--data", data, "--output", out)
         return film.run(*flags, *more)
 
     return evaluate
@@ -154,9 +161,9 @@ def test_eval_zooms_every_video_once(davis, tmp_path, capsys):
     np.testing.assert_array_equal(first, TRUTH[0])
 
 
-def test_fuse_zooms_what_it_fused(film, place, davis, tmp_path):
+def test_fuse_zooms_what_it_fused(film, workdir, davis, tmp_path):
     assert davis(tmp_path / "a", "--config.eval.probabilities=8") == 0
-    fuse = ("--mode", "fuse", "--config", place.config, "--input", tmp_path / "a")
+    fuse = ("--mode", "fuse", "--config", workdir.config, "--input", tmp_path / "a")
     assert film.run(*fuse, "--output", tmp_path / "fused", ON) == 0
     record = tmp_path / "fused" / "videos" / "cow.json"
     assert record_of(record.parent, record.name)["refined"]["zoom_frames"] == 7

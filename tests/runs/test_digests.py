@@ -24,9 +24,9 @@ def test_what_was_read_is_told_block_by_block(tmp_path):
     files = [tmp_path / "a", tmp_path / "b"]
     for file, size in zip(files, (2_500_000, 3)):
         file.write_bytes(b"x" * size)
-    told = []
-    assert digests.of_files(files, progress=told.append) == digests.of_files(files)
-    assert sum(told) == 2_500_003 and max(told) <= 1 << 20
+    steps = []
+    assert digests.of_files(files, progress=steps.append) == digests.of_files(files)
+    assert sum(steps) == 2_500_003 and max(steps) <= 1 << 20
 
 
 def test_times_do_not_count_and_content_does(tmp_path):

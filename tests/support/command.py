@@ -65,7 +65,7 @@ def write_frames(folder, frames):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def workdir(tmp_path, monkeypatch):
     """A folder with everything that the main command takes."""
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(FAMILIES)])
     monkeypatch.setenv("VOSJAX_CACHE", "off")

@@ -133,8 +133,8 @@ def test_the_one_before_is_used_and_the_damaged_one_named(folder, trained, damag
     damage(folder / "2")
     with checkpoint_folder.manager(folder, keep=3) as checkpoints:
         with pytest.warns(UserWarning) as notes:
-            found = checkpoint.restore(checkpoints, trained, CONFIG, repair=True)
-        same(found, trained._replace(step=np.int32(1)))
+            restored = checkpoint.restore(checkpoints, trained, CONFIG, repair=True)
+        same(restored, trained._replace(step=np.int32(1)))
         (note,) = [str(note.message) for note in notes]
         assert f"step 2 in {folder} is damaged (" in note and "step 1 is used" in note
         assert "\n" not in note and len(note) < 500
@@ -148,8 +148,8 @@ def test_the_one_before_is_used_and_the_damaged_one_named(folder, trained, damag
 def test_a_file_that_nobody_needs_may_be_lost(folder, trained):
     no_tree(folder / "2")
     with checkpoint_folder.manager(folder) as checkpoints:
-        found = checkpoint.restore(checkpoints, trained, CONFIG)
-    same(found, trained._replace(step=np.int32(2)))
+        restored = checkpoint.restore(checkpoints, trained, CONFIG)
+    same(restored, trained._replace(step=np.int32(2)))
 
 
 def test_reading_alone_changes_nothing(folder, trained):
@@ -220,9 +220,9 @@ def flipped(folder, trained, seed):
     data[rng.integers(len(data))] ^= 1 << rng.integers(8)
     pathlib.Path(file).write_bytes(data)
     with checkpoint_folder.manager(folder) as checkpoints:
-        found = checkpoint.restore(checkpoints, trained, CONFIG)
-    same(found, trained._replace(step=found.step))
-    return int(found.step)
+        restored = checkpoint.restore(checkpoints, trained, CONFIG)
+    same(restored, trained._replace(step=restored.step))
+    return int(restored.step)
 
 
 @pytest.mark.filterwarnings("ignore:the checkpoint of step 2")

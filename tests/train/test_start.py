@@ -35,9 +35,9 @@ def test_seeds_decide_fresh_weights(fresh):
 
 def test_a_folder_gives_all_weights_in_full_precision(tmp_path, fresh):
     half = jax.tree.map(lambda w: (2 * w).astype(np.float16), fresh)
-    found = start.params(MODEL, seed=1, init=saved(tmp_path, half))
-    assert found["key"].dtype == np.float32
-    np.testing.assert_array_equal(found["key"], half["key"])
+    params = start.params(MODEL, seed=1, init=saved(tmp_path, half))
+    assert params["key"].dtype == np.float32
+    np.testing.assert_array_equal(params["key"], half["key"])
 
 
 def test_weights_of_another_network_are_refused(tmp_path, fresh):
@@ -84,23 +84,23 @@ def test_every_encoder_starts_from_its_own_file(tmp_path):
         checkpoint(tmp_path / f"{i}.pth", conv1_weight=KERNEL + i, fc_weight=np.zeros((2, 2)))
         for i in range(2)
     ]
-    found = start.params(EYES, seed=0, init=f"plain={files[0]}, masked={files[1]}")
-    np.testing.assert_array_equal(found["plain"]["stem"]["kernel"], KERNEL.transpose(2, 3, 1, 0))
+    params = start.params(EYES, seed=0, init=f"plain={files[0]}, masked={files[1]}")
+    np.testing.assert_array_equal(params["plain"]["stem"]["kernel"], KERNEL.transpose(2, 3, 1, 0))
     np.testing.assert_array_equal(
-        found["masked"]["stem"]["kernel"][:, :, :3], KERNEL.transpose(2, 3, 1, 0) + 1
+        params["masked"]["stem"]["kernel"][:, :, :3], KERNEL.transpose(2, 3, 1, 0) + 1
     )
 
 
 def test_masks_and_biases_that_a_file_lacks_stay_fresh(tmp_path):
     file = checkpoint(tmp_path / "one.pth", conv1_weight=KERNEL)
     fresh = start.params(EYES, seed=3, init="")
-    found = start.params(EYES, seed=3, init=f"masked={file}")
+    params = start.params(EYES, seed=3, init=f"masked={file}")
     np.testing.assert_array_equal(
-        found["masked"]["stem"]["kernel"][:, :, 3:], fresh["masked"]["stem"]["kernel"][:, :, 3:]
+        params["masked"]["stem"]["kernel"][:, :, 3:], fresh["masked"]["stem"]["kernel"][:, :, 3:]
     )
-    np.testing.assert_array_equal(found["masked"]["stem"]["bias"], np.full(4, 7))
+    np.testing.assert_array_equal(params["masked"]["stem"]["bias"], np.full(4, 7))
     np.testing.assert_array_equal(
-        found["plain"]["stem"]["kernel"], fresh["plain"]["stem"]["kernel"]
+        params["plain"]["stem"]["kernel"], fresh["plain"]["stem"]["kernel"]
     )
 
 
@@ -114,7 +114,7 @@ def test_a_network_with_one_encoder_needs_no_name_for_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "tensors, told",
+    "tensors, words",
     [
         (
             dict(conv1_weight=KERNEL[:2]),
@@ -124,9 +124,9 @@ def test_a_network_with_one_encoder_needs_no_name_for_it(tmp_path):
         (dict(conv1_weight=KERNEL, conv2_weight=KERNEL), "1 not expected: conv2.weight"),
     ],
 )
-def test_files_of_another_encoder_are_refused(tmp_path, tensors, told):
+def test_files_of_another_encoder_are_refused(tmp_path, tensors, words):
     file = checkpoint(tmp_path / "other.pth", **tensors)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=words):
         start.params(EYES, seed=0, init=f"plain={file}")
 
 
@@ -158,7 +158,7 @@ FOLDED = EYES._replace(
 
 
 @pytest.mark.parametrize(
-    "data, told",
+    "data, words",
     [
         (b"", "0 bytes"),
         (b"PK\x03\x04 torn", "no .npz file of arrays, or damaged"),
@@ -168,13 +168,13 @@ FOLDED = EYES._replace(
         ({"x": np.array([None], object)}, "holds objects"),
     ],
 )
-def test_a_torn_or_foreign_npz_is_one_line_that_names_it(tmp_path, data, told):
+def test_a_torn_or_foreign_npz_is_one_line_that_names_it(tmp_path, data, words):
     path = tmp_path / "encoder.npz"
     if isinstance(data, bytes):
         path.write_bytes(data)
     else:
         np.savez(path, **data)
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=words) as error:
         start.params(FOLDED, seed=0, init=str(path))
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
@@ -210,9 +210,9 @@ def test_published_files_give_all_but_biases_and_masks(family, settings, rest):
     shapes = jax.eval_shape(model.init_params, jax.random.key(0))
     for room, begin in model.pretrained_encoders:
         held = flatten(shapes[room])
-        given = {name.path for name in begin.names.entries}
-        assert given <= held.keys()
-        assert all(re.fullmatch(rest, path) for path in held.keys() - given)
+        published = {name.path for name in begin.names.entries}
+        assert published <= held.keys()
+        assert all(re.fullmatch(rest, path) for path in held.keys() - published)
         assert all(held[kernel].shape[2] > start.IMAGE for kernel in begin.wider)
     assert {room for room in shapes if room.endswith("encoder")} == {
         room for room, _ in model.pretrained_encoders

@@ -1,4 +1,4 @@
-"""Image encoders with maps at strides 4, 8 and 16; an encoder is found by its module's name."""
+"""Image encoders with feature maps at strides 4, 8 and 16, found by the names of their modules."""
 
 import importlib
 import pkgutil
@@ -13,10 +13,12 @@ from vosjax.names import Name, Names
 
 
 class FeatureMaps(NamedTuple):
-    """The maps [B, h, w, C] that an encoder computes from images [B, H, W, 3].
+    """The feature maps [B, h, w, C] that an encoder computes from images [B, H, W, 3].
 
-    f4, f8, f16  at strides 4, 8 and 16
-    deep         the deepest map, also at stride 16
+    f4    at stride 4
+    f8    at stride 8
+    f16   at stride 16
+    deep  the deepest map, also at stride 16
     """
 
     f4: Any
@@ -91,20 +93,29 @@ def build(encoder: str) -> Backbone:
 def pretrained_encoder(
     encoder: str | Backbone, *, wider: tuple[str, ...] = ()
 ) -> PretrainedEncoder:
-    """Says how an encoder is initialised from a published ImageNet file.
+    """Returns how an encoder is initialised from a published ImageNet file.
 
         start = pretrained_encoder("resnet:18", wider=("conv1/kernel",))
 
     Args:
-        encoder: the name of an encoder, or the encoder itself.
+        encoder: the name of an encoder, as for `build`, or the encoder itself.
         wider: as in `PretrainedEncoder`.
+
+    Raises:
+        InputError: as for `build`.
     """
     backbone = build(encoder) if isinstance(encoder, str) else encoder
     return PretrainedEncoder(imagenet_names(backbone), wider, backbone.folded)
 
 
 def imagenet_names(backbone: Backbone) -> Names:
-    """Returns the names of the weights in a published ImageNet file, from the encoder's root."""
+    """Returns the names of the weights in a published ImageNet file, from the encoder's root.
+
+        names = imagenet_names(build("resnet:50"))
+
+    Args:
+        backbone: the encoder.
+    """
     entries = tuple(
         name
         for name in backbone.names("", "")

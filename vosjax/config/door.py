@@ -1,4 +1,4 @@
-"""The door: a config file and the overrides of a command become one checked `Config`."""
+"""Turns a config file and the overrides of a command into one checked `Config`."""
 
 import warnings
 from collections.abc import Iterable
@@ -12,21 +12,34 @@ from vosjax.schema import FieldError, UnknownField, modern, parse
 
 
 def opened(asked: str, overrides: Iterable[str] = ()) -> Config:
-    """The config of a file.
+    """Reads a config file, applies overrides, and checks the result.
+
+        config = opened("aot:r50", ["mem_every=3", "model.top_k=32"])
 
     Args:
-        asked: a file or a name, see `files.named`.
-        overrides: 'FIELD=VALUE', fields within fields behind dots: 'train.lr=1e-4',
+        asked: a file or a name, as for `files.named`.
+        overrides: 'FIELD=VALUE' texts; fields within fields are separated by dots: 'train.lr=1e-4',
             'data.sets[0].weight=2'.
 
     Raises:
-        InputError: no such file, no such field, or a value that the field cannot hold.
+        InputError: there is no such file or field, or a field cannot hold the given value.
     """
     return parsed(files.named(asked), overrides, name=asked)
 
 
 def parsed(config: Any, overrides: Iterable[str] = (), *, name: str = "") -> Config:
-    """The same of what a config file returns; `name` is its file, for messages."""
+    """Applies overrides to what a config file returns, and checks the result.
+
+        config = parsed(files.named("aot:r50"), ["mem_every=3"], name="aot:r50")
+
+    Args:
+        config: an `ml_collections.ConfigDict`, or another mapping.
+        overrides: as for `opened`.
+        name: the file's name, for messages.
+
+    Raises:
+        InputError: there is no such field, or a field cannot hold the given value.
+    """
     values = modern(files.as_values(config), Config, note=_renamed)
     words = [override.partition("=") for override in overrides]
     try:

@@ -1,4 +1,4 @@
-"""Config files: found by their path or by their name, in a checkout and in an installed package."""
+"""Finds config files by path or by name, in a checkout and in an installed package."""
 
 import importlib.util
 import inspect
@@ -35,23 +35,31 @@ MOVED = {
 
 
 def folder() -> pathlib.Path:
-    """Where the project's configs lie: in the installed package, or at the top of a checkout."""
+    """Returns the folder of the project's configs: in the installed package, or in the checkout.
+
+    files = sorted(folder().glob("*.py"))
+    """
     package = pathlib.Path(vosjax.__file__).parent
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"
 
 
 def names() -> list[str]:
-    """The names of the project's configs."""
+    """Returns the names of the project's configs, sorted.
+
+    shown = ", ".join(names())
+    """
     return sorted(path.stem for path in folder().glob("[!_]*.py"))
 
 
 def named(asked: str) -> ml_collections.ConfigDict:
-    """What the `get_config` of a config file returns.
+    """Returns what the `get_config` of a config file returns.
+
+        config = named("aot:r50")
 
     Args:
-        asked: a file, or the name of one of the project's, with an argument for `get_config` behind
-            a colon: 'mine.py', 'configs/aot.py:r50', 'aot:r50'.
+        asked: a file, or the name of one of the project's configs, followed by a colon and an
+            argument for `get_config` if it takes one: 'mine.py', 'configs/aot.py:r50', 'aot:r50'.
 
     Raises:
         InputError: there is no such file, or it cannot be used.
@@ -67,10 +75,18 @@ def named(asked: str) -> ml_collections.ConfigDict:
 
 
 def find(asked: str) -> tuple[pathlib.Path, str | None]:
-    """The file that is meant, and the argument for its `get_config`.
+    """Finds the file that is meant, and the argument for its `get_config`.
+
+        path, argument = find("aot:r50")
+
+    Args:
+        asked: as for `named`.
+
+    Returns:
+        The path, and the argument or None.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such file.
     """
     file, _, argument = asked.partition(":")
     for name, behind in ((asked, None), (file, argument or None)):
@@ -103,10 +119,16 @@ def _path(name: str) -> pathlib.Path:
 
 
 def variant(table: Mapping[str, Any], name: str) -> Any:
-    """table[name], of the variants that a config file has.
+    """Looks up a variant of a config file by its name.
+
+        settings = variant({"t": {"layers": 1}, "s": {"layers": 2}}, "s")
+
+    Args:
+        table: {name: variant}, all variants of the file.
+        name: the name that was asked for.
 
     Raises:
-        InputError: there is no such variant; the message names those that there are.
+        InputError: there is no such variant; the message lists those that exist.
     """
     if name not in table:
         raise InputError(
@@ -146,7 +168,7 @@ def _called(module: types.ModuleType, path: pathlib.Path, argument: str | None) 
 
 
 def _unusable(path: pathlib.Path, error: BaseException) -> InputError:
-    """The line for what a config file raised: where in the file, and what."""
+    """Returns the error for what a config file raised: where in the file, and what."""
     places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     line = next((n for n, file in zip(places[::-1], files[::-1]) if file == str(path)), None)
@@ -160,10 +182,15 @@ def _unusable(path: pathlib.Path, error: BaseException) -> InputError:
 
 
 def as_values(config: Any) -> dict[str, Any]:
-    """A ConfigDict (or another mapping) as nested dicts.
+    """Converts a ConfigDict (or another mapping) to nested dicts and lists.
+
+        values = as_values(named("aot:r50"))
+
+    Args:
+        config: the ConfigDict or mapping.
 
     Raises:
-        InputError: it holds itself.
+        InputError: the config contains itself.
     """
     try:
         return _as_values(config)

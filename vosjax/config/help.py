@@ -1,4 +1,4 @@
-"""The fields of a config in words, for the help of a mode."""
+"""Describes the fields of a config in words, for the help of a mode."""
 
 import dataclasses
 import typing
@@ -13,10 +13,13 @@ WIDTH = 30  # of the column of names
 
 
 def lines(names: Sequence[str]) -> list[str]:
-    """A line for each of some fields of a `Config`, and for those within them.
+    """Returns one line for each of some fields of `Config`, and for the fields within them.
+
+        for line in lines(["mem_every", "train"]):
+            print(line)
 
     Args:
-        names: of fields: 'mem_every', 'train', 'train.seed'.
+        names: names of fields: 'mem_every', 'train', 'train.seed'.
     """
     shown = [line for name in names for line in _described(Config, name.split("."), ())]
     return ["", "fields of the config (--config.FIELD=VALUE):", *shown] if shown else []
@@ -41,7 +44,7 @@ def _line(kind: type, name: str, hint: Any, above: tuple) -> str:
 
 
 def _known(kind: type, name: str, hint: Any) -> tuple[str, Any]:
-    """The line and the default of a field of a dataclass or a NamedTuple."""
+    """Returns the description and the default of a field of a dataclass or a NamedTuple."""
     if not dataclasses.is_dataclass(kind):
         rule = typing.get_args(hint)[1] if typing.get_origin(hint) is typing.Annotated else Rule("")
         defaults: Any = kind

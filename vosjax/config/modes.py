@@ -7,7 +7,7 @@ from vosjax.schema import Checked, setting
 
 @dataclasses.dataclass(frozen=True)
 class BenchConfig(Checked):
-    """What `--mode bench` times: every model with every size, number of objects and so on."""
+    """Settings of `--mode bench`, which times every combination of models, sizes and so on."""
 
     models: tuple[str, ...] = setting(
         ("aot:t", "aot:r50"), "configs, with random weights, or 'default'", filled=True
@@ -28,7 +28,7 @@ class BenchConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig(Checked):
-    """The frame whose cost `--mode summary` counts."""
+    """Settings of `--mode summary`: the frame whose cost is counted."""
 
     height: int = setting(480, "height of the user's frame in pixels", least=1)
     width: int = setting(854, "width of the user's frame in pixels", least=1)
@@ -38,7 +38,7 @@ class SummaryConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class RenderConfig(Checked):
-    """The clips of a rendered dataset (`eval/rendered_set.py`)."""
+    """Settings of a rendered dataset's clips (`eval/rendered_set.py`)."""
 
     clips: int = setting(8, "number of clips, which become a video each", least=1)
     frames: int = setting(120, "number of frames of each clip", least=1)
@@ -54,7 +54,7 @@ class RenderConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class SourceConfig(Checked):
-    """A downloaded dataset that is to be prepared."""
+    """A downloaded dataset that is to be prepared, for `--mode prepare`."""
 
     name: str = setting(dataclasses.MISSING, "NAME or NAME/CONFIG of a builder of `data_prep`")
     source: str = setting(dataclasses.MISSING, "folder of the downloaded dataset below --data")

@@ -1,4 +1,4 @@
-"""Overrides from the command line: a field's dotted name and a text, which its type reads."""
+"""Overrides from the command line: a field's dotted name and a text, which its type parses."""
 
 import ast
 import re
@@ -17,17 +17,20 @@ TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
 def laid(values: dict, field: str, text: str, *, note: Callable[[str, str], Any]) -> dict:
-    """A config's values with one of them given as text.
+    """Returns a config's values with one field set from text.
+
+        values = laid(values, "train.lr", "1e-4", note=print)
 
     Args:
-        values: as `parse` takes them.
-        field: its name: 'mem_every', 'train.log.every', 'members.aot.weights',
+        values: the values, as `parse` takes them.
+        field: the field's name: 'mem_every', 'train.log.every', 'members.aot.weights',
             'data.sets[0].weight'.
-        text: the value.
-        note: called with the old and the new name where a field was renamed.
+        text: the new value.
+        note: called with the old and the new name if the field was renamed.
 
     Raises:
-        FieldError: there is no such field, or the text is no value of its type.
+        FieldError: there is no such field, or the text is not a value of its type.
+        InputError: the name is malformed, or belongs to a training and the config has none.
     """
     from vosjax.config.root import Config  # which `door` imports beside this file
 
@@ -96,7 +99,7 @@ def _in_class(
 
 
 def _in_model(value: Any, rest: tuple[str, ...], text: str, above: tuple[str, ...]) -> dict:
-    """Settings of a network are those that its family's `build` takes."""
+    """Returns the settings of a network, which are the arguments of its family's `build`."""
     from vosjax.loading import networks  # imports JAX, which no other field needs
 
     (name, *deeper), family = rest, value.get("family")
@@ -115,10 +118,16 @@ def _in_model(value: Any, rest: tuple[str, ...], text: str, above: tuple[str, ..
 
 
 def from_text(text: str, hint: Any) -> Any:
-    """What a text says to a field of a type; what it may be is for `parse` to check.
+    """Parses text as a value of a type; whether the value is in range is checked by `parse`.
+
+        from_text("480,854", tuple[int, ...])       # [480, 854]
+
+    Args:
+        text: the text.
+        hint: the type of the field.
 
     Raises:
-        FieldError: it says nothing that such a field can hold.
+        FieldError: the text is not a value of this type.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:

@@ -1,4 +1,4 @@
-"""`Config`: everything that can be set, gathered from the rooms that are configured."""
+"""`Config`: all settings, gathered from the parts of the package that they configure."""
 
 import dataclasses
 import functools
@@ -33,7 +33,7 @@ class StageConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class Config(NetworkConfig):
-    """What a config of `configs/` says; fields that a mode does not use are left alone."""
+    """The settings of a config file; those that a mode does not use are ignored."""
 
     mode: str = setting("segment", "the mode of this config if none is named")
     direction: str = setting(
@@ -87,19 +87,29 @@ class Config(NetworkConfig):
 def network(
     family: str = "", *, mem_every: int | None = None, **model: Any
 ) -> ml_collections.ConfigDict:
-    """A config of one network.
+    """Returns a config of one network.
+
+        config = network("aot", mem_every=5, top_k=32)
 
     Args:
         family: a folder of vosjax/models; '' takes the embedded weights and their network.
-        mem_every: frames from one remembered frame to the next; None: as the model says.
-        **model: the settings of the family's `build`.
+        mem_every: number of frames from one remembered frame to the next; None takes the model's
+            default.
+        **model: settings of the family's `build`.
     """
     weights = "" if family else "default"
     return as_config_dict(Config(family=family, model=model, weights=weights, mem_every=mem_every))
 
 
 def training(family: str, **model: Any) -> ml_collections.ConfigDict:
-    """A config of a training, by AOT's settings; `model` are those of the family's `build`."""
+    """Returns a config of a training with AOT's settings.
+
+        config = training("aot", encoder="resnet:50")
+
+    Args:
+        family: a folder of vosjax/models.
+        **model: settings of the family's `build`.
+    """
     config = Config(
         mode="train", family=family, model=model, train=TrainConfig(), data=ClipsConfig()
     )
@@ -107,7 +117,14 @@ def training(family: str, **model: Any) -> ml_collections.ConfigDict:
 
 
 def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
-    """A config of a training on patches along boundaries; `model` are the family's settings."""
+    """Returns a config of a training on patches along boundaries, for a refinement network.
+
+        config = patch_training("bpr")
+
+    Args:
+        family: the network's family.
+        **model: settings of the family's `build`.
+    """
     config = Config(
         mode="train", family=family, model=model, train=TrainConfig(), patches=PatchesConfig()
     )
@@ -115,10 +132,15 @@ def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
 
 
 def as_config_dict(config: Config) -> ml_collections.ConfigDict:
-    """A config as files of `configs/` change it: `config.train.lr = 1e-4`.
+    """Converts a config to the form that files of `configs/` change: `config.train.lr = 1e-4`.
 
-    Fields that may be None keep their type, and a config without a training has none of `train`,
-    `data` and `patches`.
+        config = as_config_dict(Config(mem_every=3))
+
+    Fields that may be None keep their type. Without a training, `train`, `data` and `patches` are
+    left out.
+
+    Args:
+        config: the config.
     """
     values = plain(config)
     for name in ("train", "data", "patches"):
@@ -153,6 +175,6 @@ def _scalars(hint: Any) -> tuple:
 
 
 def _empty(hint: Any) -> Any:
-    """None, which remembers the type that it may be replaced by."""
+    """Returns a None that remembers the type of the values that may replace it."""
     kinds = _scalars(hint)
     return placeholder(kinds[0]) if len(kinds) == 1 else None

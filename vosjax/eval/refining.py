@@ -20,9 +20,12 @@ from vosjax.runs import digests
 
 
 def masks_folder(source: pathlib.Path) -> pathlib.Path:
-    """Returns the folder of a run's masks, or the folder itself where it holds the masks.
+    """Returns the folder of a run's masks, or the folder itself if it holds masks directly.
 
-    masks_folder(pathlib.Path("runs/davis"))        # runs/davis/masks
+        masks_folder(pathlib.Path("runs/davis"))        # runs/davis/masks
+
+    Args:
+        source: the folder of a run, or of masks.
     """
     return source / "masks" if (source / "masks").is_dir() else source
 
@@ -38,9 +41,9 @@ def refine_sequence(
 
     Args:
         masks: folder of the masks, VIDEO/FRAME.png.
-        video: a video of the dataset that they are of.
+        video: the video of the dataset to which they belong.
         folder: the output folder.
-        stages: refine them.
+        stages: what refines the masks.
         year: year of DAVIS, see `videos.read_given`.
 
     Returns:
@@ -68,19 +71,20 @@ def refine_sequence(
 
 
 def refine_in_place(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> None:
-    """Refines the masks that a run has just made of a video, unless that has been done.
+    """Refines the masks that a run has just written for a video, unless this has been done.
 
         refine_in_place(pathlib.Path("runs/a"), video, stages)
 
-    The refined masks wait in a temporary folder until all are there. The video's record goes before
-    they take the place of the others, and comes back after, with what was counted: a run that is
-    stopped here leaves the video either as it was, or to be run again. The table of scores stays
-    that of the network's own masks. The caller holds the video's lock.
+    The refined masks wait in a temporary folder until all of them exist. The video's record is
+    removed before they replace the unrefined ones, and is written again afterwards, with the counts
+    of the refinement; so a run that is stopped here leaves the video either as it was, or to be run
+    again. The table of scores stays that of the network's own masks. The caller holds the video's
+    lock.
 
     Args:
-        folder: of the run.
-        video: that is complete.
-        stages: refine the masks.
+        folder: the folder of the run.
+        video: a complete video.
+        stages: what refines the masks.
 
     Raises:
         InputError: a mask or a frame cannot be read, or a file cannot be written.
@@ -104,9 +108,14 @@ def refine_in_place(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> N
 
 
 def is_through(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> bool:
-    """Whether a video is complete, and its small objects zoomed where that is asked for.
+    """Returns whether a video is complete, including the zoom of its small objects if asked for.
 
-    is_through(pathlib.Path("runs/a"), video, stages)
+        is_through(pathlib.Path("runs/a"), video, stages)
+
+    Args:
+        folder: the folder of the run.
+        video: a video of its dataset.
+        stages: what refines the masks.
     """
     facts = run_folder.done(folder, video)
     return facts is not None and (stages.zoomer is None or bool(facts.get("zoomed")))
@@ -115,7 +124,7 @@ def is_through(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> bool:
 def _refined(
     masks: pathlib.Path, video: EvalVideo, stages: Stages
 ) -> Iterator[tuple[int, np.ndarray, Counts]]:
-    """The refined labels of all frames that are written, and what was counted in each."""
+    """Yields the refined labels of all frames that are written, and the counts of each."""
     indices = sorted(run_folder.frames_to_write(video))
 
     def labels_of(number: int) -> np.ndarray:
@@ -174,7 +183,12 @@ def inputs(masks: pathlib.Path, video: EvalVideo, *, year: int) -> audit.Digests
 def check_size(labels: np.ndarray, size: tuple[int, ...], path: pathlib.Path) -> None:
     """Raises InputError unless a mask has the size (H, W) of its frame.
 
-    check_size(labels, frame.shape[:2], pathlib.Path("masks/00000.png"))
+        check_size(labels, frame.shape[:2], pathlib.Path("masks/00000.png"))
+
+    Args:
+        labels: the mask, [H, W].
+        size: (height, width) of the frame.
+        path: the mask's file, for the message.
     """
     if labels.shape != size:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What an evaluation computes with, by its config: engines, batches, weights, and its memory."""
+"""Makes what an evaluation needs, by its config: engines, batches, weights and memory settings."""
 
 from typing import Any
 
@@ -17,9 +17,13 @@ from vosjax.refine.refiner import Refiner
 
 
 def memory_of(config: Config, network: Loaded) -> dataset.Memory:
-    """Returns when frames are remembered: as the config says, or else as the model does.
+    """Returns which frames are remembered: by the config, or else by the model's defaults.
 
-    memory_of(config, load(config)).mem_every       # 5
+        memory_of(config, load(config)).mem_every       # 5
+
+    Args:
+        config: the config.
+        network: the network that it describes.
     """
     return dataset.Memory(
         config.mem_every or network.config["mem_every"],
@@ -33,7 +37,10 @@ def memory_of(config: Config, network: Loaded) -> dataset.Memory:
 def weights_of(config: Config) -> str | dict[str, str]:
     """Returns the weights that the config names; for an ensemble, {member's name: its weights}.
 
-    weights_of(opened("aot:r50"))
+        weights_of(opened("aot:r50"))
+
+    Args:
+        config: the config.
     """
     if config.members:
         return {name: member.weights for name, member in config.members.items()}
@@ -41,9 +48,14 @@ def weights_of(config: Config) -> str | dict[str, str]:
 
 
 def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None) -> list[Engine]:
-    """Makes an engine for each device, or one for all devices if they share the views.
+    """Makes one engine per device, or one for all devices if they share the views.
 
         engines = make_engines(config, load(config))
+
+    Args:
+        config: the config.
+        network: the network that it describes.
+        refiner: refines the fused probabilities, or None.
 
     Raises:
         InputError: the views cannot be divided among the devices.
@@ -66,7 +78,10 @@ def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None
 def batch_of(evaluation: EvalConfig) -> int:
     """Returns how many videos may run side by side; by default 4 on an accelerator, else 1.
 
-    batch_of(EvalConfig(batch=8))       # 8
+        batch_of(EvalConfig(batch=8))       # 8
+
+    Args:
+        evaluation: the config's `eval`.
     """
     return evaluation.batch or (4 if _accelerated() else 1)
 

@@ -36,10 +36,11 @@ class Job(NamedTuple):
     masks       masks of some of its frames
     model       the model, from `load`, as the config describes it
     folder      the run's --output
-    passes      the passes through the video
-    settings    everything that decides the result; compared when a run is resumed
-    save_every  frames from one saved state to the next
-    stages      refine the masks: boundaries frame by frame, or after the zoom of small objects
+    passes      the passes over the video
+    settings    everything that decides the result; compared when a run is continued
+    save_every  number of frames from one saved state to the next
+    stages      what refines the masks: boundaries frame by frame, or after the zoom of small
+                objects
     show        whether the overlay shows the crops of small objects
     """
 
@@ -58,6 +59,10 @@ def prepare_job(config: Config, options: Options) -> Job:
     """Reads and checks everything that was given, before anything is written.
 
         job = prepare_job(config, Options(video="dog.mp4", masks=("dog.png",), output="out"))
+
+    Args:
+        config: the config.
+        options: the command's flags.
 
     Raises:
         InputError: something is missing or cannot be used.
@@ -140,12 +145,16 @@ def _digest(video: Video) -> str | None:
 
 
 def starting_tracker(job: Job, *, resumed: bool) -> Tracker:
-    """Makes a tracker, or restores that of the run to be resumed.
+    """Makes a tracker, or restores that of the run to be continued.
 
         tracker = starting_tracker(job, resumed=False)
 
-    If anything of that run cannot be used, or is not what its books say, the user is told and
-    everything is done anew.
+    If part of that run is unusable or differs from its record, the user is told so, and the run
+    starts from frame 0.
+
+    Args:
+        job: what the command asks for.
+        resumed: whether the folder holds a run that is to be continued.
     """
     if resumed and (job.folder / STATE).exists():
         try:
@@ -178,7 +187,7 @@ def _new_tracker(job: Job, length: int | None = None) -> Tracker:
 
 
 def backward_tracker(job: Job, state: pathlib.Path, start: int) -> Tracker:
-    """Makes a tracker for the backward pass, or restores that of the run to be resumed.
+    """Makes a tracker for the backward pass, or restores that of the run to be continued.
 
         tracker = backward_tracker(job, job.folder / "state" / "backward.npz", start=60)
 

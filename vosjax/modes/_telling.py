@@ -1,4 +1,4 @@
-"""Prints what evaluation and fusion have to say about a run over a dataset."""
+"""Prints the results of a run of evaluation, fusion or refinement over a dataset."""
 
 import pathlib
 import warnings
@@ -17,7 +17,10 @@ FAILED = 1  # exit code if videos failed
 def tell_audit(findings: Findings) -> None:
     """Prints what an audit found, one line for each kind of finding.
 
-    tell_audit(audit.audit(folder, sequences, inputs))
+        tell_audit(audit.audit(folder, sequences, inputs))
+
+    Args:
+        findings: the result of the audit.
     """
     if findings.again:
         reasons = "; ".join(f"{name} ({why})" for name, why in findings.again.items())
@@ -33,9 +36,10 @@ def tell_audit(findings: Findings) -> None:
 
 
 def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
-    """Prints the table and what failed; returns the exit code.
+    """Prints the table of scores and what failed; returns the exit code.
 
-        code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder)
+        code = tell(results.write(folder, videos, rules, settings=settings, facts={}), folder,
+        Stages())
 
     Args:
         written: the content of results.json, from `eval.results.write`.
@@ -43,7 +47,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
         stages: what refined its masks.
 
     Returns:
-        0, or 1 if videos failed.
+        The exit code: 0, or 1 if videos failed.
     """
     table, failed = written["global"] or {}, written["failed"]
     if failed:

@@ -26,9 +26,18 @@ ALSO = ("top_k",)
 def run(config: Config, options: Options) -> int:
     """Converts `options.input` to the folder `options.output`, strictly.
 
+        code = run(opened("aot:r50"), Options(inputs=("R50_AOTL.pth",), output="weights/aot_r50"))
+
+    Args:
+        config: the config of the network that the checkpoint belongs to.
+        options: the command's flags.
+
+    Returns:
+        The exit code 0.
+
     Raises:
-      InputError: a file that cannot be read or holds anything but arrays, or a tensor that is
-        missing, unknown or of another shape; all of them are named.
+        InputError: the file cannot be read or holds anything but arrays; or tensors are missing,
+            unknown or of another shape, all of which are named.
     """
     for name in ("input", "output"):
         if getattr(options, name) is None:

@@ -1,8 +1,8 @@
-"""`--mode eval`: a dataset folder in; masks, scores, tables, speed and the server's zip out.
+"""`--mode eval`: runs a dataset; writes masks, scores, tables, speed and the zip for the server.
 
-The same command goes on where it was stopped; videos whose frames, given masks or results changed
-since are run again (docs/runs.md). `--shard i/n`, or `--shard auto` on a cluster, shares
-the videos out over processes; whichever finds all of them complete scores them.
+The same command continues a run that was stopped. Videos whose frames, given masks or results have
+changed since are run again (docs/runs.md). `--shard i/n`, or `--shard auto` on a cluster,
+distributes the videos over processes; the one that finds all of them complete scores them.
 """
 
 import pathlib
@@ -54,16 +54,16 @@ STOPPED = 130  # exit code after Ctrl-C, as a shell tells of it
 
 
 class Job(NamedTuple):
-    """What one command asks for.
+    """What a command asks for.
 
-    config     of the command
+    config     the config of the command
     folder     the run's --output
     sequences  the videos of the dataset
-    rules      by which they are scored
-    network    that runs them
-    memory     when it remembers frames
-    settings   everything that decides the results; compared when a run is taken up again
-    stages     refine the masks
+    rules      the rules by which they are scored
+    network    the network that runs them
+    memory     which frames are remembered
+    settings   everything that decides the results; compared when a run is continued
+    stages     what refines the masks
     """
 
     config: Config
@@ -77,18 +77,24 @@ class Job(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The videos' names."""
+        """The names of the videos."""
         return [sequence.name for sequence in self.sequences]
 
 
 def run(config: Config, options: Options) -> int:
     """Runs the videos of `options.data` into the folder `options.output`, and scores them.
 
+        code = run(opened("aot:r50"), Options(data="DAVIS", output="runs/davis"))
+
+    Args:
+        config: the config.
+        options: the command's flags.
+
     Returns:
-      0; 1 where videos failed; 130 after Ctrl-C.
+        The exit code: 0; 1 if videos failed; 130 after Ctrl-C.
 
     Raises:
-      InputError: something that was given cannot be used.
+        InputError: something that was given cannot be used.
     """
     for name in ("data", "output"):
         if getattr(options, name) is None:
@@ -128,7 +134,7 @@ def run(config: Config, options: Options) -> int:
 
 
 def _run(job: Job, part: int, parts: int) -> int:
-    """Runs a share of the videos, and scores all where they are complete; returns the exit code."""
+    """Runs a share of the videos, and scores all if they are complete; returns the exit code."""
     config, folder, sequences, names = job.config, job.folder, job.sequences, job.names
     record.write(folder, job.settings, status="running", frames=0, facts={"names": names})
     mine = plan.share(sequences, part, parts)
@@ -173,9 +179,9 @@ def _run(job: Job, part: int, parts: int) -> int:
 
 
 def _zoom(job: Job, sequences: list[EvalVideo], stop: Sequence[Any]) -> None:
-    """Zooms small objects in the videos that are complete; one that cannot be is noted as failed.
+    """Zooms small objects in the complete videos; a video that cannot be is recorded as failed.
 
-    Videos at which another process is are left to it.
+    Videos that another process holds are left to it.
     """
     todo = [video for video in sequences if run_folder.done(job.folder, video)]
     for video in tqdm(todo, desc="zoom", unit="video", file=sys.stderr, disable=None):
@@ -194,15 +200,17 @@ def _zoom(job: Job, sequences: list[EvalVideo], stop: Sequence[Any]) -> None:
 
 
 def begin(job: Job, *, overwrite: bool = False) -> None:
-    """Sees to it that a run can begin in its folder, or go on there.
+    """Makes sure that a run can begin in its folder, or continue there.
+
+        begin(job, overwrite=True)
 
     Args:
-      job: what is run.
-      overwrite: removes what an earlier run made there.
+        job: what is run.
+        overwrite: whether to remove what an earlier run wrote there.
 
     Raises:
-      InputError: the folder holds something else; or another process works there, where it was to
-        be overwritten.
+        InputError: the folder holds something else; or it is to be overwritten while another
+            process works there.
     """
     folder, settings, names = job.folder, job.settings, job.names
     record.resume(folder, settings, overwrite=overwrite)
@@ -215,21 +223,28 @@ def begin(job: Job, *, overwrite: bool = False) -> None:
 
 
 def check(job: Job, sequences: list[EvalVideo]) -> None:
-    """Looks at the videos that are done; says which are not as they were, and will be run again.
+    """Audits the videos that are done, and prints which have changed and will be run again.
 
-    check(job, job.sequences)
+        check(job, job.sequences)
+
+    Args:
+        job: what is run.
+        sequences: the videos to audit.
     """
     year = job.config.eval.year
     tell_audit(audit.audit(job.folder, sequences, lambda video: audit.inputs(video, year=year)))
 
 
 def scored(job: Job) -> int:
-    """Scores a run whose videos are all complete or failed; returns the exit code.
+    """Scores a run whose videos have all completed or failed; returns the exit code.
 
         code = scored(job)
 
+    Args:
+        job: what was run.
+
     Raises:
-      InputError: truth that cannot be read or does not fit its frames.
+        InputError: the ground truth cannot be read or does not fit its frames.
     """
     written = results.write(
         job.folder,
@@ -250,12 +265,18 @@ def scored(job: Job) -> int:
 
 
 def shard(text: str | None) -> tuple[int, int]:
-    """(part, parts) of '--shard i/n', of the cluster's processes for 'auto', (0, 1) for None.
+    """Parses `--shard`: 'i/n', 'auto' for the processes of a cluster, or None.
 
         shard("1/4")        # (1, 4)
 
+    Args:
+        text: the value of the flag.
+
+    Returns:
+        The number of this share, from 0, and the number of shares; (0, 1) for None.
+
     Raises:
-      InputError: not of this form, or i not below n; or no cluster to be found.
+        InputError: the text has another form, i is not below n, or there is no cluster.
     """
     if text is None:
         return 0, 1
@@ -272,11 +293,14 @@ def shard(text: str | None) -> tuple[int, int]:
 
 
 def load(config: Config) -> Loaded:
-    """The config's network; one place for tests to put another.
+    """Loads the config's network; a function of its own so that tests can replace it.
 
         network = load(opened("aot:r50"))
 
+    Args:
+        config: the config.
+
     Raises:
-      InputError: no such weights, or members that do not go together.
+        InputError: there are no such weights, or the members of an ensemble do not fit together.
     """
     return ensembles.of_config(config)

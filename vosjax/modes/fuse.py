@@ -1,7 +1,7 @@
-"""`--mode fuse`: runs of a dataset that kept their probabilities become one, scored like any other.
+"""`--mode fuse`: fuses runs of a dataset that kept their probabilities; scores the result.
 
-The runs may come from several machines; one frame of each is in memory at a time. The same command
-goes on where it was stopped (docs/runs.md).
+The runs may come from several machines. One frame of each is in memory at a time. The same command
+continues where it was stopped (docs/runs.md).
 """
 
 import concurrent.futures
@@ -32,16 +32,22 @@ ALSO = ("weights", "family", "model", "mem_every", "max_mem_frames", "dtype", "t
 
 
 def run(config: Config, options: Options) -> int:
-    """Fuses `options.inputs` into the folder `options.output`, and scores it.
+    """Fuses `options.inputs` into the folder `options.output`, and scores the result.
 
-    The dataset is `options.data`, or else what the first run names. Videos that are complete are
-    left alone, unless what they were made of, or they themselves, changed since.
+        code = run(opened("default"), Options(inputs=("runs/a", "runs/b"), output="runs/fused"))
+
+    The dataset is `options.data`, or else the one that the first run names. Videos that are
+    complete are left alone, unless they or their inputs have changed since.
+
+    Args:
+        config: the config.
+        options: the command's flags.
 
     Returns:
-      0; 1 where videos failed.
+        The exit code: 0, or 1 if videos failed.
 
     Raises:
-      InputError: something that was given cannot be used.
+        InputError: something that was given cannot be used.
     """
     runs = [pathlib.Path(run) for run in options.inputs]
     way = fusion.FusionConfig(config.fuse, config.fuse_weights, config.keypoints)
@@ -115,7 +121,7 @@ def _fuse(
     evaluation: EvalConfig,
     stages: Stages,
 ) -> None:
-    """Fuses the videos that are not done; a video that cannot be is recorded as failed."""
+    """Fuses the videos that are not done; a video that cannot be fused is recorded as failed."""
 
     def one(sequence: EvalVideo) -> None:
         try:
@@ -161,7 +167,7 @@ def _record(run: Any) -> dict:
 
 
 def _evaluation(runs: Any, before: Any) -> EvalConfig:
-    """The runs' `eval`, which must agree in what selects and scores the videos."""
+    """Returns the runs' `eval`, which must agree in what selects and scores the videos."""
     first = before[0]["settings"]
     for run, there in zip(runs, before):
         for name, value in there["settings"]["eval"].items():

@@ -1,7 +1,7 @@
-"""`--mode segment`: a video and its masks in; mask files, overlay, scores and a record out.
+"""`--mode segment`: segments a video, given masks; writes masks, an overlay, scores and a record.
 
-A run can be interrupted at any frame: what was done is whole, and the same command goes on, if it
-is the same work: the same frames, masks, weights and settings (docs/runs.md).
+A run can be interrupted at any frame: all files written so far are complete. The same command
+continues it, provided that frames, masks, weights and settings are the same (docs/runs.md).
 """
 
 import contextlib
@@ -63,11 +63,17 @@ ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
 def run(config: Config, options: Options) -> int:
     """Segments `options.video`, given `options.masks`, into the folder `options.output`.
 
+        code = run(opened("default"), Options(video="dog.mp4", masks=("dog.png",), output="out"))
+
+    Args:
+        config: the config.
+        options: the command's flags.
+
     Returns:
-      0, or 130 after Ctrl-C.
+        The exit code: 0, or 130 after Ctrl-C.
 
     Raises:
-      InputError: something that was given cannot be used.
+        InputError: something that was given cannot be used.
     """
     job = prepare_job(config, options)
     with held(
@@ -137,9 +143,10 @@ def _run(job: Job, *, resumed: bool) -> int:
 
 
 def _go_backward(job: Job, forward: Tracker, stop: list[int]) -> Merger | None:
-    """The backward pass, from where it was; what it said, or None where there is none.
+    """Makes the backward pass, or continues it; returns its merger, or None without such a pass.
 
-    What its refinement counted is added to what the tracker of the pass `forward` counts.
+    What its refinement counted is added to the counts of `forward`, the tracker of the forward
+    pass.
     """
     start = job.passes.start
     if start is None:
@@ -186,14 +193,16 @@ def carry_out(
 ) -> dict[int, str]:
     """Writes the files of every frame from the tracker's `time` on.
 
+        masks = carry_out(job, tracker, machine.Stopwatch(), stop=[])
+
     Args:
-      job: what to do.
-      tracker: is taken along.
-      clock: likewise.
-      stop: looked at after each frame; when something is in it, the run ends in good order.
+        job: what to do.
+        tracker: the tracker of the forward pass, which advances.
+        clock: measures the time of the frames.
+        stop: examined after each frame; once it holds an item, the run ends in good order.
 
     Returns:
-      {frame: digest of its mask} of all frames that are done.
+        {frame index: digest of its mask} of all frames that are done.
     """
     merged = _go_backward(job, tracker, stop)
     if stop:
@@ -252,7 +261,7 @@ def _draw_again(
     frames: Iterator[Frame],
     count: int,
 ) -> None:
-    """Takes the first frames, which are done; a film, which cannot go on, is made anew of them."""
+    """Skips the first frames, which are done; a film cannot be continued, so it is drawn again."""
     for index, frame in zip(range(count), frames):
         if film is not None:
             labels = read_label_png(mask_file(job.folder, index))

@@ -1,4 +1,4 @@
-"""The backward pass: a tracker over a video's frames in reverse, whose outputs wait in files."""
+"""The backward pass: a tracker runs over a video in reverse, and its outputs wait in files."""
 
 import io
 import os
@@ -21,16 +21,25 @@ from vosjax.tracking.tracker import Tracker
 
 
 class Outputs:
-    """The outputs of a backward pass in a folder, a compressed file for each frame."""
+    """The outputs of a backward pass, kept in a folder as one compressed file per frame.
+
+    outputs = Outputs("run/backward")
+    outputs.write(60, output)
+    labels, scores = outputs.read(60)
+    """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = pathlib.Path(folder)
 
     def write(self, index: int, output: FrameOutput) -> None:
-        """Keeps the output of a frame.
+        """Writes the output of one frame.
+
+        Args:
+            index: index of the frame.
+            output: labels uint8 [H, W] and the scores of the objects.
 
         Raises:
-          DiskFull: the disk is full.
+            DiskFull: the disk is full.
         """
         buffer = io.BytesIO()
         scores = np.array([tuple(score) for score in output.scores.values()], np.float64)
@@ -38,10 +47,16 @@ class Outputs:
         write_bytes(self._file(index), buffer.getbuffer())
 
     def read(self, index: int) -> FrameOutput:
-        """The output of a frame.
+        """Reads the output of one frame.
+
+        Args:
+            index: index of the frame.
+
+        Returns:
+            The output as it was written.
 
         Raises:
-          InputError: it is missing or damaged.
+            InputError: the frame's file is missing or damaged.
         """
         path = self._file(index)
         try:
@@ -57,7 +72,7 @@ class Outputs:
 
     @property
     def complete(self) -> bool:
-        """Whether frame 0, the last one of the pass, is there."""
+        """Whether the file of frame 0, the last frame of the pass, exists."""
         return self._file(0).exists()
 
     def _file(self, index: int) -> pathlib.Path:
@@ -73,28 +88,28 @@ def run_backward(
     pause: Callable[[int], bool] = lambda index: False,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[tuple[int, FrameOutput]]:
-    """Runs a tracker over a video from frame `start` to frame 0.
+    """Runs a tracker over a video from frame `start` back to frame 0.
 
         for index, output in run_backward(tracker, video, masks, start=max(masks)):
             outputs.write(index, output)
 
-    The tracker's `time` counts the frames from `start` on, so that a tracker that was saved goes on
-    where it was. A frame that the recording lost gets the output of the one after it; a mask that
-    was given for it is left for the forward pass to complain of.
+    The tracker's `time` counts the frames of the pass, so that a restored tracker continues where
+    it stopped. A frame that the recording lost gets the output of the frame after it; a mask given
+    for such a frame is ignored here, since the forward pass reports it.
 
     Args:
-      tracker: from its `time` on.
-      video: that can be read more than once.
-      masks: {frame index: labels}.
-      start: index of the frame at which the pass began; the video may end before it.
-      pause: as for `run_tracker`, by the frame's index.
-      stop: likewise.
+        tracker: the tracker; the pass continues from its `time`.
+        video: the video, which must be readable more than once.
+        masks: {frame index: labels [H, W] of object ids}.
+        start: index of the frame at which the pass begins; the video may end before it.
+        pause: as for `run_tracker`, called with the frame's index in the video.
+        stop: as for `run_tracker`.
 
     Yields:
-      index and `FrameOutput`.
+        The index and the `FrameOutput` of each frame, in descending order of the indices.
 
     Raises:
-      InputError: a frame that cannot be read.
+        InputError: a frame cannot be read.
     """
     by_time = {start - index: labels for index, labels in masks.items() if index <= start}
 
@@ -114,7 +129,11 @@ def run_backward(
 
 
 class Unread(NamedTuple):
-    """A frame at which a backward pass ended, as it cannot be read."""
+    """A frame that cannot be read, at which a backward pass ended.
+
+    index  index of the frame
+    error  why it cannot be read
+    """
 
     index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
     error: InputError
@@ -123,15 +142,19 @@ class Unread(NamedTuple):
 def up_to_damage(
     outputs: Iterable[tuple[int, FrameOutput]], start: int, unread: list[Unread]
 ) -> Iterator[tuple[int, FrameOutput]]:
-    """The outputs of `run_backward` up to a frame that cannot be read, which `unread` then holds.
+    """Yields the outputs of `run_backward` up to the first frame that cannot be read.
 
         for index, output in up_to_damage(run_backward(...), start, unread):
             outputs.write(index, output)
 
     Args:
-      outputs: of a pass.
-      start: index of its first frame.
-      unread: is empty, and stays so where the pass reaches frame 0.
+        outputs: the outputs of a backward pass.
+        start: index of the pass's first frame.
+        unread: an empty list, to which the unreadable frame is appended; it stays empty if the pass
+            reaches frame 0.
+
+    Yields:
+        The index and the `FrameOutput` of each frame.
     """
     index = start + 1
     try:
@@ -142,7 +165,7 @@ def up_to_damage(
 
 
 class Merger:
-    """Adds what the backward pass said to what the forward pass says, frame after frame.
+    """Combines the outputs of the backward pass with those of the forward pass, frame by frame.
 
     merger = Merger(outputs, masks, start=60)
     output = merger(0, frame, output)
@@ -155,25 +178,31 @@ class Merger:
         start: int,
         unread: Unread | None = None,
     ) -> None:
-        """Merges what `outputs` holds.
+        """Prepares to combine the outputs of a backward pass with those of a forward pass.
 
         Args:
-          outputs: of the backward pass.
-          masks: that were given.
-          start: index of the frame with which that pass began.
-          unread: where it ended; the frames before that one have the forward pass alone.
+            outputs: the outputs of the backward pass.
+            masks: the given masks, {frame index: labels}.
+            start: index of the frame at which the backward pass began.
+            unread: the frame at which the backward pass ended early, if it did; the frames before
+                that one have the output of the forward pass alone.
         """
         self._outputs, self._start, self._given = outputs, start, given_frames(masks)
         self._unread = unread
         self._before: FrameOutput | None = None
 
     def __call__(self, index: int, frame: Frame, forward: FrameOutput) -> FrameOutput:
-        """The frame's output of both passes; after `start` that of the forward pass.
+        """Combines a frame's outputs of both passes; after `start`, the forward pass's is kept.
 
-        A frame that the recording lost gets the output of the one before it.
+        A frame that the recording lost gets the output of the frame before it.
+
+        Args:
+            index: index of the frame.
+            frame: the frame as it was read.
+            forward: the output of the forward pass.
 
         Raises:
-          InputError: the frame that the backward pass could not read.
+            InputError: the frame is the one that the backward pass could not read, or a later one.
         """
         if self._unread is not None:
             if index >= self._unread.index:

@@ -1,9 +1,10 @@
-"""Which ways objects are followed from the frames they are given in, and two answers made one.
+"""Decides in which directions objects are tracked, and merges the outputs of both passes.
 
-A forward pass begins at the first given frame, one backward at the last; each takes all masks that
-it comes by. Between two frames that give an object both know it, before the first one only the pass
-backward does, after the last one only the forward pass. Of an object that both know, the mask is
-that of the pass that was given it nearer by (docs/directions.md has the measurement).
+A forward pass begins at the first frame with a given mask, a backward pass at the last one; each
+takes every given mask that it meets. Between two frames in which an object is given, both passes
+know it; before the first such frame only the backward pass does, after the last one only the
+forward pass. For an object that both know, the mask is taken from the pass that was given it fewer
+frames away (docs/directions.md has the measurement).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,11 +18,12 @@ from vosjax.tracking.slots import IDS, HostArray
 
 
 class Passes(NamedTuple):
-    """What is done with a video.
+    """The passes that are made over a video.
 
-    direction  'both', 'forward' or 'backward', as it comes to: from frame 0 there is only forward
-    start      index of the frame that the backward pass begins with; None without such a pass
-    note       a line where something else was asked for, or ''
+    direction  'both', 'forward' or 'backward', as carried out: if only frame 0 has a mask, 'both'
+               becomes 'forward'
+    start      index of the frame at which the backward pass begins; None without a backward pass
+    note       a line for the user if something else was asked for, else ''
     """
 
     direction: str
@@ -30,15 +32,18 @@ class Passes(NamedTuple):
 
 
 def plan_passes(direction: str, given: Iterable[int], *, name: str, once: bool) -> Passes:
-    """The passes over a video.
+    """Plans the passes over a video.
 
         plan_passes("both", [0, 60], name="dog.mp4", once=False).start      # 60
 
     Args:
-        direction: what is asked for, one of `tracking.config.DIRECTIONS`.
+        direction: the direction that was asked for, one of `tracking.config.DIRECTIONS`.
         given: indices of the frames that have masks.
-        name: of the video, for the note.
-        once: whether the video can be read once only.
+        name: the video's name, for the note.
+        once: whether the video can be read only once, which rules out a backward pass.
+
+    Returns:
+        The passes, with a note where they are not what was asked for.
     """
     first, last = min(given), max(given)
     if once:
@@ -58,9 +63,15 @@ def _note_of_stream(direction: str, first: int, name: str) -> str:
 
 
 def given_frames(masks: Mapping[int, HostArray]) -> dict[int, HostArray]:
-    """{id: int [K], ascending indices of the frames in which the object is given}.
+    """Returns, for each object id, the indices of the frames in which the object is given.
 
-    given_frames({0: mask, 60: other})      # {1: [0, 60], 2: [60]}
+        given_frames({0: mask, 60: other})      # {1: [0, 60], 2: [60]}
+
+    Args:
+        masks: {frame index: labels [H, W] of object ids}.
+
+    Returns:
+        {id: int [K] of frame indices in ascending order}.
     """
     frames: dict[int, list[int]] = {}
     for frame in sorted(masks):
@@ -73,18 +84,21 @@ def given_frames(masks: Mapping[int, HostArray]) -> dict[int, HostArray]:
 def merge(
     index: int, forward: FrameOutput, backward: FrameOutput, given: Mapping[int, HostArray]
 ) -> FrameOutput:
-    """What both passes say of a frame, as one.
+    """Merges what both passes say of a frame.
 
         output = merge(30, forward, backward, given_frames(masks))
 
-    Every object is taken from the pass that was given it fewer frames away; a pixel that two
-    objects claim that way goes to the one that was given nearer by.
+    Each object is taken from the pass that was given it fewer frames away. A pixel that two objects
+    claim in this way goes to the object that was given fewer frames away.
 
     Args:
-        index: of the frame.
-        forward: of the forward pass.
-        backward: of the backward pass.
-        given: of `given_frames`.
+        index: index of the frame.
+        forward: the frame's output of the forward pass.
+        backward: the frame's output of the backward pass.
+        given: {id: indices of the frames in which the object is given}, from `given_frames`.
+
+    Returns:
+        The merged labels, and the scores with the areas of the merged masks.
     """
     distance = np.full(IDS, NEVER)
     tables = np.zeros((2, IDS), np.uint8)  # what a label of either pass counts as
@@ -106,7 +120,7 @@ def merge(
 
 
 def _distances(index: int, frames: HostArray) -> tuple[int, int]:
-    """Frames from the last given one up to `index`, and from `index` to the next given one."""
+    """Returns the frames since the last given one, and those until the next given one."""
     before, after = frames[frames <= index], frames[frames >= index]
     return (
         int(index - before[-1]) if before.size else NEVER,

@@ -1,4 +1,4 @@
-"""A tracker over frames that are read ahead, dispatched one frame ahead."""
+"""Runs a tracker over frames that are read ahead, with one frame dispatched ahead."""
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -19,29 +19,30 @@ def run_tracker(
     pause: Callable[[int], bool] = lambda index: False,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[tuple[int, Frame, FrameOutput]]:
-    """Runs a tracker over frames; frame t+1 is under way while the result of t is handed out.
+    """Runs a tracker over frames; frame t+1 is computed while the result of frame t is being used.
 
         for index, frame, (labels, scores) in run_tracker(tracker, video.stream(), masks):
             show(frame.image, labels)
 
-    A frame that the recording lost gets the output of the one before it; the network does not see
-    it.
+    A frame that the recording lost gets the output of the frame before it; the network does not see
+    such a frame.
 
     Args:
-        tracker: from its `time` on.
-        frames: from that frame on, as `Video.stream` gives them.
-        masks: {frame index: labels}.
-        pause: pause(index) -> True holds the next frame back until this one's result has been
-            used: then the tracker's state is exactly that after frame `index`. Frames that are lost
-            are not held back, for they need the output of the one before.
-        stop: looked at while the source gives nothing; the frames end when it is true.
+        tracker: the tracker, which continues from its `time`.
+        frames: the frames from the tracker's `time` on, as `Video.stream` yields them.
+        masks: {frame index: labels [H, W] of object ids}.
+        pause: pause(index) returns True to hold back the next frame until the result of this one
+            has been used; the tracker's state is then exactly that after frame `index`. A lost
+            frame is not held back, because it needs the output of the frame before it.
+        stop: asked while the source delivers nothing; the frames end when it returns True.
 
     Yields:
-        index, frame and `FrameOutput`.
+        The index, the frame and its `FrameOutput`.
 
     Raises:
-        InputError, ValueError: what came with a frame, and a mask for a frame that is lost; after
-            the results of the frames before it.
+        InputError: a frame cannot be read, or a mask was given for a lost frame; it is raised after
+            the results of the frames before.
+        ValueError: a frame or a mask has another size, shape or dtype; raised likewise.
     """
     waiting = before = None
     with contextlib.closing(prefetch(frames, stop=stop)) as frames:
@@ -72,7 +73,10 @@ def run_tracker(
 
 
 def lost_mask(index: int) -> InputError:
-    """The error that refuses a mask of a frame that the recording lost."""
+    """Returns the error that refuses a mask given for a frame that the recording lost.
+
+    raise lost_mask(7)
+    """
     return InputError(
         f"a mask was given for frame {index}, which cannot be decoded: give one for a frame "
         "before or after it"
@@ -82,7 +86,7 @@ def lost_mask(index: int) -> InputError:
 def _submit(
     tracker: Tracker, frame: Frame, masks: Any, before: Callable[[], FrameOutput] | None
 ) -> Callable[[], FrameOutput]:
-    """The frame's output to come; of a lost one that of the frame before, where it is at hand."""
+    """Returns a function that gives the frame's output; a lost frame has that of the one before."""
     index = tracker.time
     if not frame.missing:
         return tracker.submit(frame.image, masks.get(index))

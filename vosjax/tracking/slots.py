@@ -1,7 +1,7 @@
-"""The tracker's books, on the host: which object is in which slot, and what the memory holds.
+"""The tracker's records on the host: which object is in which slot, and what the memory holds.
 
-A slot's number n, from 1 on, is its channel in the network's probabilities; `ids[n]` is the user's
-id of the object in it, 0 where it holds none. Slot 0 is the background.
+Slot n, counted from 1, is channel n of the network's probabilities; `ids[n]` is the user's id of
+the object in it, or 0 if it is empty. Slot 0 is the background.
 """
 
 import dataclasses
@@ -18,16 +18,17 @@ HostArray = np.ndarray[Any, Any]
 
 
 def checked_labels(labels: HostArray, size: tuple[int, int]) -> HostArray:
-    """The labels of a frame of this size, as uint8 [H, W].
+    """Checks the labels of a frame and returns them as uint8 [H, W].
 
         labels = checked_labels(mask, (480, 854))
 
     Args:
-        labels: integers [H, W] of ids 1..255, 0 where nothing is said.
-        size: (H, W).
+        labels: integers [H, W] of object ids 1..255, 0 for pixels that are not marked.
+        size: the frame's size (H, W).
 
     Raises:
-        ValueError: another type or shape, no object, or ids out of range.
+        ValueError: the labels have another dtype or shape, mark no object, or hold ids out of
+            range.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub" or labels.shape != size:
@@ -44,19 +45,19 @@ def checked_labels(labels: HostArray, size: tuple[int, int]) -> HostArray:
 
 
 def to_slots(labels: HostArray, ids: Any) -> tuple[HostArray, HostArray]:
-    """Labels of ids as labels of slots.
+    """Converts labels of object ids to labels of slots.
 
         slots, given = to_slots(mask, ids=[0, 7, 200])      # 7 becomes 1, 200 becomes 2
 
     Args:
         labels: integers [H, W] of ids 0..255.
-        ids: [N+1] integers, the id in each slot.
+        ids: integers [N+1], the id of the object in each slot.
 
     Returns:
-        int32 [H, W] of slots; bool [N], the slots of which at least one pixel is marked.
+        Labels int32 [H, W] of slots, and bool [N], which slots have at least one pixel.
 
     Raises:
-        ValueError: an id that is in no slot.
+        ValueError: an id is in no slot.
     """
     ids = np.asarray(ids)
     marked = np.unique(labels)
@@ -70,30 +71,33 @@ def to_slots(labels: HostArray, ids: Any) -> tuple[HostArray, HostArray]:
 
 
 def to_ids(slots: Any, ids: Any) -> Any:
-    """Labels of slots as labels of ids: the inverse of `to_slots`, on the host or traced.
+    """Converts labels of slots to labels of object ids: the inverse of `to_slots`.
 
         labels = to_ids(probs.argmax(0), ids)
 
+    It works on the host and in traced code.
+
     Args:
         slots: integers [H, W] of slots 0..N.
-        ids: uint8 [N+1], the id in each slot.
+        ids: uint8 [N+1], the id of the object in each slot.
 
     Returns:
-        uint8 [H, W].
+        Labels uint8 [H, W] of ids.
     """
     return ids[slots]
 
 
 @dataclasses.dataclass
 class ObjectSlots:
-    """Which object is in which slot.
+    """Records which object is in which slot.
 
-    group  slots of one group (`compose.groups`)
-    ids    [N+1] the id of the object in each slot, 0 where there is none
+    group  number of slots in one group (`compose.groups`)
+    ids    [N+1] id of the object in each slot, 0 for an empty slot
     first  [N+1] index of the first frame in which each slot held its latest object
-    last   [N+1] and of the last one; NEVER while it is followed, -1 where there was none yet
-    used   slots that have been handed out: those above have never held an object
-    freed  slots whose objects were removed, the one that is free for the longest time first
+    last   [N+1] index of the last such frame; NEVER while the object is tracked, -1 for a slot that
+           has held none
+    used   number of slots handed out so far; higher slots have never held an object
+    freed  slots whose objects were removed, beginning with the one that was freed first
     """
 
     group: int
@@ -105,7 +109,7 @@ class ObjectSlots:
 
     @classmethod
     def empty(cls, group: int, groups: int) -> "ObjectSlots":
-        """Slots without an object: `ObjectSlots.empty(group=10, groups=1)`."""
+        """Makes slots that hold no object: `ObjectSlots.empty(group=10, groups=1)`."""
         count = group * groups + 1
         return cls(group, [0] * count, [0] * count, [-1] * count)
 
@@ -121,29 +125,29 @@ class ObjectSlots:
 
     @property
     def followed(self) -> dict[int, int]:
-        """{id: slot} of the objects that are followed."""
+        """{id: slot} of the objects that are tracked."""
         return {id: slot for slot, id in enumerate(self.ids) if id}
 
     def never_used(self) -> int | None:
-        """A slot that has never held an object, if there is one left."""
+        """Returns the first slot that has never held an object, or None if there is none left."""
         return self.used + 1 if self.used < self.count else None
 
     def put(self, id: int, slot: int, time: int) -> None:
-        """Notes that an object is followed in a slot from a frame on."""
+        """Records that an object is tracked in a slot from frame `time` on."""
         self.ids[slot], self.first[slot], self.last[slot] = id, time, NEVER
         self.used = max(self.used, slot)
         if slot in self.freed:
             self.freed.remove(slot)
 
     def remove(self, id: int, time: int) -> int:
-        """Notes that an object is followed no more, `time` being the next frame; gives its slot."""
+        """Records that an object is no longer tracked from frame `time` on; returns its slot."""
         slot = self.followed[id]
         self.ids[slot], self.last[slot] = 0, time - 1
         self.freed.append(slot)
         return slot
 
     def add_group(self) -> None:
-        """Makes room for a group more."""
+        """Adds one group of empty slots."""
         self.ids += [0] * self.group
         self.first += [0] * self.group
         self.last += [-1] * self.group
@@ -151,13 +155,13 @@ class ObjectSlots:
 
 @dataclasses.dataclass
 class MemoryCounters:
-    """What the memory of the network holds, counted on the host so that no frame waits for it.
+    """Counts what the network's memory holds, on the host so that no frame has to wait for it.
 
-    capacity   its slots for frames
-    filled     frames that were remembered, at most `capacity`
-    last       index of the frame that was last remembered
-    annotated  {index of an annotated frame: the slots that were given in it}, of the objects that
-               are followed; these frames are pinned
+    capacity   number of frames that it has room for
+    filled     number of frames that were remembered, at most `capacity`
+    last       index of the last remembered frame
+    annotated  {index of an annotated frame: slots given in it}, for objects that are still tracked;
+               these frames are pinned
     """
 
     capacity: int
@@ -166,9 +170,12 @@ class MemoryCounters:
     annotated: dict[int, list[int]] = dataclasses.field(default_factory=dict)
 
     def needed(self, max_mem_frames: int) -> int:
-        """The capacity for one frame more: doubled where the memory is full and may still grow.
+        """Returns the capacity for one more frame: doubled if the memory is full and may grow.
 
         Annotated frames are always kept, so a memory full of them grows beyond the limit.
+
+        Args:
+            max_mem_frames: the largest capacity, unless all frames in the memory are annotated.
         """
         pinned = len(self.annotated) == self.capacity
         if self.filled == self.capacity and (self.capacity < max_mem_frames or pinned):
@@ -176,20 +183,20 @@ class MemoryCounters:
         return self.capacity
 
     def remember(self, time: int, slots: list[int]) -> None:
-        """Counts a frame that goes into the memory, and the slots that are given in it."""
+        """Counts a frame that enters the memory, with the slots that are given in it."""
         self.filled = min(self.filled + 1, self.capacity)
         self.last = time
         if slots:
             self.annotated[time] = slots
 
     def forget(self, slot: int) -> None:
-        """Annotated frames in which no followed object was given count no more."""
+        """Removes a slot from the annotated frames; those without a tracked object are unpinned."""
         left = {time: [n for n in slots if n != slot] for time, slots in self.annotated.items()}
         self.annotated = {time: slots for time, slots in left.items() if slots}
 
 
 def release(objects: ObjectSlots, memory: MemoryCounters, reclaim: int | None = None) -> Release:
-    """What `Vos.forget` has to know of the objects that come and go.
+    """Returns what `Vos.forget` needs to know about the objects that come and go.
 
         state, free = vos.forget(state, release(objects, memory, reclaim=3))
 

@@ -1,4 +1,4 @@
-"""A tracker outside of its process: its state as arrays and plain numbers, and one file of them."""
+"""A tracker's state outside its process: as arrays and plain numbers, and as one file of them."""
 
 import copy
 import dataclasses
@@ -24,12 +24,12 @@ ANEW = "the same command starts the video anew"
 
 
 class Snapshot(NamedTuple):
-    """A tracker at rest.
+    """The state of a tracker at rest.
 
-    network  pytree of numpy arrays, a list of its leaves where it was read from a file; None
-             without an object
+    network  pytree of numpy arrays, or a list of its leaves if read from a file; None without
+             objects
     queued   uint8 [H, W], labels that wait for the next frame, or None
-    books    of its own
+    books    the tracker's records and settings
     """
 
     network: Any
@@ -38,18 +38,27 @@ class Snapshot(NamedTuple):
 
 
 def take(network: Any, queued: HostArray | None, books: Books) -> Snapshot:
-    """A snapshot that shares nothing with the tracker.
+    """Takes a snapshot that shares no memory with the tracker.
 
-    snapshot = take(state, None, books)
+        snapshot = take(state, None, books)
+
+    Args:
+        network: the network's state, or None.
+        queued: labels that wait for the next frame, or None.
+        books: the tracker's records.
     """
     queued = None if queued is None else queued.copy()
     return Snapshot(jax.tree.map(np.array, network), queued, copy.deepcopy(books))
 
 
 def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
-    """Writes a snapshot as one uncompressed .npz, atomically.
+    """Writes a snapshot atomically as one uncompressed .npz file.
 
         save("tracker.npz", tracker.state)
+
+    Args:
+        path: the file to write.
+        snapshot: the tracker's state.
 
     Raises:
         DiskFull: the disk is full.
@@ -75,13 +84,16 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Snapshot:
-    """Reads what `save` wrote.
+    """Reads a file that `save` wrote.
 
         tracker = Tracker.restore(load("tracker.npz"), model)
 
+    Args:
+        path: the file.
+
     Raises:
-        InputError: no such file, not one of ours, a damaged one, or one of another version; the
-            message says what to remove.
+        InputError: the file is missing or damaged, was not written by `save`, or was written by
+            another version; the message says what to remove.
     """
     path = pathlib.Path(path)
     try:
@@ -111,11 +123,11 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
 
 
 class _Other(Exception):
-    """A file of another version."""
+    """Raised for a file of another version."""
 
 
 def _check_queued(queued: HostArray | None, books: Books) -> None:
-    """Raises ValueError unless labels that wait for a frame can be given with one."""
+    """Raises ValueError unless the labels that wait for a frame can be given with one."""
     if queued is None:
         return
     size = books.size or queued.shape
@@ -124,9 +136,13 @@ def _check_queued(queued: HostArray | None, books: Books) -> None:
 
 
 def check_weights(saved: str, present: str) -> None:
-    """Raises InputError unless both sha256 are the same.
+    """Raises InputError unless both sha256 digests are the same.
 
-    check_weights(books.weights, model.card["sha256"])
+        check_weights(books.weights, model.card["sha256"])
+
+    Args:
+        saved: digest of the weights with which the state was made.
+        present: digest of the model's weights.
     """
     if saved != present:
         raise InputError(
@@ -136,7 +152,10 @@ def check_weights(saved: str, present: str) -> None:
 
 
 def misfit() -> InputError:
-    """The error that refuses a state of another network or size."""
+    """Returns the error that refuses a state of another network or size.
+
+    raise misfit()
+    """
     return InputError(
         "the saved state does not fit the network: load the model and settings that it was made "
         "with"
@@ -144,16 +163,16 @@ def misfit() -> InputError:
 
 
 def fit(network: Any, shapes: Any) -> Any:
-    """The leaves of a saved network on the device, in the structure of `shapes`.
+    """Puts the leaves of a saved network on the device, in the structure of `shapes`.
 
         state = fit(snapshot.network, jax.eval_shape(init, params))
 
     Args:
-        network: pytree or list of leaves.
-        shapes: pytree of shapes and dtypes.
+        network: a pytree or a list of its leaves.
+        shapes: a pytree of the expected shapes and dtypes.
 
     Raises:
-        InputError: they are of another network or size, or no numbers.
+        InputError: the leaves belong to another network or size, or hold NaN.
     """
     expected, structure = jax.tree.flatten(shapes)
     leaves = jax.tree.leaves(network)

@@ -1,4 +1,4 @@
-"""A tracker's network state: its programs, how it grows, and how it is cleared of objects."""
+"""A tracker's network state: its compiled programs, how it grows, and how objects are cleared."""
 
 import dataclasses
 import functools
@@ -20,16 +20,16 @@ from vosjax.types import Prompt, Spec, Vos
 
 @dataclasses.dataclass
 class NetworkState:
-    """The state of a network, with the books about what is in it.
+    """The state of a network, with the records of what is in it.
 
     vos             the network of one group of slots
     params          its weights
-    max_short_side  most pixels of the short side that it sees; None for its own rule alone
+    max_short_side  largest short side in pixels that it sees; None for the network's own rule alone
     objects         which object is in which slot
     memory          what the memory holds
     frame_size      (H, W) of the user's frames; None before the first one
-    arrays          the network's own state; None while no object is followed
-    programs        the compiled frames that were used, by what they were compiled for
+    arrays          the network's own state; None while no object is tracked
+    programs        the compiled programs used so far, by what they were compiled for
     refiner         refines the output of every frame, which the network does not see; or None
     """
 
@@ -50,17 +50,17 @@ class NetworkState:
 
     @property
     def spec(self) -> Spec:
-        """What `arrays` have the shapes of."""
+        """The Spec of `arrays`."""
         assert self.frame_size is not None
         height, width = network_size(self.vos, self.frame_size, self.max_short_side)
         return Spec(height, width, self.objects.count, self.memory.capacity)
 
     def shapes(self) -> Any:
-        """`arrays` as shapes and dtypes."""
+        """Returns the shapes and dtypes of `arrays`."""
         return jax.eval_shape(functools.partial(self.network.init, spec=self.spec), self.params)
 
     def program(self) -> FrameProgram:
-        """The compiled frame at the present shapes."""
+        """Returns the compiled frame for the present shapes."""
         assert self.frame_size is not None
         stage = None if self.refiner is None else self.refiner.stage
         key = (self.network, self.spec, self.frame_size, stage)
@@ -69,9 +69,17 @@ class NetworkState:
         return self.programs[key]
 
     def run(self, frame: HostArray, prompt: Prompt, clock: MemoryClock) -> tuple[Any, Any, Any]:
-        """Takes a frame through the network; gives labels of ids, object stats and counts.
+        """Takes a frame through the network.
 
-        labels, object_stats, counts = state.run(frame, prompt, clock)
+            labels, object_stats, counts = state.run(frame, prompt, clock)
+
+        Args:
+            frame: uint8 [H, W, 3] RGB.
+            prompt: what the user marked in the frame.
+            clock: decides whether the frame is remembered.
+
+        Returns:
+            Labels uint8 [H, W] of ids, the objects' statistics, and what the refinement counted.
         """
         ids = np.array(self.objects.ids, np.uint8)
         stage_params = () if self.refiner is None else (self.refiner.params,)
@@ -81,7 +89,7 @@ class NetworkState:
         return labels, object_stats, counts
 
     def compile(self) -> jax.stages.Compiled:
-        """Compiles the frame at the present shapes."""
+        """Compiles the frame for the present shapes."""
         assert self.frame_size is not None
         lowered = self.program().network.lower(
             self.params,
@@ -95,9 +103,13 @@ class NetworkState:
         return compiled
 
     def enrol(self, ids: list[int], time: int) -> None:
-        """Gives slots to those of the ids that are not followed yet, from frame `time` on.
+        """Gives slots to those of the ids that are not tracked yet, from frame `time` on.
 
-        state.enrol([1, 7], time=0)
+            state.enrol([1, 7], time=0)
+
+        Args:
+            ids: ids of objects.
+            time: index of the frame.
         """
         if self.arrays is None:
             self.memory.last = time
@@ -109,9 +121,13 @@ class NetworkState:
             self.arrays = jax.tree.map(jnp.copy, self.network.init(self.params, self.spec))
 
     def remove(self, id: int, time: int) -> None:
-        """Follows an object no more, from frame `time` on; without objects all is as new.
+        """Stops tracking an object from frame `time` on; without objects, the state is as new.
 
-        state.remove(7, time=120)
+            state.remove(7, time=120)
+
+        Args:
+            id: id of the object.
+            time: index of the frame.
         """
         self.memory.forget(self.objects.remove(id, time))
         if self.objects.followed:
@@ -121,9 +137,14 @@ class NetworkState:
             self.memory, self.arrays = MemoryCounters(self.memory.capacity), None
 
     def remember(self, time: int, slots: list[int], max_mem_frames: int) -> None:
-        """Counts a frame in; a full memory that may still grow is doubled for it first.
+        """Counts a remembered frame; a full memory that may still grow is first doubled.
 
-        state.remember(time=5, slots=[], max_mem_frames=32)
+            state.remember(time=5, slots=[], max_mem_frames=32)
+
+        Args:
+            time: index of the frame.
+            slots: slots of the objects that are given in it.
+            max_mem_frames: largest capacity, unless all remembered frames are annotated.
         """
         before, needed = self.memory.capacity, self.memory.needed(max_mem_frames)
         if needed > before:
@@ -139,7 +160,7 @@ class NetworkState:
         self.memory.remember(time, slots)
 
     def _free_slot(self) -> int:
-        """A slot that was never used; else one that can be cleared; else one of a new group."""
+        """Returns a slot that was never used, or one that can be cleared, or one of a new group."""
         slot = self.objects.never_used()
         if slot is None:
             slot = next((freed for freed in self.objects.freed if self._forget(freed)), None)

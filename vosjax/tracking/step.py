@@ -1,4 +1,4 @@
-"""The step of all frames, in one place: encode, predict, lay the prompt over it, commit.
+"""The step of all frames, in one place: encode, predict, apply the prompt, commit.
 
 `step` and `advance` are pure functions that work under jit, vmap and scan. Validation scans over
 `advance`. The tracker and the engine of the evaluation run it within `frame`, which converts to and
@@ -22,7 +22,7 @@ class MemoryClock(NamedTuple):
 
     time       index of the next frame
     last       index of the last remembered frame
-    mem_every  frames from one remembered frame to the next
+    mem_every  number of frames from one remembered frame to the next
     """
 
     time: Scalar
@@ -35,8 +35,8 @@ class StepOutput(NamedTuple):
 
     state      the network's state after the frame
     clock      the clock for the next frame
-    probs      [N+1, H, W] float32, the final probabilities, with the prompt laid over them
-    predicted  [N+1, H, W] float32, the probabilities before that
+    probs      float32 [N+1, H, W], the final probabilities, after the prompt was applied
+    predicted  float32 [N+1, H, W], the probabilities before that
     """
 
     state: Any
@@ -46,17 +46,17 @@ class StepOutput(NamedTuple):
 
 
 def remembers(annotated: Any, time: Any, last: Any, mem_every: Any) -> Any:
-    """Whether a frame is remembered.
+    """Returns whether a frame is remembered.
 
         remembers(False, time=10, last=5, mem_every=5)      # True
 
-    All annotated frames are, and each restarts the count (the rule of aot-benchmark).
+    Every annotated frame is remembered and restarts the count (the rule of aot-benchmark).
 
     Args:
         annotated: whether an object is given in the frame; a bool, plain or traced.
         time: index of the frame.
         last: index of the last remembered frame.
-        mem_every: frames from one remembered frame to the next.
+        mem_every: number of frames from one remembered frame to the next.
     """
     return annotated | (time - last >= mem_every)
 
@@ -89,7 +89,7 @@ def step(
     allowed: Array | None = None,
     rng: jax.Array | None = None,
 ) -> StepOutput:
-    """Takes a frame through a network.
+    """Takes one frame through a network.
 
         state = vos.init(params, spec)
         clock = MemoryClock(time=jnp.int32(0), last=jnp.int32(0), mem_every=jnp.int32(5))
@@ -100,11 +100,14 @@ def step(
         vos: the network.
         params: its weights.
         state: its state.
-        frame: [H, W, 3] float32 RGB in 0..1, of the size of the state's Spec.
+        frame: float32 [H, W, 3] RGB in 0..1, of the size of the state's Spec.
         prompt: what the user marked in the frame; nothing if `given` is all False.
         clock: decides whether the frame is remembered.
-        allowed: [N] bool, the slots that may have pixels; None allows all.
-        rng: a key in training.
+        allowed: bool [N], the slots that may have pixels; None allows all.
+        rng: a key during training, else None.
+
+    Returns:
+        The state and the clock for the next frame, and the frame's probabilities.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
     features = vos.encode(params, frame, keys[0])
@@ -133,13 +136,16 @@ def advance(
         vos: the network.
         params: its weights.
         state: its state.
-        features: the result of `vos.encode`.
+        features: the result of `vos.encode` for the frame.
         prompt: as for `step`.
         clock: as for `step`.
         allowed: as for `step`.
         annotated: whether any object is given, if that is the same for all videos of a `vmap` (so
-            that branches on it stay branches); None takes it from the prompt.
-        rng: a key in training.
+            that branches on it remain branches); None takes it from the prompt.
+        rng: a key during training, else None.
+
+    Returns:
+        The same as `step`.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
     logits, aux = vos.predict(params, state, features, keys[0])

@@ -48,8 +48,12 @@ def check_count(name: str, value: Any) -> None:
 
         check_count("mem_every", 2.5)       # InputError: mem_every is 2.5; a whole number ...
 
+    Args:
+        name: name of the setting, for the message.
+        value: its value.
+
     Raises:
-        InputError: it is anything else.
+        InputError: the value is anything else.
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if value is not None and not (whole and 1 <= value <= NEVER):
@@ -66,12 +70,12 @@ class Tracker:
         labels, scores = tracker.step(next_frame)
 
     A mask may come with any frame. It adds objects or corrects them, and is returned exactly as
-    given. Programs are compiled again only if there are more objects at a time than slots, or more
+    given. Programs are only recompiled if there are more objects at a time than slots, or more
     remembered frames than there is room for (up to `max_mem_frames`).
 
     Objects may come and go for as long as the video lasts. The slot of a removed object is given to
-    another one when the memory holds nothing of the former (`Vos.forget`; docs/architecture.md says
-    what that costs in each network).
+    another one once the memory holds nothing of the removed object (`Vos.forget`;
+    docs/architecture.md says what that costs in each network).
     """
 
     def __init__(
@@ -90,11 +94,12 @@ class Tracker:
         Args:
             model: the model, see `load`; None loads the embedded default.
             objects: expected number of objects, if known; there may be more.
-            mem_every: frames from one remembered frame to the next; None takes the model's default.
+            mem_every: number of frames from one remembered frame to the next; None takes the
+                model's default.
             capacity: initial number of memory frames; doubled when full, up to the limit.
-            max_mem_frames: most memory frames, beyond which a new one replaces the oldest one that
-                was not annotated; None takes the model's default. Annotated frames are kept as long
-                as an object that was given in them is followed.
+            max_mem_frames: largest number of memory frames, beyond which a new one replaces the
+                oldest one that was not annotated; None takes the model's default. Annotated frames
+                are kept as long as an object that was given in them is tracked.
             max_short_side: largest short side in pixels that the network sees; None leaves it to
                 the network's own rule.
             refine: refines the labels of every frame (`refine.refiner.load_refiner`); what the
@@ -134,10 +139,10 @@ class Tracker:
         Args:
             frame: uint8 [H, W, 3] RGB; all frames have the size of the first one.
             labels: integers [H, W] of object ids 1..255, 0 for pixels that are not marked; None for
-                most frames. Objects that are followed are corrected, all others are added.
+                most frames. Objects that are already tracked are corrected, all others are added.
 
         Returns:
-            Labels uint8 [H, W] of ids, and {id: `ObjectScore`} for the objects that are followed.
+            Labels uint8 [H, W] of ids, and {id: `ObjectScore`} of the tracked objects.
 
         Raises:
             ValueError: the frame or the labels have another dtype, shape or size; or the labels
@@ -148,11 +153,18 @@ class Tracker:
     def submit(
         self, frame: HostArray, labels: HostArray | None = None
     ) -> Callable[[], FrameOutput]:
-        """Does `step` without waiting: call the function that is returned to get the result.
+        """Does `step` without waiting for its result, which the returned function gives.
 
-        result = tracker.submit(frame)
-        next_frame = camera.read()      # while this one is computed
-        labels, scores = result()
+            result = tracker.submit(frame)
+            next_frame = camera.read()      # while this one is computed
+            labels, scores = result()
+
+        Args:
+            frame: as for `step`.
+            labels: as for `step`.
+
+        Raises:
+            ValueError: as for `step`.
         """
         state = self._state
         frame = checked_frame(frame, state.frame_size, self.time)
@@ -189,26 +201,36 @@ class Tracker:
     def add(self, labels: HostArray) -> None:
         """Marks objects in the next frame, like the `labels` of `step`.
 
-        tracker.add(np.where(inside, 7, 0))
+            tracker.add(np.where(inside, 7, 0))
+
+        Args:
+            labels: as for `step`; they are checked with that frame.
         """
         self._queued = np.array(labels)
 
     def remove(self, object: int) -> None:
-        """Stops following an object; its pixels go to the next most probable object there.
+        """Stops tracking an object; its pixels go to the next most probable object there.
 
             tracker.remove(7)
 
+        Args:
+            object: the object's id.
+
         Raises:
-            ValueError: no object with this id is followed.
+            ValueError: no object with this id is tracked.
         """
         if object not in self._state.objects.followed:
             raise ValueError(f"there is no object {object}; there are: {self.objects}")
         self._state.remove(object, self.time)
 
     def compile(self, height: int, width: int) -> jax.stages.Compiled:
-        """Compiles ahead for frames of this size; the compiled program knows its memory and cost.
+        """Compiles ahead for frames of a size; the compiled program knows its memory use and cost.
 
             tracker.compile(480, 854).memory_analysis().temp_size_in_bytes
+
+        Args:
+            height: height of the frames in pixels.
+            width: width of the frames in pixels.
 
         Raises:
             ValueError: the video has another size.
@@ -223,7 +245,7 @@ class Tracker:
 
     @property
     def objects(self) -> list[int]:
-        """The ids of the objects that are followed, in ascending order."""
+        """The ids of the tracked objects, in ascending order."""
         return sorted(self._state.objects.followed)
 
     @property
@@ -233,12 +255,12 @@ class Tracker:
 
     @property
     def traces(self) -> int:
-        """How often the programs that this tracker uses were traced, by it or by others."""
+        """How often the programs of this tracker were traced, by it or by other trackers."""
         return sum(program.traces[0] for program in self._state.programs.values())
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of the network's state; they only change when memory or slots grow."""
+        """The size of the network's state in bytes; it changes only when memory or slots grow."""
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self._state.arrays))
 
     @property
@@ -262,6 +284,9 @@ class Tracker:
 
             tracker.save("tracker.npz")
 
+        Args:
+            path: the file.
+
         Raises:
             DiskFull: the disk is full.
         """
@@ -282,7 +307,7 @@ class Tracker:
         Args:
             saved: the file or the state.
             model: a model with the same weights; None loads the embedded default.
-            refine: as for a new tracker; it is no part of a saved state.
+            refine: as for a new tracker; it is not part of a saved state.
 
         Raises:
             InputError: the file is missing, damaged or of another version, or was saved with other

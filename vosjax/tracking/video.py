@@ -1,4 +1,4 @@
-"""`segment()`: a generator over a video, and what the command line shares with it."""
+"""`segment()`, a generator over a video, and what the command line shares with it."""
 
 import contextlib
 import os
@@ -28,13 +28,14 @@ START = 4  # memory frames to begin with where a video's length is unknown
 
 
 class FrameResult(NamedTuple):
-    """What `segment` says of a frame.
+    """The result of `segment` for one frame.
 
-    index    from 0
-    name     file stem of a folder's image, else the index in five digits
-    labels   uint8 [H, W] of object ids, 0 the background
+    index    index of the frame, from 0
+    name     file stem of the image if the video is a folder, else the index in five digits
+    labels   uint8 [H, W] of object ids, 0 for the background
     scores   {id: `ObjectScore`} of every object given so far
-    missing  the recording lost this frame; labels and scores are those of the frame before
+    missing  whether the recording lost this frame; labels and scores are then those of the frame
+             before
     """
 
     index: int  # type: ignore[assignment]  # a tuple's own method, which nobody needs here
@@ -61,34 +62,40 @@ def segment(
         for result in vosjax.segment("dog.mp4", "dog.png"):
             print(result.index, result.labels.shape)
 
-    Video and masks are opened by the call; then frames are read lazily and results come as they
-    are made, frame after frame. Where the first mask is not that of frame 0, or there are several,
-    objects are followed backward before the first result; what that gives waits in a temporary
-    folder. Memory does not grow with the video. What is worth knowing about the video (frames that
-    it lost, files of a folder that are left out) is warned of.
+    The call opens the video and the masks. Frames are then read lazily, and results are yielded in
+    order as they are computed. If the first mask is not that of frame 0, or several masks are
+    given, objects are first tracked backward, before the first result; the outputs of that pass
+    wait in a temporary folder. Memory use does not grow with the length of the video. Warnings
+    (`Note`) tell what is worth knowing about the video, such as lost frames, or files of a folder
+    that are left out.
 
     Args:
-      video: whatever `io.video.open_video` takes: a video file, a folder of images, a camera's
-        index, an address, or any iterable of uint8 [H, W, 3] RGB frames. Frames are copied as they
-        are taken, and masks at once: their memory may be used again.
-      masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W] or
-        [T, H, W], or {frame index: array or file}; see `io.masks.read_masks`. What could have been
-        read otherwise is said in warnings.
-      model: of `load`, or what `load` takes; None is the embedded default.
-      mem_every: frames from one remembered frame to the next; None takes the model's own.
-      max_mem_frames: most remembered frames; None takes the model's own.
-      top_k: reads the k best memory places of each query only; None takes the model's own.
-      max_short_side: most pixels of the short side that the network sees.
-      direction: 'both', 'forward' or 'backward' from the given frames; see `tracking.directions`.
-        A source that can be read once only (a camera, a stream, a generator) is followed forward.
-      refine: refines the labels of every frame, see `refine.refiner.load_refiner`.
+        video: whatever `io.video.open_video` takes: a video file, a folder of images, a camera's
+            index, an address, or any iterable of uint8 [H, W, 3] RGB frames. Frames are copied as
+            they are taken, and masks at once, so their memory may be reused.
+        masks: a mask file of frame 0, a folder of masks, 'FRAME=FILE' strings, an array [H, W] or
+            [T, H, W], or {frame index: array or file}; see `io.masks.read_masks`. Masks that could
+            have been read in another way are warned about.
+        model: a model from `load`, or what `load` takes; None loads the embedded default.
+        mem_every: number of frames from one remembered frame to the next; None takes the model's
+            default.
+        max_mem_frames: largest number of remembered frames; None takes the model's default.
+        top_k: each query reads only its k best positions of the memory; None takes the model's
+            default.
+        max_short_side: largest short side in pixels that the network sees; None leaves it to the
+            network's own rule.
+        direction: 'both', 'forward' or 'backward' from the given frames; see `tracking.directions`.
+            In a source that can be read only once (a camera, a stream, a generator), objects are
+            always tracked forward.
+        refine: refines the labels of every frame; see `refine.refiner.load_refiner`.
 
     Yields:
-      a `FrameResult` for every frame of the video.
+        A `FrameResult` for every frame of the video.
 
     Raises:
-      InputError: a video or mask that cannot be used, a mask for a frame after the video's end, an
-        unknown direction; what was read before is yielded first.
+        InputError: the video or a mask cannot be used, a mask was given for a frame after the
+            video's end, or the direction is unknown. Results of frames that were read before are
+            yielded first.
     """
     check_direction(direction, "direction")
     if not isinstance(model, Loaded):
@@ -124,7 +131,7 @@ def _results(
     masks: Masks,
     plan: Passes,
 ) -> Iterator[FrameResult]:
-    """The results of every frame; `tracker(length)` makes one for the backward pass."""
+    """Yields the results of all frames; `tracker(length)` makes a tracker for the backward pass."""
     with contextlib.ExitStack() as stack:
         merged = None
         if plan.start is not None:
@@ -150,9 +157,13 @@ def _results(
 
 
 def check_direction(direction: str, name: str) -> None:
-    """Raises InputError unless a direction is one of those that there are.
+    """Raises InputError unless a direction is one of `tracking.config.DIRECTIONS`.
 
-    check_direction("sideways", "--direction")
+        check_direction("sideways", "--direction")
+
+    Args:
+        direction: the direction that was asked for.
+        name: what the user calls this setting, for the message.
     """
     if direction not in DIRECTIONS:
         raise InputError(
@@ -162,14 +173,14 @@ def check_direction(direction: str, name: str) -> None:
 
 
 def check_reached(masks: Masks, count: int, missing: Sequence[int] = ()) -> None:
-    """Raises InputError if a mask was given for a frame that there turned out not to be.
+    """Raises InputError if a mask was given for a frame that the video turned out not to have.
 
         check_reached(masks, count=24, missing=[7])
 
     Args:
-      masks: of the video.
-      count: the frames that it has.
-      missing: indices of those that cannot be decoded.
+        masks: the given masks.
+        count: number of frames of the video.
+        missing: indices of the frames that cannot be decoded.
     """
     lost = sorted(masks.labels.keys() & set(missing))
     if lost:
@@ -183,18 +194,26 @@ def check_reached(masks: Masks, count: int, missing: Sequence[int] = ()) -> None
 
 
 def exact_length(source: Any, video: Video) -> int | None:
-    """The number of frames if it is known for sure; a video file's own word is not enough.
+    """Returns the number of frames if it is certain, else None; a video file may misstate its own.
 
-    count = exact_length("frames/", open_video("frames/"))
+        count = exact_length("frames/", open_video("frames/"))
+
+    Args:
+        source: what the user named as the video.
+        video: the same, opened.
     """
     is_file = isinstance(source, (str, os.PathLike)) and video.names is None
     return None if is_file else video.count
 
 
 def name_of(video: Video, index: int) -> str:
-    """What a frame is called in tables.
+    """Returns the name of a frame in tables: the image's file stem, or the index in five digits.
 
-    name_of(video, 12)      # '00012', or the stem of the image
+        name_of(video, 12)      # '00012'
+
+    Args:
+        video: the video.
+        index: index of the frame.
     """
     return video.names[index] if video.names else f"{index:05d}"
 
@@ -210,19 +229,19 @@ def make_tracker(
     length: int | None = None,
     refine: Refiner | None = None,
 ) -> Tracker:
-    """A tracker with room for a video's objects and, if its length is known, for its memory.
+    """Makes a tracker with room for a video's objects and, if its length is known, for its memory.
 
         tracker = make_tracker(load(), video, masks)
 
     Args:
-      model: of `load`.
-      video: that is to be followed.
-      masks: {frame index: labels}.
-      mem_every: as for `segment`.
-      max_mem_frames: likewise.
-      max_short_side: likewise.
-      length: frames of a backward pass; None for one forward.
-      refine: as for `Tracker`.
+        model: a model from `load`.
+        video: the video to be tracked.
+        masks: {frame index: labels [H, W] of object ids}.
+        mem_every: as for `segment`.
+        max_mem_frames: as for `segment`.
+        max_short_side: as for `segment`.
+        length: number of frames of a backward pass; None for a forward pass.
+        refine: as for `Tracker`.
     """
     mem_every = model.config["mem_every"] if mem_every is None else mem_every
     check_count("mem_every", mem_every)
