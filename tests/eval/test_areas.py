@@ -69,7 +69,7 @@ def test_results_and_the_report_have_the_bins(tmp_path):
     (out / "results.json").write_text(json.dumps(content))
     page = report.page(report.load([out]), ())
     assert "By the objects&#39; areas" in page or "By the objects' areas" in page
-    assert "tiny (below 16x16, 1 objects)" in page
+    assert "tiny (below 16x16, 1 object)" in page
 
 
 def test_a_report_of_results_without_areas_has_no_such_table(tmp_path):

@@ -94,10 +94,10 @@ def worded(bins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """
     if len(bins) < 2:
         return {}
+    counted = {bin: bins[bin.name]["objects"] for bin in BINS if bin.name in bins}
     return {
-        bin.name: f"{bin.name} ({bin.words}, {bins[bin.name]['objects']} objects)"
-        for bin in BINS
-        if bin.name in bins
+        bin.name: f"{bin.name} ({bin.words}, {count} object{'s' if count > 1 else ''})"
+        for bin, count in counted.items()
     }
 
 
