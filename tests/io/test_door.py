@@ -13,8 +13,10 @@ from vosjax.io import door
 
 PROGRAMS = {
     "vosjax.bench.baselines": ["--data", "nowhere"],
+    "vosjax.bench.boundary": ["--boundary", "nowhere", "--rounds", "2"],
     "vosjax.bench.directions": ["nowhere"],
     "vosjax.bench.engine": ["--weights", "nowhere", "--frames", "2"],
+    "vosjax.bench.refinement": ["--data", "nowhere", "--set", "refine.zoom=mask"],
     "vosjax.bench.scoring": ["--truth", "nowhere", "--prediction", "nowhere"],
     "vosjax.eval.absence": ["nowhere"],
     "vosjax.eval.rendered_set": ["--output", "/dev/null/nowhere", "--clips", "1", "--frames", "2"],

@@ -45,6 +45,9 @@ class RenderConfig(Checked):
     height: int = setting(240, "height of a frame in pixels", least=1)
     width: int = setting(432, "width of a frame in pixels", least=1)
     objects: int = setting(3, "largest number of objects in a clip", least=1, most=10)
+    object_size: tuple[float, float] = setting(
+        (0.2, 0.8), "range of an object's longer side, as a share of the frame's", above=0, most=1
+    )
     source: str = setting(
         "rendered",
         "rendered clips; or data: the config's training clips, whose size and length data says",

@@ -6,6 +6,7 @@ plan, engine, programs  many videos at full speed: plans, batches, compiled prog
 folder, audit, leftovers, probabilities   the files of a run, and whether they are complete
 fusion                  fuses runs that kept their probabilities
 metrics, protocols, scoring, results      from masks to J, F and results.json
+areas                   scores of small and of large objects apart
 submission, report      the zip for a server, the HTML page
 absence, rendered_set   measurements: absent objects, datasets of rendered clips
 cluster                 the number of this process in a cluster

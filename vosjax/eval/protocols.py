@@ -6,6 +6,7 @@ without arguments, which are called only for frames that count, so files are rea
 are in 0..1. Results are plain dicts, ready for JSON:
 
     {"objects": {"1": {"J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay",
+                       "area": median over the scored frames that show it, see `areas`, or None,
                        "frames": [name, ...], "J": [...], "F": [...]}, ...},
      "J&F-Mean", "J-Mean", "F-Mean": means over the objects,
      "ignored_ids": predicted ids that are not scored, "unscored": {id: why}}
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vosjax.eval import metrics
+from vosjax.eval import areas, metrics
 
 VOID = 255  # pixels of the ground truth in DAVIS 2017 that are not labelled
 
@@ -137,6 +138,7 @@ class _Curves:
     def __init__(self, name: str, bound: float) -> None:
         self.name, self.bound = name, bound
         self.objects: dict[int, dict[str, list[Any]]] = {}
+        self.areas: dict[int, list[float]] = {}
 
     def add(self, frame: str, truth: Labels, prediction: Labels, objects: Iterable[int]) -> None:
         ids = list(objects)
@@ -149,6 +151,7 @@ class _Curves:
             curve["frames"].append(frame)
             curve["J"].append(region)
             curve["F"].append(contour)
+            self.areas.setdefault(key, []).append(areas.scaled_area(truth == key))
 
     def result(
         self,
@@ -169,6 +172,7 @@ class _Curves:
                 "F-Mean": f.mean,
                 "F-Recall": f.recall,
                 "F-Decay": f.decay,
+                "area": areas.median_area(self.areas[key]),
                 **(extra or {}).get(key, {}),
                 **curve,
             }

@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 
 from vosjax.errors import InputError, shown
+from vosjax.eval.areas import by_area, worded
 from vosjax.eval.folder import results
 from vosjax.eval.videos import EvalVideo, read_frame, read_labels
 from vosjax.eval.worst_boundaries import Figure, Run, figure, worst_boundaries
@@ -100,6 +101,9 @@ def _checked(content: Any, folder: pathlib.Path) -> dict[str, Any]:
                 frames = typed(curve["frames"], tuple[str, ...])
                 if len(typed(curve["J"], tuple[float, ...])) != len(frames) or not frames:
                     raise FieldError((), "curves that are not of the frames")
+                if typed(curve.get("area"), float | None) is not None:
+                    for column in COLUMNS:
+                        typed(curve[column], float)
         content["versions"]["device"]
         return content
     except (FieldError, KeyError, TypeError, AttributeError) as error:
@@ -146,6 +150,7 @@ def page(runs: Sequence[Run], videos: Sequence[EvalVideo]) -> str:
             for name, why in run.results["failed"].items()
         ],
         totals=_totals(runs),
+        areas=_areas(runs),
         sequences=_sequences(runs),
         charts=_charts(runs),
         worst=_worst(runs, videos),
@@ -188,6 +193,23 @@ def _totals(runs: Sequence[Run]) -> list[list[Cell]]:
         rows.append([Cell("frames/s"), *cells])
     devices = [Cell(str(run.results["versions"]["device"])) for run in runs]
     return [*rows, [Cell("device"), *devices]]
+
+
+def _areas(runs: Sequence[Run]) -> list[list[Cell]]:
+    """Returns a row for each bin of objects' areas; none where the objects are of one bin."""
+    bins = [by_area(run.results["sequences"]) for run in runs]
+    words = {name: text for known in bins[::-1] for name, text in worded(known).items()}
+    return [
+        [
+            Cell(text),
+            *(
+                cell
+                for column in COLUMNS
+                for cell in _numbers([known.get(name, {}).get(column) for known in bins])
+            ),
+        ]
+        for name, text in words.items()
+    ]
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

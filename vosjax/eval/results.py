@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vosjax.errors import InputError
+from vosjax.eval import areas, protocols, scoring, source, submission
 from vosjax.eval import folder as run_folder
-from vosjax.eval import protocols, scoring, source, submission
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo, read_meta, truths
 from vosjax.io.files import write_json
@@ -144,6 +144,7 @@ def write(
         "failed": failed,
         "global": None if failed else table,
         **({"global_of_finished": table} if failed else {}),
+        **({"areas": areas.by_area(scores["sequences"])} if scores and not failed else {}),
         "without_truth": sorted({video.name for video in finished} - set(public)),
         **(scores or {"protocol": rules.protocol.name, "sequences": {}}),
         "rules": rules.protocol.settings,

@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 from vosjax.errors import Note
+from vosjax.eval import areas
 from vosjax.eval.audit import Findings
 from vosjax.io.names import some
 from vosjax.io.terminal import say
@@ -58,6 +59,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
     if table:
         figures = [f"{name} {value:.3f}" for name, value in table.items() if value is not None]
         say("  ".join(figures))
+        say(*areas.table(written.get("areas", {})))
     unscored = [
         f"{name} object {key}, {why}"
         for name, sequence in written["sequences"].items()

@@ -45,6 +45,7 @@ def run(config: Config, options: Options) -> int:
             frames=frames,
             size=(settings.height, settings.width),
             objects=settings.objects,
+            object_size=settings.object_size,
             overwrite=options.overwrite,
         )
     say(

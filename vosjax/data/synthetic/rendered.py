@@ -47,9 +47,14 @@ class Rendered:
         clip = Rendered().clip(0, np.random.default_rng(0), ClipSpec(5, 240, 432))
 
     A clip depends on the random generator alone, not on its index.
+
+    Attributes:
+        settings: of the clips.
+        least: pixels that an object must exceed in frame 0, see `types.assign_slots`.
     """
 
     settings: RenderedSettings = RenderedSettings()
+    least: int | None = None
 
     def __len__(self) -> int:
         return 1 << 20
@@ -77,7 +82,7 @@ class Rendered:
             _backdrop(rng, size), actors, spec=spec, scene=settings.scene, rng=rng
         )
         frames = colours.alter(frames, when=when, colour=settings.colour, rng=rng)
-        return types.assign_slots(frames, labels, spec=spec, rng=rng)
+        return types.assign_slots(frames, labels, spec=spec, rng=rng, least=self.least)
 
 
 def render_clip(
@@ -89,6 +94,7 @@ def render_clip(
     settings: RenderedSettings = RenderedSettings(),
     max_objects: int = 10,
     shuffle: bool = True,
+    least: int | None = None,
 ) -> Clip:
     """Renders one clip (see `types`), determined by its seed.
 
@@ -105,6 +111,7 @@ def render_clip(
         settings: everything else.
         max_objects: number of slots.
         shuffle: as in `types.ClipSpec`.
+        least: pixels that an object must exceed in frame 0; None takes `types.minimum_pixels`.
 
     Raises:
         ValueError: `objects` is not in 1..max_objects.
@@ -113,7 +120,7 @@ def render_clip(
         raise ValueError(f"objects is {objects}; expected 1 to max_objects = {max_objects}")
     spec = types.ClipSpec(frames, *size, max_objects, shuffle)
     settings = dataclasses.replace(settings, objects=(objects, objects))
-    return Rendered(settings).clip(0, np.random.default_rng(seed), spec)
+    return Rendered(settings, least).clip(0, np.random.default_rng(seed), spec)
 
 
 def validation_clips(
