@@ -53,7 +53,6 @@ NOT_RUN = {  # only compiled
     "vosjax.refine.boundary.network.load_network": "needs a converted checkpoint",
     "vosjax.refine.refiner.load_refiner": "needs weights of a refinement network",
     "vosjax.tracking.box.track_box": "loads the embedded network",
-    "vosjax.types.FrameStage.refine": "continues an example of refine.boundary.stage",
     "vosjax.data.pipeline.clips": LONG,
     "vosjax.datasets.catalog.find": "needs a prepared dataset",
     "vosjax.datasets.catalog.open_videos": "needs a prepared dataset",
