@@ -120,10 +120,13 @@ def expected(mode, made) -> bool:
         return bool(made.datasets)
     if mode == "convert":
         return bool(made.family)
+    network = bool(made.weights) and not made.members
     if mode == "refine":
-        return bool(made.refine.boundary)
+        return network if made.refine.zoom else bool(made.refine.boundary)
+    if mode == "fuse":  # which has masks already: a network is for the crops of small objects
+        return network or not made.refine.zoom
     if mode in ("segment", "eval", "quickstart"):
-        return bool(made.weights) and not made.members
+        return network
     return True
 
 

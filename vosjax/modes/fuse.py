@@ -28,7 +28,19 @@ from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("input", "data", "output", "overwrite")
 FIELDS = ("fuse", "fuse_weights", "keypoints", "refine")
-ALSO = ("weights", "family", "model", "mem_every", "max_mem_frames", "dtype", "tta", "top_k")
+ALSO = (
+    "weights",
+    "family",
+    "model",
+    "members",
+    "only",
+    "feedback",
+    "mem_every",
+    "max_mem_frames",
+    "dtype",
+    "tta",
+    "top_k",
+)
 
 
 def run(config: Config, options: Options) -> int:

@@ -71,9 +71,11 @@ def agree(
         motion: the prediction for this frame.
         reliable: (w, h), the sides where the object was last seen reliably.
         missed: frames since the object was seen, this one left out.
-        side: of the crop in pixels, which holds both boxes that disagree if they fit into it.
+        side: of the crop in pixels, which holds both boxes that disagree if they fit into it. No
+            crop is enlarged for them: all crops of a clip have one side, and a larger one would
+            show the object smaller in all the frames in which nothing disagrees.
     """
-    found = tracker is not None and tracker.flag in (NORMAL, HARD_NEGATIVE)
+    found = tracker is not None and is_found(tracker)
     if mask is not None and found:
         assert tracker is not None
         if same_place(mask.box, tracker.box):
@@ -93,6 +95,14 @@ def agree(
     expected_now = expected_box(motion)
     grown = from_centre(centre_of(expected_now), np.asarray(reliable) * GROWTH ** (missed + 1))
     return Place(grown, NEITHER, grown, False)
+
+
+def is_found(seen: Seen) -> bool:
+    """Whether a box tracker sees the object: without doubt, or with a similar one near it.
+
+    is_found(Seen(box, 0.9, NORMAL))      # True
+    """
+    return seen.flag in (NORMAL, HARD_NEGATIVE)
 
 
 def same_place(first: Any, second: Any) -> bool:

@@ -9,13 +9,14 @@ import numpy.typing as npt
 from vosjax.boxes.protocol import NORMAL
 from vosjax.refine.zoom import crops as cropping
 from vosjax.refine.zoom.agreement import Place, Seen
+from vosjax.refine.zoom.backward import track_both_ways
 from vosjax.refine.zoom.choose import VISIBLE, Clip, scale
 from vosjax.refine.zoom.moments import MaskBox, centre_of, mask_box
 from vosjax.refine.zoom.passes import Annotated, Crops, comes_back, segment_clip
 from vosjax.refine.zoom.path import PERCENTILE, Path, crop_path, split_by_size
 from vosjax.refine.zoom.places import Places, find_places, reliable_frames
 from vosjax.refine.zoom.segmenter import CropSegmenter
-from vosjax.refine.zoom.source import SegmentedVideo
+from vosjax.refine.zoom.source import SegmentedVideo, Tracking
 from vosjax.refine.zoom.trust import HISTORY
 
 LEVELS = 255  # of a kept probability
@@ -55,6 +56,7 @@ def zoom_clip(
     clip: Clip,
     segmenter: CropSegmenter,
     tracked: Sequence[Seen | None] | None = None,
+    tracking: Tracking | None = None,
 ) -> list[ZoomedClip]:
     """Segments a clip again, in parts in which the object's size varies little.
 
@@ -65,11 +67,18 @@ def zoom_clip(
         clip: the frames, and the object.
         segmenter: of `tracking.crops.crop_segmenter`.
         tracked: what the box tracker says of every frame of the video, if there is one.
+        tracking: the box tracker, which then also runs backward through the clip.
 
     Returns:
         A `ZoomedClip` for each part; none where the object is not seen at all.
     """
-    found = find_places(video, clip, tracked)
+    seen: list[Seen | None] | None = None
+    if tracked is not None:
+        seen = list(tracked[clip.start : clip.stop])
+    found = find_places(video, clip, seen)
+    if found is not None and seen is not None and tracking is not None:
+        seen = track_both_ways(video, clip, found, seen, tracking)
+        found = find_places(video, clip, seen)
     if found is None:
         return []
     boxes = np.array([place.box for place in found.places])
@@ -79,9 +88,7 @@ def zoom_clip(
             Clip(clip.id, clip.start + start, clip.start + stop),
             Places(found.places[start:stop], found.masks[start:stop]),
             segmenter,
-            [None] * (stop - start)
-            if tracked is None
-            else list(tracked[clip.start + start : clip.start + stop]),
+            [None] * (stop - start) if seen is None else seen[start:stop],
         )
         for start, stop in split_by_size(boxes)
     ]

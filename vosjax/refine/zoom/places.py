@@ -37,7 +37,7 @@ def find_places(
     Args:
         video: that was segmented.
         clip: the frames, and the object.
-        tracked: what the box tracker says of every frame of the video, if there is one.
+        tracked: what the box tracker says of every frame of the clip, if there is one.
 
     Returns:
         None if the object is not seen in any frame.
@@ -48,7 +48,7 @@ def find_places(
     motion, reliable, missed, hidden = None, None, 0, 0
     for index in range(clip.start, clip.stop):
         probs = video.probs(index)[channel]
-        seen = None if tracked is None else tracked[index]
+        seen = None if tracked is None else tracked[index - clip.start]
         leapt = False
         if motion is None:
             mask = mask_box(probs)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from vosjax.boxes.protocol import BoxTracker
 from vosjax.refine.zoom.agreement import Seen, same_place
 from vosjax.refine.zoom.choose import LEAVE, scale
-from vosjax.refine.zoom.moments import LEAST, centre_of, from_centre, mask_box
+from vosjax.refine.zoom.moments import LEAST, MaskBox, centre_of, from_centre, mask_box
 
 Floats = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
 
 
 class SegmentedVideo(NamedTuple):
@@ -82,21 +83,50 @@ def survey(video: SegmentedVideo, tracking: Tracking | None = None) -> Survey:
             areas[id][index] = own[own > LEAST].sum() * per_pixel
             if tracking is None or frame is None:
                 continue
-            image = jnp.asarray(frame)
-            found = mask_box(own)
             if id in states:
-                states[id], output = tracking.tracker.step(tracking.params, states[id], image)
-                seen = Seen(
-                    np.asarray(output.box, np.float64), float(output.score), int(output.flag)
-                )
-                tracked[id][index] = seen
-                if found is not None and same_place(found.box, seen.box):
-                    box = from_centre(centre_of(seen.box), found.box[2:])
-                    states[id] = tracking.tracker.correct(states[id], jnp.asarray(box, jnp.float32))
-            elif found is not None and video.given[id][:1] == (index,):
-                if areas[id][index] < LEAVE:
-                    states[id] = tracking.tracker.init(
-                        tracking.params, image, jnp.asarray(found.box, jnp.float32)
-                    )
+                states[id], tracked[id][index] = follow(tracking, states[id], frame, own)
+            elif video.given[id][:1] == (index,) and areas[id][index] < LEAVE:
+                found = mask_box(own)
+                if found is not None:
+                    states[id] = begin_tracker(tracking, frame, found)
                     tracked[id] = [None] * video.length
     return Survey(areas, tracked)
+
+
+def begin_tracker(tracking: Tracking, image: Image, mask: MaskBox) -> Any:
+    """Returns the state of the box tracker after a frame in which a mask tells where the object is.
+
+        state = begin_tracker(tracking, frame, mask_box(probs))
+
+    Args:
+        tracking: the box tracker.
+        image: uint8 [H, W, 3] RGB.
+        mask: of the object in it.
+    """
+    box = jnp.asarray(mask.box, jnp.float32)
+    return tracking.tracker.init(tracking.params, jnp.asarray(image), box)
+
+
+def follow(tracking: Tracking, state: Any, image: Image, probs: Any) -> tuple[Any, Seen]:
+    """Finds the object in a frame by the box tracker, which takes over the size of its mask.
+
+        state, seen = follow(tracking, state, frame, probs)
+
+    The mask's size counts where the mask lies at the place at which the tracker sees the object.
+
+    Args:
+        tracking: the box tracker.
+        state: of `begin_tracker`, or of the frame before.
+        image: uint8 [H, W, 3] RGB.
+        probs: float [H, W], probabilities of the object in the first segmentation.
+
+    Returns:
+        The state after the frame, and what the tracker says of it.
+    """
+    state, output = tracking.tracker.step(tracking.params, state, jnp.asarray(image))
+    seen = Seen(np.asarray(output.box, np.float64), float(output.score), int(output.flag))
+    found = mask_box(probs)
+    if found is not None and same_place(found.box, seen.box):
+        box = from_centre(centre_of(seen.box), found.box[2:])
+        state = tracking.tracker.correct(state, jnp.asarray(box, jnp.float32))
+    return state, seen

@@ -91,7 +91,7 @@ class Zoom:
             for clip in clips:
                 if clip.start == index:
                     assert segmenter is not None
-                    parts = zoom_clip(video, clip, segmenter, tracked.get(clip.id))
+                    parts = zoom_clip(video, clip, segmenter, tracked.get(clip.id), self._tracking)
                     self.counts["clips"] += len(parts)
                     active += [_Pasting(part, list(part.areas)) for part in parts]
             probs = first = video.probs(index)
