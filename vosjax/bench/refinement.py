@@ -46,7 +46,7 @@ from vosjax.tracking.zoomer import MASK, load_zoomer
 COLUMNS = ("J-Mean", "F-Mean")
 
 
-class Way(NamedTuple):
+class Combination(NamedTuple):
     """One way to run a dataset.
 
     engine  segments
@@ -77,7 +77,7 @@ class Way(NamedTuple):
                 refining.refine_in_place(folder, video, self.stages)
 
 
-def ways(config: Config, model: Loaded) -> dict[str, Way]:
+def ways(config: Config, model: Loaded) -> dict[str, Combination]:
     """Makes the ways that a config's stages allow: none, boundary, zoom, both.
 
         for name, way in ways(config, ensembles.of_config(config)).items(): ...
@@ -103,14 +103,14 @@ def ways(config: Config, model: Loaded) -> dict[str, Way]:
         for online in (None, refiner)
     )
     return {
-        name: Way(refined if own.online else plain, vos.slots, own)
+        name: Combination(refined if own.online else plain, vos.slots, own)
         for name, own in stages.items()
         if asked[name]
     }
 
 
 def scores(
-    data: str, ways: Mapping[str, Way], config: Config, model: Loaded, folder: pathlib.Path
+    data: str, ways: Mapping[str, Combination], config: Config, model: Loaded, folder: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
     """Runs and scores a dataset in all ways, each in a folder of its own.
 
@@ -161,7 +161,7 @@ def scores(
 
 
 def times(
-    ways: Mapping[str, Way],
+    ways: Mapping[str, Combination],
     videos: Sequence[EvalVideo],
     memory: dataset.Memory,
     *,
