@@ -31,16 +31,11 @@ class FrozenBatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        channels = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, channels)
-        bias = self.param("bias", nn.initializers.zeros, channels)
-        mean = self.param("mean", nn.initializers.zeros, channels)
-        var = self.param("var", nn.initializers.ones, channels)
+        scale, bias, mean, var = _norm_weights(self, x.shape[-1])
         mean, var = jax.lax.stop_gradient((mean, var))
         if not self.trains:
             scale, bias = jax.lax.stop_gradient((scale, bias))
-        gain = scale * jax.lax.rsqrt(var + self.epsilon)
-        return (x * gain + (bias - mean * gain)).astype(x.dtype)
+        return _normalised(x, scale, bias, mean, var, self.epsilon)
 
 
 class BatchNorm(nn.Module):
@@ -62,11 +57,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        size = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, size)
-        bias = self.param("bias", nn.initializers.zeros, size)
-        mean = self.param("mean", nn.initializers.zeros, size)
-        var = self.param("var", nn.initializers.ones, size)
+        scale, bias, mean, var = _norm_weights(self, x.shape[-1])
         if self.train:
             axes, old = tuple(range(x.ndim - 1)), (mean, var)
             wide = x.astype(jnp.float32)
@@ -76,8 +67,26 @@ class BatchNorm(nn.Module):
             for name, before, now in zip(("mean", "var"), old, seen):
                 moved = before + self.momentum * (jax.lax.stop_gradient(now) - before)
                 self.put_variable("statistics", name, moved)
-        gain = scale * jax.lax.rsqrt(var + EPSILON)
-        return (x * gain + (bias - mean * gain)).astype(x.dtype)
+        return _normalised(x, scale, bias, mean, var, EPSILON)
+
+
+def _norm_weights(norm: nn.Module, channels: int) -> tuple[jax.Array, ...]:
+    """Makes scale, bias, mean and var [C] of a batch norm."""
+    ones, zeros = nn.initializers.ones, nn.initializers.zeros
+    kinds = {"scale": ones, "bias": zeros, "mean": zeros, "var": ones}
+    return tuple(norm.param(name, kind, (channels,)) for name, kind in kinds.items())
+
+
+def _normalised(
+    x: jax.Array,
+    scale: jax.Array,
+    bias: jax.Array,
+    mean: jax.Array,
+    var: jax.Array,
+    epsilon: float,
+) -> jax.Array:
+    gain = scale * jax.lax.rsqrt(var + epsilon)
+    return (x * gain + (bias - mean * gain)).astype(x.dtype)
 
 
 def layer_norm(name: str | None = None) -> nn.LayerNorm:
