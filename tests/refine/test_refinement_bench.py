@@ -11,7 +11,7 @@ from support.command import write_frames
 from vosjax.bench import refinement
 from vosjax.config import opened
 from vosjax.errors import InputError
-from vosjax.eval import source
+from vosjax.eval import dataset, source
 from vosjax.io.palette import write_label_png
 from vosjax.refine.config import RefineConfig
 
@@ -67,7 +67,7 @@ def test_ways_are_scored_in_folders_that_are_continued(config, data, tmp_path):
 def test_times_are_taken_in_turns(config, data):
     zoom = dataclasses.replace(config, refine=RefineConfig(zoom="mask"))
     videos = source.discover(data, config.eval)
-    memory = refinement.memory_of(config, MODEL)
+    memory = dataset.memory_of(config, MODEL)
     seconds = refinement.times(refinement.ways(zoom, MODEL), videos, memory, rounds=2)
     assert list(seconds) == ["none", "zoom"] and all(len(v) == 2 for v in seconds.values())
     assert all(0 < value < 60 for values in seconds.values() for value in values)

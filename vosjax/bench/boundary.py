@@ -146,7 +146,7 @@ def _command(words: list[str]) -> None:
         prog="python -m vosjax.bench.boundary", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--model", default="aot:t", help="a config, or default")
-    parser.add_argument("--boundary", help="a folder of weights or the name of embedded ones")
+    parser.add_argument("--boundary", help="a folder of weights; random ones without it")
     parser.add_argument("--size", type=size, default=(480, 854), help="height x width")
     parser.add_argument("--objects", type=count, default=3)
     parser.add_argument("--rounds", type=count, default=9)

@@ -1,9 +1,10 @@
 """Measures what each stage of refinement is worth: a dataset without any, with each, and with all.
 
-    python -m vosjax.bench.refinement --data DAVIS --set eval.split=val [--output runs/stages]
+    python -m vosjax.bench.refinement --data DAVIS --set eval.split=val \\
+        --set refine.boundary=weights/bpr_w18 --set refine.zoom=mask [--output runs/stages]
 
-Without `refine.boundary` and `refine.zoom` among the settings, the embedded boundary network is
-taken, and boxes that follow the masks. `--output` keeps the runs of the ways, as `--mode eval`
+Without `refine.boundary` and `refine.zoom` among the settings, the zoom alone is measured, with
+boxes that follow the masks. `--output` keeps the runs of the ways, as `--mode eval`
 leaves them: `--mode report` compares them, and the same command goes on where it was stopped.
 
 All videos are run and scored once in each way, which compiles everything. Then the ways take turns,
@@ -36,7 +37,6 @@ from vosjax.io.terminal import say
 from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
-from vosjax.refine.boundary.network import EMBEDDED
 from vosjax.refine.config import RefineConfig
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
@@ -130,7 +130,7 @@ def scores(
     Raises:
         InputError: a video cannot be run, or a folder holds a run of other settings.
     """
-    year, memory = config.eval.year, memory_of(config, model)
+    year, memory = config.eval.year, dataset.memory_of(config, model)
     videos, rules = source.discover(data, config.eval), results.scoring_rules(data, config.eval)
     table = {}
     for name, way in ways.items():
@@ -170,7 +170,7 @@ def times(
 ) -> dict[str, list[float]]:
     """Times all ways in turns.
 
-        seconds = times(ways(config, model), videos, memory_of(config, model), rounds=3)
+        seconds = times(ways(config, model), videos, dataset.memory_of(config, model), rounds=3)
 
     Args:
         ways: of `ways`; the first round, which compiles, is not counted.
@@ -191,20 +191,6 @@ def times(
                 way.run(pathlib.Path(scratch), videos, memory, year)
                 seconds[name].append((time.perf_counter() - start) / frames)
     return {name: values[1:] for name, values in seconds.items()}
-
-
-def memory_of(config: Config, model: Loaded) -> dataset.Memory:
-    """Returns when frames are remembered: as the config says, or else as the model does.
-
-    memory_of(config, model).mem_every      # 5
-    """
-    return dataset.Memory(
-        config.mem_every or model.config["mem_every"],
-        config.max_mem_frames or model.config["max_mem_frames"],
-        config.balance,
-        config.balance_low,
-        config.balance_high,
-    )
 
 
 def lines(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -284,8 +270,7 @@ def _command(words: list[str]) -> None:
     options = parser.parse_args(words)
     config = opened(options.config, options.set)
     if not (config.refine.boundary or config.refine.zoom):
-        stages = RefineConfig(boundary=EMBEDDED, zoom=MASK)
-        config = dataclasses.replace(config, refine=stages)
+        config = dataclasses.replace(config, refine=RefineConfig(zoom=MASK))
     model = ensembles.of_config(config)
     compared = ways(config, model)
     with tempfile.TemporaryDirectory(prefix="vosjax-") as scratch:
@@ -298,7 +283,7 @@ def _command(words: list[str]) -> None:
         f"{versions['device']} ({versions['platform']}, {len(jax.local_devices())} devices), jax "
         f"{versions['jax']}; {options.rounds} rounds over {some([v.name for v in videos])}"
     )
-    year, memory = config.eval.year, memory_of(config, model)
+    year, memory = config.eval.year, dataset.memory_of(config, model)
     say(*speeds(times(compared, videos, memory, rounds=options.rounds, year=year)))
 
 

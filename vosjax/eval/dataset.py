@@ -25,6 +25,7 @@ from vosjax.eval.audit import FrameDigests
 from vosjax.eval.engine import Engine, VideoInput
 from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
 from vosjax.io import lock
+from vosjax.loading.pretrained import Loaded
 from vosjax.runs import machine
 
 Planned = tuple[plans.Plan, EvalVideo]
@@ -46,6 +47,24 @@ class Memory(NamedTuple):
     balance: int | None = None
     balance_low: int = 1
     balance_high: int = 20
+
+
+def memory_of(config: Any, network: Loaded) -> Memory:
+    """Returns which frames are remembered: by the config, or else by the model's defaults.
+
+        memory_of(config, model).mem_every       # 5
+
+    Args:
+        config: a `Config`.
+        network: the network that it describes.
+    """
+    return Memory(
+        config.mem_every or network.config["mem_every"],
+        config.max_mem_frames or network.config["max_mem_frames"],
+        config.balance,
+        config.balance_low,
+        config.balance_high,
+    )
 
 
 class RunConfig(NamedTuple):

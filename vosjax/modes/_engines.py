@@ -6,7 +6,6 @@ import jax
 
 from vosjax.compose.combinators import mean
 from vosjax.config import Config
-from vosjax.eval import dataset
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.engine import Engine
 from vosjax.eval.programs import Packing
@@ -14,24 +13,6 @@ from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
 from vosjax.refine.refiner import Refiner
-
-
-def memory_of(config: Config, network: Loaded) -> dataset.Memory:
-    """Returns which frames are remembered: by the config, or else by the model's defaults.
-
-        memory_of(config, load(config)).mem_every       # 5
-
-    Args:
-        config: the config.
-        network: the network that it describes.
-    """
-    return dataset.Memory(
-        config.mem_every or network.config["mem_every"],
-        config.max_mem_frames or network.config["max_mem_frames"],
-        config.balance,
-        config.balance_low,
-        config.balance_high,
-    )
 
 
 def weights_of(config: Config) -> str | dict[str, str]:

@@ -22,7 +22,7 @@ from vosjax.io.terminal import say
 from vosjax.loading import ensembles
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.modes._engines import batch_of, make_engines, memory_of, weights_of
+from vosjax.modes._engines import batch_of, make_engines, weights_of
 from vosjax.modes._telling import tell, tell_audit
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
@@ -112,7 +112,7 @@ def run(config: Config, options: Options) -> int:
     share = shard(options.shard)  # before anything computes, as `jax.distributed` wants it
     network = load(config)
     stages = Stages(load_zoomer(config.refine, network), load_refiner(config.refine))
-    memory = memory_of(config, network)
+    memory = dataset.memory_of(config, network)
     settings = {
         "data": str(options.data),
         "family": network.config["family"],

@@ -13,18 +13,14 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.eval import audit, fusion, leftovers, refining, results, source
 from vosjax.eval import folder as run_folder
+from vosjax.eval import fusion, refining, source
 from vosjax.eval.config import EvalConfig, recorded
 from vosjax.eval.videos import EvalVideo
-from vosjax.loading.ensembles import of_config
 from vosjax.modes import Options
-from vosjax.modes._telling import tell, tell_audit
+from vosjax.modes._scored_run import load_stages, run_scored
 from vosjax.refine.offline import Stages
-from vosjax.refine.refiner import load_refiner
 from vosjax.runs import record
-from vosjax.runs.hold import held
-from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("input", "data", "output", "overwrite")
 FIELDS = ("fuse", "fuse_weights", "keypoints", "refine")
@@ -86,43 +82,22 @@ def run(config: Config, options: Options) -> int:
         ],
         "eval": before[0]["settings"]["eval"],
     }
-    zoomer = load_zoomer(config.refine, of_config(config)) if config.refine.zoom else None
-    stages = Stages(zoomer, load_refiner(config.refine))
+    stages = load_stages(config)
     if any(stages):
         settings["refine"] = stages.settings
-    names = [video.name for video in sequences]
-    with held(
+    return run_scored(
         folder,
+        data,
+        sequences,
         settings,
+        evaluation,
+        stages,
         overwrite=options.overwrite,
-        files=lambda: leftovers.made_by(folder, names),
-    ):
-        record.write(folder, settings, status="running", frames=0, facts={"names": names})
-        tell_audit(
-            audit.audit(
-                folder,
-                sequences,
-                lambda video: fusion.inputs(
-                    runs, video, way, year=evaluation.year, refined=any(stages)
-                ),
-            )
-        )
-        _fuse(runs, sequences, folder, way, evaluation, stages)
-        written = results.write(
-            folder,
-            sequences,
-            results.scoring_rules(data, evaluation),
-            settings=settings,
-            facts={"options": vars(evaluation)},
-        )
-        record.write(
-            folder,
-            settings,
-            status="complete" if written["complete"] else "incomplete",
-            frames=sum(len(video.frames) for video in sequences),
-            facts={"names": names},
-        )
-    return tell(written, folder, stages)
+        inputs=lambda video: fusion.inputs(
+            runs, video, way, year=evaluation.year, refined=any(stages)
+        ),
+        work=lambda: _fuse(runs, sequences, folder, way, evaluation, stages),
+    )
 
 
 def _fuse(

@@ -16,19 +16,15 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.eval import audit, leftovers, refining, results, source
 from vosjax.eval import folder as run_folder
-from vosjax.eval.config import EvalConfig, recorded
+from vosjax.eval import refining, source
+from vosjax.eval.config import recorded
 from vosjax.eval.videos import EvalVideo
-from vosjax.loading.ensembles import of_config
 from vosjax.modes import Options
 from vosjax.modes._refine_video import refine_video
-from vosjax.modes._telling import tell, tell_audit
+from vosjax.modes._scored_run import load_stages, run_scored
 from vosjax.refine.offline import Stages
-from vosjax.refine.refiner import load_refiner
 from vosjax.runs import record
-from vosjax.runs.hold import held
-from vosjax.tracking.zoomer import load_zoomer
 
 FLAGS = ("input", "video", "masks", "data", "output", "overwrite")
 FIELDS = ("refine", "weights", "mem_every", "max_mem_frames", "dtype", "tta", "overlay", "eval")
@@ -51,7 +47,7 @@ def run(config: Config, options: Options) -> int:
         )
     if not config.refine.boundary and not config.refine.zoom:
         raise InputError(
-            "no refinement is asked for: name weights by --config.refine.boundary=NAME or FOLDER, "
+            "no refinement is asked for: name weights by --config.refine.boundary=FOLDER, "
             "or zoom small objects by --config.refine.zoom=mask"
         )
     masks, folder = pathlib.Path(options.input), pathlib.Path(options.output)
@@ -83,18 +79,6 @@ def run(config: Config, options: Options) -> int:
     )
 
 
-def load_stages(config: Config) -> Stages:
-    """Loads what a config asks for: the network for small objects' crops, and that for boundaries.
-
-        stages = load_stages(config)
-
-    Raises:
-        InputError: there are no such weights, or those of another network.
-    """
-    zoomer = load_zoomer(config.refine, of_config(config)) if config.refine.zoom else None
-    return Stages(zoomer, load_refiner(config.refine))
-
-
 def _refine_dataset(
     config: Config, options: Options, stages: Stages, data: str, before: Mapping[str, Any]
 ) -> int:
@@ -114,33 +98,18 @@ def _refine_dataset(
         "eval": before.get("eval", evaluation.selection()),
         "refine": stages.settings,
     }
-    names, year = [video.name for video in sequences], evaluation.year
-    with held(
+    year = evaluation.year
+    return run_scored(
         folder,
+        data,
+        sequences,
         settings,
+        evaluation,
+        stages,
         overwrite=options.overwrite,
-        files=lambda: leftovers.made_by(folder, names),
-    ):
-        record.write(folder, settings, status="running", frames=0, facts={"names": names})
-        tell_audit(
-            audit.audit(folder, sequences, lambda video: refining.inputs(masks, video, year=year))
-        )
-        _refine_sequences(masks, sequences, folder, stages, evaluation)
-        written = results.write(
-            folder,
-            sequences,
-            results.scoring_rules(data, evaluation),
-            settings=settings,
-            facts={"options": vars(evaluation)},
-        )
-        record.write(
-            folder,
-            settings,
-            status="complete" if written["complete"] else "incomplete",
-            frames=sum(len(video.frames) for video in sequences),
-            facts={"names": names},
-        )
-    return tell(written, folder, stages)
+        inputs=lambda video: refining.inputs(masks, video, year=year),
+        work=lambda: _refine_sequences(masks, sequences, folder, stages, year),
+    )
 
 
 def _refine_sequences(
@@ -148,14 +117,13 @@ def _refine_sequences(
     sequences: list[EvalVideo],
     folder: pathlib.Path,
     stages: Stages,
-    evaluation: EvalConfig,
+    year: int,
 ) -> None:
     """Refines the videos that are not done; a video that cannot be is recorded as failed."""
-
     todo = [video for video in sequences if run_folder.done(folder, video) is None]
     for sequence in tqdm(todo, unit="video", file=sys.stderr, disable=None):
         try:
-            refining.refine_sequence(masks, sequence, folder, stages, year=evaluation.year)
+            refining.refine_sequence(masks, sequence, folder, stages, year=year)
         except DiskFull:
             raise
         except InputError as error:

@@ -33,7 +33,7 @@ class Refiner(NamedTuple):
 def load_refiner(config: RefineConfig) -> Refiner | None:
     """Loads the stage of single frames that a config asks for.
 
-        refiner = load_refiner(RefineConfig(boundary="boundary"))
+        refiner = load_refiner(RefineConfig(boundary="weights/bpr_w18"))
 
     Returns:
         The stage, or None where the config asks for none.

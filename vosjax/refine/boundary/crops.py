@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vosjax.layers.norm import IMAGENET_MEAN, IMAGENET_STD
 from vosjax.layers.resize import resize_nearest
 
-MEAN = np.array([123.675, 116.28, 103.53], np.float32)  # of ImageNet, RGB in 0..255
-DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+MEAN, DEVIATION = (  # of ImageNet, RGB in 0..255
+    (255 * np.array(figure)).astype(np.float32) for figure in (IMAGENET_MEAN, IMAGENET_STD)
+)
 BITS = 11  # of the weights in OpenCV's fixed-point resizing
 Taps = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 

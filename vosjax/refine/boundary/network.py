@@ -28,7 +28,6 @@ from vosjax.names import Names, frozen_norm, linear
 from vosjax.schema import Count, Few, checked_call
 
 FAMILY = "bpr"  # in cards and configs
-EMBEDDED = "boundary"  # folder of the embedded weights, below vosjax/weights
 BACKBONE = "backbone"
 STRIDE = 32  # of the deepest branch
 CLASSIFIER = 0.01  # initial standard deviation of its kernel, as in the reference
@@ -197,7 +196,7 @@ def refine_network(
     )
 
 
-def load_network(source: str | os.PathLike[str] = EMBEDDED) -> tuple[RefineNetwork, Any, dict]:
+def load_network(source: str | os.PathLike[str]) -> tuple[RefineNetwork, Any, dict]:
     """Loads a refinement network with its weights.
 
         network, params, card = load_network("weights/bpr_w18")
@@ -205,7 +204,7 @@ def load_network(source: str | os.PathLike[str] = EMBEDDED) -> tuple[RefineNetwo
 
     Args:
         source: a folder with weights.safetensors and card.json, as `--mode convert` and training
-            write them, or the name of embedded weights.
+            write them.
 
     Returns:
         The network, its weights (float32, nested dicts of NumPy arrays) and their card.
