@@ -20,7 +20,7 @@ import optax
 from vosjax.data import jitter
 from vosjax.datasets.decode import IGNORE
 from vosjax.errors import InputError
-from vosjax.layers.norm import imagenet_normalise
+from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
 from vosjax.train import build, patches, state, step
 from vosjax.train.config import PatchesConfig
@@ -213,15 +213,6 @@ def resized(one: Patches, side: int) -> Patches:
     )
 
 
-def network_input(batch: Patches) -> tuple[jax.Array, jax.Array]:
-    """Returns images and masks of a batch as a `RefineNetwork` takes them.
-
-    images, masks = network_input(batch)
-    """
-    images = imagenet_normalise(batch.images.astype(jnp.float32) / 255)
-    return images, 2 * batch.coarse.astype(jnp.float32) - 1
-
-
 def cross_entropy(logits: jax.Array, truth: jax.Array) -> jax.Array:
     """Returns the mean cross-entropy over the pixels that count.
 
@@ -269,7 +260,7 @@ def train_step(
         rng: the key of the training, which nothing draws from.
     """
     groups = {path: network.param_group(path) for path in before.trainable}
-    images, masks = network_input(batch)
+    images, masks = network_input(batch.images, batch.coarse == 1, network.patch)
 
     def loss(trainable: Any) -> Any:
         params = state.join_params(trainable, before.frozen)
@@ -311,7 +302,7 @@ def validate(
             resized(Patches(*(array[row] for array in held_out)), network.patch) for row in padded
         ]
         batch = Patches(*(np.stack(arrays) for arrays in zip(*samples)))
-        logits = apply(params, *network_input(batch))
+        logits = apply(params, *network_input(batch.images, batch.coarse == 1, network.patch))
         own = patch_ious(logits[..., 1] > logits[..., 0], batch.truth)
         given = patch_ious(batch.coarse == 1, batch.truth)
         scores.append(np.stack([own, given])[:, rows < total])
