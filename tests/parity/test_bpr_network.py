@@ -24,9 +24,8 @@ STATISTICS = ("/mean", "/var")  # PyTorch counts them as buffers, not as paramet
 def of(name):
     """(network, its weights, nested)."""
     built = network.build(**opened(f"bpr:{name}").model)
-    recipe = goldens.module("bpr/recipe_base.py")
     manifest = goldens.manifest(f"bpr/manifest_{NETWORKS[name]}.json")
-    state = recipe.state_dict(manifest, goldens.seed("bpr"))
+    state = goldens.rebuilt("bpr", manifest)
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in network.forms(built).items()}
     return built, nest(convert(state, built.checkpoint_names, expected=expected))
 

@@ -79,7 +79,7 @@ def reference():
     """(network, weights) of the pipeline golden."""
     network = networks.build(patch=128)
     manifest = goldens.manifest("bpr/manifest_hrnet18s_128.json")
-    state = goldens.module("bpr/recipe_base.py").state_dict(manifest, goldens.seed("bpr"))
+    state = goldens.rebuilt("bpr", manifest)
     golden = goldens.arrays("bpr/pipeline.npz")
     state |= {f"decode_head.conv_seg.{x}": golden[f"conv_seg_{x}"] for x in ("weight", "bias")}
     expected = {path: (leaf.shape, leaf.dtype) for path, leaf in networks.forms(network).items()}

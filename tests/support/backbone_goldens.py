@@ -50,10 +50,14 @@ def manifest(relative):
     return json.loads(golden_root.path(relative).read_text())
 
 
+def rebuilt(folder, forms):
+    """The arrays of a state dict of these forms, as the goldens of a folder were made with."""
+    return module("backbones/recipe_base.py").state_dict(forms, seed(folder))
+
+
 def classifier(name):
     """The state dict of `backbones/NAME`: an ImageNet classifier with its head."""
-    recipe = module("backbones/recipe_base.py")
-    return recipe.state_dict(manifest(f"backbones/{name}.manifest.json"), seed("backbones"))
+    return rebuilt("backbones", manifest(f"backbones/{name}.manifest.json"))
 
 
 def arrays(relative):

@@ -17,9 +17,8 @@ KEYS = {  # our names of the target model's weights -> the reference's
 def state_dict(matching=""):
     """The state dict of the goldens' dimp50.pth, or the part whose keys hold `matching`."""
     manifest = goldens.manifest("dimp/manifest_dimp50.json")
-    recipe = goldens.module("dimp/recipe_base.py")
     chosen = {key: form for key, form in manifest.items() if matching in key}
-    return recipe.state_dict(chosen, goldens.seed("dimp"))
+    return goldens.rebuilt("dimp", chosen)
 
 
 def target_params(arrays, prefix=""):
