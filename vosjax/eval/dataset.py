@@ -52,7 +52,8 @@ class Memory(NamedTuple):
 def memory_of(config: Any, network: Loaded) -> Memory:
     """Returns which frames are remembered: by the config, or else by the model's defaults.
 
-        memory_of(config, model).mem_every       # 5
+        from vosjax.config import opened
+        memory_of(opened("base"), vosjax.load()).mem_every
 
     Args:
         config: a `Config`.
