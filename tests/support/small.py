@@ -10,11 +10,11 @@ from vosjax import models
 from vosjax.config import parsed, training
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.train import loop, optimizer, step, validate
+from vosjax.train import clip_task, optimizer, step, validate
 from vosjax.types import Model
 
 SLOTS = 4
-COMPILE, VALIDATE = loop.compile_step, validate.compiled  # what `install` hides
+COMPILE, VALIDATE = clip_task.compile_step, validate.compiled  # what `install` hides
 GROUPS = {"key": "encoder", "gain": "head", "bank": "head", "fixed": "frozen"}
 
 
@@ -97,5 +97,7 @@ def install(monkeypatch):
     monkeypatch.setattr(models, "build", lambda family, **settings: model())
     monkeypatch.setattr(pipeline, "sources", lambda config: [(1.0, Source())])
     monkeypatch.setattr(rendered, "validation_clips", validation_clips)
-    monkeypatch.setattr(loop, "compile_step", lambda network, chain, settings: compiled(settings))
+    monkeypatch.setattr(
+        clip_task, "compile_step", lambda network, chain, settings: compiled(settings)
+    )
     monkeypatch.setattr(validate, "compiled", lambda network, *, mem_every: validated(mem_every))

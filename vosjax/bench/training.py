@@ -10,7 +10,7 @@ import jax
 from vosjax.bench import clips as clips_bench
 from vosjax.data import pipeline
 from vosjax.errors import InputError
-from vosjax.train import build, loop, schedule, start, state, step
+from vosjax.train import build, clip_task, device, loop, schedule, start, state, step
 
 
 def measure(config: Any, *, rounds: int) -> dict:
@@ -96,7 +96,7 @@ def _step(config: Any) -> Any:
     model = build.configured(config)
     chain = build.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
-    everywhere, split = loop.shardings()
+    everywhere, split = device.shardings()
     current = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
     stream = pipeline.clips(config.data, seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
@@ -106,7 +106,7 @@ def _step(config: Any) -> Any:
     scalars = schedule.step_scalars(
         train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
     )
-    compiled = loop.compile_step(model, chain, settings)
+    compiled = clip_task.compile_step(model, chain, settings)
     key = jax.random.key(train.seed)
 
     def advance() -> Any:

@@ -1,4 +1,4 @@
-"""Transfers batches to the devices while earlier steps are computed."""
+"""The devices of a training: how arrays lie on them, and batches sent ahead to them."""
 
 import collections
 import contextlib
@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import jax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 def to_device(
@@ -41,3 +42,14 @@ def to_device(
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
+
+
+def shardings() -> tuple[NamedSharding, NamedSharding]:
+    """Returns two shardings over all devices: replicated, and split along the first axis.
+
+        everywhere, split = shardings()
+
+    The state of a training is replicated, its batches are split.
+    """
+    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))

@@ -2,20 +2,16 @@
 
 import contextlib
 import dataclasses
-import functools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from vosjax.data import pipeline
-from vosjax.data.synthetic import rendered
 from vosjax.io import lock
 from vosjax.io.files import write_json
 from vosjax.io.refusals import writing
@@ -26,19 +22,17 @@ from vosjax.train import (
     build,
     checkpoint,
     checkpoint_folder,
+    clip_task,
     decisive,
     disk,
     log,
     schedule,
     start,
     state,
-    step,
-    validate,
 )
 from vosjax.train.config import TrainConfig
-from vosjax.train.device import to_device
-from vosjax.train.task import Advance, Task
-from vosjax.types import Model
+from vosjax.train.device import shardings, to_device
+from vosjax.train.task import Task
 
 STOPPING = "stopping: saving a checkpoint after this step"
 
@@ -139,62 +133,7 @@ def task_of(config: Any) -> Task:
     Raises:
         InputError: the config does not fit the network or its data.
     """
-    return boundary.task(config) if config.patches is not None else clips_task(config)
-
-
-def clips_task(config: Any) -> Task:
-    """Returns the training of a network that tracks, on clips.
-
-        from vosjax.config import opened
-        task = clips_task(opened("train_rendered"))
-
-    Args:
-        config: a stage's `Config` with clips.
-
-    Raises:
-        InputError: the config does not fit the network.
-    """
-    train, model = config.train, build.configured(config)
-    settings, mean_j = build.step_settings(train), validation(model, config)
-
-    def batches(start_step: int) -> Generator[step.Clips]:
-        made = pipeline.clips(
-            config.data,
-            seed=train.seed,
-            start_step=start_step,
-            batch=train.batch,
-            workers=train.workers,
-            threads=train.threads,
-        )
-        return _as_clips(made)
-
-    def advance(chain: optax.GradientTransformation) -> Advance:
-        compiled = {
-            reference: compile_step(model, chain, settings._replace(reference=reference))
-            for reference in (True, False)
-        }
-
-        def advanced(now: Any, clips: Any, scalars: Any, key: Any) -> Any:
-            return compiled[bool(scalars.aux_weight)](now, clips, scalars, key)
-
-        return advanced
-
-    return Task(
-        network=model,
-        batches=batches,
-        advance=advance,
-        pixels=lambda clips: step.pixels(clips, settings.loss_stride),
-        validated=lambda params: {"validation_j": mean_j(params)},
-        picture=lambda clips, metrics: (clips.frames[0], clips.labels[0], metrics.prediction[0]),
-        unit="clips",
-        columns=log.COLUMNS,
-    )
-
-
-def _as_clips(batches: Generator[Any]) -> Generator[step.Clips]:
-    with contextlib.closing(batches):
-        for batch in batches:
-            yield step.Clips(batch["frames"], batch["labels"], batch["live"])
+    return boundary.task(config) if config.patches is not None else clip_task.task(config)
 
 
 def _remaining(
@@ -249,17 +188,6 @@ def _remaining(
                 save()
         save(wait=True)
     return TrainResult(now, at >= train.steps, folder)
-
-
-def shardings() -> tuple[NamedSharding, NamedSharding]:
-    """Returns two shardings over all devices: replicated, and split along the first axis.
-
-        everywhere, split = shardings()
-
-    The state of a training is replicated, its batches are split.
-    """
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
 class StepResult(NamedTuple):
@@ -338,44 +266,3 @@ def due(at: int, every: int, last: int) -> bool:
     due(20, every=10, last=95)      # True
     """
     return bool(every) and (at % every == 0 or at == last)
-
-
-def compile_step(
-    model: Model, chain: optax.GradientTransformation, settings: step.StepConfig
-) -> Any:
-    """Compiles `step.train_step` on its first call.
-
-    Returns:
-        A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
-    """
-    return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
-
-
-def validation(model: Model, config: Any) -> Callable[[Any], float]:
-    """Returns the validation of a training, a function from nested params to mean J in 0..1.
-
-        from vosjax.config import opened
-        config = opened("train_rendered")
-        mean_j = validation(build.configured(config), config)
-
-    The mean is taken over `train.log.clips` fixed clips of the training's frame size, which are
-    rendered on the first call.
-    """
-    settings, data = config.train.log, config.data
-    run = validate.compiled(model, mem_every=config.train.mem_every)
-    clips: list[Any] = []
-
-    def mean_j(params: Any) -> float:
-        if not clips:
-            clips.extend(
-                rendered.validation_clips(
-                    settings.clips,
-                    size=(data.height, data.width),
-                    frames=settings.frames,
-                    max_objects=data.max_objects,
-                )
-            )
-        single = jax.device_put(params, jax.devices()[0])  # on one device only, as all would repeat
-        return validate.mean_j(run, single, clips)
-
-    return mean_j

@@ -300,7 +300,7 @@ def train_step(
     scalars: StepScalars,
     rng: jax.Array,
 ) -> tuple[state.TrainState, Metrics]:
-    """Performs one update of the weights; a pure function, compiled by `loop.compile_step`.
+    """Performs one update of the weights; a pure function, compiled by `clip_task.compile_step`.
 
         after, metrics = train_step(model, chain, StepConfig(), before, clips, scalars, rng)
 

@@ -1,0 +1,111 @@
+"""The training of a network that tracks: its clips, its compiled step and its validation."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Generator
+from typing import Any
+
+import jax
+import optax
+
+from vosjax.data import pipeline
+from vosjax.data.synthetic import rendered
+from vosjax.train import build, log, step, validate
+from vosjax.train.task import Advance, Task
+from vosjax.types import Model
+
+
+def task(config: Any) -> Task:
+    """Returns the training of a network that tracks, on clips.
+
+        from vosjax.config import opened
+        task(opened("train_rendered"))
+
+    Args:
+        config: a stage's `Config` with clips.
+
+    Raises:
+        InputError: the config does not fit the network.
+    """
+    train, model = config.train, build.configured(config)
+    settings, mean_j = build.step_settings(train), validation(model, config)
+
+    def batches(start_step: int) -> Generator[step.Clips]:
+        made = pipeline.clips(
+            config.data,
+            seed=train.seed,
+            start_step=start_step,
+            batch=train.batch,
+            workers=train.workers,
+            threads=train.threads,
+        )
+        return _as_clips(made)
+
+    def advance(chain: optax.GradientTransformation) -> Advance:
+        compiled = {
+            reference: compile_step(model, chain, settings._replace(reference=reference))
+            for reference in (True, False)
+        }
+
+        def advanced(now: Any, clips: Any, scalars: Any, key: Any) -> Any:
+            return compiled[bool(scalars.aux_weight)](now, clips, scalars, key)
+
+        return advanced
+
+    return Task(
+        network=model,
+        batches=batches,
+        advance=advance,
+        pixels=lambda clips: step.pixels(clips, settings.loss_stride),
+        validated=lambda params: {"validation_j": mean_j(params)},
+        picture=lambda clips, metrics: (clips.frames[0], clips.labels[0], metrics.prediction[0]),
+        unit="clips",
+        columns=log.COLUMNS,
+    )
+
+
+def _as_clips(batches: Generator[Any]) -> Generator[step.Clips]:
+    with contextlib.closing(batches):
+        for batch in batches:
+            yield step.Clips(batch["frames"], batch["labels"], batch["live"])
+
+
+def compile_step(
+    model: Model, chain: optax.GradientTransformation, settings: step.StepConfig
+) -> Any:
+    """Compiles `step.train_step` on its first call.
+
+    Returns:
+        A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
+    """
+    return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
+
+
+def validation(model: Model, config: Any) -> Callable[[Any], float]:
+    """Returns the validation of a training, a function from nested params to mean J in 0..1.
+
+        from vosjax.config import opened
+        config = opened("train_rendered")
+        mean_j = validation(build.configured(config), config)
+
+    The mean is taken over `train.log.clips` fixed clips of the training's frame size, which are
+    rendered on the first call.
+    """
+    settings, data = config.train.log, config.data
+    run = validate.compiled(model, mem_every=config.train.mem_every)
+    clips: list[Any] = []
+
+    def mean_j(params: Any) -> float:
+        if not clips:
+            clips.extend(
+                rendered.validation_clips(
+                    settings.clips,
+                    size=(data.height, data.width),
+                    frames=settings.frames,
+                    max_objects=data.max_objects,
+                )
+            )
+        single = jax.device_put(params, jax.devices()[0])  # on one device only, as all would repeat
+        return validate.mean_j(run, single, clips)
+
+    return mean_j
