@@ -7,8 +7,10 @@ from vosjax.data.stills import StillsSettings
 from vosjax.data.synthetic.rendered import RenderedSettings
 from vosjax.schema import ChangesOf, Checked, FieldError, setting
 
-# Fields of a `ClipsConfig`, and the step from which they take effect.
-Phase = Annotated[dict[str, Any], ChangesOf(lambda: ClipsConfig, (("start", int),))]
+# Fields of a `ClipsConfig`, and the step, or the share of the steps, after which they take effect.
+Phase = Annotated[
+    dict[str, Any], ChangesOf(lambda: ClipsConfig, (("start", int), ("after", float)))
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,8 @@ class DatasetConfig(Checked):
     )
     weight: float | None = setting(
         None,
-        "share of clips among all sets; None: the number of videos or photos times `repeat`",
+        "share of clips among all sets; None: the number of videos or photos times `repeat`; 0: "
+        "the set is not opened",
         least=0,
     )
     repeat: float = setting(
@@ -101,16 +104,51 @@ class ClipsConfig(Checked):
     )
     skip: int = setting(5, "STCN: largest number of skipped frames", least=1)
     phases: tuple[Phase, ...] = setting(
-        (), "changes during training: dicts of a first step `start` and fields above, in order"
+        (),
+        "changes during training, in order: dicts of fields above and of a first step `start`, or "
+        "of a share `after` of the steps",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        last = 0
+        last: dict[str, float] = {"start": 0, "after": 0.0}
         for number, phase in enumerate(self.phases):
-            if phase.get("start", 0) <= last:
+            name = "after" if "after" in phase else "start"
+            if "start" in phase and "after" in phase:
+                raise FieldError(("phases", number), "has start and after: give one of them")
+            if phase.get(name, 0) <= last[name]:
+                expected = "step" if name == "start" else "share"
                 raise FieldError(
-                    ("phases", number, "start"),
-                    f"is {phase.get('start')}; a step above {last} is expected",
+                    ("phases", number, name),
+                    f"is {phase.get(name)}; a {expected} above {last[name]} is expected",
                 )
-            last = phase["start"]
+            if name == "after" and phase[name] >= 1:
+                raise FieldError(
+                    ("phases", number, name),
+                    f"is {phase[name]}; a share of the steps below 1 is expected",
+                )
+            last[name] = phase[name]
+
+
+def timed(config: ClipsConfig, steps: int) -> ClipsConfig:
+    """Returns a config whose phases all begin at a step, where they may begin after a share.
+
+        timed(ClipsConfig(phases=({"after": 0.9, "plain": True},)), 130_000).phases[0]["start"]
+
+    A share is rounded down to a whole step, but no phase begins before step 1.
+
+    Args:
+        config: the config.
+        steps: number of steps of the stage that trains on it.
+
+    Raises:
+        FieldError: a phase would not begin later than the one before it.
+    """
+    phases = [
+        {"start": max(1, int(phase["after"] * steps + 1e-6))}
+        | {name: value for name, value in phase.items() if name != "after"}
+        if "after" in phase
+        else phase
+        for phase in config.phases
+    ]
+    return dataclasses.replace(config, phases=tuple(phases))

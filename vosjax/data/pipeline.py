@@ -118,8 +118,16 @@ def spec_of(config: ClipsConfig) -> types.ClipSpec:
 def phased(config: ClipsConfig) -> list[tuple[int, ClipsConfig]]:
     """Splits a config into its phases: [(first step, config without phases)], the first at step 0.
 
-    phased(ClipsConfig(phases=({"start": 100, "plain": True},)))[1][1].plain  # True
+        phased(ClipsConfig(phases=({"start": 100, "plain": True},)))[1][1].plain  # True
+
+    Raises:
+        InputError: a phase begins after a share of the steps, which `config.timed` makes a step.
     """
+    if any("after" in phase for phase in config.phases):
+        raise InputError(
+            "a phase of the clips begins after a share of the steps, and how many steps there are "
+            "is not known here: give its first step as `start`"
+        )
     phases = [(0, dataclasses.replace(config, phases=()))]
     for phase in config.phases:
         changes = {name: value for name, value in phase.items() if name != "start"}

@@ -89,7 +89,8 @@ def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
 
         pairs = weighted(config)
 
-    The weights add up to `config.sets_weight`.
+    The weights add up to `config.sets_weight`. A dataset of weight 0 is not opened, and may be
+    missing.
 
     Raises:
         InputError: a dataset cannot be opened, none has a positive weight, or there is no such
@@ -107,6 +108,8 @@ def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
     sampler = importlib.import_module(f"vosjax.data.samplers.{config.sampler}")
     sources: list[tuple[float, ClipSource]] = []
     for dataset in of_config(config):
+        if dataset.weight == 0:
+            continue
         videos, stills = open_dataset(dataset, config.root)
         count = len(stills if videos is None else videos)  # type: ignore[arg-type]
         weight = count * dataset.repeat if dataset.weight is None else dataset.weight

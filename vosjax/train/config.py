@@ -26,7 +26,9 @@ class TrainConfig(Checked):
     batch: int = setting(16, "clips per step, over all devices", least=1)
     seed: int = setting(0, "seed of initial weights and clips", least=0, most=2**32 - 1)
     init: str = setting(
-        "", "initial weights: encoders' .pth or .npz, or a model's folder; '': random"
+        "",
+        "initial weights: encoders' .pth or .npz, or a model's folder, here or in data.root; '': "
+        "random",
     )
     scale: tuple[tuple[str, float], ...] = setting(
         (),

@@ -12,12 +12,14 @@ import jax
 import numpy as np
 import optax
 
+from vosjax.data.config import timed
 from vosjax.io import lock
 from vosjax.io.files import write_json
 from vosjax.io.refusals import writing
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
 from vosjax.train import (
+    beforehand,
     boundary,
     build,
     checkpoint,
@@ -61,11 +63,13 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
         NotFinite: the loss or a weight is no longer finite.
     """
     output = pathlib.Path(output)
-    disk.check_ours(output, [name for name, _ in stages(config)])
+    parts = stages(config)
+    disk.check_ours(output, [name for name, _ in parts])
     params = None
     shared = jax.process_count() > 1  # the processes of a cluster write to one folder together
+    beforehand.check(config, parts, output)
     with lock.locked(output / lock.NAME, what=output, shared=shared):
-        for name, part in stages(config):
+        for name, part in parts:
             result = run_stage(part, output / name, params=params)
             if not result.complete:
                 break
@@ -79,22 +83,32 @@ def stages(config: Any) -> list:
         from vosjax.config import opened
         names = [name for name, _ in stages(opened("train_default"))]
 
-    A config without stages is a single stage in the run's own folder, ''.
+    A config without stages is a single stage in the run's own folder, ''. Phases of the clips that
+    begin after a share of the steps begin at a step here.
     """
     if not config.stages:
-        return [("", config)]
+        return [("", _timed(config))]
     return [
         (
             stage.name or f"stage{number}",
-            dataclasses.replace(
-                config,
-                stages=(),
-                train=replaced(config.train, stage.train),
-                data=config.data and replaced(config.data, stage.data),
+            _timed(
+                dataclasses.replace(
+                    config,
+                    stages=(),
+                    train=replaced(config.train, stage.train),
+                    data=config.data and replaced(config.data, stage.data),
+                )
             ),
         )
         for number, stage in enumerate(config.stages)
     ]
+
+
+def _timed(config: Any) -> Any:
+    """Returns a stage's config whose phases begin at steps, see `data.config.timed`."""
+    if config.data is None or config.train is None:
+        return config
+    return dataclasses.replace(config, data=timed(config.data, config.train.steps))
 
 
 def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
@@ -114,13 +128,18 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     task = task_of(config)
     chain = build.chain_of(task.network, train)
     if params is None:
-        params = start.params(task.network, seed=train.seed, init=train.init, scale=train.scale)
+        root = config.data.root if config.data is not None else ""
+        params = start.params(
+            task.network, seed=train.seed, init=train.init, scale=train.scale, root=root
+        )
     plain = decisive.described(config)
     with checkpoint_folder.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
         now = state.fresh(params, task.network.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
         with writing(folder):
             write_json(folder / disk.CONFIG, plain)
+        if int(now.step) >= train.steps:
+            return TrainResult(now, True, folder)
         return _remaining(config, folder, task, chain, checkpoints, now)
 
 

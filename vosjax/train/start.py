@@ -1,5 +1,6 @@
 """Initial weights of a training: random ones, pretrained encoders, or those of a model."""
 
+import os
 import pathlib
 import re
 from collections.abc import Sequence
@@ -19,7 +20,14 @@ from vosjax.types import Model
 IMAGE = 3  # channels of an image
 
 
-def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, float]] = ()) -> dict:
+def params(
+    model: Model,
+    *,
+    seed: int,
+    init: str,
+    scale: Sequence[tuple[str, float]] = (),
+    root: str | os.PathLike[str] = "",
+) -> dict:
     """Returns the initial weights of a training, as nested params.
 
         weights = params(model, seed=0, init="encoder=resnet50.pth")
@@ -39,6 +47,7 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
             of the decoder (MobileNetV2's have a standard deviation of 5 to 10), Xavier-initialised
             adapters hide the objects' identities at first, and scaling them down saves hundreds of
             steps.
+        root: a further folder in which relative files and folders of `init` are looked for.
 
     Raises:
         InputError: a file is missing or does not fit, or it is not clear which encoder it is for.
@@ -46,7 +55,9 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
     fresh = jax.tree.map(np.asarray, jax.jit(model.init_params)(jax.random.key(seed)))
     started, folded = dict(fresh), dict[str, Any]()
     for item in filter(None, init.split(",")):
-        encoder, path = _addressed(item.strip(), [name for name, _ in model.pretrained_encoders])
+        encoder, path = _addressed(
+            item.strip(), [name for name, _ in model.pretrained_encoders], pathlib.Path(root)
+        )
         if path.is_dir():
             started = weights.load_weights(path)[0]
             continue
@@ -75,14 +86,19 @@ def params(model: Model, *, seed: int, init: str, scale: Sequence[tuple[str, flo
     return weights.nest(flat)
 
 
-def _addressed(item: str, encoders: list[str]) -> tuple[str, pathlib.Path]:
+def _addressed(
+    item: str, encoders: list[str], root: pathlib.Path
+) -> tuple[str, pathlib.Path]:
     """Parses an item of `init` into an encoder's name ('' with a folder) and a file or folder."""
     named = re.fullmatch(r"(\w+)=(.*)", item)
     encoder, path = named.groups() if named else ("", item)
     path = pathlib.Path(path)
+    if not path.exists() and (root / path).exists():
+        path = root / path
     if not path.exists():
+        also = "" if root == pathlib.Path() or path.is_absolute() else f" and not in {root} either"
         raise InputError(
-            f"train.init names {path}, which does not exist: give a folder of "
+            f"train.init names {path}, which does not exist{also}: give a folder of "
             "weights, an encoder's .pth or .npz, or '' to start fresh"
         )
     if path.is_dir():
