@@ -31,6 +31,7 @@ from typing import NamedTuple
 from vosjax import models
 from vosjax.config import named, training, variant
 
+STILLS = named("data_static").data.sets + (dict(folder="pascal_voc", split="val"),)
 YOUTUBE_VOS = dict(folder="youtube_vos/2019", max_frame_gap=3, thin=5)
 DAVIS = dict(folder="davis/2017_480p", max_frame_gap=12, repeat=5)
 TWO = (YOUTUBE_VOS, DAVIS)
@@ -97,7 +98,7 @@ def aot(recipe):
     config.stages = (
         dict(
             name="stills",
-            data=dict(sets=named("data_static").data.sets),
+            data=dict(sets=STILLS),
             train=dict(steps=100_000, batch=32, lr=4e-4, weight_decay=0.03, aux=0.1),
         ),
         dict(
@@ -108,9 +109,7 @@ def aot(recipe):
                 colour=True,
                 phases=(last,) if recipe.augmented < END else (),
             ),
-            train=dict(
-                steps=130_000, batch=16, lr=2e-4, weight_decay=0.07, aux=1.0, own_from=0.5
-            ),
+            train=dict(steps=130_000, batch=16, lr=2e-4, weight_decay=0.07, aux=1.0, own_from=0.5),
         ),
     )
     return config

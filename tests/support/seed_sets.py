@@ -3,7 +3,6 @@
 import shutil
 
 from support import dataset_layouts as layouts
-
 from vosjax.config import opened
 from vosjax.modes import Options, prepare
 

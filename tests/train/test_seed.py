@@ -10,18 +10,18 @@ import pytest
 from support import seed_sets, small
 
 import data_prep
+from data_prep import shards
 from vosjax import models
 from vosjax.config import opened
 from vosjax.data import pipeline
 from vosjax.errors import InputError
-from vosjax.io.names import natural
 from vosjax.modes import Options
 from vosjax.modes import train as train_mode
-from vosjax.schema import plain
 from vosjax.train import beforehand, checkpoint, checkpoint_folder, clip_task, decisive, loop, state
 
 LADDER = ("r50", "swin", "lstt_v2", "more_video", "augmentation_off")
-MEMBERS = ("effnet", "resnext", "stcn", "famnet")
+MATCHING = ("stcn", "famnet")
+MEMBERS = ("effnet", "resnext", *MATCHING)
 VIDEOS = ["youtube_vos/2019", "davis/2017_480p", "youtube_vis/2021", "ovis", "vspw/classes"]
 TINY = (
     "train.init=",
@@ -159,29 +159,158 @@ def averaged(folder, config, like):
     return state.averaged(restored)
 
 
-def network(monkeypatch):
-    """Notes the weights with which each stage begins."""
-    begun, fresh = [], state.fresh
+@pytest.fixture
+def begun(monkeypatch):
+    """The weights with which the stages began, in their order."""
+    weights, fresh = [], state.fresh
     monkeypatch.setattr(
-        state, "fresh", lambda params, *rest: begun.append(params) or fresh(params, *rest)
+        state, "fresh", lambda params, *rest: weights.append(params) or fresh(params, *rest)
     )
-    return begun
+    return weights
 
 
 def same(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-# A network of the family itself, but with the smallest encoder.
-SMALL = ("model.encoder=mobilenet_v2", "model.layers=1")
-
-
-def test_the_video_stage_begins_with_the_average_of_the_stills(datasets, tmp_path, monkeypatch):
-    begun = network(monkeypatch)
-    config = tiny("augmentation_off", datasets, *SMALL, side=33)
-    ended = loop.train(config, output=tmp_path)
-    (_, stills), _ = loop.stages(config)
-    average = averaged(tmp_path / "stills", stills, ended.state)
+def check_that_the_second_stage_begins_with_the_average(config, folder, begun):
+    ended = loop.train(config, output=folder)
+    (name, stills), _ = loop.stages(config)
+    average = averaged(folder / name, stills, ended.state)
     same(begun[1], average)
-    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), begun[0], average)
-    assert any(jax.tree.leaves(moved))
+    moved = jax.tree.map(lambda one, other: bool(np.any(one != other)), begun[0], average)
+    assert any(jax.tree.leaves(moved)) and ended.complete
+
+
+def test_the_video_stage_begins_with_the_average_of_the_stills(datasets, toy, tmp_path, begun):
+    config = toy_of("augmentation_off", datasets)
+    check_that_the_second_stage_begins_with_the_average(config, tmp_path, begun)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LADDER + MEMBERS)
+def test_every_network_itself_takes_three_steps_of_every_stage(name, datasets, tmp_path, begun):
+    side = 32 if "swin" in str(opened(f"train_seed:{name}").model) or name in MATCHING else 33
+    config = tiny(name, datasets, side=side)
+    check_that_the_second_stage_begins_with_the_average(config, tmp_path, begun)
+
+
+def test_the_same_command_again_trains_no_step(datasets, toy, tmp_path):
+    config = toy_of("r50", datasets)
+    first = loop.train(config, output=tmp_path)
+    again = loop.train(config, output=tmp_path)
+    assert again.complete and again.folder == tmp_path / "video"
+    same(again.state, first.state)
+
+
+def test_data_of_a_stage_that_is_complete_are_not_needed(datasets, toy, tmp_path):
+    here = tmp_path / "datasets"
+    shutil.copytree(datasets, here)
+    config = toy_of("r50", here)
+    loop.run_stage(loop.stages(config)[0][1], tmp_path / "run/stills")
+    shutil.rmtree(here / "coco")
+    assert loop.train(config, output=tmp_path / "run").complete
+
+
+@pytest.mark.parametrize(
+    "other, more, said",
+    [
+        ("augmentation_off", (), "data.phases"),
+        ("r50", (), "model.encoder"),
+        ("more_video", ("stages[0].train.lr=1e-3",), "train.lr"),
+    ],
+)
+def test_another_config_in_the_same_folder_is_refused(datasets, toy, tmp_path, other, more, said):
+    loop.train(toy_of("more_video", datasets), output=tmp_path)
+    with pytest.raises(InputError, match="was made with another config") as error:
+        loop.train(toy_of(other, datasets, *more), output=tmp_path)
+    line = str(error.value)
+    assert said in line and "another output folder" in line and "\n" not in line
+
+
+@pytest.fixture
+def without(datasets, tmp_path):
+    """without(*names) -> a folder of the data sets that lacks some of them."""
+
+    def copied(*names):
+        here = tmp_path / "some_sets"
+        here.mkdir()
+        for path in datasets.iterdir():
+            if path.name not in names:
+                (here / path.name).symlink_to(path)
+        return here
+
+    return copied
+
+
+def refusal(config, folder):
+    """The line that refuses a training, which has not begun any stage."""
+    with pytest.raises(InputError) as error:
+        loop.train(config, output=folder)
+    assert not folder.exists() and "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_missing_sets_are_named_before_the_first_step(without, toy, tmp_path):
+    root = without("ovis", "vspw")
+    line = refusal(toy_of("augmentation_off", root), tmp_path / "run")
+    flags = [f"stages[1].data.sets[{number}].weight=0" for number in (3, 4)]
+    assert line == (
+        f"stage video lacks {root}/ovis and {root}/vspw/classes; without them it would train on "
+        "youtube_vos/2019, davis/2017_480p and youtube_vis/2021: to do so, give "
+        f"--config.{flags[0]} --config.{flags[1]}; `python -m data_prep ovis --source DOWNLOAD "
+        f"--output {root}` prepares ovis, and configs/prepare.py many at once"
+    )
+    assert loop.train(toy_of("augmentation_off", root, *flags), output=tmp_path / "run").complete
+
+
+def test_every_stage_and_phase_that_lacks_a_set_is_named(without, toy, tmp_path):
+    root = without("youtube_vos", "ecssd")
+    line = refusal(toy_of("augmentation_off", root), tmp_path / "run")
+    for said in (
+        f"stage stills lacks {root}/ecssd/binary; without it it would train on coco/crowds_ignored",
+        f"stage video lacks {root}/youtube_vos/2019; without it it would train on davis/2017_480p",
+        f"stage video from step 2 on lacks {root}/youtube_vos/2019; without it it would have no",
+        "--config.stages[0].data.sets[2].weight=0",
+        "--config.stages[1].data.sets[0].weight=0",
+    ):
+        assert said in line
+
+
+def test_a_split_that_was_not_prepared_is_named(without, datasets, toy, tmp_path):
+    root = without("pascal_voc")
+    shards.prepare(
+        "pascal_voc", source=datasets.parent / "downloads/pascal_voc", output=root, splits=["train"]
+    )
+    line = refusal(toy_of("r50", root), tmp_path / "run")
+    assert f"stage stills lacks {root}/pascal_voc (val)" in line and "'val'" in line
+
+
+def test_a_root_that_does_not_exist_is_named(toy, tmp_path):
+    line = refusal(toy_of("r50", tmp_path / "nowhere"), tmp_path / "run")
+    assert f"there is no folder {tmp_path}/nowhere" in line and "--config.data.root" in line
+
+
+def test_sets_without_a_root_ask_for_it(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "give --config.data.root=DATASETS" in refusal(toy_of("r50", ""), tmp_path / "run")
+
+
+def test_a_later_stage_that_does_not_fit_is_refused_before_the_first_step(datasets, tmp_path):
+    config = tiny("r50", datasets, "stages[1].data.height=32", side=33)
+    assert "data.height and data.width are 32 and 33" in refusal(config, tmp_path / "run")
+
+
+def test_imagenet_weights_are_looked_for_in_the_root(datasets, toy, tmp_path):
+    config = toy_of("r50", datasets, "train.init=imagenet/resnet50.pth")
+    with pytest.raises(InputError, match=f"does not exist and not in {datasets} either"):
+        loop.train(config, output=tmp_path)
+
+
+def test_published_sets_are_those_that_data_prep_prepares():
+    def prepares(name):
+        path = pathlib.Path(data_prep.__path__[0], f"{name}.py")
+        return "class Builder(" in path.read_text(encoding="utf-8")
+
+    builders = [m.name for m in pkgutil.iter_modules(data_prep.__path__) if prepares(m.name)]
+    assert sorted(beforehand.PUBLISHED) == sorted(builders)

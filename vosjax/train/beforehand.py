@@ -1,4 +1,4 @@
-"""What is checked before the first step: that every stage has its data sets and fits its network."""
+"""Checks before the first step: every stage has its data sets and fits its network."""
 
 import pathlib
 from collections.abc import Iterator, Sequence

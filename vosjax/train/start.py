@@ -86,9 +86,7 @@ def params(
     return weights.nest(flat)
 
 
-def _addressed(
-    item: str, encoders: list[str], root: pathlib.Path
-) -> tuple[str, pathlib.Path]:
+def _addressed(item: str, encoders: list[str], root: pathlib.Path) -> tuple[str, pathlib.Path]:
     """Parses an item of `init` into an encoder's name ('' with a folder) and a file or folder."""
     named = re.fullmatch(r"(\w+)=(.*)", item)
     encoder, path = named.groups() if named else ("", item)
