@@ -5,7 +5,7 @@
         --output runs/seed_r50
 
 DATASETS holds what configs/prepare.py:static, :youtube_vos, :davis and :videos made, and in
-`imagenet/` the encoder's published ImageNet weights under the name that IMAGENET gives them; with
+`imagenet/` the encoder's published ImageNet weights, under the name that INIT gives them; with
 `--config.train.init=` the encoder starts from random weights. The same command resumes a run.
 
 | variant | network | videos | strong augmentation | YouTube-VOS 2019 val |

@@ -31,7 +31,7 @@ WORK = {  # where a mode begins to compute
     "report": ("vosjax.eval.report", "load"),
     "segment": ("vosjax.modes.segment", "carry_out"),
     "summary": ("vosjax.modes.summary", "shapes"),
-    "train": ("vosjax.train.loop", "run_stage"),
+    "train": ("vosjax.train.beforehand", "check"),
     "unpack": ("vosjax.datasets.unpack", "unpack"),
 }
 

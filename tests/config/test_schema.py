@@ -10,7 +10,7 @@ import pytest
 
 from vosjax.config import Config, as_config_dict, parsed
 from vosjax.config.modes import BenchConfig
-from vosjax.data.config import ClipsConfig
+from vosjax.data.config import ClipsConfig, timed
 from vosjax.errors import InputError
 from vosjax.layers.precision import DTYPES
 from vosjax.loading import config as loading
@@ -184,6 +184,27 @@ def test_a_share_that_falls_before_it_begins_is_named():
 def test_phases_rise(start):
     with pytest.raises(InputError, match=rf"phases\[1\].start is {start}; a step above 5"):
         ClipsConfig(phases=({"start": 5}, {"start": start}))
+
+
+@pytest.mark.parametrize(
+    "phases, said",
+    [
+        (({"after": 0.5}, {"after": 0.5}), r"phases\[1\].after is 0.5; a share above 0.5"),
+        (({"after": 0},), r"phases\[0\].after is 0.0; a share above 0"),
+        (({"after": 1.0},), r"phases\[0\].after is 1.0; a share of the steps below 1"),
+        (({"start": 3, "after": 0.5},), r"phases\[0\] has start and after: give one of them"),
+    ],
+)
+def test_phases_after_a_share_of_the_steps_rise_and_end_before_the_stage(phases, said):
+    with pytest.raises(InputError, match=said):
+        ClipsConfig(phases=phases)
+
+
+@pytest.mark.parametrize("steps, starts", [(1000, [500, 900]), (3, [1, 2])])
+def test_a_share_of_the_steps_becomes_a_step(steps, starts):
+    config = ClipsConfig(phases=({"after": 0.5}, {"after": 0.9, "plain": True}))
+    assert [phase["start"] for phase in timed(config, steps).phases] == starts
+    assert timed(config, steps).phases[1]["plain"]
 
 
 def test_choices_are_those_that_are_implemented():

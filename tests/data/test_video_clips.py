@@ -272,6 +272,17 @@ def test_sets_are_weighted_by_their_sizes_unless_told(roots):
     assert sum(weight for weight, _ in weighted) == pytest.approx(1.0)
 
 
+def test_a_set_of_weight_nothing_may_be_missing(roots):
+    sets = (dict(folder="source/train"), dict(folder="nowhere", weight=0))
+    assert [weight for weight, _ in pipeline.sources(_config(roots, sets=sets))] == [1.0]
+
+
+def test_a_phase_after_a_share_of_the_steps_needs_their_number(roots):
+    config = _config(roots, phases=(dict(after=0.5, plain=True),))
+    with pytest.raises(InputError, match="give its first step as `start`"):
+        pipeline.clips(config, seed=0, batch=1)
+
+
 def test_stream_of_sets_is_the_same_with_processes_hosts_and_after_a_restart(roots):
     config = _config(roots, sets=(dict(folder="youtube_vos"), dict(folder="pascal_voc")))
     plain = _take(config, 4)
