@@ -258,8 +258,9 @@ def test_missing_sets_are_named_before_the_first_step(without, toy, tmp_path):
     assert line == (
         f"stage video lacks {root}/ovis and {root}/vspw/classes; without them it would train on "
         "youtube_vos/2019, davis/2017_480p and youtube_vis/2021: to do so, give "
-        f"--config.{flags[0]} --config.{flags[1]}; `python -m data_prep ovis --source DOWNLOAD "
-        f"--output {root}` prepares ovis, and configs/prepare.py many at once"
+        f"--config.{flags[0]} --config.{flags[1]}; `python -m data_prep NAME --source DOWNLOAD "
+        f"--output {root}` prepares them (ovis and vspw/classes), and configs/prepare.py many at "
+        "once"
     )
     assert loop.train(toy_of("augmentation_off", root, *flags), output=tmp_path / "run").complete
 
@@ -310,7 +311,7 @@ def test_imagenet_weights_are_looked_for_in_the_root(datasets, toy, tmp_path):
 def test_published_sets_are_those_that_data_prep_prepares():
     def prepares(name):
         path = pathlib.Path(data_prep.__path__[0], f"{name}.py")
-        return "class Builder(" in path.read_text(encoding="utf-8")
+        return "\nclass Builder(" in path.read_text(encoding="utf-8")
 
     builders = [m.name for m in pkgutil.iter_modules(data_prep.__path__) if prepares(m.name)]
     assert sorted(beforehand.PUBLISHED) == sorted(builders)

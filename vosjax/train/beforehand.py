@@ -25,8 +25,6 @@ PUBLISHED = (
     "youtube_vis",
     "youtube_vos",
 )
-
-
 ABSENT = "absent"  # the problem of a data set whose folder does not exist
 Key = tuple[str, DatasetConfig]  # a data set and the folder that its own is relative to
 
@@ -148,11 +146,13 @@ def _advice(absent: Sequence[Key]) -> Iterator[str]:
     if any(not root for root, _ in absent):
         yield "if they are elsewhere, give --config.data.root=DATASETS, the folder that they are in"
     published = [key for key in absent if key[1].folder.split("/")[0] in PUBLISHED]
-    if published:
-        root, dataset = published[0]
+    names = list(dict.fromkeys(dataset.folder for _, dataset in published))
+    if names:
+        root = published[0][0] or "DATASETS"
+        name, whom = (names[0], "it") if len(names) == 1 else ("NAME", f"them ({_listed(names)})")
         yield (
-            f"`python -m data_prep {dataset.folder} --source DOWNLOAD --output "
-            f"{root or 'DATASETS'}` prepares {dataset.folder}, and configs/prepare.py many at once"
+            f"`python -m data_prep {name} --source DOWNLOAD --output {root}` prepares {whom}, and "
+            "configs/prepare.py many at once"
         )
 
 
