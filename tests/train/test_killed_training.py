@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -156,3 +157,55 @@ def test_another_config_in_the_same_folder_is_one_line_and_nothing_is_changed(tm
     assert "\n" not in line and "train.lr was 0.01, is now 0.5" in line
     assert "use its config, or another output folder" in line
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+REAL = (
+    "--config.train.steps=24",
+    "--config.train.batch=2",
+    "--config.data.height=65",
+    "--config.data.width=65",
+    "--config.train.log.every=1",
+    "--config.train.log.checkpoint=2",
+    "--config.train.log.validate=12",
+    "--config.train.log.clips=1",
+    "--config.train.log.frames=3",
+)
+
+
+def begin(folder, cache):
+    """Starts a real training of AOT-T."""
+    return subprocess.Popen(
+        [sys.executable, "launch.py", "--config", "configs/train_rendered.py"]
+        + ["--output", folder, *REAL],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=TESTS.parent,
+        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)},
+    )
+
+
+def digests(folder):
+    """The digests of weights, average, moments and step after the last step."""
+    return json.loads((folder / "checkpoints" / "24" / "digests" / "metadata").read_text())
+
+
+@pytest.mark.slow
+def test_a_real_training_killed_three_times_and_preempted_equals_an_unbroken_one(tmp_path, cache):
+    out, rng = tmp_path / "out", np.random.default_rng(0)
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        process = begin(out, cache)
+        try:
+            assert any(line.startswith("step") for line in process.stdout)  # up to the first one
+            time.sleep(rng.uniform(0, 1))
+            process.send_signal(number)
+            process.communicate(timeout=GRACE)
+        finally:
+            process.kill()
+        code = train_mode.STOPPED if number == signal.SIGTERM else -number
+        assert process.returncode == code
+    for folder in out, tmp_path / "whole":
+        process = begin(folder, cache)
+        process.communicate()
+        assert process.returncode == 0
+    assert digests(out) == digests(tmp_path / "whole")
+    assert rows(out) == rows(tmp_path / "whole")

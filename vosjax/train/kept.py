@@ -57,7 +57,7 @@ def is_among_best(score: Any, by_step: Mapping[int, float], best: int) -> bool:
 
     Args:
         score: the new score; anything else than a finite number is none.
-        by_step: {step: score} of the checkpoints that exist.
+        by_step: {step: score} of the checkpoints so far; those that were removed do not matter.
         best: number of best scores.
     """
     if not best or not is_score(score):

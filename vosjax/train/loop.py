@@ -163,14 +163,15 @@ def _remaining(
         allowed=train.skip_nonfinite,
         in_a_row=nonfinite.before(kept.figures(saved, at)),
     )
+    by_step = kept.scores(saved, checkpoint_folder.steps(saved))
     values: dict[str, float] = {}
     started = time.monotonic()
 
     def save(*, wait: bool = False) -> None:
         window.fetch()  # raises if the state is of no use
-        beside = {nonfinite.IN_A_ROW: window.in_a_row} | (
-            {kept.SCORE: values[kept.SCORE]} if kept.is_score(values.get(kept.SCORE)) else {}
-        )
+        beside: dict[str, float] = {nonfinite.IN_A_ROW: window.in_a_row}
+        if kept.is_score(values.get(kept.SCORE)):
+            by_step[at] = beside[kept.SCORE] = values[kept.SCORE]
         checkpoint.save(checkpoints, now, plain, figures=beside, wait=wait)
 
     def validated() -> dict[str, float]:
@@ -178,10 +179,6 @@ def _remaining(
         if jax.process_count() > 1:  # they validate together, so none of them may leave
             return work()
         return unless_stopped(stop, work) or {}
-
-    def is_best() -> bool:
-        by_step = kept.scores(saved, checkpoint_folder.steps(saved))
-        return kept.is_among_best(values[kept.SCORE], by_step, train.log.keep_best)
 
     with (
         offending.saving_batch(folder, task, train.seed),
@@ -213,7 +210,9 @@ def _remaining(
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
                 figures.pictures(at, *map(np.asarray, task.picture(done.batch, done.metrics)))
-            if due(at, train.log.checkpoint, train.steps) or (kept.SCORE in values and is_best()):
+            if due(at, train.log.checkpoint, train.steps) or kept.is_among_best(
+                values.get(kept.SCORE), by_step, train.log.keep_best
+            ):
                 save()
         save(wait=True)
     return TrainResult(now, at >= train.steps, folder)

@@ -5,7 +5,6 @@ for each other. The compiled step therefore decides by itself not to update the 
 (`without_nonfinite`), and the host counts afterwards how many such steps came in a row (`Window`).
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +43,6 @@ def without_nonfinite(train_step: Callable[..., Any], allowed: int) -> Callable[
     if not allowed:
         return train_step
 
-    @functools.wraps(train_step)
     def guarded(before: Any, batch: Any, scalars: Any, rng: jax.Array) -> tuple[Any, Any]:
         after, metrics = train_step(before, batch, scalars, rng)
         finite = jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.gradient)
