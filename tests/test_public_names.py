@@ -31,7 +31,7 @@ RETIRED = {
     "balanced_gap": "balanced_mem_every",
     "cap": "max_short_side",
     "examine": "validate",
-    "fetched": "to_host",
+    "fetched": "fetch",
     "gap": "mem_every of the memory, max_frame_gap of a clip's frames",
     "judge": "to_labels",
     "lay": "apply_prompt",

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vosjax.runs.signals import stop_signals
+from vosjax.runs.signals import stop_signals, unless_stopped
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -24,6 +24,26 @@ def test_a_second_one_ends_at_once():
     with pytest.raises(KeyboardInterrupt), stop_signals():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_work_that_gives_way_ends_with_the_signal():
+    def work():
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            pass
+
+    with stop_signals() as stop:
+        assert unless_stopped(stop, lambda: 7) == 7
+        assert unless_stopped(stop, work) is None
+        assert stop == [signal.SIGTERM]
+        assert unless_stopped(stop, lambda: 7) is None  # it is not begun any more
+
+
+def test_other_work_does_not_give_way():
+    with stop_signals() as stop:
+        unless_stopped(stop, lambda: None)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stop == [signal.SIGTERM]
 
 
 def test_in_another_thread_signals_are_someone_else_s():

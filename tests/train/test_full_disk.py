@@ -69,6 +69,57 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_afterwards(tmp_path, unshar
         assert len(row) < 600
 
 
+KEEPS = """
+import pathlib, shutil, sys
+import jax, numpy as np
+from support import small
+from vosjax.errors import InputError
+from vosjax.train import checkpoint, checkpoint_folder, optimizer, state
+
+disk = pathlib.Path(sys.argv[1])
+chain = optimizer.build({path: 1 for path in ("key", "gain", "bank")})
+fresh = state.fresh(small.model().init_params(jax.random.key(3)), small.model().param_group, chain)
+first, second = (fresh._replace(step=np.int32(step)) for step in (1, 2))
+
+
+def attempt(state):
+    try:
+        with checkpoint_folder.managed(disk / "checkpoints", keep=1) as checkpoints:
+            checkpoint.save(checkpoints, state, {}, wait=True)
+        return "saved"
+    except InputError as error:
+        return f"{type(error).__name__} {error}"
+
+
+print(attempt(first))
+for room in 0, 8, 40:
+    (disk / "filler").write_bytes(bytes(max(shutil.disk_usage(disk).free - room * 1024, 0)))
+    print(attempt(second))
+    with checkpoint_folder.manager(disk / "checkpoints") as checkpoints:
+        restored = checkpoint.restore(checkpoints, fresh, {})
+    jax.tree.map(np.testing.assert_array_equal, restored, first)
+    (disk / "filler").unlink()
+print(attempt(second), checkpoint_folder.steps(disk / "checkpoints"))
+"""
+SMALL_DISK = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1"'
+
+
+def test_a_full_disk_loses_nothing_that_was_there_before(tmp_path, unshare):
+    """With one checkpoint kept, the new one has to be complete before the old one goes."""
+    done = subprocess.run(
+        [*unshare, "sh", "-c", SMALL_DISK, "sh", str(tmp_path), sys.executable, KEEPS],
+        capture_output=True,
+        text=True,
+        cwd=TESTS.parent,
+        env=os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    first, *full, last = done.stdout.splitlines()
+    assert first == "saved" and last == "saved [2]" and len(full) == 3
+    for line in full:
+        assert "disk full while writing" in line or "cannot be written" in line, line
+
+
 READ_ONLY = 'mount -t tmpfs -o ro none "$1" && exec "$2" -c "$3" "$1"'
 HOLD = """
 import pathlib, sys

@@ -1,4 +1,4 @@
-"""The log of a training: rows that survive a resumption, pictures, and an error for NaN."""
+"""The log of a training: rows that survive a resumption, and pictures."""
 
 import csv
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from vosjax.errors import NotFinite
 from vosjax.train import log
 
 
@@ -45,12 +44,3 @@ def test_tensorboard_reads_scalars_and_pictures(told):
     events = EventAccumulator(str(told / "tensorboard")).Reload()
     assert [e.value for e in events.Scalars("train/loss")] == [1.0, 2.0, 7.0]
     assert (events.Images("clip")[0].width, events.Images("clip")[0].height) == (16, 24)
-
-
-def test_not_a_number_names_its_steps():
-    with pytest.raises(NotFinite, match="in steps 101 to 102"):
-        log.check_finite(100, [1.0, float("nan"), 1.0], [1.0, 1.0, float("inf")])
-
-
-def test_finite_figures_pass():
-    log.check_finite(0, [1.0], [2.0])

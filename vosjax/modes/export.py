@@ -1,4 +1,4 @@
-"""`--mode export`: the averaged weights of a training run's newest checkpoint, ready to be used."""
+"""`--mode export`: the averaged weights of a training run's newest or best checkpoint, for use."""
 
 from vosjax.config import Config
 from vosjax.errors import InputError
@@ -7,14 +7,15 @@ from vosjax.modes import Options
 from vosjax.train import export
 
 FLAGS = ("input", "output")
-FIELDS = ("train.source", "train.licence", "train.card_mem_every")
+FIELDS = ("train.export", "train.source", "train.licence", "train.card_mem_every")
 ALSO = ("family", "model", "top_k", "data", "patches", "stages")  # the same as in the run
 
 
 def run(config: Config, options: Options) -> int:
     """Writes the weights of the run in the folder `options.input` to `options.output`.
 
-    The run may still be in progress.
+    The run may still be in progress. `train.export` names the checkpoint: 'newest', 'best' (of the
+    validation J that checkpoints were stored with) or the number of a step.
 
     Raises:
         InputError: a folder is not named, has no complete checkpoint, or has one of another config.

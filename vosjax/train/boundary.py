@@ -22,7 +22,7 @@ from vosjax.datasets.decode import IGNORE
 from vosjax.errors import InputError
 from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
-from vosjax.train import build, patches, state, step
+from vosjax.train import build, nonfinite, patches, state, step
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 from vosjax.train.schedule import StepScalars
@@ -85,7 +85,8 @@ def task(config: Any) -> Task:
     weighted, held_out = sets(settings)
 
     def advance(chain: optax.GradientTransformation) -> Advance:
-        return jax.jit(functools.partial(train_step, network, chain), donate_argnums=0)
+        run = functools.partial(train_step, network, chain)
+        return jax.jit(nonfinite.without_nonfinite(run, train.skip_nonfinite), donate_argnums=0)
 
     return Task(
         network=network,

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from vosjax.checkpoints.checks import array_digest, check_finite
 from vosjax.errors import InputError, Note, NotFinite
 from vosjax.runs.differences import differences
+from vosjax.train import kept
 from vosjax.train.checkpoint_folder import in_a_line, saving, set_aside, steps
 from vosjax.train.decisive import decisive
 from vosjax.train.state import TrainState
@@ -32,6 +33,7 @@ def save(
     state: TrainState,
     config: dict[str, Any],
     *,
+    figures: dict[str, Any] | None = None,
     wait: bool = False,
 ) -> None:
     """Starts saving a state under its step number.
@@ -45,6 +47,7 @@ def save(
         checkpoints: a `checkpoint_folder.manager`.
         state: the state.
         config: the `decisive.described` config of the run, which is stored with it.
+        figures: JSON values that are stored with it, by which `kept` decides how long.
         wait: whether to return only when the checkpoint is complete.
 
     Raises:
@@ -63,6 +66,7 @@ def save(
                     state=ocp.args.StandardSave(_plain(state)),
                     config=ocp.args.JsonSave(config),
                     digests=ocp.args.JsonSave(digests(state, config)),
+                    **{kept.FIGURES: ocp.args.JsonSave(figures or {})},
                 ),
             )
         if wait:

@@ -12,12 +12,15 @@ import orbax.checkpoint as ocp
 
 from vosjax.errors import InputError
 from vosjax.io.refusals import disk_full
+from vosjax.train.kept import NewestAndBest
 
 ASIDE = "damaged-"  # prefix of the name of a damaged checkpoint that was set aside
 LONGEST = 160  # most characters of a library's message
 
 
-def manager(folder: str | os.PathLike[str], *, keep: int | None = None) -> ocp.CheckpointManager:
+def manager(
+    folder: str | os.PathLike[str], *, keep: int | None = None, keep_best: int = 0
+) -> ocp.CheckpointManager:
     """Makes a manager of the checkpoints in a folder, which has one subfolder for each step.
 
         with manager("runs/stcn/checkpoints") as checkpoints:
@@ -26,16 +29,23 @@ def manager(folder: str | os.PathLike[str], *, keep: int | None = None) -> ocp.C
     Args:
         folder: the folder; it is made if it is missing.
         keep: number of newest checkpoints to keep; None opens the folder for reading only, which is
-            safe while a run writes to it.
+            safe while a run writes to it. Otherwise what a killed process left half-written is
+            removed.
+        keep_best: number of checkpoints with the best scores to keep besides.
     """
+    folder = pathlib.Path(folder).absolute()
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs every file and setting
     if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
         sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
     if keep is None:
         options = ocp.CheckpointManagerOptions(read_only=True)
     else:
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-    return ocp.CheckpointManager(pathlib.Path(folder).absolute(), options=options)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=NewestAndBest(folder, keep, keep_best),
+            enable_async_checkpointing=True,
+            cleanup_tmp_directories=True,
+        )
+    return ocp.CheckpointManager(folder, options=options)
 
 
 class _WithoutLateCallbacks:
@@ -54,7 +64,9 @@ class _WithoutLateCallbacks:
 
 
 @contextlib.contextmanager
-def managed(folder: str | os.PathLike[str], *, keep: int) -> Iterator[ocp.CheckpointManager]:
+def managed(
+    folder: str | os.PathLike[str], *, keep: int, keep_best: int = 0
+) -> Iterator[ocp.CheckpointManager]:
     """Opens a `manager` for writing and closes it at the end.
 
         with managed("runs/stcn/checkpoints", keep=3) as checkpoints:
@@ -65,7 +77,7 @@ def managed(folder: str | os.PathLike[str], *, keep: int) -> Iterator[ocp.Checkp
         DiskFull: the disk is full.
     """
     with saving(folder):
-        checkpoints = manager(folder, keep=keep)
+        checkpoints = manager(folder, keep=keep, keep_best=keep_best)
     try:
         yield checkpoints
     except BaseException:

@@ -10,7 +10,7 @@ import optax
 
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.train import build, log, step, validate
+from vosjax.train import build, log, nonfinite, step, validate
 from vosjax.train.task import Advance, Task
 from vosjax.types import Model
 
@@ -78,7 +78,8 @@ def compile_step(
     Returns:
         A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
     """
-    return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
+    run = functools.partial(step.train_step, model, chain, settings)
+    return jax.jit(nonfinite.without_nonfinite(run, settings.skip_nonfinite), donate_argnums=0)
 
 
 def validation(model: Model, config: Any) -> Callable[[Any], float]:

@@ -14,6 +14,12 @@ class LogConfig(Checked):
     validate: int = setting(200, "steps between two validations; 0: never", least=0)
     checkpoint: int = setting(500, "steps between two checkpoints; 0: only one at the end", least=0)
     keep: int = setting(3, "number of newest checkpoints that are kept", least=1)
+    keep_best: int = setting(
+        1,
+        "number of checkpoints of the best validation J that are kept besides; a validation that "
+        "is among the best saves one",
+        least=0,
+    )
     clips: int = setting(4, "number of clips for validation", least=1)
     frames: int = setting(12, "frames of each clip for validation", least=2)
 
@@ -124,6 +130,15 @@ class TrainConfig(Checked):
     )
     workers: int = setting(0, "processes that make clips; 0: the training's own", least=0)
     threads: int = setting(2, "threads per process that make clips ahead of time", least=0)
+    skip_nonfinite: int = setting(
+        0,
+        "number of steps in a row whose loss or gradient may be not finite: they leave the weights "
+        "as they are; 0: the first one ends the run",
+        least=0,
+    )
+    export: str = setting(
+        "newest", "the checkpoint that --mode export takes: newest, best, or the number of a step"
+    )
     source: str = setting("", "what the weights were trained on, for their card")
     licence: str = setting("", "licence of the weights, for their card")
     log: LogConfig = setting(LogConfig(), "how often to log, validate and save")
@@ -134,6 +149,10 @@ class TrainConfig(Checked):
             raise FieldError(
                 ("hard_end",),
                 f"is {self.hard_end}; at least hard_begin, {self.hard_begin}, is expected",
+            )
+        if self.export not in ("newest", "best") and not self.export.isdecimal():
+            raise FieldError(
+                ("export",), f"is {self.export!r}; newest, best or the number of a step is expected"
             )
 
 

@@ -11,7 +11,16 @@ from vosjax.checkpoints import weights
 from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
-from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, optimizer, state
+from vosjax.train import (
+    build,
+    checkpoint,
+    checkpoint_folder,
+    decisive,
+    kept,
+    loop,
+    optimizer,
+    state,
+)
 from vosjax.train.disk import CHECKPOINTS
 
 
@@ -74,7 +83,8 @@ def from_checkpoint(
 ) -> dict:
     """Exports a checkpoint of a run and returns the card of the weights.
 
-    By default this is the newest checkpoint of the last stage that was begun.
+    By default `train.export` names it, among those of the last stage that was begun: the newest
+    one, the one with the best validation J, or that of a step.
 
     Args:
         config: the run's `Config`.
@@ -83,7 +93,7 @@ def from_checkpoint(
         step: exports the checkpoint of this step of that stage instead.
 
     Raises:
-        InputError: there is no checkpoint, or it was made with another config.
+        InputError: there is no such checkpoint, or it was made with another config.
     """
     run = pathlib.Path(run)
     begun = [
@@ -97,8 +107,25 @@ def from_checkpoint(
     like = jax.eval_shape(
         lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
     )
+    if step is None:
+        step = _named_step(config.train.export, run / name / CHECKPOINTS)
     with checkpoint_folder.manager(run / name / CHECKPOINTS) as saved:
         trained = checkpoint.restore(saved, like, decisive.described(part), step=step)
     if trained is None:
         raise InputError(f"no complete checkpoint below {run / name} yet")
     return export(config, trained, folder)
+
+
+def _named_step(name: str, folder: pathlib.Path) -> int | None:
+    """Returns the step that 'newest' (None), 'best' or a number names among checkpoints."""
+    if name == "newest":
+        return None
+    if name != "best":
+        return int(name)
+    by_step = kept.scores(folder, checkpoint_folder.steps(folder))
+    if not by_step:
+        raise InputError(
+            f"no checkpoint in {folder} has a validation score, so none is the best: give "
+            "--config.train.export=newest, or train with train.log.validate above 0"
+        )
+    return kept.ranked(by_step)[0]

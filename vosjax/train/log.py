@@ -1,7 +1,6 @@
 """The log of a training run: lines on stdout, metrics.csv, TensorBoard scalars and pictures."""
 
 import csv
-import math
 import os
 import pathlib
 import time
@@ -11,7 +10,6 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from vosjax.errors import NotFinite
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
 from vosjax.io.refusals import writing
@@ -142,24 +140,3 @@ def _overlay(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
     colours = DAVIS[labels]
     mixed = (frames.astype(np.uint16) + colours) // 2
     return np.where(labels[..., None] > 0, mixed, frames).astype(np.uint8)
-
-
-def check_finite(first: int, losses: list[float], gradients: list[float]) -> None:
-    """Checks that the losses and gradient norms of consecutive steps are finite.
-
-        check_finite(100, [0.7, 0.6], [1.2, 1.1])      # of steps 100 and 101
-
-    Raises:
-        NotFinite: one of them is not; the message names the steps.
-    """
-    bad = [
-        i
-        for i, (a, b) in enumerate(zip(losses, gradients))
-        if not (math.isfinite(a) and math.isfinite(b))
-    ]
-    if bad:
-        raise NotFinite(
-            f"the loss or its gradient was not finite in steps {first + bad[0]} to "
-            f"{first + bad[-1]}: lower train.lr or lengthen train.warmup; the last "
-            "checkpoint is from before these steps"
-        )

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import time
@@ -16,7 +17,7 @@ from vosjax.data.config import timed
 from vosjax.io import lock
 from vosjax.io.files import write_json
 from vosjax.io.refusals import writing
-from vosjax.runs.signals import stop_signals
+from vosjax.runs.signals import stop_signals, unless_stopped
 from vosjax.schema import replaced
 from vosjax.train import (
     beforehand,
@@ -27,7 +28,10 @@ from vosjax.train import (
     clip_task,
     decisive,
     disk,
+    kept,
     log,
+    nonfinite,
+    offending,
     schedule,
     start,
     state,
@@ -133,7 +137,9 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
             task.network, seed=train.seed, init=train.init, scale=train.scale, root=root
         )
     plain = decisive.described(config)
-    with checkpoint_folder.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
+    with checkpoint_folder.managed(
+        folder / disk.CHECKPOINTS, keep=train.log.keep, keep_best=train.log.keep_best
+    ) as checkpoints:
         now = state.fresh(params, task.network.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
         with writing(folder):
@@ -165,45 +171,67 @@ def _remaining(
 ) -> TrainResult:
     """Runs the remaining steps of a stage from the state `now`, with its log and checkpoints."""
     train, plain = config.train, decisive.described(config)
+    saved = folder / disk.CHECKPOINTS
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(task.batches(at), split)
-    figures = log.Log(folder, start=at, columns=task.columns)
-    pending: list[Any] = []
+    skips = (nonfinite.SKIPPED,) if train.skip_nonfinite else ()
+    figures = log.Log(folder, start=at, columns=task.columns + skips)
+    window = nonfinite.Window(
+        start=at,
+        allowed=train.skip_nonfinite,
+        in_a_row=nonfinite.before(kept.figures(saved, at)),
+    )
+    by_step = kept.scores(saved, checkpoint_folder.steps(saved))
+    values: dict[str, float] = {}
     started = time.monotonic()
 
     def save(*, wait: bool = False) -> None:
-        to_host(pending, at)
-        checkpoint.save(checkpoints, now, plain, wait=wait)
+        window.fetch()  # raises if the state is of no use
+        beside: dict[str, float] = {nonfinite.IN_A_ROW: window.in_a_row}
+        if kept.is_score(values.get(kept.SCORE)):
+            by_step[at] = beside[kept.SCORE] = values[kept.SCORE]
+        checkpoint.save(checkpoints, now, plain, figures=beside, wait=wait)
+
+    def validated() -> dict[str, float]:
+        work = functools.partial(task.validated, state.averaged(now))
+        if jax.process_count() > 1:  # they validate together, so none of them may leave
+            return work()
+        return unless_stopped(stop, work) or {}
 
     with (
+        offending.saving_batch(folder, task, train.seed),
         contextlib.closing(batches),
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
     ):
         for done in steps(train, task, chain, now, batches, stop):
             now, at = done.state, done.at
-            pending.append(done.metrics._replace(prediction=None))
+            window.add(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
-                metrics = to_host(pending, at)
-                pending.clear()
+                metrics = window.fetch()
+                window.clear()
                 seconds, started = time.monotonic() - started, time.monotonic()
                 speed = len(metrics) * train.batch / seconds
-                values = means(metrics) | {
+                values = nonfinite.means(metrics) | {
                     "rate": float(done.rate),
                     f"{task.unit}_per_second": speed,
                 }
+                if train.skip_nonfinite:
+                    values[nonfinite.SKIPPED] = nonfinite.skipped(metrics)
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
                 before = time.monotonic()
-                values |= task.validated(state.averaged(now))
+                values |= validated()
                 started += time.monotonic() - before  # validation does not count as training time
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
                 figures.pictures(at, *map(np.asarray, task.picture(done.batch, done.metrics)))
-            if due(at, train.log.checkpoint, train.steps):
+            if due(at, train.log.checkpoint, train.steps) or kept.is_among_best(
+                values.get(kept.SCORE), by_step, train.log.keep_best
+            ):
                 save()
         save(wait=True)
     return TrainResult(now, at >= train.steps, folder)
@@ -253,30 +281,6 @@ def steps(
         scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))
         now, metrics = advance(now, batch, scalars, key)
         yield StepResult(at + 1, now, batch, metrics, scalars.rate)
-
-
-def to_host(pending: list[Any], at: int) -> list[Any]:
-    """Fetches the metrics of the last steps from the devices.
-
-    Args:
-        pending: one entry for each step.
-        at: the number of steps done by now.
-
-    Raises:
-        NotFinite: a loss or a gradient is not finite; the message names the steps.
-    """
-    metrics = jax.device_get(pending)
-    log.check_finite(at - len(metrics), [m.loss for m in metrics], [m.gradient for m in metrics])
-    return metrics
-
-
-def means(metrics: list[Any]) -> dict[str, float]:
-    """Returns the mean of each figure over some steps, {name of a field of the metrics: mean}."""
-    return {
-        name: float(np.mean([getattr(m, name) for m in metrics]))
-        for name in metrics[0]._fields
-        if name != "prediction"
-    }
 
 
 def due(at: int, every: int, last: int) -> bool:

@@ -75,6 +75,7 @@ class StepConfig(NamedTuple):
     remat           whether frames are recomputed in the backward pass instead of being kept
     held            regular expression of the weights that stay fixed while own predictions are
                     remembered
+    skip_nonfinite  steps in a row that may be not finite; they leave the weights as they are
     reference       whether the loss of the reference frame is computed; False for the steps in
                     which its weight is 0 (compiled separately, since XLA's CPU backend runs
                     conditionals on one thread)
@@ -86,6 +87,7 @@ class StepConfig(NamedTuple):
     jaccard_weight: float = 0.5
     remat: bool = False
     held: str = ""
+    skip_nonfinite: int = 0
     reference: bool = True
 
 
