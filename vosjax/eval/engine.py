@@ -9,7 +9,7 @@ import collections
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -111,7 +111,7 @@ class Engine:
 
     def follow(
         self, plan: Plan, videos: Sequence[VideoInput]
-    ) -> Iterator[list[EngineOutput | None]]:
+    ) -> Generator[list[EngineOutput | None]]:
         """Runs videos of one plan side by side.
 
         Args:

@@ -10,7 +10,7 @@ from vosjax.schema.kinds import hints
 from vosjax.train.config import PatchesConfig, TrainConfig
 
 # Fields of `train` that may change when a run is resumed.
-FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
+FREE = ("log", "workers", "threads", "profile", "source", "licence", "card_mem_every")
 
 
 class Training(Protocol):

@@ -14,6 +14,8 @@ from vosjax.schema import plain
 from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, optimizer, state
 from vosjax.train.disk import CHECKPOINTS
 
+PATHS = ("init", "stills", "root", "data")  # fields of a config that name files
+
 
 def export(
     config: Any,
@@ -59,7 +61,7 @@ def _without_folders(config: dict[str, Any]) -> Any:
         return config
     return {
         key: ",".join(pathlib.Path(part).name for part in value.split(","))
-        if key in ("init", "stills", "root")
+        if key in PATHS and isinstance(value, str)
         else _without_folders(value)
         for key, value in config.items()
     }

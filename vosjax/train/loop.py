@@ -4,8 +4,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ import optax
 from vosjax.io import lock
 from vosjax.io.files import write_json
 from vosjax.io.refusals import writing
+from vosjax.runs.profile import Profile
 from vosjax.runs.signals import stop_signals
 from vosjax.schema import replaced
 from vosjax.train import (
@@ -26,6 +26,7 @@ from vosjax.train import (
     decisive,
     disk,
     log,
+    pace,
     schedule,
     start,
     state,
@@ -33,6 +34,7 @@ from vosjax.train import (
 from vosjax.train.config import TrainConfig
 from vosjax.train.device import shardings, to_device
 from vosjax.train.task import Task
+from vosjax.train.utilisation import Utilisation
 
 STOPPING = "stopping: saving a checkpoint after this step"
 
@@ -149,9 +151,15 @@ def _remaining(
     everywhere, split = shardings()
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(task.batches(at), split)
-    figures = log.Log(folder, start=at, columns=task.columns)
+    figures = log.Log(folder, start=at, columns=task.columns, steps=train.steps)
     pending: list[Any] = []
-    started = time.monotonic()
+    speed = pace.Pace(
+        batch=train.batch,
+        unit=task.unit,
+        utilisation=Utilisation(lambda: task.advance(chain), peak=train.log.peak),
+        key=jax.random.key(train.seed),
+    )
+    profile = Profile(folder, train.profile, what="step")
 
     def save(*, wait: bool = False) -> None:
         to_host(pending, at)
@@ -161,25 +169,24 @@ def _remaining(
         contextlib.closing(batches),
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
+        contextlib.closing(
+            profile.over(steps(train, task, chain, now, speed.timed(batches), stop), start=at + 1)
+        ) as made,
     ):
-        for done in steps(train, task, chain, now, batches, stop):
+        for done in made:
             now, at = done.state, done.at
+            speed.step_done(done)
             pending.append(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
                 metrics = to_host(pending, at)
                 pending.clear()
-                seconds, started = time.monotonic() - started, time.monotonic()
-                speed = len(metrics) * train.batch / seconds
-                values = means(metrics) | {
-                    "rate": float(done.rate),
-                    f"{task.unit}_per_second": speed,
-                }
+                values = means(metrics) | {"rate": float(done.scalars.rate)} | speed.figures()
+                values["distance"] = float(pace.distance(now.trainable, now.average))
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
-                before = time.monotonic()
-                values |= task.validated(state.averaged(now))
-                started += time.monotonic() - before  # validation does not count as training time
+                with speed.paused():
+                    values |= task.validated(state.averaged(now))
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
@@ -197,14 +204,14 @@ class StepResult(NamedTuple):
     state    the state after the step
     batch    its batch
     metrics  its metrics
-    rate     its learning rate for the head
+    scalars  its `StepScalars`
     """
 
     at: int
     state: state.TrainState
     batch: Any
     metrics: Any
-    rate: np.float32
+    scalars: schedule.StepScalars
 
 
 def steps(
@@ -214,7 +221,7 @@ def steps(
     now: state.TrainState,
     batches: Any,
     stop: Sequence,
-) -> Iterator[StepResult]:
+) -> Generator[StepResult]:
     """Yields a `StepResult` after each of the remaining steps.
 
     Args:
@@ -233,7 +240,7 @@ def steps(
         batch = next(batches)
         scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))
         now, metrics = advance(now, batch, scalars, key)
-        yield StepResult(at + 1, now, batch, metrics, scalars.rate)
+        yield StepResult(at + 1, now, batch, metrics, scalars)
 
 
 def to_host(pending: list[Any], at: int) -> list[Any]:
