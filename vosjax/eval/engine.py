@@ -109,6 +109,19 @@ class Engine:
         self._programs: dict[Any, Programs] = {}
         self.compile_seconds = 0.0
 
+    def replace_params(self, params: Sequence[Any]) -> None:
+        """Gives the parts other weights of the same shapes; compiled programs are kept.
+
+            engine.replace_params([trained])
+
+        Args:
+            params: the weights of each part.
+        """
+        self._parts = [
+            part._replace(params=jax.device_put(own, device))
+            for part, own, device in zip(self._parts, params, self._devices, strict=True)
+        ]
+
     def follow(
         self, plan: Plan, videos: Sequence[VideoInput]
     ) -> Generator[list[EngineOutput | None]]:

@@ -1,9 +1,9 @@
 """A profile of chosen steps or frames, written where TensorBoard's profile plugin looks for it."""
 
 import contextlib
-import itertools
 import os
 import pathlib
+import sys
 import threading
 import warnings
 from collections.abc import Generator, Iterator
@@ -14,16 +14,26 @@ import jax
 from vosjax.errors import Note
 from vosjax.io.refusals import writing
 from vosjax.io.terminal import say
+from vosjax.runs import clear
 
 BOARD = "tensorboard"  # in a run's folder
 Item = TypeVar("Item")
+
+
+def files(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """Returns the files of all profiles in a run's folder.
+
+    traces = files("runs/davis")
+    """
+    dates = (pathlib.Path(folder) / BOARD / "plugins" / "profile").glob("*")
+    return [path for date in dates for path in clear.matching(date, r".*\.(xplane\.pb|json\.gz)")]
 
 
 class Profile:
     """Profiles some of the items that a loop makes: its steps, or the frames of a video.
 
         profile = Profile("runs/first", (100, 105), what="step")
-        for done in profile.over(steps, start=1):
+        for done in profile.over(steps, start=1, end=6001):
             ...     # steps 100 to 105 are traced
 
     The trace goes to `FOLDER/tensorboard/plugins/profile/DATE/HOST.xplane.pb`. It holds the steps
@@ -51,7 +61,9 @@ class Profile:
         self._span, self._what = span, what
         self._begun, self._lock = False, threading.Lock()
 
-    def over(self, items: Generator[Item], *, start: int) -> Generator[Item]:
+    def over(
+        self, items: Generator[Item], *, start: int, end: int | None = None
+    ) -> Generator[Item]:
         """Yields the items, and profiles those that were chosen.
 
         The device finishes what was dispatched before the first of them, and the last of them
@@ -60,13 +72,14 @@ class Profile:
         Args:
             items: makes an item, a pytree with arrays in it, on each `next`; closed at the end.
             start: number of the first item.
+            end: number after that of the last item; None: it is not known.
         """
         if self._span is None:
             yield from items
             return
         running, item = False, None
         try:
-            for number in itertools.count(start):
+            for number in range(start, sys.maxsize if end is None else end):
                 running = running or self._begin(number, item)
                 with jax.profiler.StepTraceAnnotation(self._what, step_num=number):
                     item = next(items, None)
@@ -77,6 +90,7 @@ class Profile:
                     self._end()
                     running = False
                 yield item
+            yield from items
         finally:
             if running:
                 self._end()
