@@ -31,8 +31,18 @@ def test_every_row_tells_the_pace(tmp_path):
     for row in rows(tmp_path):
         told = {name: float(row[name]) for name in NAMES}
         assert told["clips_per_second"] == pytest.approx(2 * told["steps_per_second"], rel=1e-4)
-        assert 0 <= told["waiting"] <= 1 and told["distance"] > 0
+        assert 0 <= told["waiting"] <= 1 and told["distance"] == 0  # the average's decay is 0 yet
         assert row["utilisation"] == ""  # nobody knows a CPU's peak
+
+
+def test_the_distance_is_that_of_the_weights_from_their_average(tmp_path):
+    config = small.config(steps=24, log=dict(every=12))
+    after = loop.train(config, output=tmp_path).state
+    apart = [np.ravel(w - after.average[path]) for path, w in after.trainable.items()]
+    whole = np.concatenate([np.ravel(w) for w in after.trainable.values()])
+    expected = np.linalg.norm(np.concatenate(apart)) / np.linalg.norm(whole)
+    assert expected > 0
+    assert float(rows(tmp_path)[-1]["distance"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_stated_peak_gives_the_utilisation(tmp_path):

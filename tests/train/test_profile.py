@@ -78,6 +78,8 @@ def test_a_trace_that_cannot_be_written_is_noted_and_the_loop_goes_on(tmp_path):
 def test_one_profile_is_made_of_the_first_loop_that_has_the_frames(tmp_path):
     chosen = profile.Profile(tmp_path, (2, 3))
     for length in (2, 4, 4):
-        assert list(chosen.over((i for i in range(length)), start=0)) == list(range(length))
+        assert list(chosen.over((i for i in range(length)), start=0, end=length)) == list(
+            range(length)
+        )
     assert numbers(*traces(tmp_path), "frame") == [2, 3]
     assert {path.name.partition(".")[2] for path in profile.files(tmp_path)} >= {"xplane.pb"}

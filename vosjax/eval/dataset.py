@@ -247,7 +247,10 @@ def _run_batch(
     try:
         for writer in writers:
             writer.empty(plan.size)
-        frames = config.profile.over(engine.follow(plan, inputs), start=min(plan.given))
+        longest = max(len(video.frames) for _, video in batch)
+        frames = config.profile.over(
+            engine.follow(plan, inputs), start=min(plan.given), end=longest
+        )
         for number, outputs in enumerate(frames):
             if number == 0:
                 start = time.perf_counter()

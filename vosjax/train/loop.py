@@ -170,7 +170,11 @@ def _remaining(
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
         contextlib.closing(
-            profile.over(steps(train, task, chain, now, speed.timed(batches), stop), start=at + 1)
+            profile.over(
+                steps(train, task, chain, now, speed.timed(batches), stop),
+                start=at + 1,
+                end=train.steps + 1,
+            )
         ) as made,
     ):
         for done in made:
