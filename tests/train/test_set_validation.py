@@ -1,12 +1,12 @@
 """Validation on a real dataset gives the figures that an evaluation of the same weights gives."""
 
+import json
 import pathlib
 import shutil
 
 import jax
 import pytest
 from support import small
-from support.dataset_layouts import youtube_vos
 from support.results_folder import dataset
 
 from vosjax.errors import InputError
@@ -30,10 +30,10 @@ def params(seed=0):
     return small.model().init_params(jax.random.key(seed))
 
 
-def evaluated(root, weights, out, *, max_short_side=None, names=None):
+def evaluated(root, weights, out, *, max_short_side=None):
     """J and F of the run that `--mode eval` makes."""
     vos = small.model().vos
-    found = videos.discover(root, names=names)
+    found = videos.discover(root)
     engine = Engine([Part(vos, weights, 0)], max_short_side=max_short_side)
     config = running.RunConfig(pathlib.Path(out), running.Memory(2, 32), 1, 2017)
     running.run(found, [engine], config, slots=vos.slots, stop=[])
@@ -88,12 +88,18 @@ def test_a_run_tells_j_and_f_of_the_average(davis, tmp_path, monkeypatch):
     assert set(told) == {"validation_j", "validation_f"}
 
 
-def test_youtube_vos_is_scored_by_its_own_rules(tmp_path):
-    """An object counts from the frame after its first one, here from the fourth on."""
-    root = youtube_vos(tmp_path) / "train"
-    settings = LogConfig(data=str(root), videos=1)
-    validation = SetValidation(small.model(), settings, mem_every=2)
-    expected = evaluated(root, params(), tmp_path / "out", names=["0a0a0a0a0a"])
+def test_youtube_vos_is_scored_by_its_own_rules(davis, tmp_path):
+    """They score the last frame, which those of DAVIS leave out."""
+    root = tmp_path / "youtube"
+    shutil.copytree(davis, root)
+    meta = {}
+    for folder in (root / "JPEGImages").iterdir():
+        frames = sorted(path.stem for path in folder.iterdir())
+        objects = {str(i): {"category": "fish", "frames": frames} for i in (1, 2)}
+        meta[folder.name] = {"objects": objects}
+    (root / "meta.json").write_text(json.dumps({"videos": meta}))
+    validation = SetValidation(small.model(), LogConfig(data=str(root)), mem_every=2)
+    expected = evaluated(root, params(), tmp_path / "out")
     assert validation(params()) == pytest.approx(expected, abs=1e-12)
 
 
