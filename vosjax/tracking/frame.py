@@ -294,7 +294,9 @@ def frame_program(
         clock: MemoryClock,
     ) -> tuple[Any, jax.Array]:
         traces[0] += 1
-        features = vos.encode(params, to_network(frame, spec), None)
+        small = to_network(frame, spec)
+        with jax.named_scope("encode"):
+            features = vos.encode(params, small, None)
         followed = follow_frame(
             vos, params, state, features, prompt, clock, spec=spec, size=size, allowed=ids[1:] > 0
         )
