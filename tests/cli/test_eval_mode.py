@@ -7,6 +7,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from jax.profiler import ProfileData
 from support.clips import clip
 
 from vosjax.eval import engine as engines
@@ -66,6 +67,16 @@ def evaluate(workdir, data, *more, out=None):
 
 def found(folder):
     return json.loads((folder / "results.json").read_text())
+
+
+def test_chosen_frames_of_one_video_are_profiled(workdir, davis):
+    assert evaluate(workdir, davis, "--config.profile=(4,5)") == 0
+    (trace,) = workdir.out.glob("tensorboard/plugins/profile/*/*.xplane.pb")
+    planes = ProfileData.from_file(str(trace)).planes
+    events = [event for plane in planes for line in plane.lines for event in line.events]
+    frames = [dict(event.stats)["step_num"] for event in events if event.name == "frame"]
+    assert sorted(frames) == [4, 5]  # of cow, the first and longest video
+    assert b"predict/" in trace.read_bytes()
 
 
 def test_a_dataset_folder_becomes_masks_tables_and_a_zip(workdir, davis, capsys):

@@ -9,6 +9,7 @@ import signal
 import cv2
 import numpy as np
 import pytest
+from jax.profiler import ProfileData
 from PIL import Image
 from support.command import FRAMES, LABELS, masks_of
 
@@ -47,6 +48,22 @@ def film_of(path):
     while (answer := capture.read())[0]:
         frames.append(answer[1])
     return np.stack(frames)
+
+
+def test_chosen_frames_are_profiled_and_overwrite_removes_the_trace(workdir, capsys):
+    trace = "tensorboard/plugins/profile/*/*.xplane.pb"
+    assert workdir.segment("--config.profile=(2,4)") == 0
+    (first,) = workdir.out.glob(trace)
+    planes = ProfileData.from_file(str(first)).planes
+    events = [event for plane in planes for line in plane.lines for event in line.events]
+    frames = [dict(event.stats)["step_num"] for event in events if event.name == "frame"]
+    assert sorted(frames) == [2, 3, 4]
+    content = first.read_bytes()
+    for region in (b"encode/", b"predict/", b"memory_read", b"commit/", b"to_labels/"):
+        assert region in content
+    assert str(workdir.out / "tensorboard") in capsys.readouterr().out
+    assert workdir.segment("--overwrite") == 0
+    assert not (workdir.out / "tensorboard").exists()
 
 
 def test_one_command_leaves_masks_overlay_scores_and_a_record(workdir, capsys):

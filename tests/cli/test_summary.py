@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import cli, models
-from vosjax.bench import cost
+from vosjax import cli, cost, models
 from vosjax.config import opened
 from vosjax.config.files import folder
 from vosjax.modes.summary import parameters, published

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import models
-from vosjax.bench import cost
+from vosjax import cost, models
 from vosjax.layers.precision import cast
 from vosjax.tracking.step import MemoryClock, step
 from vosjax.types import Prompt, Spec, When

@@ -203,7 +203,8 @@ def ensemble(members: Sequence[Vos], *, feedback: str = "own", fusion: Fusion = 
             for vos, own, *rest in zip(members, params, state.members, features, strict=True)
         ]
         probs = jnp.stack([jax.nn.softmax(logits, 0) for logits, _ in predictions])
-        fused, fusion_aux = fusion.fuse(state.fusion, fusion_features, probs)
+        with jax.named_scope("fuse"):
+            fused, fusion_aux = fusion.fuse(state.fusion, fusion_features, probs)
         aux = tuple(aux for _, aux in predictions)
         return as_logits(fused), (aux, probs if feedback == "own" else None, fusion_aux)
 

@@ -14,6 +14,7 @@ from vosjax.loading.config import NetworkConfig
 from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
+from vosjax.schema.spans import check_span
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.train.config import PatchesConfig, TrainConfig
 
@@ -40,6 +41,12 @@ class Config(NetworkConfig):
         "both",
         "segment: direction in which objects are tracked from given frames",
         choices=DIRECTIONS,
+    )
+    profile: tuple[int, int] | None = setting(
+        None,
+        "segment, eval: first and last frame that are profiled for TensorBoard, from 0; in eval of "
+        "the first video that has them; None: no profile",
+        least=0,
     )
     overlay: bool = setting(True, "segment: write overlay.mp4")
     save_every: int = setting(200, "segment: frames from one saved state to the next", least=1)
@@ -72,6 +79,7 @@ class Config(NetworkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_span("profile", self.profile)
         if self.balance_high < self.balance_low:
             raise FieldError(
                 ("balance_high",),

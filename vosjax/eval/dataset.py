@@ -27,6 +27,7 @@ from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
 from vosjax.io import lock
 from vosjax.loading.pretrained import Loaded
 from vosjax.runs import machine
+from vosjax.runs.profile import Profile
 
 Planned = tuple[plans.Plan, EvalVideo]
 
@@ -75,12 +76,14 @@ class RunConfig(NamedTuple):
     memory   which frames are remembered
     batch    most videos that run side by side
     year     year of DAVIS, see `videos.read_given`
+    profile  profiles chosen frames of the first video that has them
     """
 
     folder: pathlib.Path
     memory: Memory
     batch: int
     year: int
+    profile: Profile = Profile()
 
 
 def run(
@@ -244,7 +247,11 @@ def _run_batch(
     try:
         for writer in writers:
             writer.empty(plan.size)
-        for number, outputs in enumerate(engine.follow(plan, inputs)):
+        longest = max(len(video.frames) for _, video in batch)
+        frames = config.profile.over(
+            engine.follow(plan, inputs), start=min(plan.given), end=longest
+        )
+        for number, outputs in enumerate(frames):
             if number == 0:
                 start = time.perf_counter()
             for i, output in enumerate(outputs):

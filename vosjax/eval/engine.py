@@ -9,7 +9,7 @@ import collections
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -109,9 +109,22 @@ class Engine:
         self._programs: dict[Any, Programs] = {}
         self.compile_seconds = 0.0
 
+    def replace_params(self, params: Sequence[Any]) -> None:
+        """Gives the parts other weights of the same shapes; compiled programs are kept.
+
+            engine.replace_params([trained])
+
+        Args:
+            params: the weights of each part.
+        """
+        self._parts = [
+            part._replace(params=jax.device_put(own, device))
+            for part, own, device in zip(self._parts, params, self._devices, strict=True)
+        ]
+
     def follow(
         self, plan: Plan, videos: Sequence[VideoInput]
-    ) -> Iterator[list[EngineOutput | None]]:
+    ) -> Generator[list[EngineOutput | None]]:
         """Runs videos of one plan side by side.
 
         Args:

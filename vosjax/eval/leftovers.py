@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from vosjax.errors import InputError
 from vosjax.io.files import fitted
-from vosjax.runs import clear, record
+from vosjax.runs import clear, profile, record
 
 Folder = str | os.PathLike[str]
 
@@ -22,7 +22,7 @@ def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
         names: the run's videos; those of earlier runs in the folder are added.
     """
     folder = pathlib.Path(folder)
-    paths = [folder / "results.json", folder / "submission.zip"]
+    paths = [folder / "results.json", folder / "submission.zip", *profile.files(folder)]
     paths += clear.matching(folder, r"(global|per-sequence)_results-.*\.csv")
     for name in sorted({*names, *_earlier(folder)}):
         paths += clear.matching(folder / "masks" / name, r"[^.].*\.png")

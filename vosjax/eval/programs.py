@@ -127,7 +127,7 @@ def _compile_part(
         return jax.tree.map(lambda leaf: jnp.zeros((batch, *leaf.shape), leaf.dtype) + leaf, one)
 
     def encode(params: Any, frames: jax.Array) -> Any:
-        encode_frame = functools.partial(vos.encode, params)
+        encode_frame = jax.named_scope("encode")(functools.partial(vos.encode, params))
         features = jax.vmap(jax.vmap(encode_frame))(to_network(frames, spec))
         return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), features)
 
@@ -209,6 +209,7 @@ def to_outputs(
     return _labels(packing, fuse_parts(members, fuse, probs, prompt), ids)
 
 
+@jax.named_scope("fuse")
 def fuse_parts(
     members: Sequence[int],
     fuse: Callable[[jax.Array], jax.Array],

@@ -1,5 +1,6 @@
 """The only place that prints, so that no name from outside can play tricks on a terminal."""
 
+import shutil
 import sys
 from typing import Any, TextIO
 
@@ -16,7 +17,43 @@ def say(*lines: Any, file: TextIO | None = None) -> None:
         file: the stream; None for stdout.
     """
     stream = sys.stdout if file is None else file
-    encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
-        text = printable(line).encode(encoding, "backslashreplace").decode(encoding)
-        print(text, file=stream, flush=True)
+        print(_encodable(line, stream), file=stream, flush=True)
+
+
+def _encodable(line: Any, stream: TextIO) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(line).encode(encoding, "backslashreplace").decode(encoding)
+
+
+class Line:
+    """A line that is rewritten in place on a terminal; elsewhere every text is a line of its own.
+
+        line = Line()
+        line.show("step 1 of 2")
+        line.show("step 2 of 2")
+        line.close()
+
+    in_place  whether the stream is a terminal
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        """Takes the stream; None for stdout."""
+        self._stream = sys.stdout if file is None else file
+        self.in_place = self._stream.isatty()
+        self._width = 0
+
+    def show(self, text: str) -> None:
+        """Shows a text, of which a terminal shows what fits into one row."""
+        if not self.in_place:
+            say(text, file=self._stream)
+            return
+        fitting = _encodable(text, self._stream)[: shutil.get_terminal_size().columns - 3]
+        print(f"\r{fitting.ljust(self._width)}  ", end="", file=self._stream, flush=True)
+        self._width = len(fitting)
+
+    def close(self) -> None:
+        """Ends the line, so that whatever is printed next begins a new one."""
+        if self._width:
+            print(file=self._stream, flush=True)
+            self._width = 0

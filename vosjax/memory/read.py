@@ -18,6 +18,7 @@ from vosjax.memory.top_k import BLOCK, in_blocks, top_columns
 CHUNK = 2**23  # most logits in memory at a time during the top-k search
 
 
+@jax.named_scope("memory_read")
 def read(
     query: jax.Array,
     key: jax.Array,

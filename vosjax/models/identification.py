@@ -196,6 +196,7 @@ def build(
         """Returns the decoder for this number of blocks' outputs."""
         return Decoder(aligned, family.entrances[outputs - 1 if family.scalable else 0])
 
+    @jax.named_scope("decoder")
     def decode(params: Any, outputs: Any, features: Any, live: jax.Array) -> Any:
         """Returns logits at stride 4, [N+1, h4, w4], and at the frame's size, [N+1, H, W]."""
         grid = grid_of(features.size, aligned)
@@ -222,7 +223,8 @@ def build(
         rng: jax.Array | None = None,
     ) -> IdentificationState:
         identities = one_hot(probs).astype(compute_dtype(params))
-        identity = bank.apply({"params": params["identity"]}, identities)
+        with jax.named_scope("identity"):
+            identity = bank.apply({"params": params["identity"]}, identities)
 
         def reference(kept: Any) -> Any:
             grid = grid_of(aux.features.size, aligned)

@@ -159,7 +159,9 @@ def build(
             metric=family.metric,
             kernel=spread,
         )
-        logits = aggregate(family.decode(params, features, readout, live, rng is not None), live)
+        with jax.named_scope("decoder"):
+            decoded = family.decode(params, features, readout, live, rng is not None)
+        logits = aggregate(decoded, live)
         aux = MatchingAux(features, jax.nn.softmax(logits, 0)[1:])
         return crop(logits, *features.size), aux
 
@@ -177,6 +179,7 @@ def build(
         keep = when.annotated | when.remember
         stores = keep | last_frame
 
+        @jax.named_scope("memorise")
         def memorise() -> Any:
             border = aux.probs if family.soft_given else jnp.zeros_like(aux.probs)
             masks = jnp.where(present, paste(border, probs[1:]), 0)

@@ -42,6 +42,7 @@ class Job(NamedTuple):
     stages      what refines the masks: boundaries frame by frame, or after the zoom of small
                 objects
     show        whether the overlay shows the crops of small objects
+    profile     the first and the last frame that are profiled, or None
     """
 
     video: Video
@@ -53,6 +54,7 @@ class Job(NamedTuple):
     save_every: int
     stages: Stages = Stages()
     show: bool = False
+    profile: tuple[int, int] | None = None
 
 
 def prepare_job(config: Config, options: Options) -> Job:
@@ -125,7 +127,16 @@ def prepare_job(config: Config, options: Options) -> Job:
     if stages.zoomer is not None:
         settings["refine"] = stages.settings | {"show": config.refine.show}
     return Job(
-        video, masks, model, folder, passes, settings, config.save_every, stages, config.refine.show
+        video,
+        masks,
+        model,
+        folder,
+        passes,
+        settings,
+        config.save_every,
+        stages,
+        config.refine.show,
+        config.profile,
     )
 
 

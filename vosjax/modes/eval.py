@@ -27,6 +27,7 @@ from vosjax.modes._telling import tell, tell_audit
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
 from vosjax.runs import clear, record
+from vosjax.runs.profile import Profile
 from vosjax.runs.signals import stop_signals
 from vosjax.tracking.zoomer import load_zoomer
 
@@ -48,6 +49,7 @@ FIELDS = (
     "keypoints",
     "eval",
     "refine",
+    "profile",
 )
 ALSO = ("family", "model", "members")
 STOPPED = 130  # exit code after Ctrl-C, as a shell tells of it
@@ -151,7 +153,13 @@ def _run(job: Job, part: int, parts: int) -> int:
         busy = dataset.run(
             mine,
             make_engines(config, job.network, job.stages.online),
-            dataset.RunConfig(folder, job.memory, batch_of(config.eval), config.eval.year),
+            dataset.RunConfig(
+                folder,
+                job.memory,
+                batch_of(config.eval),
+                config.eval.year,
+                Profile(folder, config.profile),
+            ),
             slots=job.network.model.vos.slots,
             stop=stop,
             progress=bar.update,

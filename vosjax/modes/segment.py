@@ -37,6 +37,7 @@ from vosjax.runs.frame_files import (
     run_files,
 )
 from vosjax.runs.hold import held
+from vosjax.runs.profile import Profile
 from vosjax.runs.signals import stop_signals
 from vosjax.tracking.backward import Merger, Outputs, Unread, run_backward, up_to_damage
 from vosjax.tracking.run import run_tracker
@@ -56,6 +57,7 @@ FIELDS = (
     "overlay",
     "save_every",
     "refine",
+    "profile",
 )
 ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
 
@@ -225,10 +227,10 @@ def carry_out(
         bar = stack.enter_context(
             tqdm(total=job.video.length, initial=first, unit="frame", file=sys.stderr, disable=None)
         )
+        run = run_tracker(tracker, frames, followed, pause=pause, stop=lambda: bool(stop))
+        profile = Profile(job.folder, job.profile)
         try:
-            for index, frame, tracked in run_tracker(
-                tracker, frames, followed, pause=pause, stop=lambda: bool(stop)
-            ):
+            for index, frame, tracked in profile.over(run, start=first):
                 labels, scores_of = merged(index, frame, tracked) if merged else tracked
                 files.put(index, printable(name_of(job.video, index)), frame, labels, scores_of)
                 clock.tick()

@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax import models
-from vosjax.bench import cost
+from vosjax import cost, models
 from vosjax.compose.config import ViewsConfig
 from vosjax.config import Config
 from vosjax.io.files import write_json

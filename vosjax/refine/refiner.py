@@ -80,10 +80,11 @@ def refine_program(stage: FrameStage) -> Program:
     Args:
         stage: the stage.
     """
+    named = jax.named_scope("refine")
     if not _on_cpu():
-        return jax.jit(stage.refine)
-    begin, end = jax.jit(stage.begin), jax.jit(stage.end)
-    advance = jax.jit(stage.advance, donate_argnums=2)
+        return jax.jit(named(stage.refine))
+    begin, end = jax.jit(named(stage.begin)), jax.jit(named(stage.end))
+    advance = jax.jit(named(stage.advance), donate_argnums=2)
 
     def refine(
         params: Any, frame: Array, probs: Array, given: Array

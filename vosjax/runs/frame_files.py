@@ -14,7 +14,7 @@ from vosjax.io.refusals import disk_full, writing
 from vosjax.io.scores import ObjectScore, ScoreWriter
 from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
-from vosjax.runs import books, clear
+from vosjax.runs import books, clear, profile
 
 AHEAD = 8  # frames whose files may wait to be written
 STATE = pathlib.Path("state") / "tracker.npz"
@@ -36,7 +36,8 @@ def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     files = run_files(pathlib.Path("out"))
     """
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
-    return named + clear.matching(folder / "masks", r"\d{5,}\.png") + state_files(folder)
+    masks = clear.matching(folder / "masks", r"\d{5,}\.png")
+    return named + masks + state_files(folder) + profile.files(folder)
 
 
 def state_files(folder: pathlib.Path) -> list[pathlib.Path]:

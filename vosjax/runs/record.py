@@ -41,7 +41,7 @@ KINDS = {
 # Names that the runs of all modes leave at the top of their folders.
 FILES = (
     "failed", "masks", "overlay.mp4", "probabilities", "results.json", "run.json", "scores",
-    "scores.csv", "state", "submission.zip", "videos",
+    "scores.csv", "state", "submission.zip", "tensorboard", "videos",
     "global_results-*.csv", "per-sequence_results-*.csv",
 )  # fmt: skip
 SINCE = {"direction": "forward"}  # values of settings before records named them

@@ -73,7 +73,9 @@ def _programs(vos: Vos, spec: Spec) -> tuple[Callable[..., Any], Callable[..., A
     def run(
         params: Any, state: Any, image: jax.Array, prompt: Prompt, clock: MemoryClock
     ) -> tuple[Any, jax.Array]:
-        features = vos.encode(params, to_network(image, spec), None)
+        small = to_network(image, spec)
+        with jax.named_scope("encode"):
+            features = vos.encode(params, small, None)
         followed = follow_frame(vos, params, state, features, prompt, clock, spec=spec, size=size)
         return followed.state, apply_prompt(followed.probs, prompt)
 

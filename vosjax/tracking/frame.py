@@ -99,6 +99,7 @@ def network_size(vos: Vos, size: tuple[int, int], max_short_side: int | None) ->
     return vos.size(*(max(round(side * ratio), 1) for side in size))
 
 
+@jax.named_scope("to_network")
 def to_network(frames: jax.Array, spec: Spec) -> jax.Array:
     """Resizes the user's frames to the network's size, and converts them to float32.
 
@@ -219,6 +220,7 @@ def follow_frame(
     return FollowedFrame(output.state, resize_maps(output.predicted, *size))
 
 
+@jax.named_scope("to_labels")
 def to_labels(probs: jax.Array, ids: Array) -> tuple[jax.Array, jax.Array]:
     """Converts probabilities to labels of ids and statistics of every slot.
 
@@ -292,7 +294,9 @@ def frame_program(
         clock: MemoryClock,
     ) -> tuple[Any, jax.Array]:
         traces[0] += 1
-        features = vos.encode(params, to_network(frame, spec), None)
+        small = to_network(frame, spec)
+        with jax.named_scope("encode"):
+            features = vos.encode(params, small, None)
         followed = follow_frame(
             vos, params, state, features, prompt, clock, spec=spec, size=size, allowed=ids[1:] > 0
         )

@@ -110,7 +110,8 @@ def step(
         The state and the clock for the next frame, and the frame's probabilities.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
-    features = vos.encode(params, frame, keys[0])
+    with jax.named_scope("encode"):
+        features = vos.encode(params, frame, keys[0])
     return advance(vos, params, state, features, prompt, clock, allowed=allowed, rng=keys[1])
 
 
@@ -148,16 +149,19 @@ def advance(
         The same as `step`.
     """
     keys = (None, None) if rng is None else jax.random.split(rng)
-    logits, aux = vos.predict(params, state, features, keys[0])
+    with jax.named_scope("predict"):
+        logits, aux = vos.predict(params, state, features, keys[0])
     if allowed is not None:
         classes = jnp.concatenate([jnp.ones(1, bool), allowed])
         logits = jnp.where(classes[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
-    probs = apply_prompt(predicted, prompt)
+    with jax.named_scope("prompt"):
+        probs = apply_prompt(predicted, prompt)
     marked = jnp.any(prompt.given) if annotated is None else annotated
     remember = remembers(marked, clock.time, clock.last, clock.mem_every)
     when = When(marked, remember, clock.time)
-    state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])
+    with jax.named_scope("commit"):
+        state = vos.commit(params, state, aux, probs, prompt.given, when, keys[1])
     last = jnp.where(remember, clock.time, clock.last)
     after = MemoryClock(jnp.asarray(clock.time + 1), last, clock.mem_every)
     return StepOutput(state, after, probs, predicted)

@@ -22,7 +22,7 @@ from vosjax.datasets.decode import IGNORE
 from vosjax.errors import InputError
 from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
-from vosjax.train import build, nonfinite, patches, state, step
+from vosjax.train import build, nonfinite, pace, patches, state, step
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 from vosjax.train.schedule import StepScalars
@@ -42,6 +42,8 @@ COLUMNS = (
     "patches_per_second",
     "validation_j",
     "validation_coarse_j",
+    "distance",
+    *pace.COLUMNS,
 )
 
 
@@ -265,8 +267,10 @@ def train_step(
 
     def loss(trainable: Any) -> Any:
         params = state.join_params(trainable, before.frozen)
-        logits, statistics = network.train_apply(params, images, masks)
-        return cross_entropy(logits, batch.truth), (logits, statistics)
+        with jax.named_scope("predict"):
+            logits, statistics = network.train_apply(params, images, masks)
+        with jax.named_scope("loss"):
+            return cross_entropy(logits, batch.truth), (logits, statistics)
 
     (total, (logits, statistics)), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)
     after = step.updated(before, grads, chain, scalars, groups=groups, held={})

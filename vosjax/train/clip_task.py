@@ -12,6 +12,7 @@ from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
 from vosjax.train import build, log, nonfinite, step, validate
 from vosjax.train.task import Advance, Task
+from vosjax.train.validate_set import SetValidation
 from vosjax.types import Model
 
 
@@ -28,7 +29,7 @@ def task(config: Any) -> Task:
         InputError: the config does not fit the network.
     """
     train, model = config.train, build.configured(config)
-    settings, mean_j = build.step_settings(train), validation(model, config)
+    settings = build.step_settings(train)
 
     def batches(start_step: int) -> Generator[step.Clips]:
         made = pipeline.clips(
@@ -57,7 +58,7 @@ def task(config: Any) -> Task:
         batches=batches,
         advance=advance,
         pixels=lambda clips: step.pixels(clips, settings.loss_stride),
-        validated=lambda params: {"validation_j": mean_j(params)},
+        validated=validation(model, config),
         picture=lambda clips, metrics: (clips.frames[0], clips.labels[0], metrics.prediction[0]),
         unit="clips",
         columns=log.COLUMNS,
@@ -82,21 +83,29 @@ def compile_step(
     return jax.jit(nonfinite.without_nonfinite(run, settings.skip_nonfinite), donate_argnums=0)
 
 
-def validation(model: Model, config: Any) -> Callable[[Any], float]:
-    """Returns the validation of a training, a function from nested params to mean J in 0..1.
+def validation(model: Model, config: Any) -> Callable[[Any], dict[str, float]]:
+    """Returns the validation of a training, a function from nested params to {figure: value}.
 
         from vosjax.config import opened
         config = opened("train_rendered")
-        mean_j = validation(build.configured(config), config)
+        validated = validation(build.configured(config), config)
+        validated(params)       # {"validation_j": 0.71}
 
-    The mean is taken over `train.log.clips` fixed clips of the training's frame size, which are
-    rendered on the first call.
+    With `train.log.data` these are J and F of that dataset; the network remembers frames as its
+    card will say. Otherwise it is the mean J of `train.log.clips` fixed clips of the training's
+    frame size, which are rendered on the first call.
+
+    Raises:
+        InputError: the dataset cannot be used.
     """
     settings, data = config.train.log, config.data
+    if settings.data:
+        whole_set = SetValidation(model, settings, mem_every=config.train.card_mem_every)
+        return lambda params: whole_set(jax.device_put(params, jax.local_devices()[0]))
     run = validate.compiled(model, mem_every=config.train.mem_every)
     clips: list[Any] = []
 
-    def mean_j(params: Any) -> float:
+    def of_clips(params: Any) -> dict[str, float]:
         if not clips:
             clips.extend(
                 rendered.validation_clips(
@@ -106,7 +115,7 @@ def validation(model: Model, config: Any) -> Callable[[Any], float]:
                     max_objects=data.max_objects,
                 )
             )
-        single = jax.device_put(params, jax.devices()[0])  # on one device only, as all would repeat
-        return validate.mean_j(run, single, clips)
+        single = jax.device_put(params, jax.local_devices()[0])  # all would repeat the same
+        return {"validation_j": validate.mean_j(run, single, clips)}
 
-    return mean_j
+    return of_clips

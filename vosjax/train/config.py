@@ -3,6 +3,7 @@
 import dataclasses
 
 from vosjax.schema import NEVER, Checked, FieldError, setting
+from vosjax.schema.spans import check_span
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,30 @@ class LogConfig(Checked):
         "is among the best saves one",
         least=0,
     )
-    clips: int = setting(4, "number of clips for validation", least=1)
-    frames: int = setting(12, "frames of each clip for validation", least=2)
+    clips: int = setting(4, "number of rendered clips for validation", least=1)
+    frames: int = setting(12, "frames of each rendered clip for validation", least=2)
+    data: str = setting(
+        "", "a dataset for validation, a folder or a prepared one; '': rendered clips"
+    )
+    split: str | None = setting(
+        None, "split of that dataset, or a list in its ImageSets; None: every video"
+    )
+    videos: int = setting(
+        0, "number of its videos, at even distances in their list; 0: all", least=0
+    )
+    video_frames: int = setting(0, "frames of each video, from its first one; 0: all", least=0)
+    max_short_side: int | None = setting(
+        None,
+        "largest short side, in pixels, that the network sees of these videos; None: the "
+        "network's own rule",
+        least=1,
+    )
+    peak: float | None = setting(
+        None,
+        "operations per second that one device can do at most, for the figure of utilisation; "
+        "None: a table of known devices",
+        above=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,12 +162,19 @@ class TrainConfig(Checked):
     export: str = setting(
         "newest", "the checkpoint that --mode export takes: newest, best, or the number of a step"
     )
+    profile: tuple[int, int] | None = setting(
+        None,
+        "first and last step that are profiled for TensorBoard, as metrics.csv counts them; None: "
+        "no profile",
+        least=1,
+    )
     source: str = setting("", "what the weights were trained on, for their card")
     licence: str = setting("", "licence of the weights, for their card")
     log: LogConfig = setting(LogConfig(), "how often to log, validate and save")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_span("profile", self.profile)
         if self.hard_end < self.hard_begin:
             raise FieldError(
                 ("hard_end",),

@@ -17,6 +17,7 @@ FREE = (
     "source",
     "licence",
     "card_mem_every",
+    "profile",
     "skip_nonfinite",
     "export",
 )

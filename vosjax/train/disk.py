@@ -6,14 +6,9 @@ from collections.abc import Iterable
 
 from vosjax.checkpoints.weights import CARD
 from vosjax.errors import InputError
+from vosjax.runs.profile import BOARD
 
-CONFIG, METRICS, CHECKPOINTS, BOARD, WEIGHTS = (
-    "config.json",
-    "metrics.csv",
-    "checkpoints",
-    "tensorboard",
-    "weights",
-)
+CONFIG, METRICS, CHECKPOINTS, WEIGHTS = "config.json", "metrics.csv", "checkpoints", "weights"
 FIELDS = ("family", "train")  # fields of every config.json of a training
 HEADER = "step,loss,"  # beginning of every metrics.csv of a training
 

@@ -23,6 +23,8 @@ from vosjax.train import (
 )
 from vosjax.train.disk import CHECKPOINTS
 
+PATHS = ("init", "stills", "root", "data")  # fields of a config that name files
+
 
 def export(
     config: Any,
@@ -68,7 +70,7 @@ def _without_folders(config: dict[str, Any]) -> Any:
         return config
     return {
         key: ",".join(pathlib.Path(part).name for part in value.split(","))
-        if key in ("init", "stills", "root")
+        if key in PATHS and isinstance(value, str)
         else _without_folders(value)
         for key, value in config.items()
     }

@@ -13,8 +13,10 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from vosjax.io.files import write_bytes
 from vosjax.io.palette import DAVIS
 from vosjax.io.refusals import writing
-from vosjax.io.terminal import say
-from vosjax.train.disk import BOARD, METRICS
+from vosjax.runs.profile import BOARD
+from vosjax.train import pace
+from vosjax.train.disk import METRICS
+from vosjax.train.progress import Progress
 
 COLUMNS = (
     "step",
@@ -27,7 +29,11 @@ COLUMNS = (
     "rate",
     "clips_per_second",
     "validation_j",
+    "validation_f",
+    "distance",
+    *pace.COLUMNS,
 )
+TOP = ("validation_j", "validation_f")  # the figures that TensorBoard shows apart
 
 
 class Log:
@@ -40,7 +46,8 @@ class Log:
     Every row is flushed, so that a killed run keeps its log. Steps after the last checkpoint are
     repeated when a run is resumed, so rows and events after step `start` are dropped.
 
-    The table has the given columns; figures of other names go to TensorBoard and stdout alone.
+    The table has the given columns; figures of other names go to TensorBoard and stdout alone. A
+    table with other columns, such as one of an earlier version, gets these.
 
     All methods raise an InputError if the log cannot be written, or DiskFull if the disk is full.
     """
@@ -51,7 +58,16 @@ class Log:
         *,
         start: int,
         columns: tuple[str, ...] = COLUMNS,
+        steps: int | None = None,
     ) -> None:
+        """Opens the files.
+
+        Args:
+            folder: the run's folder.
+            start: number of steps done before.
+            columns: the columns of metrics.csv.
+            steps: number of steps of the training, by which the time left is told; None: unknown.
+        """
         self._path = pathlib.Path(folder) / METRICS
         with writing(self._path):
             _keep_rows(self._path, start, columns)
@@ -60,6 +76,7 @@ class Log:
             self._file, columns, restval="", extrasaction="ignore", lineterminator="\n"
         )
         self._board = _Board(self._path.with_name(BOARD), start)
+        self._progress = Progress(start=start, last=steps)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes the figures of a step, {name: value}, as a row, as scalars and as a line."""
@@ -69,11 +86,11 @@ class Log:
         self._board.add(
             step,
             [
-                summary.scalar(f"train/{name}" if name != "validation_j" else name, value)
+                summary.scalar(name if name in TOP else f"train/{name}", value)
                 for name, value in values.items()
             ],
         )
-        say(f"step {step:6d}  " + "  ".join(f"{k} {v:.4g}" for k, v in values.items()))
+        self._progress.show(step, values)
 
     def pictures(
         self, step: int, frames: np.ndarray, labels: np.ndarray, prediction: np.ndarray
@@ -93,7 +110,8 @@ class Log:
         self._board.add(step, [summary.image("clip", np.concatenate(rows), dataformats="HWC")])
 
     def close(self) -> None:
-        """Closes the files."""
+        """Closes the files, and ends the line on stdout."""
+        self._progress.close()
         try:
             with writing(self._path):
                 self._file.close()
@@ -129,10 +147,14 @@ class _Board:
 
 
 def _keep_rows(path: pathlib.Path, last: int, columns: tuple[str, ...]) -> None:
-    """Reduces a table to its header and the rows up to step `last`."""
+    """Reduces a table to these columns and the rows up to step `last`."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     numbered = [(line.partition(",")[0], line) for line in lines[1:]]
     rows = [line for step, line in numbered if step.isdecimal() and int(step[:18]) <= last]
+    before = lines[0].split(",") if lines else []
+    if before[:1] == ["step"] and before != list(columns):
+        named = [dict(zip(before, row.split(","))) for row in rows]
+        rows = [",".join(row.get(name, "") for name in columns) for row in named]
     write_bytes(path, ("\n".join([",".join(columns), *rows]) + "\n").encode())
 
 

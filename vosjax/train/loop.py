@@ -5,8 +5,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +16,7 @@ from vosjax.data.config import timed
 from vosjax.io import lock
 from vosjax.io.files import write_json
 from vosjax.io.refusals import writing
+from vosjax.runs.profile import Profile
 from vosjax.runs.signals import stop_signals, unless_stopped
 from vosjax.schema import replaced
 from vosjax.train import (
@@ -32,6 +32,7 @@ from vosjax.train import (
     log,
     nonfinite,
     offending,
+    pace,
     schedule,
     start,
     state,
@@ -39,6 +40,7 @@ from vosjax.train import (
 from vosjax.train.config import TrainConfig
 from vosjax.train.device import shardings, to_device
 from vosjax.train.task import Task
+from vosjax.train.utilisation import Utilisation
 
 STOPPING = "stopping: saving a checkpoint after this step"
 
@@ -176,7 +178,7 @@ def _remaining(
     now, at = jax.device_put(now, everywhere), int(now.step)
     batches = to_device(task.batches(at), split)
     skips = (nonfinite.SKIPPED,) if train.skip_nonfinite else ()
-    figures = log.Log(folder, start=at, columns=task.columns + skips)
+    figures = log.Log(folder, start=at, columns=task.columns + skips, steps=train.steps)
     window = nonfinite.Window(
         start=at,
         allowed=train.skip_nonfinite,
@@ -184,7 +186,13 @@ def _remaining(
     )
     by_step = kept.scores(saved, checkpoint_folder.steps(saved))
     values: dict[str, float] = {}
-    started = time.monotonic()
+    speed = pace.Pace(
+        batch=train.batch,
+        unit=task.unit,
+        utilisation=Utilisation(lambda: task.advance(chain), peak=train.log.peak),
+        key=jax.random.key(train.seed),
+    )
+    profile = Profile(folder, train.profile, what="step")
 
     def save(*, wait: bool = False) -> None:
         window.fetch()  # raises if the state is of no use
@@ -204,27 +212,31 @@ def _remaining(
         contextlib.closing(batches),
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
+        contextlib.closing(
+            profile.over(
+                steps(train, task, chain, now, speed.timed(batches), stop),
+                start=at + 1,
+                end=train.steps + 1,
+            )
+        ) as made,
     ):
-        for done in steps(train, task, chain, now, batches, stop):
+        for done in made:
             now, at = done.state, done.at
+            speed.step_done(done)
             window.add(done.metrics._replace(prediction=None))
             values = {}
             if due(at, train.log.every, train.steps):
                 metrics = window.fetch()
                 window.clear()
-                seconds, started = time.monotonic() - started, time.monotonic()
-                speed = len(metrics) * train.batch / seconds
-                values = nonfinite.means(metrics) | {
-                    "rate": float(done.rate),
-                    f"{task.unit}_per_second": speed,
-                }
+                values = nonfinite.means(metrics)
+                values |= {"rate": float(done.scalars.rate)} | speed.figures()
+                values["distance"] = float(pace.distance(now.trainable, now.average))
                 if train.skip_nonfinite:
                     values[nonfinite.SKIPPED] = nonfinite.skipped(metrics)
             if due(at, train.log.validate, train.steps):
                 jax.block_until_ready(now)
-                before = time.monotonic()
-                values |= validated()
-                started += time.monotonic() - before  # validation does not count as training time
+                with speed.paused():
+                    values |= validated()
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
@@ -244,14 +256,14 @@ class StepResult(NamedTuple):
     state    the state after the step
     batch    its batch
     metrics  its metrics
-    rate     its learning rate for the head
+    scalars  its `StepScalars`
     """
 
     at: int
     state: state.TrainState
     batch: Any
     metrics: Any
-    rate: np.float32
+    scalars: schedule.StepScalars
 
 
 def steps(
@@ -261,7 +273,7 @@ def steps(
     now: state.TrainState,
     batches: Any,
     stop: Sequence,
-) -> Iterator[StepResult]:
+) -> Generator[StepResult]:
     """Yields a `StepResult` after each of the remaining steps.
 
     Args:
@@ -280,7 +292,7 @@ def steps(
         batch = next(batches)
         scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))
         now, metrics = advance(now, batch, scalars, key)
-        yield StepResult(at + 1, now, batch, metrics, scalars.rate)
+        yield StepResult(at + 1, now, batch, metrics, scalars)
 
 
 def due(at: int, every: int, last: int) -> bool:

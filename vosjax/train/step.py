@@ -147,15 +147,18 @@ def clip_loss(
 
     flat = clips.frames.reshape(-1, *clips.frames.shape[2:]).astype(jnp.float32) / 255
     flat_keys = None if keys is None else keys[:, :, 0].reshape(batch * length, *keys.shape[3:])
-    features = over_samples(functools.partial(vos.encode, params), flat, rng=flat_keys)
+    with jax.named_scope("encode"):
+        features = over_samples(functools.partial(vos.encode, params), flat, rng=flat_keys)
     features = jax.tree.map(lambda x: x.reshape(batch, length, *x.shape[1:]), features)
     features = [jax.tree.map(lambda x, t=t: x[:, t], features) for t in range(length)]
 
+    @jax.named_scope("predict")
     def predict(t: int, memory: Any) -> Any:
         return over_samples(
             functools.partial(vos.predict, params), memory, features[t], rng=key(t, 1)
         )
 
+    @jax.named_scope("commit")
     def commit(
         t: int, memory: Any, aux: Any, probs: jax.Array, *, annotated: bool, remember: bool
     ) -> Any:
@@ -174,8 +177,8 @@ def clip_loss(
             return (logits,)
         return over_samples(functools.partial(model.deep_logits, params), aux, rng=key(t, 1))
 
-    def loss_of(t: int, memory: Any) -> Any:
-        logits, aux = predict(t, memory)
+    @jax.named_scope("loss")
+    def supervise(t: int, logits: jax.Array, aux: Any) -> Any:
         supervised = depths_of(t, logits, aux)
         labels = clips.labels[:, t, ::stride, ::stride]
         one = functools.partial(losses.frame_loss, jaccard_weight=settings.jaccard_weight)
@@ -186,10 +189,13 @@ def clip_loss(
             for x in supervised
         ]
         weights = [2.0**i for i in range(len(by_depth))]
-        total = jax.tree.map(
+        return jax.tree.map(
             lambda *xs: sum(w * x for w, x in zip(weights, xs)) / sum(weights), *by_depth
         )
-        return logits, aux, total
+
+    def loss_of(t: int, memory: Any) -> Any:
+        logits, aux = predict(t, memory)
+        return logits, aux, supervise(t, logits, aux)
 
     if settings.remat:
         loss_of = jax.checkpoint(loss_of, static_argnums=0)
@@ -275,20 +281,23 @@ def updated(
         groups: as in `optimizer.apply`.
         held: likewise.
     """
-    updates, moments = chain.update(grads, before.moments, before.trainable)
-    trainable = optimizer.apply(
-        before.trainable,
-        updates,
-        groups,
-        rate=scalars.rate,
-        encoder_rate=scalars.encoder_rate,
-        held=held,
-    )
+    with jax.named_scope("optimizer"):
+        updates, moments = chain.update(grads, before.moments, before.trainable)
+        trainable = optimizer.apply(
+            before.trainable,
+            updates,
+            groups,
+            rate=scalars.rate,
+            encoder_rate=scalars.encoder_rate,
+            held=held,
+        )
+    with jax.named_scope("average"):
+        average = ema.update(before.average, trainable, scalars.ema_decay)
     return state.TrainState(
         before.step + 1,
         trainable,
         before.frozen,
-        ema.update(before.average, trainable, scalars.ema_decay),
+        average,
         moments,
     )
 

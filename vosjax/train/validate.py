@@ -42,7 +42,9 @@ def clip_jaccard(
     _, height, width = labels.shape
 
     # Encoded at once, before the scan, since XLA's CPU backend runs scans on one thread.
-    features = jax.vmap(lambda frame: vos.encode(params, frame.astype(jnp.float32) / 255))(frames)
+    with jax.named_scope("encode"):
+        encode = jax.vmap(lambda frame: vos.encode(params, frame.astype(jnp.float32) / 255))
+        features = encode(frames)
     reference = jax.tree.map(lambda leaf: leaf[0], features)
     later = jax.tree.map(lambda leaf: leaf[1:], features)
 
