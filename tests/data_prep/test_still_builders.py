@@ -25,8 +25,8 @@ def test_coco_ignores_crowds_unless_they_are_kept(prepared):
     ignored = prepared(layouts.coco, "coco/crowds_ignored", "val")
     name, truth = "000000000001.jpg", ignored.written["crowd"]
     kept = prepared(layouts.coco, "coco/crowds_kept", "val").still(name)
-    found = labels(ignored.still(name)["mask"])
-    assert set(np.unique(found[truth])) == {1, 255} and (found[~truth] != 255).all()
+    decoded = labels(ignored.still(name)["mask"])
+    assert set(np.unique(decoded[truth])) == {1, 255} and (decoded[~truth] != 255).all()
     assert np.array_equal(labels(kept["mask"]) == 2, truth)
     assert ignored.left_out["crowd annotation, its pixels are ignored"] == [f"{name} annotation 53"]
 

@@ -108,8 +108,8 @@ def test_the_paper_s_entry_has_eighteen_views():
 
 def test_augmentation_of_one_network_is_told_in_its_config():
     config = opened("tta_aot_r50", ["weights=w"])
-    told = ensembles.of_config(config).config["model"]["tta"]
-    assert told == {"flip": True, "scales": [1.2, 1.3, 1.4], "max_short_side": 480}
+    recorded = ensembles.of_config(config).config["model"]["tta"]
+    assert recorded == {"flip": True, "scales": [1.2, 1.3, 1.4], "max_short_side": 480}
     assert len(ensembles.parts(config).parts) == 6
 
 

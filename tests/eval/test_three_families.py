@@ -54,7 +54,7 @@ def play(loaded):
     go = jax.jit(
         lambda params, state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock)
     )
-    state, clock, found = vos.init(loaded.params, spec), MemoryClock(*np.int32([0, 0, 2])), []
+    state, clock, probs = vos.init(loaded.params, spec), MemoryClock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(FRAMES):
         given = np.array([index == 0, index == 1])
         marks = LABELS[index] * np.isin(LABELS[index], np.flatnonzero(given) + 1)
@@ -66,8 +66,8 @@ def play(loaded):
             clock,
         )
         state, clock = answer.state, answer.clock
-        found.append(answer.probs)
-    return np.stack(found)
+        probs.append(answer.probs)
+    return np.stack(probs)
 
 
 def test_with_own_feedback_it_is_the_mean_of_runs_apart(config):

@@ -233,16 +233,16 @@ def speeds(seconds: Mapping[str, Sequence[float]]) -> list[str]:
         seconds: {way: seconds a frame in each round}.
     """
     first = next(iter(seconds.values()))
-    told = []
+    lines = []
     for name, values in seconds.items():
         ratios = [value / plain for value, plain in zip(values, first)]
-        told.append(
+        lines.append(
             f"{name:<10}{1000 * statistics.median(values):9.1f} ms a frame "
             f"({1000 * min(values):.1f} .. {1000 * max(values):.1f}), "
             f"{statistics.median(ratios):.2f} times the first "
             f"({min(ratios):.2f} .. {max(ratios):.2f})"
         )
-    return told
+    return lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
