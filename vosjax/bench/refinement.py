@@ -80,7 +80,7 @@ class Combination(NamedTuple):
 def ways(config: Config, model: Loaded) -> dict[str, Combination]:
     """Makes the ways that a config's stages allow: none, boundary, zoom, both.
 
-        for name, way in ways(config, ensembles.of_config(config)).items(): ...
+        for name, way in ways(config, ensembles.composed_network(config)).items(): ...
 
     Args:
         config: its `refine` names the stages.
@@ -271,7 +271,7 @@ def _command(words: list[str]) -> None:
     config = opened(options.config, options.set)
     if not (config.refine.boundary or config.refine.zoom):
         config = dataclasses.replace(config, refine=RefineConfig(zoom=MASK))
-    model = ensembles.of_config(config)
+    model = ensembles.composed_network(config)
     compared = ways(config, model)
     with tempfile.TemporaryDirectory(prefix="vosjax-") as scratch:
         folder = options.output or pathlib.Path(scratch)

@@ -181,10 +181,10 @@ def _within(model: Model, card: dict) -> Model:
     return model._replace(vos=model.vos._replace(slots=min(trained, slots or trained)))
 
 
-def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
+def single_network(config: WeightsConfig, **changes: Any) -> Loaded:
     """Loads the network of a config with the weights that its field `weights` names.
 
-        model = of_config(NetworkConfig(weights="default"))
+        model = single_network(NetworkConfig(weights="default"))
 
     Args:
         config: the config of one network.

@@ -303,4 +303,4 @@ def load(config: Config) -> Loaded:
     Raises:
         InputError: there are no such weights, or the members of an ensemble do not fit together.
     """
-    return ensembles.of_config(config)
+    return ensembles.composed_network(config)
