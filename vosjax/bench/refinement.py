@@ -134,19 +134,9 @@ def scores(
     videos, rules = source.discover(data, config.eval), results.scoring_rules(data, config.eval)
     table = {}
     for name, way in ways.items():
-        settings = {
-            "data": data,
-            "family": model.config["family"],
-            "model": model.config["model"],
-            "weights": config.weights,
-            "weights_sha256": model.card.get("sha256", ""),
-            "dtype": model.config.get("dtype"),
-            **memory._asdict(),
-            "max_short_side": config.max_short_side,
-            "videos": len(videos),
-            "eval": config.eval.selection(),
-            **({"refine": way.stages.settings} if any(way.stages) else {}),
-        }
+        settings = dataset.settings_of(
+            config, model, data=data, videos=len(videos), stages=way.stages
+        )
         out, names = folder / name, {"names": [video.name for video in videos]}
         frames = sum(len(video.frames) for video in videos)
         record.resume(out, settings)

@@ -17,8 +17,9 @@ from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.weights import CARD, load_weights
 from vosjax.errors import InputError
+from vosjax.layers.dtypes import DTYPES
 from vosjax.layers.precision import cast
-from vosjax.loading.config import DTYPES, WeightsConfig, modern_model
+from vosjax.loading.config import WeightsConfig, modern_model
 from vosjax.types import Model
 
 # Defaults of the settings that are not those of a family's `build`.
