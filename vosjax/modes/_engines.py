@@ -1,4 +1,4 @@
-"""Makes what an evaluation needs, by its config: engines, batches, weights and memory settings."""
+"""Makes what an evaluation needs, by its config: engines and batches."""
 
 from typing import Any
 
