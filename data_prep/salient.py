@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from data_prep import builder, pictures, records, report, schema
-from vosjax.datasets import layout
+from vosjax.datasets import decode, layout
 from vosjax.datasets.decode import Labels
 from vosjax.errors import InputError
 
@@ -76,10 +76,12 @@ class SalientBuilder(builder.FolderBuilder):
 
 
 def _levels(path: str) -> npt.NDArray[np.uint8] | None:
-    """Reads the grey levels, uint8 [H, W], of a mask in any picture format; None if damaged."""
+    """Reads the grey levels, uint8 [H, W], of a mask in any picture format; None if damaged.
+
+    Not what is stored counts but what is seen, since a mask may have a palette of two greys.
+    """
     try:
-        with Image.open(path) as image:
-            colours = image.convert("RGB") if image.mode == "P" else image
-            return np.array(colours.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        colours = decode.frame(pictures.content(path))
+    except InputError:
         return None
+    return np.array(Image.fromarray(colours).convert("L"))

@@ -60,8 +60,8 @@ def inside(module, package):
     "name", [n for n in NAMES if n.startswith("vosjax/") and room(n) in NETWORKS]
 )
 def test_networks_import_arrays_only(name):
-    found = {m for m in imports(name) for package in FOREIGN if inside(m, package)}
-    assert not found
+    foreign = {m for m in imports(name) for package in FOREIGN if inside(m, package)}
+    assert not foreign
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("vosjax/io/")])
@@ -174,14 +174,14 @@ def test_no_star_imports_and_no_global_state(name):
 
 
 def test_no_torch_and_no_tensorflow():
-    found = [
+    foreign = [
         (name, m)
         for name in NAMES
         for m in imports(name)
         for package in ("torch", "torchvision", "tensorflow")
         if inside(m, package)
     ]
-    assert not found
+    assert not foreign
 
 
 def test_the_plan_names_every_room():

@@ -51,10 +51,10 @@ def plain(query, key, value, valid, *, top_k=None, metric="dot", kernel=None):
             along = at % kernel.width - best % kernel.width
             logits = logits - (across**2 + along**2) / (2 * kernel.sigma**2)
         logits = np.where(np.repeat(valid[:, head], places), logits, -np.inf).astype(np.float32)
-        found, columns = jax.lax.top_k(logits, min(top_k or logits.shape[1], logits.shape[1]))
+        best_logits, columns = jax.lax.top_k(logits, min(top_k or logits.shape[1], logits.shape[1]))
         if not valid[:, head].any():
             continue
-        weights = np.exp(np.float64(found) - np.float64(found[:, :1]))
+        weights = np.exp(np.float64(best_logits) - np.float64(best_logits[:, :1]))
         weights = weights / weights.sum(-1, keepdims=True)
         result[:, head] = np.einsum("qk,qkd->qd", weights, v[np.asarray(columns)])
     return result

@@ -107,10 +107,10 @@ def test_crops_with_whole_borders(golden, case):
 
 def test_boxes_in_a_crop(golden):
     y, x, height, width, middle_y, middle_x, scale = golden["iounet_box_case"]
-    place = crop.Place(jnp.array([middle_y, middle_x]), jnp.float32(scale))
-    box = crop.box_in_crop(jnp.array([y, x]), jnp.array([height, width]), place, 288)
+    frame_of_crop = crop.Place(jnp.array([middle_y, middle_x]), jnp.float32(scale))
+    box = crop.box_in_crop(jnp.array([y, x]), jnp.array([height, width]), frame_of_crop, 288)
     assert np.allclose(box, golden["iounet_box"])
-    position, size = crop.box_in_frame(box, place, 288)
+    position, size = crop.box_in_frame(box, frame_of_crop, 288)
     assert np.allclose(position, [y, x]) and np.allclose(size, [height, width])
 
 
@@ -119,10 +119,12 @@ def test_the_place_of_a_crop_is_where_its_pixels_come_from():
     frame = np.stack(np.mgrid[:300, :400], -1).astype(np.float32)
     for scale in (0.4, 1.0, 3.3):
         window = crop.window_at(jnp.array([150.7, 201.2]), jnp.float32(scale), 64)
-        place = crop.place_of(window, 64)
+        frame_of_crop = crop.place_of(window, 64)
         taken = crop.cut(jnp.asarray(frame), window, 64)
         assert np.allclose(
-            taken[20, 40], place.middle + (np.array([20, 40]) + 0.5 - 32) * place.scale, atol=1e-3
+            taken[20, 40],
+            frame_of_crop.middle + (np.array([20, 40]) + 0.5 - 32) * frame_of_crop.scale,
+            atol=1e-3,
         )
 
 

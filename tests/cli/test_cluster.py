@@ -44,8 +44,8 @@ def pair(workdir, out):
 
 
 def results(folder):
-    found = json.loads((folder / "results.json").read_text())
-    return {name: value for name, value in found.items() if name != "speed"}
+    table = json.loads((folder / "results.json").read_text())
+    return {name: value for name, value in table.items() if name != "speed"}
 
 
 def test_two_processes_make_what_one_makes_and_outlive_each_other(workdir):
@@ -62,8 +62,8 @@ def test_two_processes_make_what_one_makes_and_outlive_each_other(workdir):
     finished = stamps(shared)
     assert finished
 
-    told = [ended(process) for process in pair(workdir, shared)]
-    assert [code for code, _ in told] == [0, 0], told
+    endings = [ended(process) for process in pair(workdir, shared)]
+    assert [code for code, _ in endings] == [0, 0], endings
     assert finished.items() <= stamps(shared).items()  # nothing finished was written again
     assert made(shared, *KINDS) == made(whole, *KINDS) and results(shared) == results(whole)
 
@@ -76,7 +76,7 @@ def test_without_a_cluster_the_message_says_how_to_start_one(monkeypatch):
         cluster.place()
 
 
-def refuse(**given):
+def refuse(**settings):
     raise ValueError("coordinator_address should be defined.")
 
 

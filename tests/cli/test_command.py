@@ -73,9 +73,9 @@ def test_a_switch_needs_no_value(monkeypatch):
 def refused(capsys):
     def line(words, code=2):
         assert cli.main(words) == code
-        told = capsys.readouterr()
-        assert told.err.startswith("vosjax: ") and told.err.count("\n") == 1
-        return told.err.removeprefix("vosjax: ").strip()
+        printed = capsys.readouterr()
+        assert printed.err.startswith("vosjax: ") and printed.err.count("\n") == 1
+        return printed.err.removeprefix("vosjax: ").strip()
 
     return line
 

@@ -24,9 +24,9 @@ def test_render_writes_a_dataset_that_eval_takes(launch, tmp_path, capsys):
     small = [f"--config.render.{name}={value}" for name, value in (("clips", 2), ("frames", 4))]
     size = ["--config.render.height=32", "--config.render.width=48"]
     assert launch("render", "--output", folder, *small, *size) == 0
-    found = videos.discover(folder)
-    assert [len(video.frames) for video in found] == [4, 4]
-    assert videos.read_frame(found[0], 0).shape == (32, 48, 3)
+    rendered = videos.discover(folder)
+    assert [len(video.frames) for video in rendered] == [4, 4]
+    assert videos.read_frame(rendered[0], 0).shape == (32, 48, 3)
     assert "2 clips of 4 frames" in capsys.readouterr().out
 
 
@@ -48,8 +48,8 @@ def prepared(tmp_path_factory):
 
 def test_unpack_gives_the_files_back(launch, prepared, tmp_path, capsys):
     source, stored = prepared
-    wanted = ["--config.eval.split=train", "--config.eval.names=('0b0b0b0b0b',)"]
-    assert launch("unpack", "--data", stored, "--output", tmp_path / "back", *wanted) == 0
+    choice = ["--config.eval.split=train", "--config.eval.names=('0b0b0b0b0b',)"]
+    assert launch("unpack", "--data", stored, "--output", tmp_path / "back", *choice) == 0
     assert "1 videos" in capsys.readouterr().out
     for kind in ("JPEGImages", "Annotations"):
         before, after = (

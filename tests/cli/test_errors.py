@@ -83,9 +83,9 @@ def test_an_unknown_mode_lists_those_there_are(workdir, refused):
 
 @pytest.mark.parametrize("flag", ["video", "masks", "output"])
 def test_what_the_main_command_needs(workdir, refused, flag):
-    given = dict(video=workdir.video, masks=workdir.mask, output=workdir.out)
-    del given[flag]
-    words = [f"--{name}={value}" for name, value in given.items()]
+    flags = dict(video=workdir.video, masks=workdir.mask, output=workdir.out)
+    del flags[flag]
+    words = [f"--{name}={value}" for name, value in flags.items()]
     assert f"--{flag} is missing" in refused(workdir.run("--config", workdir.config, *words))
 
 
@@ -220,7 +220,7 @@ def test_help_is_no_mistake(workdir, capsys):
 
 
 @pytest.mark.parametrize(
-    "code, told",
+    "code, words",
     [
         (errno.EROFS, "cannot be read or written (the file system is read-only)"),
         (errno.EACCES, "may not be read or written: check its permissions"),
@@ -229,7 +229,7 @@ def test_help_is_no_mistake(workdir, capsys):
         (errno.ENOSPC, "disk full while writing"),
     ],
 )
-def test_what_the_file_system_refuses_anywhere(workdir, refused, monkeypatch, code, told):
+def test_what_the_file_system_refuses_anywhere(workdir, refused, monkeypatch, code, words):
     """Also where no writer or reader has put it into words."""
 
     def refuse(config, options):
@@ -237,7 +237,7 @@ def test_what_the_file_system_refuses_anywhere(workdir, refused, monkeypatch, co
 
     monkeypatch.setattr("vosjax.modes.report.run", refuse)
     line = refused(workdir.run("--config", workdir.config, "--mode", "report"))
-    assert told in line and "some/file" in line
+    assert words in line and "some/file" in line
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EFBIG, errno.EACCES])

@@ -65,7 +65,7 @@ def evaluate(workdir, data, *more, out=None):
     )
 
 
-def found(folder):
+def table(folder):
     return json.loads((folder / "results.json").read_text())
 
 
@@ -81,7 +81,7 @@ def test_chosen_frames_of_one_video_are_profiled(workdir, davis):
 
 def test_a_dataset_folder_becomes_masks_tables_and_a_zip(workdir, davis, capsys):
     assert evaluate(workdir, davis) == 0
-    result = found(workdir.out)
+    result = table(workdir.out)
     assert result["complete"] and 0.3 < result["global"]["J&F-Mean"] <= 1
     assert set(result["sequences"]) == {"cow", "dog", "eel"}
     assert result["sequences"]["dog"]["objects"]["2"]["J-Mean"] > 0
@@ -107,7 +107,7 @@ def test_given_masks_come_out_as_they_were(workdir, davis):
 
 def test_finished_videos_are_skipped_and_lost_files_made_again(workdir, davis, monkeypatch):
     assert evaluate(workdir, davis) == 0
-    before, ran = found(workdir.out), []
+    before, ran = table(workdir.out), []
     (workdir.out / "masks" / "dog" / "00003.png").unlink()
     follow = engines.Engine.follow
     monkeypatch.setattr(
@@ -119,7 +119,7 @@ def test_finished_videos_are_skipped_and_lost_files_made_again(workdir, davis, m
         )[1],
     )
     assert evaluate(workdir, davis) == 0
-    assert ran == [[5]] and found(workdir.out)["sequences"] == before["sequences"]
+    assert ran == [[5]] and table(workdir.out)["sequences"] == before["sequences"]
 
 
 def test_a_killed_run_loses_only_the_video_under_way(workdir, davis, monkeypatch):
@@ -142,7 +142,7 @@ def test_a_killed_run_loses_only_the_video_under_way(workdir, davis, monkeypatch
     assert evaluate(workdir, davis) == 0
     whole = workdir.root / "whole"
     assert evaluate(workdir, davis, out=whole) == 0
-    assert found(whole)["sequences"] == found(workdir.out)["sequences"]
+    assert table(whole)["sequences"] == table(workdir.out)["sequences"]
 
 
 def test_shards_share_the_videos_and_the_last_one_scores(workdir, davis, capsys):
@@ -150,7 +150,7 @@ def test_shards_share_the_videos_and_the_last_one_scores(workdir, davis, capsys)
     assert "belongs to other shares" in capsys.readouterr().out
     assert not (workdir.out / "results.json").exists()
     assert evaluate(workdir, davis, "--shard=0/2") == 0
-    assert set(found(workdir.out)["sequences"]) == {"cow", "dog", "eel"}
+    assert set(table(workdir.out)["sequences"]) == {"cow", "dog", "eel"}
 
 
 @pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2"])
@@ -165,8 +165,8 @@ def test_batches_change_no_mask(workdir, davis):
     assert (
         evaluate(workdir, davis, "--config.eval.chunk=2", "--config.eval.batch=2", out=other) == 0
     )
-    assert found(other)["sequences"] == found(workdir.out)["sequences"]
-    together = [facts["together"] for facts in found(other)["speed"]["videos"].values()]
+    assert table(other)["sequences"] == table(workdir.out)["sequences"]
+    together = [facts["together"] for facts in table(other)["speed"]["videos"].values()]
     assert sorted(together) == [1, 2, 2]
 
 
@@ -188,23 +188,23 @@ def test_a_broken_frame_fails_its_video_and_no_global_score_is_claimed(workdir, 
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
     assert evaluate(workdir, davis) == 1
-    result = found(workdir.out)
+    result = table(workdir.out)
     assert not result["complete"] and list(result["failed"]) == ["dog"]
     assert "00003.jpg cannot be read" in result["failed"]["dog"]
     assert result["global"] is None and result["global_of_finished"]["J-Mean"] > 0
     assert set(result["sequences"]) == {"cow", "eel"}
     assert not (workdir.out / "submission.zip").exists()
-    told = capsys.readouterr().out
-    assert "1 of 3 videos failed: no global score" in told and "dog failed: image" in told
+    printed = capsys.readouterr().out
+    assert "1 of 3 videos failed: no global score" in printed and "dog failed: image" in printed
     broken.write_bytes(whole)
     assert evaluate(workdir, davis) == 0
-    assert found(workdir.out)["complete"] and found(workdir.out)["global"]["J-Mean"] > 0
+    assert table(workdir.out)["complete"] and table(workdir.out)["global"]["J-Mean"] > 0
 
 
 def test_a_broken_frame_in_a_batch_fails_its_own_video_only(workdir, davis):
     (davis / "JPEGImages" / "dog" / "00002.jpg").write_bytes(b"")
     assert evaluate(workdir, davis, "--config.eval.chunk=2", "--config.eval.batch=2") == 1
-    assert list(found(workdir.out)["failed"]) == ["dog"]
+    assert list(table(workdir.out)["failed"]) == ["dog"]
 
 
 def test_a_missing_frame_is_named_before_anything_runs(workdir, davis, capsys):
@@ -216,20 +216,20 @@ def test_a_missing_frame_is_named_before_anything_runs(workdir, davis, capsys):
 def test_a_frame_of_another_size_fails_its_video(workdir, davis):
     cv2.imwrite(str(davis / "JPEGImages" / "eel" / "00002.jpg"), np.zeros((16, 16, 3), np.uint8))
     assert evaluate(workdir, davis) == 1
-    assert "16 x 16, the first is 64 x 48" in found(workdir.out)["failed"]["eel"]
+    assert "16 x 16, the first is 64 x 48" in table(workdir.out)["failed"]["eel"]
 
 
 def test_truth_that_does_not_fit_is_named_and_mended_without_computing(workdir, davis, capsys):
     file = davis / "Annotations" / "eel" / "00002.png"
     whole = read_label_png(file)
-    for damage, told in (
+    for damage, words in (
         (lambda: write_label_png(file, whole[:30]), "frame 00002: the truth has 30"),
         (lambda: file.write_bytes(b"no image"), "eel/00002.png cannot be read"),
     ):
         damage()
         assert evaluate(workdir, davis) == 2
         message = capsys.readouterr().err
-        assert told in message and "only scores them" in message
+        assert words in message and "only scores them" in message
         assert not (workdir.out / "results.json").exists()
     finished = {path: path.stat().st_mtime_ns for path in (workdir.out / "videos").iterdir()}
     write_label_png(file, whole)
@@ -243,7 +243,7 @@ def test_truth_with_objects_that_the_first_frame_lacks_is_told_and_recorded(work
     labels[:4, :4] = 9
     write_label_png(file, labels)
     assert evaluate(workdir, davis) == 0
-    assert found(workdir.out)["sequences"]["eel"]["unscored"] == {
+    assert table(workdir.out)["sequences"]["eel"]["unscored"] == {
         "9": "not in the first truth, met in frame 00002"
     }
     assert "eel object 9, not in the first truth" in capsys.readouterr().out
@@ -258,7 +258,7 @@ def test_a_misspelt_or_impossible_setting_is_named(workdir, davis, capsys):
 
 def test_a_balanced_gap_follows_the_video_s_length(workdir, davis):
     assert evaluate(workdir, davis, "--config.balance=4", "--config.max_mem_frames=4") == 0
-    gaps = {name: facts["gap"] for name, facts in found(workdir.out)["speed"]["videos"].items()}
+    gaps = {name: facts["gap"] for name, facts in table(workdir.out)["speed"]["videos"].items()}
     assert gaps == {"cow": 2, "dog": 1, "eel": 1}
 
 
@@ -302,7 +302,7 @@ def listing(path):
 def test_youtube_objects_enter_late_and_all_frames_are_scored_sparsely(workdir, youtube):
     seen = f"--config.eval.seen={workdir.root / 'train'}"
     assert evaluate(workdir, youtube, "--config.eval.all_frames=True", seen) == 0
-    result = found(workdir.out)
+    result = table(workdir.out)
     assert result["global"]["J_seen"] > 0.3 and result["global"]["J_unseen"] > 0
     assert result["sequences"]["v1"]["objects"]["2"]["frames"] == ["00004", "00006"]
     assert result["speed"]["videos"]["v1"]["computed"] == 7
@@ -323,6 +323,6 @@ def test_without_truth_there_is_a_zip_and_no_score(workdir, youtube):
         for index in (4, 6):
             (youtube / "Annotations" / name / f"{index:05d}.png").unlink()
     assert evaluate(workdir, youtube) == 0
-    result = found(workdir.out)
+    result = table(workdir.out)
     assert result["global"] is None and result["without_truth"] == ["v1", "v2"]
     assert len(listing(workdir.out / "submission.zip")) == 8

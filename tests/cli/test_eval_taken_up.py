@@ -154,17 +154,17 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:70])
 
 
-@pytest.mark.parametrize("told", DAMAGE)
-def test_a_file_that_is_not_what_was_written_is_made_again(workdir, davis, ran, told, capsys):
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_file_that_is_not_what_was_written_is_made_again(workdir, davis, ran, damage, capsys):
     packed = "--config.eval.probabilities=8"
     assert evaluate(workdir, davis, packed) == 0
     before = contents(workdir.out)
-    DAMAGE[told](workdir.out)
+    DAMAGE[damage](workdir.out)
     ran.clear()
     capsys.readouterr()
     assert evaluate(workdir, davis, packed) == 0
     said = capsys.readouterr().out
-    assert told in said and said.count("made again") == 1
+    assert damage in said and said.count("made again") == 1
     assert ran == [5] and contents(workdir.out) == before
 
 
@@ -346,8 +346,8 @@ def test_two_commands_without_shares_share_the_videos(tmp_path):
     workdir = workplace(tmp_path)
     flags = ("--mode", "eval", "--data", workdir.data, "--output")
     both = [workdir.start(*flags, tmp_path / "out") for _ in range(2)]
-    told = [ended(process) for process in both]
-    assert [code for code, _ in told] == [0, 0], told
+    endings = [ended(process) for process in both]
+    assert [code for code, _ in endings] == [0, 0], endings
     assert workdir.run(*flags, tmp_path / "one") == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "one")
     assert not list((tmp_path / "out").rglob(".*lock"))

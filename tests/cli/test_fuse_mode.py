@@ -44,9 +44,7 @@ def test_the_surer_run_wins(workdir, runs, way):
 
 def test_the_mean_is_that_of_the_files(workdir, runs):
     assert fuse(workdir, *runs[1:]) == 0
-    stack = [
-        probabilities.read(each / "probabilities" / "dog" / "00003.npz")[0] for each in runs[1:]
-    ]
+    stack = [probabilities.read(run / "probabilities" / "dog" / "00003.npz")[0] for run in runs[1:]]
     np.testing.assert_array_equal(
         read_label_png(workdir.out / "masks" / "dog" / "00003.png"), np.mean(stack, 0).argmax(0)
     )
@@ -82,8 +80,8 @@ def test_finished_videos_are_left_alone(workdir, runs):
 def test_a_lost_file_fails_its_video(workdir, runs):
     (runs[2] / "probabilities" / "dog" / "00002.npz").unlink()
     assert fuse(workdir, *runs[1:]) == 1
-    found = table(workdir.out)
-    assert list(found.failed) == ["dog"] and vars(found)["global"] is None
+    scores = table(workdir.out)
+    assert list(scores.failed) == ["dog"] and vars(scores)["global"] is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_what_is_no_run_is_refused(workdir, runs, spoil, words, capsys):
             "configs/base.py",
             "--output",
             workdir.out,
-            *[word for each in spoil(runs) for word in ("--input", each)],
+            *[word for folder in spoil(runs) for word in ("--input", folder)],
         )
         == 2
     )

@@ -34,8 +34,8 @@ def evaluate(workdir, out, **variables):
 
 
 def results(folder):
-    found = json.loads((folder / "results.json").read_text())
-    return {name: value for name, value in found.items() if name != "speed"}
+    table = json.loads((folder / "results.json").read_text())
+    return {name: value for name, value in table.items() if name != "speed"}
 
 
 def test_a_dataset_run_killed_at_any_moment_ends_as_if_it_had_not_been(workdir):

@@ -97,9 +97,9 @@ def test_fused_in_one_step_or_from_files(workdir, data, way):
         )
         == 0
     )
-    found, expected = masks(online), masks(workdir.out)
-    assert found.shape == LABELS.shape and (masks(runs[0]) != masks(runs[1])).any()
-    assert (found != expected).mean() < 1e-3, "16 bits a probability are all that lies between"
+    fused, expected = masks(online), masks(workdir.out)
+    assert fused.shape == LABELS.shape and (masks(runs[0]) != masks(runs[1])).any()
+    assert (fused != expected).mean() < 1e-3, "16 bits a probability are all that lies between"
 
 
 @pytest.mark.parametrize("feedback", ["own", "fused"])

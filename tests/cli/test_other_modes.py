@@ -188,8 +188,8 @@ def test_the_quickstart_goes_the_whole_way(workdir, monkeypatch, capsys):
 
 def test_the_report_of_perfect_masks_is_100(tmp_path, capsys):
     labels = quickstart.sample_clip()["labels"][:3]
-    for index, each in enumerate(labels):
-        quickstart.write_label_png(tmp_path / "masks" / f"{index:05d}.png", each)
+    for index, mask in enumerate(labels):
+        quickstart.write_label_png(tmp_path / "masks" / f"{index:05d}.png", mask)
     quickstart.report(tmp_path, labels)
     assert "mean  100.0  100.0  100.0" in capsys.readouterr().out
 

@@ -73,10 +73,10 @@ def test_the_page_is_well_formed_and_loads_nothing(page):
 
 def test_scores_of_both_runs_stand_side_by_side(page, runs):
     words = "".join(page.text)
-    for each in runs:
-        found = table(each)
-        assert f"{100 * vars(found)['global']['J&F-Mean']:.1f}" in words
-        assert f"{100 * found.sequences['dog']['J-Mean']:.1f}" in words
+    for folder in runs:
+        scores = table(folder)
+        assert f"{100 * vars(scores)['global']['J&F-Mean']:.1f}" in words
+        assert f"{100 * scores.sequences['dog']['J-Mean']:.1f}" in words
     assert "late & low" in words
 
 

@@ -21,7 +21,7 @@ def record_of(folder):
 
 
 @pytest.fixture
-def given(workdir):
+def mask_flags(workdir):
     """The flags for masks of frames 3 (object 1) and 7 (both)."""
     write_label_png(workdir.root / "3.png", np.where(LABELS[3] == 1, 1, 0).astype(np.uint8))
     write_label_png(workdir.root / "7.png", LABELS[7])
@@ -29,10 +29,10 @@ def given(workdir):
 
 
 @pytest.fixture
-def segment(workdir, given):
+def segment(workdir, mask_flags):
     def run(*more, out=workdir.out, video=workdir.video):
         words = ["--config", workdir.config, "--video", video, "--output", out]
-        return workdir.run(*words, *given, *more)
+        return workdir.run(*words, *mask_flags, *more)
 
     return run
 
@@ -129,8 +129,8 @@ def test_a_run_that_is_stopped_anywhere_ends_the_same(workdir, segment, monkeypa
         patch.setattr(tracker.Tracker, "submit", with_signal)
         capsys.readouterr()
         assert segment() == 130
-    told = "on the way back" if at < 8 else f"after {at - 7} frames"
-    assert f"stopped {told}; the same command goes on" in capsys.readouterr().out
+    point = "on the way back" if at < 8 else f"after {at - 7} frames"
+    assert f"stopped {point}; the same command goes on" in capsys.readouterr().out
     assert record_of(workdir.out)["status"] == "interrupted"
     before = len(steps)
     with monkeypatch.context() as patch:

@@ -173,30 +173,30 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("more", [(PLAIN,), ()], ids=["masks alone", "with a film"])
-@pytest.mark.parametrize("told", DAMAGE)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_mask_that_is_not_what_was_written_is_made_again(
-    workdir, killed, expected, told, more, capsys
+    workdir, killed, expected, damage, more, capsys
 ):
     """In an interrupted run; with the film on, too, which is made of the masks."""
     undisturbed = whole(workdir, expected, *more)
     killed(6, *more)
-    DAMAGE[told](workdir.out / "masks" / "00002.png")
+    DAMAGE[damage](workdir.out / "masks" / "00002.png")
     capsys.readouterr()
     assert workdir.segment(*more) == 0
     said = capsys.readouterr().out
-    assert f"masks/00002.png {told}: the run starts anew from frame 0" in said
+    assert f"masks/00002.png {damage}: the run starts anew from frame 0" in said
     assert contents(workdir.out) == undisturbed
 
 
-@pytest.mark.parametrize("told", DAMAGE)
-def test_a_complete_run_is_complete_only_with_its_masks(workdir, expected, told, capsys):
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_complete_run_is_complete_only_with_its_masks(workdir, expected, damage, capsys):
     assert workdir.segment(PLAIN) == 0
     undisturbed = contents(workdir.out)
-    DAMAGE[told](workdir.out / "masks" / "00008.png")
+    DAMAGE[damage](workdir.out / "masks" / "00008.png")
     capsys.readouterr()
     assert workdir.segment(PLAIN) == 0
     said = capsys.readouterr().out
-    assert f"masks/00008.png {told}: the run is made again" in said and "is complete" not in said
+    assert f"masks/00008.png {damage}: the run is made again" in said and "is complete" not in said
     assert contents(workdir.out) == undisturbed
     assert workdir.segment(PLAIN) == 0 and "is complete" in capsys.readouterr().out
 

@@ -141,10 +141,10 @@ def test_a_config_works_in_a_mode_or_says_what_it_lacks(
     made, out = config.opened(name), tmp_path / "out"
     if made.train is not None:  # which JAX would have to be told before the first array
         made = config.opened(name, ["train.cpu_devices=0"])
-    given = options(output=str(out.with_suffix(".html") if mode == "report" else out))
+    flags = options(output=str(out.with_suffix(".html") if mode == "report" else out))
     made, read = watched(made)
     with pytest.raises((Reached, InputError)) as outcome:
-        importlib.import_module(f"vosjax.modes.{mode}").run(made, given)
+        importlib.import_module(f"vosjax.modes.{mode}").run(made, flags)
     assert read <= modes.described(mode).reads  # so that a note can tell of what it does not use
     assert outcome.type is (Reached if expected(mode, made) else InputError), outcome.value
     if outcome.type is InputError:

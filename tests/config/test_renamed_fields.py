@@ -43,8 +43,8 @@ def test_an_old_config_file_opens_with_a_note_for_each_name(tmp_path):
     assert config.data.phases[0]["sampler"] == "aot"
     assert config.stages[0].train["mem_every"] == 2
     assert config.stages[0].data["sets"][0].max_frame_gap == 7
-    told = {str(note.message).partition(" is now")[0] for note in notes}
-    assert {"config.gap", "config.tta.short", "config.data.sets[0].gap"} <= told
+    old_names = {str(note.message).partition(" is now")[0] for note in notes}
+    assert {"config.gap", "config.tta.short", "config.data.sets[0].gap"} <= old_names
 
 
 def test_a_name_that_is_set_by_its_old_one_over_the_new_one_wins():

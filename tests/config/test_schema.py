@@ -12,7 +12,6 @@ from vosjax.config import Config, as_config_dict, parsed
 from vosjax.config.modes import BenchConfig
 from vosjax.data.config import ClipsConfig, timed
 from vosjax.errors import InputError
-from vosjax.layers.precision import DTYPES
 from vosjax.loading import config as loading
 from vosjax.loading.ensembles import AVERAGES
 from vosjax.schema import Checked, parse, partial, plain, replaced, setting
@@ -208,7 +207,6 @@ def test_a_share_of_the_steps_becomes_a_step(steps, starts):
 
 
 def test_choices_are_those_that_are_implemented():
-    assert loading.DTYPES == DTYPES
     assert loading.FUSIONS == (*AVERAGES, "keypoints")
     assert loading.KEYPOINTS == tuple(METHODS)
 

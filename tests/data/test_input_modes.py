@@ -42,13 +42,13 @@ def test_prepare_mode_refuses_what_it_cannot_use(root, tmp_path):
     config = parsed(
         dict(workers=0, datasets=(dict(name="davis/2017_480p", source="vos", splits=("val",)),))
     )
-    for given, said in (
+    for flags, said in (
         (Options(output="x"), "--data"),
         (Options(data=str(root), output=str(tmp_path)), "no folder of DAVIS"),
         (Options(data=str(tmp_path), output=str(tmp_path)), "none of the datasets"),
     ):
         with pytest.raises(InputError, match=said):
-            prepare.run(config, given)
+            prepare.run(config, flags)
 
 
 def _training(root, **data):
@@ -111,20 +111,20 @@ def test_measure_tells_rates_and_the_ratio_to_plain_decoding(root):
         rendered_weight=0.0,
         sets=(dict(folder=str(root / "vos/train")),),
     )
-    told = clips.measure(config, batch=2, rounds=3, batches=2)
-    low, high = told["clips_per_second_range"]
-    assert 0 < low <= told["clips_per_second"] <= high
-    assert told["frames_per_second"] == 2 * told["clips_per_second"]
-    low, high = told["ratio_range"]
-    assert 0 < low <= told["ratio"] <= high and told["core_ms_per_clip"] > 0
-    assert told["core_ratio"] > 0
+    rates = clips.measure(config, batch=2, rounds=3, batches=2)
+    low, high = rates["clips_per_second_range"]
+    assert 0 < low <= rates["clips_per_second"] <= high
+    assert rates["frames_per_second"] == 2 * rates["clips_per_second"]
+    low, high = rates["ratio_range"]
+    assert 0 < low <= rates["ratio"] <= high and rates["core_ms_per_clip"] > 0
+    assert rates["core_ratio"] > 0
 
 
 def test_measure_of_rendered_clips_has_no_decoding():
-    told = clips.measure(
+    rates = clips.measure(
         pipeline.ClipsConfig(frames=2, height=32, width=32), batch=1, rounds=1, batches=1
     )
-    assert told["ratio"] is None and told["clips_per_second"] > 0
+    assert rates["ratio"] is None and rates["clips_per_second"] > 0
 
 
 @pytest.fixture(scope="module")

@@ -175,13 +175,13 @@ def version(source):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, words",
     [
         ("write() failed: No space left on device; writing x", "disk full while writing"),
         ("write() failed: File too large; writing x; at byte 9", "larger than the file system"),
     ],
 )
-def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, text, told):
+def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, text, words):
     layouts.youtube_vos(tmp_path / "source")
 
     class Full:
@@ -189,7 +189,7 @@ def test_a_shard_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, text,
             raise RuntimeError(text)
 
     monkeypatch.setattr(shard, "ArrayRecordWriter", Full)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=words):
         shards.prepare(
             "youtube_vos/2019",
             source=tmp_path / "source",

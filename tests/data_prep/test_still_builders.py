@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import dataset_layouts as layouts
 from support.prepared_splits import labels, once
 
@@ -25,8 +26,8 @@ def test_coco_ignores_crowds_unless_they_are_kept(prepared):
     ignored = prepared(layouts.coco, "coco/crowds_ignored", "val")
     name, truth = "000000000001.jpg", ignored.written["crowd"]
     kept = prepared(layouts.coco, "coco/crowds_kept", "val").still(name)
-    found = labels(ignored.still(name)["mask"])
-    assert set(np.unique(found[truth])) == {1, 255} and (found[~truth] != 255).all()
+    decoded = labels(ignored.still(name)["mask"])
+    assert set(np.unique(decoded[truth])) == {1, 255} and (decoded[~truth] != 255).all()
     assert np.array_equal(labels(kept["mask"]) == 2, truth)
     assert ignored.left_out["crowd annotation, its pixels are ignored"] == [f"{name} annotation 53"]
 
@@ -65,6 +66,23 @@ def test_grey_levels_can_be_objects(prepared):
     mask = labels(prepared(write_pascal_s, "pascal_s").still("0")["mask"])
     assert np.array_equal(mask == 1, layouts.greys() == 150)
     assert np.array_equal(mask == 2, layouts.greys() == 255)
+
+
+def write_unusual_masks(root):
+    """A mask whose levels stand in its palette, and one of which half is left."""
+    write_ecssd(root)
+    levels, masks = layouts.greys(), root / "ground_truth_mask"
+    image = Image.fromarray(255 - levels)
+    image.putpalette(np.repeat(np.arange(255, -1, -1, dtype=np.uint8), 3).tobytes())
+    image.save(masks / "0.png")
+    whole = (masks / "0.png").read_bytes()
+    (masks / "1.png").write_bytes(whole[: len(whole) // 2])
+
+
+def test_of_a_palette_the_levels_that_are_seen_count_and_a_damaged_mask_is_left_out(prepared):
+    made = prepared(write_unusual_masks, "ecssd")
+    assert np.array_equal(labels(made.still("0")["mask"]), layouts.greys() >= 128)
+    assert made.left_out["damaged mask"] == ["1"]
 
 
 def test_voc_masks_are_kept_as_they_are(prepared):

@@ -125,10 +125,10 @@ def test_videos_of_the_validation_set_can_be_excluded(prepared):
 
 def test_vspw_takes_regions_as_objects_and_void_as_ignored(prepared):
     video = prepared(layouts.vspw, "vspw/classes").video("12_a")
-    found = labels(video["masks"][1])
+    mask = labels(video["masks"][1])
     assert video["ids"].tolist() == [17, 61] and video["categories"] == [b"wall", b"person"]
-    assert (found[[0, 1, -1]] == 255).all()
-    assert np.array_equal(found == 61, layouts.blocks([1, 1], shift=1) > 0)
+    assert (mask[[0, 1, -1]] == 255).all()
+    assert np.array_equal(mask == 61, layouts.blocks([1, 1], shift=1) > 0)
 
 
 def test_damaged_pictures_and_masks_are_told_and_left_out(prepared):

@@ -143,8 +143,8 @@ def test_a_prepared_set_unpacks_to_the_very_files_it_came_from(roots, tmp_path):
         assert files and [(f.name, f.read_bytes()) for f in files] == [
             (f.name, f.read_bytes()) for f in sorted((roots["valid"] / folder).rglob("*.*"))
         ]
-    told = [json.loads((root / "meta.json").read_text()) for root in (tmp_path, roots["valid"])]
-    assert told[0] == told[1]
+    metas = [json.loads((root / "meta.json").read_text()) for root in (tmp_path, roots["valid"])]
+    assert metas[0] == metas[1]
 
 
 def test_evaluation_sees_the_same_in_what_was_unpacked(roots, tmp_path):
@@ -155,9 +155,9 @@ def test_evaluation_sees_the_same_in_what_was_unpacked(roots, tmp_path):
     for other in (unpacked, stored):
         assert other[:6] == plain[:6]
         for t in plain.given:
-            given = videos.read_given(other, t)
-            assert np.array_equal(given, videos.read_given(plain, t))
-            assert np.unique(given).tolist() == [0, t + 1]
+            mask = videos.read_given(other, t)
+            assert np.array_equal(mask, videos.read_given(plain, t))
+            assert np.unique(mask).tolist() == [0, t + 1]
 
 
 def test_some_videos_can_be_unpacked(roots, tmp_path):

@@ -45,7 +45,7 @@ NOT_RUN = {  # only compiled
     "vosjax.eval.protocols.youtube_vos": "needs a dataset's meta.json",
     "vosjax.eval.rules.youtube": "needs a dataset's meta.json",
     "vosjax.eval.scoring.write_csv": "continues an example of scoring.score",
-    "vosjax.loading.ensembles.of_config": "loads the embedded network",
+    "vosjax.loading.ensembles.composed_network": "loads the embedded network",
     "vosjax.loading.ensembles.parts": "loads the embedded network",
     "vosjax.loading.pretrained.configure": "loads the embedded network",
     "vosjax.loading.pretrained.load": "needs a converted checkpoint",

@@ -18,13 +18,13 @@ def play(vos, params, frames, labels):
     """Probabilities of every frame; the first is annotated."""
     go = jax.jit(lambda state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock))
     state = jax.jit(vos.init, static_argnums=1)(params, Spec(*SIZE, 4, 4))
-    clock, found = MemoryClock(*np.int32([0, 0, 2])), []
+    clock, probs = MemoryClock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(frames):
         prompt = Prompt(labels * (index == 0), (jnp.arange(1, 5) == 1) & (index == 0))
         answer = go(state, frame, prompt, clock)
         state, clock = answer.state, answer.clock
-        found.append(answer.probs)
-    return jnp.stack(found)
+        probs.append(answer.probs)
+    return jnp.stack(probs)
 
 
 @pytest.fixture(scope="module")

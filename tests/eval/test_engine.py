@@ -21,17 +21,17 @@ def video(clip, marks=(0,)):
     """A clip whose object k is given in the k-th of `marks` (the last one gives the rest)."""
     frames, labels = clip
     ids = [int(i) for i in np.unique(labels[0]) if i]
-    given, left = {}, list(ids)
+    marked, left = {}, list(ids)
     for index in marks:
         mine = left[:1] if index != marks[-1] else left
         left = left[1:]
-        given[index] = np.where(np.isin(labels[index], mine), labels[index], 0).astype(np.uint8)
-    return engines.VideoInput([lambda frame=frame: frame for frame in frames], given, tuple(ids))
+        marked[index] = np.where(np.isin(labels[index], mine), labels[index], 0).astype(np.uint8)
+    return engines.VideoInput([lambda frame=frame: frame for frame in frames], marked, tuple(ids))
 
 
-def tracked(model, clip, given):
+def tracked(model, clip, marked):
     tracker = Tracker(model, objects=4, capacity=8)
-    return [tracker.step(frame, given.get(index)) for index, frame in enumerate(clip[0])]
+    return [tracker.step(frame, marked.get(index)) for index, frame in enumerate(clip[0])]
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def test_parts_run_apart_and_are_fused(clips):
     parts = [Part(vos, model.params, 0) for vos in views.separate_views(model.model.vos, flip=True)]
     engine, plan = engines.Engine(parts), Plan(SIZE, (0,), 4, 1, 8, 2)
     straight, mirror = (
-        [frame[0].labels for frame in engine.follow(plan, [video(each)])]
-        for each in ((frames, labels), (frames[:, :, ::-1], labels[:, :, ::-1]))
+        [frame[0].labels for frame in engine.follow(plan, [video(clip)])]
+        for clip in ((frames, labels), (frames[:, :, ::-1], labels[:, :, ::-1]))
     )
     assert np.mean(np.array(straight) == np.array(mirror)[..., ::-1]) > 0.999
     assert np.array(straight)[1].any()

@@ -20,7 +20,7 @@ from vosjax.types import Prompt, Spec
 def toys(monkeypatch):
     """Every member is a toy, with the settings that it was loaded with."""
 
-    def of_config(config, **changes):
+    def single_network(config, **changes):
         if not config.weights:
             raise InputError("this config has no weights")
         loaded = toy.model()
@@ -29,7 +29,7 @@ def toys(monkeypatch):
             config=loaded.config | {"family": config.family, "model": config.settings},
         )
 
-    monkeypatch.setattr(pretrained, "of_config", of_config)
+    monkeypatch.setattr(pretrained, "single_network", single_network)
 
 
 def members(**changes):
@@ -43,11 +43,11 @@ def members(**changes):
 def test_without_views_or_members_it_is_the_network_itself():
     config = network("toy")
     config.weights = "w"
-    assert ensembles.of_config(parsed(config)).config["family"] == "toy"
+    assert ensembles.composed_network(parsed(config)).config["family"] == "toy"
 
 
 def test_members_and_views_become_one_network():
-    loaded = ensembles.of_config(members(tta={"flip": True, "scales": (1.0, 1.3)}))
+    loaded = ensembles.composed_network(members(tta={"flip": True, "scales": (1.0, 1.3)}))
     assert len(loaded.params) == 2 and loaded.config["family"] == "ensemble"
     assert [member["family"] for member in loaded.config["model"]["members"]] == ["a", "b"]
     assert loaded.config["model"]["members"][0]["tta"]["scales"] == [1.0, 1.3]
@@ -57,7 +57,9 @@ def test_members_and_views_become_one_network():
 def test_a_member_can_have_views_of_its_own():
     own = {"a": {"family": "a", "weights": "a", "tta": {"flip": True}}}
     config = members(members={**own, "b": {"family": "b", "weights": "b"}})
-    flips = [m["tta"]["flip"] for m in ensembles.of_config(config).config["model"]["members"]]
+    flips = [
+        m["tta"]["flip"] for m in ensembles.composed_network(config).config["model"]["members"]
+    ]
     assert flips == [True, False]
 
 
@@ -67,7 +69,7 @@ def test_parts_are_all_views_of_all_members():
 
 
 def test_one_member_can_run_alone():
-    assert ensembles.of_config(members(only="b")).config["family"] == "b"
+    assert ensembles.composed_network(members(only="b")).config["family"] == "b"
 
 
 def test_parts_with_fused_feedback_are_refused():
@@ -93,7 +95,7 @@ def test_parts_with_fused_feedback_are_refused():
 )
 def test_what_does_not_fit_is_named(changes, words):
     with pytest.raises(InputError, match=words):
-        ensembles.of_config(members(**changes))
+        ensembles.composed_network(members(**changes))
 
 
 def test_the_paper_s_entry_has_eighteen_views():
@@ -108,8 +110,8 @@ def test_the_paper_s_entry_has_eighteen_views():
 
 def test_augmentation_of_one_network_is_told_in_its_config():
     config = opened("tta_aot_r50", ["weights=w"])
-    told = ensembles.of_config(config).config["model"]["tta"]
-    assert told == {"flip": True, "scales": [1.2, 1.3, 1.4], "max_short_side": 480}
+    recorded = ensembles.composed_network(config).config["model"]["tta"]
+    assert recorded == {"flip": True, "scales": [1.2, 1.3, 1.4], "max_short_side": 480}
     assert len(ensembles.parts(config).parts) == 6
 
 

@@ -150,12 +150,12 @@ def play(frames, probs=PROBS, capacity=2):
     traces = []
 
     @jax.jit
-    def step(state, frame, given, time):
+    def step(state, frame, annotated, time):
         traces.append(time)
         fused, aux = rule.fuse(state, rule.encode(frame), probs)
-        when = When(given, jnp.asarray(True), time)
-        decided = jnp.where(given, truth, fused)
-        return rule.commit(state, aux, decided, jnp.full(2, given), when), fused
+        when = When(annotated, jnp.asarray(True), time)
+        decided = jnp.where(annotated, truth, fused)
+        return rule.commit(state, aux, decided, jnp.full(2, annotated), when), fused
 
     state, fused_frames = rule.init(Spec(*SIZE, 2, capacity), len(probs)), []
     for time, grey in enumerate(frames):

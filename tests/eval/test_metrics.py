@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.one_mask import boundary_accuracy
 
 from vosjax.bench.scoring import plain_frame_scores
 from vosjax.eval import metrics
@@ -74,7 +75,7 @@ def test_an_object_scores_the_same_alone_and_among_others(maps):
     for column, key in enumerate((3, 1, 2)):
         alone = [(labels == key).astype(np.uint8) for labels in maps]
         assert metrics.region_similarity(*alone) == together[0, column]
-        assert metrics.boundary_accuracy(*alone) == together[1, column]
+        assert boundary_accuracy(*alone) == together[1, column]
 
 
 def test_objects_at_opposite_edges_do_not_match_each_other():
@@ -95,7 +96,7 @@ def test_big_ids_are_ordinary_objects():
 def test_empty_masks():
     nothing, something = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
     something[3:5, 3:5] = True
-    for measure in (metrics.region_similarity, metrics.boundary_accuracy):
+    for measure in (metrics.region_similarity, boundary_accuracy):
         assert measure(nothing, nothing) == 1
         assert measure(nothing, something) == measure(something, nothing) == 0
 
@@ -106,7 +107,7 @@ def test_void_counts_nowhere():
     prediction[10:15, 10:15] = True
     void = prediction & ~truth
     assert metrics.region_similarity(truth, prediction, void=void) == 1
-    assert metrics.boundary_accuracy(truth, prediction, void=void) == 1
+    assert boundary_accuracy(truth, prediction, void=void) == 1
 
 
 def test_a_mask_over_the_whole_frame_has_no_boundary():
@@ -118,7 +119,7 @@ def test_a_boundary_matches_up_to_the_tolerance():
     truth[10:30, 10:30] = 1
     for shift, expected in ((4, 1.0), (5, None)):
         moved = np.roll(truth, shift, axis=1)
-        f = metrics.boundary_accuracy(truth, moved, bound=4)
+        f = boundary_accuracy(truth, moved, bound=4)
         assert (f == 1) == (expected == 1)
 
 

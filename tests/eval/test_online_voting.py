@@ -57,8 +57,8 @@ def test_one_compilation_and_constant_state(model):
 def test_voting_tells_which_network_is_right(model):
     """The mean of one that tells objects apart and one that does not is worse than voting."""
     right = [
-        (follow(Tracker(each, objects=2, capacity=8))[3:] == LABELS[3:]).mean()
-        for each in (model, together(fusion=combinators.stateless(combinators.mean)))
+        (follow(Tracker(network, objects=2, capacity=8))[3:] == LABELS[3:]).mean()
+        for network in (model, together(fusion=combinators.stateless(combinators.mean)))
     ]
     assert right[0] > right[1]
 
@@ -94,7 +94,7 @@ def test_videos_side_by_side_are_videos_one_by_one():
     videos = [
         VideoInput(
             [lambda frame=frame: frame for frame in frames],
-            {i: each.astype(np.uint8) for i, each in late(labels).items()},
+            {i: marks.astype(np.uint8) for i, marks in late(labels).items()},
             (1, 2),
         )
         for frames, labels in both

@@ -38,7 +38,11 @@ def davis(tmp_path_factory):
 def test_a_prepared_set_is_found_by_folder_and_by_name(davis, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(davis[1]))
     by_folder, by_name = (source.discover(where, EvalConfig()) for where in (davis[1], "davis"))
-    assert [each.name for each in by_folder] == [each.name for each in by_name] == ["bear", "bus"]
+    assert (
+        [sequence.name for sequence in by_folder]
+        == [sequence.name for sequence in by_name]
+        == ["bear", "bus"]
+    )
 
 
 def test_sequences_are_those_of_the_plain_folder(davis):
@@ -55,10 +59,10 @@ def test_scores_against_a_prepared_truth_are_the_same(davis, tmp_path):
     tables = []
     for where in davis:
         sequences = source.discover(where, EvalConfig(split="val"))
-        for each in sequences:
-            for index in each.truths:
-                late = videos.read_labels(each, max(index - 1, 0))
-                write_label_png(mask_file(tmp_path, each, index), late)
+        for sequence in sequences:
+            for index in sequence.truths:
+                late = videos.read_labels(sequence, max(index - 1, 0))
+                write_label_png(mask_file(tmp_path, sequence, index), late)
         tables.append(
             scoring.score(videos.truths(sequences), tmp_path / "masks", protocol=protocols.davis())
         )

@@ -33,10 +33,10 @@ def test_the_default_size_gives_the_clips_of_sets_without_one(tmp_path):
 
 def test_objects_have_the_size_that_is_asked_for(tmp_path):
     rendered_set.write(tmp_path, clips=4, frames=1, size=SIZE, objects=2, object_size=(0.1, 0.15))
-    found = areas(tmp_path)
-    assert (found > rendered_set.LEAST).all()
+    pixels = areas(tmp_path)
+    assert (pixels > rendered_set.LEAST).all()
     # Twins of an object may be larger by a deviation of 20 %, bodies with limbs are up to 30 wide.
-    assert np.median(found) < (0.15 * SIZE[1]) ** 2 and found.max() < 40**2
+    assert np.median(pixels) < (0.15 * SIZE[1]) ** 2 and pixels.max() < 40**2
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["settings"]["render"]["object_size"] == [0.1, 0.15]
 

@@ -56,18 +56,18 @@ def test_runs_by_different_rules_are_not_compared(evil, tmp_path):
 def test_the_worst_boundaries_are_shown_before_and_after_refinement(tmp_path):
     data = dataset(tmp_path / "davis", (("cow", 6), ("dog", 4)))
     before, after = run(data, tmp_path / "late", late=1), run(data, tmp_path / "right")
-    found = videos.discover(data)
-    assert not worst_boundaries(report.load([before, after]), found)
-    assert "Worst boundaries" not in report.page(report.load([before, after]), found)
+    sequences = videos.discover(data)
+    assert not worst_boundaries(report.load([before, after]), sequences)
+    assert "Worst boundaries" not in report.page(report.load([before, after]), sequences)
     content = json.loads((after / "results.json").read_text())
     content["settings"]["refine"] = {"boundary": "mine"}
     (after / "results.json").write_text(json.dumps(content))
-    shown = worst_boundaries(report.load([before, after]), found)
-    assert {place["video"] for place in shown} == {"cow", "dog"}
-    values = [float(place["value"]) for place in shown]
+    shown = worst_boundaries(report.load([before, after]), sequences)
+    assert {boundary["video"] for boundary in shown} == {"cow", "dog"}
+    values = [float(boundary["value"]) for boundary in shown]
     assert values == sorted(values) and values[0] < 100
-    for place in shown:
-        assert [figure.caption for figure in place["figures"]] == ["truth", "late", "right"]
-        truth, late, right = (figure.jpeg for figure in place["figures"])
+    for boundary in shown:
+        assert [figure.caption for figure in boundary["figures"]] == ["truth", "late", "right"]
+        truth, late, right = (figure.jpeg for figure in boundary["figures"])
         assert truth == right != late
-    assert "Worst boundaries" in report.page(report.load([before, after]), found)
+    assert "Worst boundaries" in report.page(report.load([before, after]), sequences)

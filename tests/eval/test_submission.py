@@ -138,7 +138,7 @@ def spoil_bytes(file):
     "spoil,message",
     [
         (spoil_missing, "dog has no mask"),
-        (spoil_grey, "mode L"),
+        (spoil_grey, "00001.png is a grey image: the server wants palette PNGs"),
         (spoil_size, "7 x 5 pixels.* 14 x 10"),
         (spoil_id, r"ids \[7\].* objects \[1, 2\]"),
         (spoil_bytes, "damaged"),

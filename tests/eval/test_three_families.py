@@ -54,7 +54,7 @@ def play(loaded):
     go = jax.jit(
         lambda params, state, frame, prompt, clock: step(vos, params, state, frame, prompt, clock)
     )
-    state, clock, found = vos.init(loaded.params, spec), MemoryClock(*np.int32([0, 0, 2])), []
+    state, clock, probs = vos.init(loaded.params, spec), MemoryClock(*np.int32([0, 0, 2])), []
     for index, frame in enumerate(FRAMES):
         given = np.array([index == 0, index == 1])
         marks = LABELS[index] * np.isin(LABELS[index], np.flatnonzero(given) + 1)
@@ -66,25 +66,27 @@ def play(loaded):
             clock,
         )
         state, clock = answer.state, answer.clock
-        found.append(answer.probs)
-    return np.stack(found)
+        probs.append(answer.probs)
+    return np.stack(probs)
 
 
 def test_with_own_feedback_it_is_the_mean_of_runs_apart(config):
     apart = []
     for name in config.members:
         alone = dataclasses.replace(config, only=name)
-        loaded = ensembles.of_config(alone)
+        loaded = ensembles.composed_network(alone)
         viewed = ensembles.parts(alone).parts[0].vos  # at the frames' size, as in the ensemble
         apart.append(play(loaded._replace(model=loaded.model._replace(vos=viewed))))
     assert np.abs(apart[1] - apart[0]).max() > 0.1
-    np.testing.assert_allclose(play(ensembles.of_config(config)), np.mean(apart, 0), atol=1e-4)
+    np.testing.assert_allclose(
+        play(ensembles.composed_network(config)), np.mean(apart, 0), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("fuse", FUSIONS)
 @pytest.mark.parametrize("feedback", ["own", "fused"])
 def test_every_fusion_and_feedback_is_one_compilation(config, fuse, feedback):
-    loaded = ensembles.of_config(dataclasses.replace(config, fuse=fuse, feedback=feedback))
+    loaded = ensembles.composed_network(dataclasses.replace(config, fuse=fuse, feedback=feedback))
     tracker, sizes = Tracker(loaded, objects=2, mem_every=2, capacity=4), set()
     for index, frame in enumerate(FRAMES):
         marks = {0: 1, 1: 2}.get(index)

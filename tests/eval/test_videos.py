@@ -15,10 +15,10 @@ SIZE = (12, 16)
 
 
 def labels(*ids):
-    found = np.zeros(SIZE, np.uint8)
+    mask = np.zeros(SIZE, np.uint8)
     for row, key in enumerate(ids):
-        found[3 * row : 3 * row + 2, 2:8] = key
-    return found
+        mask[3 * row : 3 * row + 2, 2:8] = key
+    return mask
 
 
 def write_frames(folder, stems):
@@ -127,15 +127,15 @@ def test_a_first_mask_of_255_alone_shows_one_object(davis):
 
 
 @pytest.mark.parametrize(
-    "given,message",
+    "choice,message",
     [
         ({"names": ["cat"]}, "no sequence cat"),
         ({"split": "test"}, "no list .*2017.test.txt"),
     ],
 )
-def test_what_davis_lacks_is_named(davis, given, message):
+def test_what_davis_lacks_is_named(davis, choice, message):
     with pytest.raises(InputError, match=message):
-        videos.discover(davis, **given)
+        videos.discover(davis, **choice)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
@@ -195,10 +195,10 @@ def test_a_dense_annotation_gives_only_the_objects_that_start(train):
 def test_all_frames_are_tracked_and_the_sparse_ones_scored(valid, ask):
     dense = pathlib.Path(f"{valid}_all_frames")
     write_frames(dense / "JPEGImages/ab12", numbers(18))
-    found = (
+    sequences = (
         videos.discover(valid, all_frames=True) if ask == "neighbour" else videos.discover(dense)
     )
-    (video,) = found
+    (video,) = sequences
     assert len(video.frames) == 18 and video.starts == {1: 0, 2: 5}
     assert video.scored == (5, 10, 15) and video.written == (0, 5, 10, 15)
 

@@ -25,9 +25,9 @@ EVIL = ["../../../evil", "/evil", "a/b", "a\\b", "..", ".", "", " ", ".hidden", 
 
 @pytest.mark.parametrize("name", [*EVIL, None, 3, ["a"], b"a"], ids=repr)
 def test_what_can_be_no_name_is_refused_with_its_file(name):
-    with pytest.raises(InputError, match="^list.txt names a video or frame") as told:
+    with pytest.raises(InputError, match="^list.txt names a video or frame") as refused:
         check_name(name, where="list.txt")
-    assert str(told.value).isprintable()
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -157,10 +157,10 @@ WHOLE = whole_files()
 @settings(max_examples=60, deadline=None)
 def test_any_damage_gives_a_mask_or_one_line(tmp_path_factory, ending, data):
     content = bytearray(WHOLE[ending])
-    place = st.integers(0, len(content) - 1)
-    for at, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=6)):
+    offset = st.integers(0, len(content) - 1)
+    for at, value in data.draw(st.lists(st.tuples(offset, st.integers(0, 255)), max_size=6)):
         content[at] = value
-    content = content[: data.draw(st.sampled_from([len(content), data.draw(place)]))]
+    content = content[: data.draw(st.sampled_from([len(content), data.draw(offset)]))]
     path = tmp_path_factory.getbasetemp() / f"damaged.{ending}"
     path.write_bytes(content)
     for size in (SIZE, None):

@@ -31,9 +31,9 @@ def main(program):
 def test_what_is_not_there_is_one_line(program, words, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(program)(words) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"{program.rpartition('.')[2]}: ") and told.count("\n") == 1
-    assert "nowhere" in told and "unexpected" not in told
+    line = capsys.readouterr().err
+    assert line.startswith(f"{program.rpartition('.')[2]}: ") and line.count("\n") == 1
+    assert "nowhere" in line and "unexpected" not in line
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -41,8 +41,8 @@ def test_help_and_wrong_words(program, capsys):
     assert main(program)(["--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: python -m {program} ")
     assert main(program)([*PROGRAMS[program], "--nonsense"]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "--nonsense" in told
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "--nonsense" in line
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_help_and_wrong_words(program, capsys):
 )
 def test_a_number_that_cannot_be_is_one_line(program, words, said, capsys):
     assert main(program)([*PROGRAMS[program], *words]) == 2
-    told = capsys.readouterr().err
-    assert said in told and told.count("\n") == 1
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1
 
 
 def test_preparation_goes_through_it(capsys):
@@ -85,8 +85,8 @@ def raising(error):
 )
 def test_every_error_is_one_line(error, code, said, capsys):
     assert door.guarded("p", [], raising(error)) == code
-    told = capsys.readouterr().err
-    assert told.startswith("p: ") and said in told and told.count("\n") == 1
+    line = capsys.readouterr().err
+    assert line.startswith("p: ") and said in line and line.count("\n") == 1
 
 
 def test_notes_are_lines_and_other_warnings_are_kept_back(capsys):

@@ -311,7 +311,7 @@ def test_a_grey_rgb_mask_has_the_ids_of_the_grey_mask():
 
 @pytest.mark.parametrize("mask", [squares(1, 2), squares(1, 2).astype(np.uint16), squares(1) > 0])
 def test_nothing_keeps_a_view_of_the_callers_array(mask):
-    found = read_masks(mask)
-    before = found.labels[0].copy()
+    masks = read_masks(mask)
+    before = masks.labels[0].copy()
     mask[:] = 0
-    np.testing.assert_array_equal(found.labels[0], before)
+    np.testing.assert_array_equal(masks.labels[0], before)

@@ -34,8 +34,8 @@ def test_many_views_of_one_small_storage_are_refused(tmp_path, write):
 def test_tied_weights_are_read(tmp_path, write):
     storage = Storage("0", np.arange(1000, dtype=np.float32))
     views = {f"w{i}": Tensor(storage, 0, (1000,), (1,)) for i in range(4)}
-    found = read_pth(write(tmp_path / "x.pth", views))
-    assert all(np.shares_memory(found["w0"], array) for array in found.values())
+    weights = read_pth(write(tmp_path / "x.pth", views))
+    assert all(np.shares_memory(weights["w0"], array) for array in weights.values())
 
 
 def test_shapes_are_compared_before_anything_is_copied():
@@ -114,10 +114,10 @@ def test_arrays_of_an_npz_come_back(tmp_path):
     arrays = {"a.b": np.arange(6.0).reshape(2, 3), "c": np.float32(1), "empty": np.zeros((0, 3))}
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "x.npz", **arrays)
-        found = read_npz(tmp_path / "x.npz")
-        assert found.keys() == arrays.keys()
+        stored = read_npz(tmp_path / "x.npz")
+        assert stored.keys() == arrays.keys()
         for name, array in arrays.items():
-            np.testing.assert_array_equal(found[name], array)
+            np.testing.assert_array_equal(stored[name], array)
 
 
 def header(shape, dtype="<f4"):
@@ -178,8 +178,8 @@ def test_damaged_npz_files_are_read_right_or_refused(tmp_path, damage, cut, comp
         data[int(share * len(data))] = value
     (tmp_path / "x.npz").write_bytes(data[: int(cut * len(data))])
     try:
-        found = read_npz(tmp_path / "x.npz")
+        stored = read_npz(tmp_path / "x.npz")
     except InputError:
         return
-    for name in found.keys() & arrays.keys():
-        np.testing.assert_array_equal(found[name], arrays[name])
+    for name in stored.keys() & arrays.keys():
+        np.testing.assert_array_equal(stored[name], arrays[name])

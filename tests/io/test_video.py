@@ -109,8 +109,8 @@ def test_images_of_any_mode_become_rgb(tmp_path, mode):
         else Image.fromarray(grey).convert(mode)
     )
     image.save(tmp_path / "0.png")
-    (found,) = open_video(tmp_path).frames()
-    assert (found == 100).all() and found.shape == (*SIZE, 3)
+    (image,) = open_video(tmp_path).frames()
+    assert (image == 100).all() and image.shape == (*SIZE, 3)
 
 
 def test_pictures_are_turned_upright(tmp_path):
@@ -134,15 +134,15 @@ def test_arrays_lists_and_generators_are_videos():
 
 
 def test_a_generator_is_read_once_and_lazily():
-    given = []
+    drawn = []
 
     def source():
         for level in LEVELS:
-            given.append(level)
+            drawn.append(level)
             yield frame(level)
 
     video = open_video(source())
-    assert given == [20]
+    assert drawn == [20]
     assert levels(video.frames()) == list(LEVELS)
     with pytest.raises(InputError, match="read already"):
         next(video.frames())

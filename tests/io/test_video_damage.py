@@ -296,8 +296,8 @@ def seeds(tmp_path_factory):
 def mutations(draw):
     """What is done to a file: bytes overwritten (anywhere, or in its head), then a cut."""
     head = draw(st.booleans())
-    place = st.integers(0, 400) if head else st.floats(0, 1)
-    spots = draw(st.lists(st.tuples(place, st.binary(min_size=1, max_size=9)), max_size=6))
+    offset = st.integers(0, 400) if head else st.floats(0, 1)
+    spots = draw(st.lists(st.tuples(offset, st.binary(min_size=1, max_size=9)), max_size=6))
     return spots, draw(st.none() | st.floats(0, 1)), draw(st.sampled_from(sorted(SEEDS)))
 
 
@@ -308,9 +308,9 @@ def mutations(draw):
 def test_any_bytes_give_frames_or_one_line(tmp_path_factory, reader, seeds, mutation):
     spots, end, name = mutation
     data = bytearray(seeds[name])
-    for place, filling in spots:
-        offset = place if isinstance(place, int) else int(place * len(data))
-        data[offset : offset + len(filling)] = filling
+    for offset, filling in spots:
+        start = offset if isinstance(offset, int) else int(offset * len(data))
+        data[start : start + len(filling)] = filling
     path = tmp_path_factory.getbasetemp() / f"fuzzed-{name}"
     path.write_bytes(data if end is None else data[: int(end * len(data))])
     assert reader.read(path) in ("frames", "refused")

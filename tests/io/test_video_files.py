@@ -268,8 +268,8 @@ def test_any_name_is_a_name(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     write_film(tmp_path / "plain.mp4", 3)
     os.rename("plain.mp4", name)
-    for given in (name, pathlib.Path(name), f"./{name}", tmp_path / name):
-        assert numbers_of(open_video(given).frames()) == [0, 1, 2]
+    for path in (name, pathlib.Path(name), f"./{name}", tmp_path / name):
+        assert numbers_of(open_video(path).frames()) == [0, 1, 2]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")

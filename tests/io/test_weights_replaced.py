@@ -23,9 +23,9 @@ def params(value):
 
 
 def value_of(folder):
-    found, card = load_weights(folder)
-    assert found["c"] == found["a"]["b"][0, 0] and card["source"] == f"of {found['c']:.0f}"
-    return float(found["c"])
+    weights, card = load_weights(folder)
+    assert weights["c"] == weights["a"]["b"][0, 0] and card["source"] == f"of {weights['c']:.0f}"
+    return float(weights["c"])
 
 
 def save(folder, value):

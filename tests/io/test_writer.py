@@ -46,9 +46,9 @@ def test_the_overlay_plays_with_all_its_frames(tmp_path, size, either):
         for level in (40, 120, 200):
             video.write(plain(level, size))
         assert not path.exists()
-    found = open_video(path)
-    frames = list(found.frames())
-    assert found.fps == 12.5 and len(frames) == 3
+    film = open_video(path)
+    frames = list(film.frames())
+    assert film.fps == 12.5 and len(frames) == 3
     assert frames[0].shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
     np.testing.assert_allclose(frames[2].mean((0, 1)), (200, 60, 60), atol=8)
     assert os.listdir(tmp_path) == ["overlay.mp4"]

@@ -31,15 +31,15 @@ def definition(query, key, value, bias, offsets, radius):
     height, width = query.shape[:2]
     result = np.zeros((height, width, HEADS, DEPTH))
     for y, x, head in np.ndindex(height, width, HEADS):
-        found = []
+        window = []
         for dy, dx in np.ndindex(*bias.shape[-2:]):
             v, u = y + dy - radius, x + dx - radius
             if 0 <= v < height and 0 <= u < width:
                 logit = query[y, x, head] @ key[v, u, head] / 2 + bias[y, x, head, dy, dx]
                 shift = 0 if offsets is None else offsets[head, :, dy, dx]
-                found.append((logit, value[v, u, head] + shift))
-        weights = np.exp(np.array([logit for logit, _ in found], np.float64))
-        result[y, x, head] = weights @ np.array([row for _, row in found]) / weights.sum()
+                window.append((logit, value[v, u, head] + shift))
+        weights = np.exp(np.array([logit for logit, _ in window], np.float64))
+        result[y, x, head] = weights @ np.array([row for _, row in window]) / weights.sum()
     return result
 
 

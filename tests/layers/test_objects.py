@@ -57,11 +57,11 @@ def test_fresh_residual_branches_start_small():
         "bn1": {"scale": jnp.zeros(64), "var": jnp.zeros(64), "bias": jnp.zeros(64)},
         "layer1_0": {"bn1": {"scale": jnp.zeros(64)}, "bn2": {"scale": jnp.zeros(64)}},
     }
-    found = random_encoder(jax.random.key(0), shapes)
-    assert (found["layer1_0"]["bn2"]["scale"] == np.float32(BRANCH)).all()
-    assert (found["layer1_0"]["bn1"]["scale"] == 1).all() and (found["bn1"]["scale"] == 1).all()
-    assert (found["bn1"]["var"] == 1).all() and not found["bn1"]["bias"].any()
-    assert abs(found["conv1"]["kernel"].std() - np.sqrt(2 / 147)) < 0.003
+    encoder = random_encoder(jax.random.key(0), shapes)
+    assert (encoder["layer1_0"]["bn2"]["scale"] == np.float32(BRANCH)).all()
+    assert (encoder["layer1_0"]["bn1"]["scale"] == 1).all() and (encoder["bn1"]["scale"] == 1).all()
+    assert (encoder["bn1"]["var"] == 1).all() and not encoder["bn1"]["bias"].any()
+    assert abs(encoder["conv1"]["kernel"].std() - np.sqrt(2 / 147)) < 0.003
 
 
 def test_orthogonal_kernels_have_orthonormal_outputs():

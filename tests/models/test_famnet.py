@@ -50,8 +50,8 @@ def without(params, *names):
     ],
 )
 def test_additions_start_as_the_identity(maps, params, stm, settings, lacks):
-    found = run(Decoder(**settings))(without(params, *lacks), maps)
-    np.testing.assert_allclose(found, stm, atol=2e-5)
+    logits = run(Decoder(**settings))(without(params, *lacks), maps)
+    np.testing.assert_allclose(logits, stm, atol=2e-5)
 
 
 def test_without_additions_it_is_stm_bit_for_bit(maps, params, stm):

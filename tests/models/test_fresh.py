@@ -53,5 +53,5 @@ def test_a_mask_changes_its_values(seen):
 
 def test_a_picture_finds_its_own_places(seen):
     family, features, (_, without) = seen
-    found = affinity(features.query, without.key[0], METRIC[family])[0].argmax(-1)
-    assert (found == np.arange(16)).mean() > 0.5
+    nearest = affinity(features.query, without.key[0], METRIC[family])[0].argmax(-1)
+    assert (nearest == np.arange(16)).mean() > 0.5

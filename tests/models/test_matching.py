@@ -66,7 +66,7 @@ def masks(*objects, slots=OBJECTS):
     return jnp.asarray(labels == np.arange(slots + 1)[:, None, None], jnp.float32)
 
 
-def given(*objects, slots=OBJECTS):
+def slots_given(*objects, slots=OBJECTS):
     return jnp.isin(jnp.arange(1, slots + 1), jnp.array(objects))
 
 
@@ -93,7 +93,7 @@ def run(vos, clip, prompts, *, gap=1, capacity=4, slots=OBJECTS):
         last = time if remember else last
         when = When(jnp.array(annotated), jnp.array(remember), jnp.int32(time))
         state, logits = program(vos)(
-            state, clip[time], masks(*marked, slots=slots), given(*marked, slots=slots), when
+            state, clip[time], masks(*marked, slots=slots), slots_given(*marked, slots=slots), when
         )
         states.append(state)
         answers.append(np.asarray(logits))
@@ -161,7 +161,7 @@ def test_given_masks_are_aggregated_only_where_the_family_says_so():
         state = vos.init(PARAMS, Spec(HEIGHT, WIDTH, OBJECTS, 1))
         _, aux = vos.predict(PARAMS, state, vos.encode(PARAMS, frames(1)[0]))
         state = vos.commit(
-            PARAMS, state, aux, overlapping, given(1, 2, 3), When(yes, yes, jnp.int32(0))
+            PARAMS, state, aux, overlapping, slots_given(1, 2, 3), When(yes, yes, jnp.int32(0))
         )
         value = float(state.bank.data.value[0, 1, 0, 0])
         inside = float(jax.nn.softmax(aggregate(jnp.full(3, 0.4), jnp.ones(3, bool)))[1])

@@ -22,7 +22,7 @@ MODEL = "aost"
 def first_frames():
     """{depth: what the clip's frame 1 shows}, all decodes of the deepest; ten slots, unmasked."""
     frames, masks = aot.clip("clip_97x129.npz")
-    found = {}
+    decoded = {}
     for depth in (1, 2, 3):
         net = aost.network(MODEL, depth=depth, mask_unused=False)
         state = aot.empty(net, frames.shape[1:3], 10)
@@ -34,7 +34,7 @@ def first_frames():
             given=np.ones(10, bool),
             when=aot.when(0, annotated=True),
         )
-        before, (_, found[depth]) = (
+        before, (_, decoded[depth]) = (
             state,
             aot.advance(net, state, frames[1], None, given=np.zeros(10, bool), when=aot.when(1)),
         )
@@ -44,7 +44,7 @@ def first_frames():
         _, aux = vos.predict(net.params, state, vos.encode(net.params, frame))
         return net.model.deep_logits(net.params, aux)
 
-    return found, jax.jit(decodes)(before, frames[1])
+    return decoded, jax.jit(decodes)(before, frames[1])
 
 
 def test_layers_below_the_depth_do_not_know_of_it(first_frames):

@@ -43,13 +43,13 @@ def knobs(run):
 
 def recorded():
     """{run: losses [frame, depth, sample]}."""
-    found = {run: np.zeros((5, 3, 2)) for run in RUNS}
+    table = {run: np.zeros((5, 3, 2)) for run in RUNS}
     with open(golden_root.path("aost/train_scalable_losses.csv"), newline="") as file:
         for row in csv.DictReader(file):
-            found[row["run"]][int(row["frame"]), int(row["depth"]) - 1, int(row["sample"])] = row[
+            table[row["run"]][int(row["frame"]), int(row["depth"]) - 1, int(row["sample"])] = row[
                 "loss"
             ]
-    return found
+    return table
 
 
 @functools.lru_cache(maxsize=1)
@@ -59,7 +59,7 @@ def one_frame():
 
     def run(state, frame, labels, fed, given, live, when, count):
         logits, aux = model.vos.predict(params, state, model.vos.encode(params, frame))
-        told = jnp.stack(
+        by_depth = jnp.stack(
             [
                 losses.frame_loss(x, labels, live, count).total
                 for x in model.deep_logits(params, aux)
@@ -67,7 +67,7 @@ def one_frame():
         )
         probs = jax.nn.one_hot(fed, SLOTS + 1, axis=0)
         after = model.vos.commit(params, state, aux, probs, given, when)
-        return after, told, jnp.argmax(logits, 0)
+        return after, by_depth, jnp.argmax(logits, 0)
 
     return model, params, jax.jit(run)
 
@@ -97,9 +97,9 @@ def losses_of(run, sample):
     state, _, _ = seen(
         state, frames[0] / 255, truth[0], truth[0], live, live, aot.when(0, annotated=True), count
     )
-    found, other = [], []
+    by_frame, other = [], []
     for t, frame in enumerate(frames / 255):
-        after, told, own = seen(
+        after, by_depth, own = seen(
             state,
             frame,
             truth[t],
@@ -110,9 +110,9 @@ def losses_of(run, sample):
             count,
         )
         state = after if t else state
-        found.append(told)
+        by_frame.append(by_depth)
         other.append(np.asarray(own != fed[t]).mean() if t else 0.0)
-    return np.stack(found), max(other)
+    return np.stack(by_frame), max(other)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -141,11 +141,11 @@ def differentiated():
         )(params)
 
     def both(run):
-        found = []
+        results = []
         for sample in (0, 1):
             clip = step.Clips(*(x[sample : sample + 1] for x in clips()))
-            found.append(differentiate(clip, fed_back(run, sample), knobs(run)))
-        (totals, parts), grads = jax.tree.map(lambda *both: jnp.stack(both), *found)
+            results.append(differentiate(clip, fed_back(run, sample), knobs(run)))
+        (totals, parts), grads = jax.tree.map(lambda *both: jnp.stack(both), *results)
         return (
             totals.mean(),
             np.asarray(parts["frames"])[..., 0].T,

@@ -63,16 +63,16 @@ def test_stored_label_is_the_annotation_over_the_prediction(late):
 
 def test_logits_before_during_and_after(late):
     golden, seen, *_ = late
-    for t, found in seen.items():
+    for t, decoded in seen.items():
         want = golden[f"logits/t{t}"]
-        assert aot.difference(np.asarray(found.logits4)[: len(want)], want) <= limit("logits")
+        assert aot.difference(np.asarray(decoded.logits4)[: len(want)], want) <= limit("logits")
 
 
 def test_outputs_of_the_last_layer(late):
     golden, seen, *_ = late
-    for t, found in seen.items():
+    for t, decoded in seen.items():
         want = golden[f"lstt/t{t}/l2"]
-        got = aot.maps(found.outputs[-1], want.shape[1:], 2)
+        got = aot.maps(decoded.outputs[-1], want.shape[1:], 2)
         assert aot.difference(got, want) <= limit("lstt")
 
 
@@ -115,7 +115,7 @@ def many():
     labels = [golden["mask0"], *(golden[f"pred/t{t}"] for t in range(1, steps + 1))]
     seen = []
     for t in range(steps + 1):
-        state, found = step(
+        state, decoded = step(
             net.params,
             state,
             frames[t],
@@ -123,7 +123,7 @@ def many():
             np.full(objects, t == 0),
             aot.when(t, annotated=t == 0),
         )
-        seen.append(found)
+        seen.append(decoded)
     return golden, seen[1:], meta["objects_per_engine"]
 
 

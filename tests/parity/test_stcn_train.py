@@ -117,8 +117,8 @@ def test_four_steps_of_training(name):
             rate, rate, np.int32(count), np.float32(0), np.bool_(True), np.float32(0)
         )
         (total, frames), grads = gradients(now, fixed, clips, knobs)
-        found, expected = [*frames.mean(1)[1:], total], golden["loss1_loss2_total_p"][number, :3]
-        np.testing.assert_allclose(found, expected, atol=LATER if number else LOSS)
+        reached, expected = [*frames.mean(1)[1:], total], golden["loss1_loss2_total_p"][number, :3]
+        np.testing.assert_allclose(reached, expected, atol=LATER if number else LOSS)
         check_norms(
             {keys[path]: grads[path] for path in grads},
             order,
@@ -137,8 +137,8 @@ def test_four_steps_of_training(name):
     )
 
 
-def check_norms(found, order, expected, *, rtol):
-    norms = np.array([float(jnp.linalg.norm(found[key])) for key in order])
+def check_norms(weights, order, expected, *, rtol):
+    norms = np.array([float(jnp.linalg.norm(weights[key])) for key in order])
     compared = np.array([key != NO_GRADIENT for key in order])
     np.testing.assert_allclose(norms[compared], expected[compared], rtol=rtol)
 
@@ -148,13 +148,13 @@ def check_gradients(golden, grads):
         if not name.startswith("grad__"):
             continue
         key, whole = name.removeprefix("grad__"), golden[name]
-        found = np.asarray(grads[key])
+        grad = np.asarray(grads[key])
         if whole.ndim == 4:
             whole = conv_kernel(whole)
-            found = found[:, :, ::16] if found.shape[2] != whole.shape[2] else found
-        if found.shape != whole.shape:
-            found = found.T
-        assert np.abs(found - whole).max() < GRADIENT * max(np.abs(whole).max(), 1e-6), name
+            grad = grad[:, :, ::16] if grad.shape[2] != whole.shape[2] else grad
+        if grad.shape != whole.shape:
+            grad = grad.T
+        assert np.abs(grad - whole).max() < GRADIENT * max(np.abs(whole).max(), 1e-6), name
 
 
 @pytest.mark.parametrize("name", ["train_mo", "train_so"])

@@ -27,8 +27,8 @@ def test_clip(name):
         gap=int(golden["mem_every"]),
         **STM,
     ):
-        found = np.asarray(answer.probs).argmax(0)
-        assert np.mean(found != golden["pred"][time]) <= MASKS
+        labels = np.asarray(answer.probs).argmax(0)
+        assert np.mean(labels != golden["pred"][time]) <= MASKS
         if time > 0:
             assert np.abs(logits[: count + 1] - golden["logit"][time - 1]).max() < LOGITS
         if time == last:

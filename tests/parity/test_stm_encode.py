@@ -80,22 +80,22 @@ def test_memory_encoder_sums_three_stems(golden, params, frames):
 def test_memory_keys_and_values(golden, steps):
     entry = steps[0].bank.data
     h, w = golden["mem_k"].shape[2:]
-    for found, name, every in ((entry.key, "mem_k", 1), (entry.value, "mem_v", 2)):
+    for stored, name, every in ((entry.key, "mem_k", 1), (entry.value, "mem_v", 2)):
         for index, expected in enumerate(golden[name]):
             np.testing.assert_allclose(
-                channels_first(found[0, :, index], h, w)[::every], expected, atol=LIMIT
+                channels_first(stored[0, :, index], h, w)[::every], expected, atol=LIMIT
             )
 
 
 def test_affinity(golden, steps, frames):
     logits = affinity(frames[1].query, steps[0].bank.data.key[0], "dot")
-    found = np.asarray(jax.nn.softmax(logits, -1)).transpose(0, 2, 1)
-    np.testing.assert_allclose(found, golden["affinity"], atol=WEIGHTS)
+    weights = np.asarray(jax.nn.softmax(logits, -1)).transpose(0, 2, 1)
+    np.testing.assert_allclose(weights, golden["affinity"], atol=WEIGHTS)
 
 
 def test_aggregated_logits(golden, steps):
-    found = np.asarray(steps[1])[:, ::4, ::4]
-    np.testing.assert_allclose(found, golden["aggregated"][: len(found)], atol=LIMIT)
+    aggregated = np.asarray(steps[1])[:, ::4, ::4]
+    np.testing.assert_allclose(aggregated, golden["aggregated"][: len(aggregated)], atol=LIMIT)
 
 
 def test_object_probabilities(golden, steps):
@@ -105,8 +105,8 @@ def test_object_probabilities(golden, steps):
 
 def test_aggregation():
     golden = goldens.arrays("stm/aggregate.npz")
-    found = aggregate(jnp.asarray(golden["ps"]), jnp.ones(len(golden["ps"]), bool))
-    np.testing.assert_allclose(found, golden["logit"][0, : len(found)], atol=2e-5)
+    logits = aggregate(jnp.asarray(golden["ps"]), jnp.ones(len(golden["ps"]), bool))
+    np.testing.assert_allclose(logits, golden["logit"][0, : len(logits)], atol=2e-5)
 
 
 def test_slots_that_nobody_has_given_weigh_nothing():

@@ -50,9 +50,9 @@ def test_losses_of_a_frame(frame_loss):
     for row in rows("losses.csv"):
         logits, labels, live = padded(golden, row["case"])
         kept = count(int(row["step"]), int(row["total_steps"]), labels.size)
-        found = frame_loss(logits, labels, live, kept)
-        wanted = [float(row[name]) for name in ("half_half", "bootstrapped_ce", "soft_jaccard")]
-        np.testing.assert_allclose(found, wanted, rtol=2e-6, err_msg=str(row))
+        terms = frame_loss(logits, labels, live, kept)
+        expected = [float(row[name]) for name in ("half_half", "bootstrapped_ce", "soft_jaccard")]
+        np.testing.assert_allclose(terms, expected, rtol=2e-6, err_msg=str(row))
 
 
 @pytest.mark.parametrize("case", "abcd")
@@ -60,10 +60,10 @@ def test_losses_of_a_frame(frame_loss):
 def test_gradients_of_the_loss(case, at, frame_gradient):
     golden = goldens.arrays("aot/losses.npz")
     logits, labels, live = padded(golden, case)
-    found = np.asarray(frame_gradient(logits, labels, live, count(at, 100_000, labels.size)))
-    wanted = golden[f"{case}/grad_step{at}"]
-    np.testing.assert_allclose(found[: len(wanted)], wanted, atol=1e-8, rtol=1e-4)
-    assert not found[len(wanted) :].any()
+    grad = np.asarray(frame_gradient(logits, labels, live, count(at, 100_000, labels.size)))
+    expected = golden[f"{case}/grad_step{at}"]
+    np.testing.assert_allclose(grad[: len(expected)], expected, atol=1e-8, rtol=1e-4)
+    assert not grad[len(expected) :].any()
 
 
 def test_learning_rates():
@@ -75,19 +75,21 @@ def test_learning_rates():
             power=float(row["power"]),
         )
         knobs = schedule.step_scalars(int(row["step"]), train, pixels=1)
-        wanted = float(row["lr_main"]), float(row["lr_encoder"])
-        np.testing.assert_allclose((knobs.rate, knobs.encoder_rate), wanted, rtol=1e-6)
+        expected = float(row["lr_main"]), float(row["lr_encoder"])
+        np.testing.assert_allclose((knobs.rate, knobs.encoder_rate), expected, rtol=1e-6)
 
 
 def test_moving_average():
-    wanted = {(int(row["total_steps"]), int(row["update_number"])): row for row in rows("ema.csv")}
-    for total in {total for total, _ in wanted}:
+    recorded = {
+        (int(row["total_steps"]), int(row["update_number"])): row for row in rows("ema.csv")
+    }
+    for total in {total for total, _ in recorded}:
         average = np.float64(0)
         for n in range(1, 1501):
             decay = schedule.ema_decay(n, total=total)
             average = ema.update(average, np.cos(n / 100), decay)
-            if (total, n) in wanted:
-                row = wanted[total, n]
+            if (total, n) in recorded:
+                row = recorded[total, n]
                 assert np.cos(n / 100) == pytest.approx(float(row["param_value"]), abs=1e-9)
                 assert average == pytest.approx(float(row["shadow_after"]), abs=1e-9)
 
@@ -145,10 +147,10 @@ def test_losses_of_a_training_pass(run, forward, compiled):
 
 def test_own_labels_of_a_training_pass(forward, compiled):
     _, parts = compiled(forward.trainable, forward.knobs("gt"))
-    perms, told = forward.golden["perms"], forward.golden["gt/pred_masks"]
+    perms, own = forward.golden["perms"], forward.golden["gt/pred_masks"]
     for sample in range(2):
-        wanted = perms[sample][told[1:, sample]]
-        assert np.mean(np.asarray(parts["prediction"])[sample, 1:] != wanted) < 1e-3
+        expected = perms[sample][own[1:, sample]]
+        assert np.mean(np.asarray(parts["prediction"])[sample, 1:] != expected) < 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +175,6 @@ def test_gradients_of_a_training_pass(run, forward, gradients):
     largest = max(float(norms[key]) for key in moving)
     for path, grad in grads.items():
         if names[path] in moving:
-            wanted = float(norms[names[path]])
-            limit = (GRADIENT if run == "gt" else 10 * GRADIENT) * wanted + 1e-5 * largest
-            assert abs(float(jnp.linalg.norm(grad)) - wanted) <= limit, names[path]
+            norm = float(norms[names[path]])
+            limit = (GRADIENT if run == "gt" else 10 * GRADIENT) * norm + 1e-5 * largest
+            assert abs(float(jnp.linalg.norm(grad)) - norm) <= limit, names[path]

@@ -17,13 +17,11 @@ OBJECTS = 2
 
 
 def variants(module):
-    found = importlib.import_module(f"vosjax.backbones.{module}")
-    return [f"{module}:{variant}" for variant in getattr(found, "VARIANTS", ())] or [module]
+    backbone = importlib.import_module(f"vosjax.backbones.{module}")
+    return [f"{module}:{variant}" for variant in getattr(backbone, "VARIANTS", ())] or [module]
 
 
-EVERY = [
-    name for found in pkgutil.iter_modules(backbones.__path__) for name in variants(found.name)
-]
+EVERY = [name for info in pkgutil.iter_modules(backbones.__path__) for name in variants(info.name)]
 SMALL = ("resnet:18", "swin:t")
 KINDS = (*SMALL, "resnet:resnext50_32x4d", "resnest:101", "efficientnet:b0", "mobilenet_v2")
 

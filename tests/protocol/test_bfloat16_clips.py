@@ -95,8 +95,8 @@ def test_trained_weights_agree_everywhere():
         pair = [Tracker(model, objects=len(np.unique(labels)) - 1) for model in models]
         same = []
         for t, frame in enumerate(frames):
-            told = [tracker.step(frame, labels if t == 0 else None).labels for tracker in pair]
-            same.append(np.mean(told[0] == told[1]))
+            masks = [tracker.step(frame, labels if t == 0 else None).labels for tracker in pair]
+            same.append(np.mean(masks[0] == masks[1]))
         shares[name] = float(np.mean(same[1:]))
     print(shares)
     assert np.mean(list(shares.values())) >= AGREE, shares

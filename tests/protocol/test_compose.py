@@ -248,5 +248,5 @@ def test_a_given_object_may_be_nowhere():
 
 def test_a_prompt_can_be_read_off_again():
     prompt = Prompt(MARKS, jnp.array([False, True, False]))
-    found = prompt_from_probs(apply_prompt(PROBS, prompt), prompt.given)
-    np.testing.assert_array_equal(found.labels, MARKS)
+    recovered = prompt_from_probs(apply_prompt(PROBS, prompt), prompt.given)
+    np.testing.assert_array_equal(recovered.labels, MARKS)

@@ -76,8 +76,8 @@ def program(**settings):
     return jax.jit(functools.partial(find_patches, **settings))
 
 
-def traced(labels, wanted, **settings):
-    return program(**settings)(labels, wanted)
+def traced(labels, searched, **settings):
+    return program(**settings)(labels, searched)
 
 
 @pytest.mark.parametrize("reference_edges,percent", [(True, 25), (True, 55), (False, 15)])

@@ -50,8 +50,8 @@ def test_weights_of_a_folder_are_loaded_as_float32(tiny, tmp_path):
     built, params = tiny
     halves = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), params)
     save_weights(tmp_path / "w", halves, card=card(model=TINY))
-    loaded, weights, told = network.load_network(tmp_path / "w")
-    assert loaded.patch == 32 and told["family"] == "bpr"
+    loaded, weights, record = network.load_network(tmp_path / "w")
+    assert loaded.patch == 32 and record["family"] == "bpr"
     for path, leaf in flatten(weights).items():
         assert leaf.dtype == np.float32
         np.testing.assert_array_equal(leaf, flatten(halves)[path])
@@ -135,8 +135,8 @@ def test_a_published_file_becomes_weights(tiny, published, tmp_path, capsys):
     torch_files.write_zip(file, {"state_dict": state, "meta": {"mmseg_version": "0.6.0"}})
     assert convert(file, tmp_path / "w") == 0
     assert "tensors" in capsys.readouterr().out
-    loaded, weights, told = network.load_network(tmp_path / "w")
-    assert told["family"] == "bpr" and told["source"] == "converted from hrnet_tiny.pth"
+    loaded, weights, record = network.load_network(tmp_path / "w")
+    assert record["family"] == "bpr" and record["source"] == "converted from hrnet_tiny.pth"
     for path, leaf in flatten(weights).items():
         np.testing.assert_array_equal(leaf, flatten(params)[path])
 

@@ -56,8 +56,8 @@ def leaping():
 
 def both_runs(video, clip, tracking):
     forward = survey(video, tracking).tracked[clip.id][clip.start : clip.stop]
-    found = find_places(video, clip, forward)
-    return forward, track_both_ways(video, clip, found, forward, tracking)
+    places = find_places(video, clip, forward)
+    return forward, track_both_ways(video, clip, places, forward, tracking)
 
 
 def test_the_run_backward_sees_what_the_run_forward_has_lost():

@@ -94,41 +94,41 @@ def decided(mask, tracker, missed=0, side=np.inf):
 @pytest.mark.parametrize("flag", [NORMAL, HARD_NEGATIVE])
 def test_mask_and_tracker_that_agree_are_averaged(flag):
     box = MASK.box + [2, 0, 0, 0]
-    place = decided(MASK, Seen(box, 1.0, flag))
-    assert place.confidence == 1.0
-    np.testing.assert_allclose(place.box, MASK.box + [1, 0, 0, 0])
+    agreed = decided(MASK, Seen(box, 1.0, flag))
+    assert agreed.confidence == 1.0
+    np.testing.assert_allclose(agreed.box, MASK.box + [1, 0, 0, 0])
 
 
 def test_the_better_known_box_weighs_more():
-    place = decided(MASK, Seen(MASK.box + [4, 0, 0, 0], 0.25, NORMAL))
-    np.testing.assert_allclose(place.box, MASK.box + [0.8, 0, 0, 0])
+    agreed = decided(MASK, Seen(MASK.box + [4, 0, 0, 0], 0.25, NORMAL))
+    np.testing.assert_allclose(agreed.box, MASK.box + [0.8, 0, 0, 0])
 
 
 @pytest.mark.parametrize("flag", [UNCERTAIN, NOT_FOUND])
 def test_the_mask_counts_where_the_tracker_does_not_know(flag):
-    place = decided(MASK, Seen(FAR, 0.1, flag))
-    assert place.confidence == 0.7
-    np.testing.assert_array_equal(place.box, MASK.box)
+    agreed = decided(MASK, Seen(FAR, 0.1, flag))
+    assert agreed.confidence == 0.7
+    np.testing.assert_array_equal(agreed.box, MASK.box)
 
 
 def test_the_trackers_centre_counts_where_there_is_no_mask():
-    place = decided(None, Seen(np.array([50.0, 30.0, 40.0, 40.0]), 0.8, NORMAL))
-    assert place.confidence == 0.6
-    np.testing.assert_array_equal(place.box, from_centre([70, 50], BOX[2:]))
+    agreed = decided(None, Seen(np.array([50.0, 30.0, 40.0, 40.0]), 0.8, NORMAL))
+    assert agreed.confidence == 0.6
+    np.testing.assert_array_equal(agreed.box, from_centre([70, 50], BOX[2:]))
 
 
 def test_of_two_that_disagree_the_one_nearer_to_the_motion_counts():
-    place = decided(MASK, Seen(FAR, 0.9, NORMAL))
-    assert place.confidence == 0.3
-    np.testing.assert_array_equal(place.box, MASK.box)
-    np.testing.assert_allclose(place.hold, agreement.union(MASK.box, FAR))
+    agreed = decided(MASK, Seen(FAR, 0.9, NORMAL))
+    assert agreed.confidence == 0.3
+    np.testing.assert_array_equal(agreed.box, MASK.box)
+    np.testing.assert_allclose(agreed.hold, agreement.union(MASK.box, FAR))
     far_mask = mask_box(ellipse(FAR))
     np.testing.assert_array_equal(decided(far_mask, Seen(BOX, 0.9, NORMAL)).box, BOX)
 
 
 def test_a_crop_that_is_too_small_for_both_holds_the_nearer_one():
-    place = decided(MASK, Seen(FAR, 0.9, NORMAL), side=40)
-    np.testing.assert_array_equal(place.hold, MASK.box)
+    agreed = decided(MASK, Seen(FAR, 0.9, NORMAL), side=40)
+    np.testing.assert_array_equal(agreed.hold, MASK.box)
 
 
 @pytest.mark.parametrize("tracker", [None, Seen(FAR, 0.0, NOT_FOUND)])

@@ -70,7 +70,7 @@ def test_the_smallest_objects_are_zoomed_first_and_only_so_many():
 
 
 def test_a_lost_object_is_zoomed_if_its_given_mask_was_small():
-    areas, found = {1: [1800.0] * 20 + [0.0] * 20}, {1: [True] * 40}
-    assert choose_clips(areas, {1: 1800.0}, found) == [Clip(1, 15, 40)]
-    assert choose_clips(areas, {1: 5000.0}, found) == []
+    areas, followed = {1: [1800.0] * 20 + [0.0] * 20}, {1: [True] * 40}
+    assert choose_clips(areas, {1: 1800.0}, followed) == [Clip(1, 15, 40)]
+    assert choose_clips(areas, {1: 5000.0}, followed) == []
     assert choose_clips(areas, {1: 1800.0}, {}) == []

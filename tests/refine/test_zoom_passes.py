@@ -26,8 +26,8 @@ def clip_of_crops(count=6, anchor=0, reliable=None, moving=2):
         labels[time, 8 + moving * time : 32 + moving * time, 24:48] = 2
         labels[time, -16:, :16] = 1
     flags = np.ones(count, bool) if reliable is None else np.isin(np.arange(count), reliable)
-    given = tuple((2,) if time == anchor else () for time in range(count))
-    crops = Crops(COLOURS[labels], labels, flags, given, 2, 10.0)
+    annotated = tuple((2,) if time == anchor else () for time in range(count))
+    crops = Crops(COLOURS[labels], labels, flags, annotated, 2, 10.0)
     return crops, Annotated(crops.images[0], labels[0], anchor)
 
 
@@ -67,8 +67,8 @@ def test_a_pass_finds_the_objects_of_the_annotated_crop_without_another_mask():
     blind = crops._replace(labels=np.zeros_like(crops.labels))
     probs = run_pass(crop_segmenter(small_toy(SIZE), 2), blind, annotated, range(6))
     for index in range(6):
-        found, truth = probs[index].argmax(0) == 2, crops.labels[index] == 2
-        assert (found & truth).sum() > 0.6 * (found | truth).sum()
+        mask, truth = probs[index].argmax(0) == 2, crops.labels[index] == 2
+        assert (mask & truth).sum() > 0.6 * (mask | truth).sum()
 
 
 def test_an_object_that_enters_the_crop_has_a_label_of_its_own():

@@ -125,8 +125,8 @@ def test_a_run_of_segment_is_zoomed_like_in_the_run_itself(film, workdir, tmp_pa
 def test_boundaries_are_refined_after_the_zoom(film, boundary, tmp_path, capsys):
     more = (f"--config.refine.boundary={boundary}", "--config.refine.boundary_min_area=20")
     assert film(tmp_path / "out", ON, *more) == 0
-    told = capsys.readouterr().out
-    assert "zoom: 1 small objects" in told and "refinement: " in told
+    printed = capsys.readouterr().out
+    assert "zoom: 1 small objects" in printed and "refinement: " in printed
     refined = record_of(tmp_path / "out")["refined"]
     assert refined["patches"] > 0 and refined["zoom_frames"] == 7
 

@@ -124,10 +124,10 @@ def test_a_mask_that_leaps_is_followed_with_less_confidence():
     leapt = truth.copy()
     leapt[6:][leapt[6:] == 1] = 0
     leapt[6:, 20:30, 200:210] = 1
-    found = find_places(video_of(leapt, leapt), Clip(1, 0, 12))
-    confidence = [place.confidence for place in found.places]
+    tracked = find_places(video_of(leapt, leapt), Clip(1, 0, 12))
+    confidence = [box.confidence for box in tracked.places]
     assert confidence[:6] == [0.7] * 6 and confidence[6] == 0.3 and confidence[-1] == 0.7
-    np.testing.assert_allclose(centre_of(found.places[-1].box), [205, 25], atol=1e-6)
+    np.testing.assert_allclose(centre_of(tracked.places[-1].box), [205, 25], atol=1e-6)
 
 
 def seeing_tracker(truth, flag=NORMAL):

@@ -38,11 +38,9 @@ def test_where_the_mask_vanishes_the_box_is_that_of_the_target_model_on_features
     zoomer = load_zoomer(RefineConfig(zoom="features"), vosjax.load())
     tracked = survey(video, zoomer.tracking).tracked[1]
     places = find_places(video, Clip(1, 0, 6), tracked).places
-    assert [place.confidence for place in places[LOST:]] == [0.6] * 3
+    assert [box.confidence for box in places[LOST:]] == [0.6] * 3
     for time in range(LOST, 6):
         middle = [120 + 4 * time + SIDE / 2, 100 + 2 * time + SIDE / 2]
         np.testing.assert_allclose(centre_of(places[time].box), middle, atol=4)
         np.testing.assert_allclose(centre_of(places[time].box), centre_of(tracked[time].box))
-    assert [place.confidence for place in find_places(video, Clip(1, 0, 6)).places[LOST:]] == [
-        0
-    ] * 3
+    assert [box.confidence for box in find_places(video, Clip(1, 0, 6)).places[LOST:]] == [0] * 3

@@ -56,9 +56,9 @@ def test_the_mask_has_to_be_certain_and_as_certain_as_the_first_one():
 
 
 def test_the_given_mask_has_to_be_recovered():
-    given = square(10, 10, 10) > 0
-    assert trust.closes_cycle(square(11, 10, 10) > 0, given)
-    assert not trust.closes_cycle(square(14, 10, 10) > 0, given)
+    annotated = square(10, 10, 10) > 0
+    assert trust.closes_cycle(square(11, 10, 10) > 0, annotated)
+    assert not trust.closes_cycle(square(14, 10, 10) > 0, annotated)
 
 
 @pytest.mark.parametrize("failing,trusted", [(0, 1.0), (1, 0.5), (2, 0.0), (4, 0.0)])

@@ -73,8 +73,8 @@ def step(model, params, state, frame, feed, given, when):
     logits, aux = model.vos.predict(params, state, features)
     channels = logits.shape[0]
     own = jax.nn.one_hot(jnp.argmax(logits, 0), channels, axis=0)
-    told = jax.nn.one_hot(feed, channels, axis=0)
-    probs = jnp.where(jnp.all(feed < 0), own, told)
+    one_hot = jax.nn.one_hot(feed, channels, axis=0)
+    probs = jnp.where(jnp.all(feed < 0), own, one_hot)
     state = model.vos.commit(params, state, aux, probs, given, when)
     return state, (logits, aux.logits4, aux.outputs, features)
 
@@ -102,9 +102,9 @@ def of(meta):
 
 def clip(name):
     """frames [T, H, W, 3] in 0..1, masks [T, H, W]."""
-    found = goldens.arrays(f"aot/{name}")
-    frames = found["frames"].transpose(0, 2, 3, 1)
-    return frames * np.float32(IMAGENET_STD) + np.float32(IMAGENET_MEAN), found["masks"]
+    golden = goldens.arrays(f"aot/{name}")
+    frames = golden["frames"].transpose(0, 2, 3, 1)
+    return frames * np.float32(IMAGENET_STD) + np.float32(IMAGENET_MEAN), golden["masks"]
 
 
 def load(name, folder="aot"):

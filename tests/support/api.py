@@ -57,9 +57,9 @@ def listed_examples() -> Iterator[Example]:
 
 
 def _of(module, name, node):
-    found = examples(ast.get_docstring(node) or "")
-    if found:
-        yield Example(module, name, "\n".join(found))
+    example = examples(ast.get_docstring(node) or "")
+    if example:
+        yield Example(module, name, "\n".join(example))
     if isinstance(node, ast.ClassDef):
         for inner, method in _public(node).items():
             yield from _of(module, f"{name}.{inner}", method)

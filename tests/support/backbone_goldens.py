@@ -35,9 +35,9 @@ def parameters(entries, state):
 def module(relative):
     """A Python file of the goldens (their recipes for weights), imported."""
     spec = importlib.util.spec_from_file_location("recipe", golden_root.path(relative))
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 def seed(folder):

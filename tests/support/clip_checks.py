@@ -87,5 +87,7 @@ class Checks:
 
     def test_memory_holds_the_references_frames(self, case):
         used = [int(case.states[t - 1].long.valid.sum()) for t in case.steps]
-        told = case.golden.get("mem_frames_used", np.array([1, 1, 2, 2]))  # all of AOST's ran so
-        assert used == told.tolist()
+        remembered = case.golden.get(
+            "mem_frames_used", np.array([1, 1, 2, 2])
+        )  # all of AOST's ran so
+        assert used == remembered.tolist()

@@ -28,7 +28,7 @@ def get_config():
 '''
 
 
-class Place(NamedTuple):
+class Workdir(NamedTuple):
     """config, video (a folder of PNG frames), mask (of frame 0), weights, out; `run` a command."""
 
     root: pathlib.Path
@@ -86,7 +86,7 @@ def workdir(tmp_path, monkeypatch):
     def run(*arguments):
         return cli.launch(["launch.py", *map(str, arguments)])
 
-    return Place(
+    return Workdir(
         tmp_path,
         str(tmp_path / "config.py"),
         write_frames(tmp_path / "frames", FRAMES),

@@ -32,8 +32,8 @@ def truncate(path):
 def blocks(ids, size=SIZE, shift=0):
     """A label map with a block of 14x8 pixels for each id."""
     labels = np.zeros(size, np.uint8)
-    for place, i in enumerate(ids):
-        labels[4 + shift : 18 + shift, 2 + 9 * place : 10 + 9 * place] = i
+    for column, i in enumerate(ids):
+        labels[4 + shift : 18 + shift, 2 + 9 * column : 10 + 9 * column] = i
     return labels
 
 

@@ -54,14 +54,14 @@ def documents() -> list[pathlib.Path]:
 @functools.cache
 def blocks() -> tuple[Block, ...]:
     """The blocks of all documents and of the configs' docstrings, in order."""
-    found = []
+    texts = []
     for path in documents():
         name, text = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
-        found += [*_fenced(name, text), *_indented(name, _without_fences(text))]
+        texts += [*_fenced(name, text), *_indented(name, _without_fences(text))]
     for path in sorted((ROOT / "configs").glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        found += _indented(f"configs/{path.name}", ast.get_docstring(ast.parse(text)))
-    return tuple(found)
+        texts += _indented(f"configs/{path.name}", ast.get_docstring(ast.parse(text)))
+    return tuple(texts)
 
 
 FENCE = re.compile(r"^(?:<!-- (slow|parsed)[^\n]*-->\n)?```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
@@ -91,15 +91,15 @@ def commands(text: str) -> list[list[str]]:
 
     Lines that begin with no program of `PROGRAMS` are parts of an indented block that are none.
     """
-    found = []
+    lines = []
     for line in text.replace("\\\n", " ").splitlines():
         for part in line.split(" && "):
             words = shlex.split(part, comments=True)
             while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
                 words.pop(0)
             if words:
-                found.append(words)
-    return found
+                lines.append(words)
+    return lines
 
 
 def stand_ins(folder: pathlib.Path) -> None:

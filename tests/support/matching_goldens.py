@@ -19,8 +19,8 @@ from vosjax.types import Prompt, Spec
 
 def arrays(path):
     """All arrays of a golden file."""
-    with np.load(golden_root.path(path)) as found:
-        return {name: found[name] for name in found}
+    with np.load(golden_root.path(path)) as archive:
+        return {name: archive[name] for name in archive}
 
 
 def parsed(path):
@@ -86,7 +86,9 @@ def frames_of(golden):
     return jnp.asarray(golden["frames"], jnp.float32) / 255
 
 
-def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity=6, **settings):
+def run(
+    weights, frames, prompts, *, family, objects, gap, frames_asked=None, capacity=6, **settings
+):
     """Runs a clip as the references' evaluations do.
 
     Args:
@@ -96,7 +98,7 @@ def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity
       family: of the model.
       objects: slots.
       gap: between remembered frames.
-      wanted: frames that are asked for besides those that are remembered; None for all.
+      frames_asked: frames that are asked for besides those that are remembered; None for all.
       capacity: of the memory.
       **settings: of the model.
 
@@ -111,9 +113,9 @@ def run(weights, frames, prompts, *, family, objects, gap, wanted=None, capacity
     for time in range(start, len(frames)):
         labels, given = prompts.get(time, nothing)
         if (
-            wanted is not None
+            frames_asked is not None
             and time not in prompts
-            and time not in wanted
+            and time not in frames_asked
             and (time - last < gap and not settings.get("last_frame"))
         ):
             continue

@@ -30,8 +30,8 @@ def dataset(root, counts=(("cow", 6), ("dog", 5))):
 def run(data, out, *, late=0, sure=0.9, mem_every=5, bits=8):
     """The folder of a run whose masks lag `late` frames behind the truth, `sure` of them."""
     evaluation = EvalConfig(probabilities=bits)
-    found = videos.discover(data)
-    for video in found:
+    sequences = videos.discover(data)
+    for video in sequences:
         for index in range(len(video.frames)):
             labels = videos.read_labels(video, max(index - late, 0))
             write_label_png(folder.mask_file(out, video, index), labels)
@@ -45,7 +45,7 @@ def run(data, out, *, late=0, sure=0.9, mem_every=5, bits=8):
     settings = {
         "data": str(data),
         "mem_every": mem_every,
-        "videos": len(found),
+        "videos": len(sequences),
         "family": "drawn",
         "weights": f"late {late}",
         "weights_sha256": "",
@@ -54,7 +54,7 @@ def run(data, out, *, late=0, sure=0.9, mem_every=5, bits=8):
     settings = json.loads(json.dumps(settings))
     record.write(out, settings, status="complete", frames=11, facts={})
     rules = results.scoring_rules(data, evaluation)
-    results.write(out, found, rules, settings=settings, facts={})
+    results.write(out, sequences, rules, settings=settings, facts={})
     return out
 
 

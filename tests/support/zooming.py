@@ -35,7 +35,7 @@ def cut_short(truth, frames):
     return first
 
 
-def video_of(truth, first, given=None, reads=None):
+def video_of(truth, first, annotated=None, reads=None):
     """A video of these objects; `reads` is told how many frames are read at a time."""
 
     def frames(start, stop):
@@ -46,8 +46,8 @@ def video_of(truth, first, given=None, reads=None):
     def probs(index):
         return (first[index] == np.arange(3, dtype=np.uint8)[:, None, None]).astype(np.float32)
 
-    given = given or {1: (0,), 2: (0,)}
-    return SegmentedVideo(len(truth), truth.shape[1:], (1, 2), given, False, frames, probs)
+    annotated = annotated or {1: (0,), 2: (0,)}
+    return SegmentedVideo(len(truth), truth.shape[1:], (1, 2), annotated, False, frames, probs)
 
 
 def jaccard(labels, truth):

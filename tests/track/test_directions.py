@@ -42,7 +42,7 @@ def iou(labels, truth, id):
 
 
 @pytest.mark.parametrize(
-    "direction, given, once, expected",
+    "direction, annotated, once, expected",
     [
         ("both", [0], False, Passes("forward", None)),
         ("both", [0, 7], False, Passes("both", 7)),
@@ -54,19 +54,19 @@ def iou(labels, truth, id):
         ("forward", [3], True, Passes("forward", None)),
     ],
 )
-def test_the_passes_over_a_video(direction, given, once, expected):
-    assert plan_passes(direction, given, name="v", once=once) == expected
+def test_the_passes_over_a_video(direction, annotated, once, expected):
+    assert plan_passes(direction, annotated, name="v", once=once) == expected
 
 
 @pytest.mark.parametrize(
-    "direction, given, words",
+    "direction, annotated, words",
     [
         ("backward", [0], "v can be read once only, so objects are followed forward alone, not"),
         ("both", [3, 9], "followed forward alone: the frames before frame 3, the first with a"),
     ],
 )
-def test_what_a_source_that_is_read_once_cannot_do_is_told(direction, given, words):
-    passes = plan_passes(direction, given, name="v", once=True)
+def test_what_a_source_that_is_read_once_cannot_do_is_told(direction, annotated, words):
+    passes = plan_passes(direction, annotated, name="v", once=True)
     assert passes.direction == "forward" and words in passes.note
 
 
@@ -218,29 +218,29 @@ def output(labels, *ids):
 
 
 def test_objects_that_one_pass_alone_knows_are_laid_together():
-    given = {1: np.array([0]), 2: np.array([10])}
-    merged = merge(3, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), given)
+    annotated = {1: np.array([0]), 2: np.array([10])}
+    merged = merge(3, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), annotated)
     assert merged.labels.tolist() == [[1, 1, 2, 0]]  # 1 is given nearer by
     assert [score.area for score in merged.scores.values()] == [2, 1]
-    merged = merge(8, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), given)
+    merged = merge(8, output([[1, 1, 0, 0]], 1), output([[0, 2, 2, 0]], 2), annotated)
     assert merged.labels.tolist() == [[1, 2, 2, 0]]
 
 
 def test_every_object_has_its_own_nearest_frame():
-    given = {1: np.array([0, 10]), 2: np.array([0, 4, 10])}
+    annotated = {1: np.array([0, 10]), 2: np.array([0, 4, 10])}
     forward, backward = output([[1, 0, 2, 0]], 1, 2), output([[0, 1, 0, 2]], 1, 2)
-    assert merge(6, forward, backward, given).labels.tolist() == [[0, 1, 2, 0]]
+    assert merge(6, forward, backward, annotated).labels.tolist() == [[0, 1, 2, 0]]
 
 
 def test_an_object_that_is_covered_by_another_is_absent():
-    given = {1: np.array([0]), 2: np.array([3])}
-    merged = merge(2, output([[1, 0]], 1), output([[2, 2]], 2), given)
+    annotated = {1: np.array([0]), 2: np.array([3])}
+    merged = merge(2, output([[1, 0]], 1), output([[2, 2]], 2), annotated)
     assert merged.labels.tolist() == [[2, 2]] and merged.scores[1].absent
 
 
 def test_the_frames_in_which_objects_are_given():
-    given = given_frames({7: LABELS[7], 2: only(2, 2)})
-    assert {id: frames.tolist() for id, frames in given.items()} == {1: [7], 2: [2, 7]}
+    annotated = given_frames({7: LABELS[7], 2: only(2, 2)})
+    assert {id: frames.tolist() for id, frames in annotated.items()} == {1: [7], 2: [2, 7]}
 
 
 # A source that gives nothing any more

@@ -83,5 +83,5 @@ def test_a_video_that_is_followed_to_both_sides_is_told_of_once(recwarn):
     labels = dotted((3, 3, 2))
     results = segment([FRAME] * 3, {1: labels}, model=toy.model(slots=3), max_short_side=24)
     np.testing.assert_array_equal([result.labels for result in results][1], labels)
-    told = {str(note.message) for note in recwarn}  # a line is shown once by Python's own rule
-    assert len([line for line in told if "object 2 (1 pixel)" in line]) == 1
+    lines = {str(note.message) for note in recwarn}  # a line is shown once by Python's own rule
+    assert len([line for line in lines if "object 2 (1 pixel)" in line]) == 1

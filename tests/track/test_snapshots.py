@@ -192,11 +192,11 @@ def test_flipped_and_cut_snapshots_are_read_right_or_refused(path, saved, where,
     flipped = bytes([data[at] ^ 1 << bit])
     path.write_bytes(data[:at] if cut else data[:at] + flipped + data[at + 1 :])
     try:
-        found = Tracker.restore(path, MODEL).state
+        restored = Tracker.restore(path, MODEL).state
     except InputError as error:
         assert str(path) in str(error) or "does not fit" in str(error)
         return
     path.write_bytes(data)
     whole = Tracker.restore(path, MODEL).state
-    jax.tree.map(np.testing.assert_array_equal, found.network, whole.network)
-    assert found.books == whole.books
+    jax.tree.map(np.testing.assert_array_equal, restored.network, whole.network)
+    assert restored.books == whole.books

@@ -29,8 +29,8 @@ def film():
         x, y = 30 + 4 * time, round(60 + 20 * np.sin(time / 5))
         frame = background.copy()
         if time < SHOWN:
-            place = frame[y : y + SIDE, x : x + SIDE]
-            place[:] = np.where(disc, surface, place)
+            square = frame[y : y + SIDE, x : x + SIDE]
+            square[:] = np.where(disc, surface, square)
         noisy = frame + rng.normal(0, 3, frame.shape)
         frames.append(noisy.clip(0, 255).astype(np.uint8))
         boxes.append((x, y, SIDE, SIDE))

@@ -164,16 +164,16 @@ def test_training_learns_and_writes_weights(root, tmp_path, capsys):
 
 def test_a_stopped_run_goes_on_bit_for_bit(root, tmp_path, monkeypatch):
     whole = loop.train(config(root), output=tmp_path / "whole")
-    told = log.Log.scalars
+    scalars = log.Log.scalars
 
     def stopping(self, at, values):
-        told(self, at, values)
+        scalars(self, at, values)
         if at == 4:
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(log.Log, "scalars", stopping)
     part = loop.train(config(root), output=tmp_path / "part")
-    monkeypatch.setattr(log.Log, "scalars", told)
+    monkeypatch.setattr(log.Log, "scalars", scalars)
     assert not part.complete and int(part.state.step) == 4
     rest = loop.train(config(root), output=tmp_path / "part")
     assert rest.complete

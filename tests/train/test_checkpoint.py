@@ -28,10 +28,10 @@ def saved(tmp_path, trained):
 
 def test_restored_bit_for_bit(saved, trained):
     blank = jax.tree.map(np.zeros_like, trained)
-    found = checkpoint.restore(saved, blank, CONFIG)
-    wanted = trained._replace(step=np.int32(3))
-    assert jax.tree.structure(found) == jax.tree.structure(trained)
-    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    restored = checkpoint.restore(saved, blank, CONFIG)
+    expected = trained._replace(step=np.int32(3))
+    assert jax.tree.structure(restored) == jax.tree.structure(trained)
+    jax.tree.map(np.testing.assert_array_equal, restored, expected)
 
 
 def test_the_newest_stay(saved):

@@ -15,7 +15,7 @@ def rows(folder):
 
 
 @pytest.fixture
-def told(tmp_path):
+def logged(tmp_path):
     first = log.Log(tmp_path, start=0)
     for at in (10, 20, 30):
         first.scalars(at, {"loss": at / 10, "rate": 0.5})
@@ -28,19 +28,19 @@ def test_rows_are_on_disk_at_once(tmp_path):
     assert rows(tmp_path) == [("10", "1")]
 
 
-def test_resuming_drops_what_came_after_the_checkpoint(told):
-    again = log.Log(told, start=20)
+def test_resuming_drops_what_came_after_the_checkpoint(logged):
+    again = log.Log(logged, start=20)
     again.scalars(30, {"loss": 7.0})
     again.close()
-    assert rows(told) == [("10", "1"), ("20", "2"), ("30", "7")]
+    assert rows(logged) == [("10", "1"), ("20", "2"), ("30", "7")]
 
 
-def test_tensorboard_reads_scalars_and_pictures(told):
-    again = log.Log(told, start=20)
+def test_tensorboard_reads_scalars_and_pictures(logged):
+    again = log.Log(logged, start=20)
     frames = np.zeros((2, 8, 8, 3), np.uint8)
     again.scalars(30, {"loss": 7.0})
     again.pictures(31, frames, np.ones((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.uint8))
     again.close()
-    events = EventAccumulator(str(told / "tensorboard")).Reload()
+    events = EventAccumulator(str(logged / "tensorboard")).Reload()
     assert [e.value for e in events.Scalars("train/loss")] == [1.0, 2.0, 7.0]
     assert (events.Images("clip")[0].width, events.Images("clip")[0].height) == (16, 24)

@@ -28,15 +28,15 @@ def toy_family(monkeypatch):
 @pytest.fixture
 def interrupted(monkeypatch):
     """Makes a run get a SIGTERM when it tells of step 2."""
-    told = log.Log.scalars
+    logged = log.Log.scalars
 
     def scalars(self, at, values):
-        told(self, at, values)
+        logged(self, at, values)
         if at == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def switch(on):
-        monkeypatch.setattr(log.Log, "scalars", scalars if on else told)
+        monkeypatch.setattr(log.Log, "scalars", scalars if on else logged)
 
     return switch
 
@@ -180,12 +180,12 @@ def test_paths_of_this_machine_do_not_reach_the_card(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given, said", [(dict(), "--output"), (dict(output="x"), "has no training part")]
+    "flags, said", [(dict(), "--output"), (dict(output="x"), "has no training part")]
 )
-def test_the_mode_says_what_is_missing(given, said):
-    config = opened("aot:t") if given else small.config()
+def test_the_mode_says_what_is_missing(flags, said):
+    config = opened("aot:t") if flags else small.config()
     with pytest.raises(InputError, match=said):
-        launched(config, **given)
+        launched(config, **flags)
 
 
 def test_export_needs_a_run(tmp_path):

@@ -20,8 +20,8 @@ def sorted_mean(values, count):
 @pytest.mark.parametrize("count", [1, 7, 100, 168])
 def test_mean_of_the_largest_is_that_of_a_sort(count):
     values = RNG.exponential(size=(12, 14)).astype(np.float32)
-    found = losses.mean_of_largest(jnp.asarray(values), jnp.int32(count))
-    assert found == pytest.approx(sorted_mean(values, count), rel=1e-6)
+    mean = losses.mean_of_largest(jnp.asarray(values), jnp.int32(count))
+    assert mean == pytest.approx(sorted_mean(values, count), rel=1e-6)
 
 
 def test_ties_share_the_gradient_of_the_last_place():
@@ -77,5 +77,5 @@ def test_weight_zero_leaves_the_cross_entropy():
 def test_object_jaccard_of_known_maps():
     truth = np.array([[1, 1, 0, 255]])
     mine = np.array([[1, 0, 1, 1]])
-    found = losses.object_jaccard(mine, truth, np.array([True, True]))
-    np.testing.assert_allclose(found, [1 / 3, 1])  # slot 2 is in neither
+    jaccards = losses.object_jaccard(mine, truth, np.array([True, True]))
+    np.testing.assert_allclose(jaccards, [1 / 3, 1])  # slot 2 is in neither

@@ -41,9 +41,9 @@ def test_l2_enters_the_gradient_of_every_weight():
 
 
 def test_gradients_are_clipped_by_their_global_norm():
-    found = optimizer.build(NDIMS, clip=5.0)
+    transform = optimizer.build(NDIMS, clip=5.0)
     grads = jax.tree.map(lambda w: jnp.full_like(w, 100.0), PARAMS)
-    _, (_, adam, _) = found.update(grads, found.init(PARAMS), PARAMS)
+    _, (_, adam, _) = transform.update(grads, transform.init(PARAMS), PARAMS)
     norm = np.sqrt(sum(np.sum(np.square(m)) for m in adam.mu.values()))
     assert norm == pytest.approx(0.1 * 5.0, rel=1e-5)
 

@@ -31,16 +31,16 @@ def compiled(settings):
     return jax.jit(lambda p, k: step.clip_loss(small.model(), p, CLIPS, k, settings))
 
 
-def loss(*, loss_stride=1, reference=True, **told):
+def loss(*, loss_stride=1, reference=True, **scalars):
     """(total, parts) of a clip; `own`, `aux` and `count` go to the knobs."""
     settings = step.StepConfig(loss_stride=loss_stride, reference=reference)
-    return compiled(settings)(PARAMS, knobs(**told))
+    return compiled(settings)(PARAMS, knobs(**scalars))
 
 
 @functools.partial(jax.jit, static_argnums=3)
 def by_hand(frames, labels, live, own):
     """The losses [T] of the protocol's own calls for one sample."""
-    vos, found = small.model().vos, []
+    vos, by_frame = small.model().vos, []
     memory = vos.init(PARAMS, Spec(16, 16, small.SLOTS, 1))
     for t in range(3):
         features = vos.encode(PARAMS, frames[t] / 255)
@@ -57,16 +57,16 @@ def by_hand(frames, labels, live, own):
         )
         if t == 0:
             logits, _ = vos.predict(PARAMS, memory, features)
-        found.append(losses.frame_loss(logits, labels[t], live, 256).total)
-    return jnp.stack(found)
+        by_frame.append(losses.frame_loss(logits, labels[t], live, 256).total)
+    return jnp.stack(by_frame)
 
 
 @pytest.mark.parametrize("own", [False, True])
 def test_losses_are_those_of_the_protocol_by_hand(own):
     total, parts = loss(own=own)
-    wanted = np.stack([by_hand(*(x[b] for x in CLIPS), own) for b in range(2)], 1)
-    np.testing.assert_allclose(parts["frames"], wanted, rtol=1e-5)
-    assert float(total) == pytest.approx(0.5 * wanted[0].mean() + wanted[1:].mean(), rel=1e-5)
+    expected = np.stack([by_hand(*(x[b] for x in CLIPS), own) for b in range(2)], 1)
+    np.testing.assert_allclose(parts["frames"], expected, rtol=1e-5)
+    assert float(total) == pytest.approx(0.5 * expected[0].mean() + expected[1:].mean(), rel=1e-5)
 
 
 def test_the_reference_frame_can_be_left_out():

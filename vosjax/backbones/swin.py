@@ -94,15 +94,15 @@ class WindowAttention(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: np.ndarray | None) -> jax.Array:
-        batch, windows, tokens, size = x.shape
-        heads = size // HEAD_SIZE
+        batch, windows, tokens, channels = x.shape
+        heads = channels // HEAD_SIZE
         table = self.param(
             "relative_position_bias_table",
             nn.initializers.truncated_normal(0.02),
             ((2 * WINDOW - 1) ** 2, heads),
         )
         bias = table[position_index()].transpose(2, 0, 1)
-        qkv = nn.Dense(3 * size, name="qkv")(x)
+        qkv = nn.Dense(3 * channels, name="qkv")(x)
         query, key, value = jnp.moveaxis(
             qkv.reshape(batch, windows, tokens, 3, heads, HEAD_SIZE), 3, 0
         )
@@ -118,7 +118,7 @@ class WindowAttention(nn.Module):
         if mask is not None:
             logits = logits + jnp.asarray(mask)
         attended = jnp.einsum("bwhqk,bwkhd->bwqhd", nn.softmax(logits).astype(value.dtype), value)
-        return nn.Dense(size, name="proj")(attended.reshape(x.shape))
+        return nn.Dense(channels, name="proj")(attended.reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -138,7 +138,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, rng: jax.Array | None) -> jax.Array:
-        batch, height, width, size = x.shape
+        batch, height, width, channels = x.shape
         drop_attention, drop_mlp = (None, None) if rng is None else jax.random.split(rng)
         y = layer_norm(name="norm1")(x)
         y = jnp.pad(y, ((0, 0), (0, -height % WINDOW), (0, -width % WINDOW), (0, 0)))
@@ -146,10 +146,12 @@ class Block(nn.Module):
         mask = shift_mask(*y.shape[1:3]) if self.shifted else None
         if self.shifted:
             y = jnp.roll(y, (-SHIFT, -SHIFT), (1, 2))
-        y = y.reshape(batch, rows, WINDOW, cols, WINDOW, size).swapaxes(2, 3)
-        y = WindowAttention(name="attn")(y.reshape(batch, rows * cols, WINDOW * WINDOW, size), mask)
-        y = y.reshape(batch, rows, cols, WINDOW, WINDOW, size).swapaxes(2, 3)
-        y = y.reshape(batch, rows * WINDOW, cols * WINDOW, size)
+        y = y.reshape(batch, rows, WINDOW, cols, WINDOW, channels).swapaxes(2, 3)
+        y = WindowAttention(name="attn")(
+            y.reshape(batch, rows * cols, WINDOW * WINDOW, channels), mask
+        )
+        y = y.reshape(batch, rows, cols, WINDOW, WINDOW, channels).swapaxes(2, 3)
+        y = y.reshape(batch, rows * WINDOW, cols * WINDOW, channels)
         if self.shifted:
             y = jnp.roll(y, (SHIFT, SHIFT), (1, 2))
         x = x + drop_path(y[:, :height, :width], self.drop_rate, drop_attention)
@@ -162,11 +164,11 @@ class Merging(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        size = x.shape[-1]
+        channels = x.shape[-1]
         x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
         quarters = [x[:, i::2, j::2] for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))]
         x = layer_norm(name="norm")(jnp.concatenate(quarters, -1))
-        return nn.Dense(2 * size, use_bias=False, name="reduction")(x)
+        return nn.Dense(2 * channels, use_bias=False, name="reduction")(x)
 
 
 class Swin(nn.Module):

@@ -93,7 +93,7 @@ def _frame_by_frame(model: Loaded, sequences: Any, folder: pathlib.Path) -> None
         )
         tracker = Tracker(model, objects=shapes.slots, capacity=shapes.capacity)
         for index in range(len(sequence.frames)):
-            labels_given = videos.read_given(sequence, index) if index in shapes.given else None
+            labels_given = videos.read_given(sequence, index) if index in shapes.annotated else None
             labels, _ = tracker.step(videos.read_frame(sequence, index), labels_given)
             write_label_png(run_folder.mask_file(folder, sequence, index), labels)
 

@@ -80,7 +80,7 @@ class Combination(NamedTuple):
 def ways(config: Config, model: Loaded) -> dict[str, Combination]:
     """Makes the ways that a config's stages allow: none, boundary, zoom, both.
 
-        for name, way in ways(config, ensembles.of_config(config)).items(): ...
+        for name, way in ways(config, ensembles.composed_network(config)).items(): ...
 
     Args:
         config: its `refine` names the stages.
@@ -134,19 +134,9 @@ def scores(
     videos, rules = source.discover(data, config.eval), results.scoring_rules(data, config.eval)
     table = {}
     for name, way in ways.items():
-        settings = {
-            "data": data,
-            "family": model.config["family"],
-            "model": model.config["model"],
-            "weights": config.weights,
-            "weights_sha256": model.card.get("sha256", ""),
-            "dtype": model.config.get("dtype"),
-            **memory._asdict(),
-            "max_short_side": config.max_short_side,
-            "videos": len(videos),
-            "eval": config.eval.selection(),
-            **({"refine": way.stages.settings} if any(way.stages) else {}),
-        }
+        settings = dataset.settings_of(
+            config, model, data=data, videos=len(videos), stages=way.stages
+        )
         out, names = folder / name, {"names": [video.name for video in videos]}
         frames = sum(len(video.frames) for video in videos)
         record.resume(out, settings)
@@ -233,16 +223,16 @@ def speeds(seconds: Mapping[str, Sequence[float]]) -> list[str]:
         seconds: {way: seconds a frame in each round}.
     """
     first = next(iter(seconds.values()))
-    told = []
+    lines = []
     for name, values in seconds.items():
         ratios = [value / plain for value, plain in zip(values, first)]
-        told.append(
+        lines.append(
             f"{name:<10}{1000 * statistics.median(values):9.1f} ms a frame "
             f"({1000 * min(values):.1f} .. {1000 * max(values):.1f}), "
             f"{statistics.median(ratios):.2f} times the first "
             f"({min(ratios):.2f} .. {max(ratios):.2f})"
         )
-    return told
+    return lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -271,7 +261,7 @@ def _command(words: list[str]) -> None:
     config = opened(options.config, options.set)
     if not (config.refine.boundary or config.refine.zoom):
         config = dataclasses.replace(config, refine=RefineConfig(zoom=MASK))
-    model = ensembles.of_config(config)
+    model = ensembles.composed_network(config)
     compared = ways(config, model)
     with tempfile.TemporaryDirectory(prefix="vosjax-") as scratch:
         folder = options.output or pathlib.Path(scratch)

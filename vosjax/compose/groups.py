@@ -50,7 +50,7 @@ def groups(vos: Vos, count: int) -> Vos:
 
     Raises:
         ValueError: `count` is below 1, or the network takes any number of objects, so that it
-            needs no groups.
+            needs no groups. The result's `init` raises it for a Spec of more objects than fit.
     """
     if count < 1 or vos.slots is None:
         raise ValueError(

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.datasets.decode import IGNORE as IGNORE
+from vosjax.errors import InputError
 
 Frames = npt.NDArray[np.uint8]  # [T, H, W, 3]
 Labels = npt.NDArray[np.uint8]  # [..., H, W]
@@ -166,13 +167,14 @@ def merge(below: RawClip, above: RawClip) -> RawClip:
         The merged raw clip, in which the ids of `above` follow those of `below`.
 
     Raises:
-        ValueError: the two clips hold more than 254 ids together.
+        InputError: the two clips hold more than 254 ids together.
     """
     lower, count = densify(below[1])
     upper, more = densify(above[1])
     if count + more >= IGNORE:
-        raise ValueError(
-            f"merge got {count} + {more} object ids, at most 254 fit; drop objects before merging"
+        raise InputError(
+            f"two clips of {count} and {more} objects are to be merged, and at most 254 fit into "
+            "one: lower data.max_objects or data.merges, or leave out pictures of so many objects"
         )
     shift = np.arange(256, dtype=np.uint8) + np.uint8(count)
     shift[[0, IGNORE]] = 0, IGNORE

@@ -69,6 +69,15 @@ def is_layout(folder: str | os.PathLike[str]) -> bool:
     return (pathlib.Path(folder) / "JPEGImages").is_dir()
 
 
+def is_youtube_vos(folder: str | os.PathLike[str]) -> bool:
+    """Returns whether a folder is YouTube-VOS's: it has a meta.json or is named `*_all_frames`.
+
+    is_youtube_vos("YTB/valid")     # True
+    """
+    folder = pathlib.Path(folder)
+    return folder.name.endswith(_ALL_FRAMES) or (folder / "meta.json").is_file()
+
+
 def find(
     folder: str | os.PathLike[str], *, resolution: str | None = None, all_frames: bool = False
 ) -> Layout:

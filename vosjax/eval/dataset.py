@@ -26,6 +26,7 @@ from vosjax.eval.engine import Engine, VideoInput
 from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
 from vosjax.io import lock
 from vosjax.loading.pretrained import Loaded
+from vosjax.refine.offline import Stages
 from vosjax.runs import machine
 from vosjax.runs.profile import Profile
 
@@ -67,6 +68,36 @@ def memory_of(config: Any, network: Loaded) -> Memory:
         config.balance_low,
         config.balance_high,
     )
+
+
+def settings_of(
+    config: Any, network: Loaded, *, data: str, videos: int, stages: Stages
+) -> dict[str, Any]:
+    """Returns everything that decides a run's results, which its record keeps and compares.
+
+        settings = settings_of(config, network, data="DAVIS", videos=30, stages=Stages())
+
+    Args:
+        config: a `Config`.
+        network: the network that it describes.
+        data: the dataset's folder or name.
+        videos: number of its videos.
+        stages: what refines the masks.
+    """
+    members = {name: member.weights for name, member in config.members.items()}
+    return {
+        "data": data,
+        "family": network.config["family"],
+        "model": network.config["model"],
+        "weights": members or config.weights,
+        "weights_sha256": network.card.get("sha256", ""),
+        "dtype": network.config.get("dtype"),
+        **memory_of(config, network)._asdict(),
+        "max_short_side": config.max_short_side,
+        "videos": videos,
+        "eval": config.eval.selection(),
+        **({"refine": stages.settings} if any(stages) else {}),
+    }
 
 
 class RunConfig(NamedTuple):
@@ -300,7 +331,7 @@ def _input(seen: FrameDigests, plan: plans.Plan, year: int) -> VideoInput:
     """
     video = seen.video
     ids = tuple(sorted(video.starts, key=lambda key: (video.starts[key], key)))
-    prompts = {index: read_given(video, index, year=year) for index in plan.given}
+    prompts = {index: read_given(video, index, year=year) for index in plan.annotated}
     for index, labels in prompts.items():
         if labels.shape != plan.size:
             raise InputError(

@@ -143,7 +143,7 @@ class Engine:
         ids = np.zeros((len(videos), plan.slots * plan.groups + 1), np.uint8)
         for row, video in zip(ids, videos):
             row[1 : len(video.ids) + 1] = video.ids
-        first, last = min(plan.given), min(plan.given)
+        first, last = min(plan.annotated), min(plan.annotated)
         waiting: collections.deque[tuple[int, Any]] = collections.deque()
         with contextlib.closing(prefetch(_chunks(videos, first, self._chunk), 2)) as chunks:
             for begin, frames, count in chunks:
@@ -153,9 +153,9 @@ class Engine:
                 ]
                 for index in range(begin, begin + count):
                     clock = MemoryClock(*(np.int32(x) for x in (index, last, plan.mem_every)))
-                    if remembers(index in plan.given, index, last, plan.mem_every):
+                    if remembers(index in plan.annotated, index, last, plan.mem_every):
                         last = index
-                    marks = [_prompt(videos, index, ids)] if index in plan.given else []
+                    marks = [_prompt(videos, index, ids)] if index in plan.annotated else []
                     probs = []
                     for i, (part, program) in enumerate(zip(self._parts, programs.parts)):
                         follow = program.follow_marked if marks else program.follow
@@ -183,7 +183,7 @@ class Engine:
             yield _to_outputs(videos, *waiting.popleft())
 
     def _compiled(self, plan: Plan, batch: int) -> Programs:
-        key = plan._replace(given=(), mem_every=0), batch  # neither decides a shape
+        key = plan._replace(annotated=(), mem_every=0), batch  # neither decides a shape
         if key not in self._programs:
             start = time.perf_counter()
             self._programs[key] = compile_plan(

@@ -67,40 +67,12 @@ def region_similarity(
         prediction: the predicted mask.
         void: pixels [H, W] that do not count, or None.
     """
-    return _one_object(truth, prediction, void, 0.008)[0]
-
-
-def boundary_accuracy(
-    truth: npt.ArrayLike,
-    prediction: npt.ArrayLike,
-    *,
-    void: npt.ArrayLike | None = None,
-    bound: float = 0.008,
-) -> float:
-    """Returns F, the F-measure of boundary precision and recall of two masks [H, W], in 0..1.
-
-        boundary_accuracy(labels == 1, predicted == 1)
-
-    F is 1 if neither mask has a boundary, and 0 if only one has.
-
-    Args:
-        truth: the true mask, any dtype; non-zero is the object.
-        prediction: the predicted mask.
-        void: pixels [H, W] that become background in both masks first, or None.
-        bound: tolerance relative to the diagonal, see `tolerance`.
-    """
-    return _one_object(truth, prediction, void, bound)[1]
-
-
-def _one_object(
-    truth: npt.ArrayLike, prediction: npt.ArrayLike, void: npt.ArrayLike | None, bound: float
-) -> tuple[float, float]:
     inside, predicted = np.asarray(truth) != 0, np.asarray(prediction) != 0
     if void is not None:
         clear = np.asarray(void) == 0
         inside, predicted = inside & clear, predicted & clear
-    j, f = frame_scores(inside.view(np.uint8), predicted.view(np.uint8), objects=(1,), bound=bound)
-    return float(j[0]), float(f[0])
+    j, _ = frame_scores(inside.view(np.uint8), predicted.view(np.uint8), objects=(1,))
+    return float(j[0])
 
 
 def frame_scores(

@@ -14,7 +14,7 @@ class Plan(NamedTuple):
     """Everything that decides a video's programs and memory; equal plans can share a batch.
 
     size       (H, W) of its frames
-    given      indices of the frames that give objects
+    annotated  indices of the frames that give objects
     slots      number of slots of a group
     groups     number of groups of slots
     capacity   number of memory frames that there is room for
@@ -22,7 +22,7 @@ class Plan(NamedTuple):
     """
 
     size: tuple[int, int]
-    given: tuple[int, ...]
+    annotated: tuple[int, ...]
     slots: int
     groups: int
     capacity: int

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.errors import InputError
 from vosjax.eval import areas, metrics
 
 VOID = 255  # pixels of the ground truth in DAVIS 2017 that are not labelled
@@ -41,7 +42,8 @@ class Protocol(NamedTuple):
 
     name      name of the rules
     settings  their parameters, ready for JSON
-    sequence  sequence(name, frames) -> the result of one sequence
+    sequence  sequence(name, frames) -> the result of one sequence; an InputError if its label maps
+              differ in size, or are not such as the rules expect
     total     total({name: result}) -> the global table
     """
 
@@ -145,7 +147,7 @@ class _Curves:
         try:
             j, f = metrics.frame_scores(truth, prediction, objects=ids, bound=self.bound)
         except ValueError as error:
-            raise ValueError(f"sequence {self.name}, frame {frame}: {error}") from error
+            raise InputError(f"sequence {self.name}, frame {frame}: {error}") from error
         for key, region, contour in zip(ids, j.tolist(), f.tolist()):
             curve = self.objects.setdefault(key, {"frames": [], "J": [], "F": []})
             curve["frames"].append(frame)
@@ -196,9 +198,10 @@ def _davis_sequence(
     name: str, frames: Sequence[FrameCurves], *, merge: bool, bound: float
 ) -> Scores:
     if len(frames) < 3:
-        raise ValueError(
+        raise InputError(
             f"sequence {name} has {len(frames)} frames with truth; DAVIS leaves out "
-            "the first and the last, so at least 3 are needed"
+            "the first and the last, so at least 3 are needed: leave it out, or score by "
+            "vos_benchmark's rules"
         )
 
     def objects_of(labels: Labels) -> Labels:
@@ -208,7 +211,10 @@ def _davis_sequence(
 
     count = 1 if merge else int(objects_of(_read(frames[0].truth)).max())
     if count == 0:
-        raise ValueError(f"sequence {name}, frame {frames[0].name}: the first truth has no object")
+        raise InputError(
+            f"sequence {name}, frame {frames[0].name}: the first truth has no object, and DAVIS "
+            "scores those of the first frame: leave the sequence out, or mend this mask"
+        )
     curves = _Curves(name, bound)
     late: dict[str, str] = {}
     for frame in frames[1:-1]:
@@ -218,7 +224,7 @@ def _davis_sequence(
                 late.setdefault(str(key), f"not in the first truth, met in frame {frame.name}")
         prediction = _read(frame.prediction)
         if not merge and prediction.size and prediction.max() > count:
-            raise ValueError(
+            raise InputError(
                 f"sequence {name}, frame {frame.name}: the prediction has id {prediction.max()}, "
                 f"the first truth has ids up to {count}; remove the other ids"
             )
@@ -260,7 +266,7 @@ def _youtube_sequence(
     bound: float,
 ) -> Scores:
     if name not in videos:
-        raise ValueError(
+        raise InputError(
             f"video {name} is not among the {len(videos)} of meta.json; pass the "
             "meta.json that belongs to the truth"
         )

@@ -131,7 +131,7 @@ def write(
                 sequences=list(public),
                 processes=rules.processes,
             )
-        except ValueError as error:
+        except InputError as error:
             raise InputError(
                 f"{error}. The run's masks are complete; once this is mended, the same "
                 "command only scores them"

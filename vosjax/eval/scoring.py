@@ -62,8 +62,9 @@ def score(
         the folders of `prediction` that were not scored.
 
     Raises:
-        InputError: a sequence or frame is missing, or a file cannot be read.
-        ValueError: sizes differ, the protocol does not allow an id, or `processes` is below 1.
+        InputError: a sequence or frame is missing, a file cannot be read, the sizes of label maps
+            differ, or a sequence is not such as the protocol expects.
+        ValueError: `processes` is below 1.
     """
     if processes < 1:
         raise ValueError(f"processes is {processes}; expected at least 1")

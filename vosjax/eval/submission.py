@@ -12,12 +12,12 @@ import zipfile
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from vosjax.errors import InputError
 from vosjax.eval.videos import EvalVideo, frame_size
+from vosjax.io.content import load_file
 from vosjax.io.files import atomic
-from vosjax.io.refusals import reading
+from vosjax.io.pictures import read_pictures
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
@@ -59,47 +59,44 @@ def _write(path: Path, predictions: Path, videos: Sequence[EvalVideo], prefix: s
             for index in sorted(video.written, key=lambda index: video.frames[index]):
                 frame = video.frames[index]
                 file = pathlib.Path(predictions) / video.name / f"{frame}.png"
-                _check(file, video, index)
+                content = _checked(file, video, index)
                 # Names in a zip are UTF-8; no dataset of a server has other names.
                 entry = zipfile.ZipInfo(_utf8(f"{prefix}{video.name}/{frame}.png"), _DATE)
                 entry.create_system = 3  # Unix, wherever this runs
                 entry.external_attr = 0o100644 << 16
-                archive.writestr(entry, file.read_bytes())
+                archive.writestr(entry, content)
 
 
 def _utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _check(file: pathlib.Path, video: EvalVideo, index: int) -> None:
+def _checked(file: pathlib.Path, video: EvalVideo, index: int) -> bytes:
+    """Returns the content of a mask file that the server will take."""
     if not file.is_file():
         raise InputError(
             f"sequence {video.name} has no mask {file}: the server wants one for "
             "every frame, run the sequence again"
         )
-    try:
-        with reading(file), Image.open(file) as image:
-            mode, (width, height), labels = image.mode, image.size, np.asarray(image)
-    except InputError:
-        raise
-    except (OSError, SyntaxError) as error:
+    data = load_file(file, name=str(file))
+    mask, *more = read_pictures(data, name=str(file), upright=False)
+    if more or mask.form != "indices":
+        kind = f"a file of {1 + len(more)} pages" if more else mask.what
         raise InputError(
-            f"{file} cannot be read ({error}): it is damaged, run the sequence again"
-        ) from error
-    if mode != "P":
-        raise InputError(
-            f"{file} is a PNG of mode {mode}: the server wants palette PNGs, write "
-            "masks with vosjax.io.palette.write_label_png"
+            f"{file} is {kind}: the server wants palette PNGs, write masks with "
+            "vosjax.io.palette.write_label_png"
         )
     expected = frame_size(video, index)
-    if (height, width) != expected:
+    if mask.values.shape != expected:
+        height, width = mask.values.shape
         raise InputError(
             f"{file} has {width} x {height} pixels (width x height), its frame "
             f"{expected[1]} x {expected[0]}: write masks at the frame's size"
         )
-    unknown = sorted(set(np.unique(labels).tolist()) - set(video.starts) - {0})
+    unknown = sorted(set(np.unique(mask.values).tolist()) - set(video.starts) - {0})
     if unknown:
         raise InputError(
             f"{file} has ids {unknown}, but sequence {video.name} has the objects "
             f"{sorted(video.starts)}: remove the others"
         )
+    return data

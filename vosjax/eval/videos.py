@@ -79,7 +79,7 @@ def discover(
     folder = catalog.find(data)
     if catalog.is_prepared(folder):
         return _prepared(folder, split, year, names)
-    if all_frames or folder.name.endswith("_all_frames") or (folder / "meta.json").is_file():
+    if all_frames or layout.is_youtube_vos(folder):
         return _youtube_folder(folders.Folder(str(folder), all_frames=all_frames), names)
     source = folders.Folder(
         str(folder), None if names is None else tuple(names), split, year, resolution

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.errors import InputError
-
-DTYPES = ("float32", "bfloat16")
+from vosjax.layers.dtypes import DTYPES
 
 
 def cast(params: Any, dtype: str) -> Any:
@@ -22,10 +21,10 @@ def cast(params: Any, dtype: str) -> Any:
 
     Args:
         params: nested dicts of arrays.
-        dtype: one of DTYPES.
+        dtype: one of `layers.dtypes.DTYPES`.
 
     Raises:
-        InputError: `dtype` is not one of DTYPES.
+        InputError: `dtype` is not one of these.
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} was asked for; there are {' and '.join(DTYPES)}")

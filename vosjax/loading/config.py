@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vosjax.compose.config import ViewsConfig
+from vosjax.layers.dtypes import DTYPES
 from vosjax.schema import Checked, setting
 
-DTYPES = ("float32", "bfloat16")
 FUSIONS = ("mean", "max", "keypoints")
 KEYPOINTS = ("sift", "orb")
 MODEL_NAMES = {"short_side": "max_short_side"}  # {name in version 0.1: current name}

@@ -48,12 +48,12 @@ class Parts(NamedTuple):
     fuse: Callable
 
 
-def of_config(config: NetworkConfig) -> Loaded:
+def composed_network(config: NetworkConfig) -> Loaded:
     """Builds the network of a config, with its members, their views and the fusion.
 
-        loaded = of_config(NetworkConfig(weights="default"))
+        loaded = composed_network(NetworkConfig(weights="default"))
 
-    A single network without views is the result of `pretrained.of_config`.
+    A single network without views is the result of `pretrained.single_network`.
 
     Raises:
         InputError: a member has no weights, or those of another network; a setting is unknown to
@@ -80,8 +80,8 @@ def parts(config: NetworkConfig) -> Parts:
         network = parts(NetworkConfig(weights="default"))
 
     Raises:
-        InputError: as for `of_config`; or the config asks for fused feedback or for voting along
-            the video, so that its members depend on each other.
+        InputError: as for `composed_network`; or the config asks for fused feedback or for voting
+            along the video, so that its members depend on each other.
     """
     fusion_of(config)
     members = _members(config)
@@ -121,11 +121,11 @@ def _members(config: NetworkConfig) -> list[tuple[Loaded, ViewsConfig]]:
     """Loads every member, and returns it with its test-time augmentation."""
     memory = dict(mem_every=config.mem_every, max_mem_frames=config.max_mem_frames)
     if not chosen(config):
-        return [(pretrained.of_config(config, dtype=config.dtype, **memory), config.tta)]
+        return [(pretrained.single_network(config, dtype=config.dtype, **memory), config.tta)]
     loaded = []
     for name, member in chosen(config).items():
         try:
-            model = pretrained.of_config(member, dtype=member.dtype or config.dtype, **memory)
+            model = pretrained.single_network(member, dtype=member.dtype or config.dtype, **memory)
         except InputError as error:
             raise InputError(f"member {name!r}: {error}") from error
         loaded.append((model, member.tta or config.tta))

@@ -17,8 +17,9 @@ from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.weights import CARD, load_weights
 from vosjax.errors import InputError
+from vosjax.layers.dtypes import DTYPES
 from vosjax.layers.precision import cast
-from vosjax.loading.config import DTYPES, WeightsConfig, modern_model
+from vosjax.loading.config import WeightsConfig, modern_model
 from vosjax.types import Model
 
 # Defaults of the settings that are not those of a family's `build`.
@@ -181,10 +182,10 @@ def _within(model: Model, card: dict) -> Model:
     return model._replace(vos=model.vos._replace(slots=min(trained, slots or trained)))
 
 
-def of_config(config: WeightsConfig, **changes: Any) -> Loaded:
+def single_network(config: WeightsConfig, **changes: Any) -> Loaded:
     """Loads the network of a config with the weights that its field `weights` names.
 
-        model = of_config(NetworkConfig(weights="default"))
+        model = single_network(NetworkConfig(weights="default"))
 
     Args:
         config: the config of one network.

@@ -1,4 +1,4 @@
-"""Makes what an evaluation needs, by its config: engines, batches, weights and memory settings."""
+"""Makes what an evaluation needs, by its config: engines and batches."""
 
 from typing import Any
 
@@ -13,19 +13,6 @@ from vosjax.loading import ensembles
 from vosjax.loading.ensembles import Part
 from vosjax.loading.pretrained import Loaded
 from vosjax.refine.refiner import Refiner
-
-
-def weights_of(config: Config) -> str | dict[str, str]:
-    """Returns the weights that the config names; for an ensemble, {member's name: its weights}.
-
-        weights_of(opened("aot:r50"))
-
-    Args:
-        config: the config.
-    """
-    if config.members:
-        return {name: member.weights for name, member in config.members.items()}
-    return config.weights
 
 
 def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None) -> list[Engine]:

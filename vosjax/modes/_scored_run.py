@@ -8,7 +8,7 @@ from vosjax.config import Config
 from vosjax.eval import audit, leftovers, results
 from vosjax.eval.config import EvalConfig
 from vosjax.eval.videos import EvalVideo
-from vosjax.loading.ensembles import of_config
+from vosjax.loading.ensembles import composed_network
 from vosjax.modes._telling import tell, tell_audit
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
@@ -27,7 +27,7 @@ def load_stages(config: Config) -> Stages:
     Raises:
         InputError: there are no such weights, or those of another network.
     """
-    zoomer = load_zoomer(config.refine, of_config(config)) if config.refine.zoom else None
+    zoomer = load_zoomer(config.refine, composed_network(config)) if config.refine.zoom else None
     return Stages(zoomer, load_refiner(config.refine))
 
 

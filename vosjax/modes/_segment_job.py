@@ -14,7 +14,7 @@ from vosjax.io.names import printable
 from vosjax.io.terminal import say
 from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
-from vosjax.loading.ensembles import of_config
+from vosjax.loading.ensembles import composed_network
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
 from vosjax.refine.offline import Stages
@@ -97,7 +97,7 @@ def prepare_job(config: Config, options: Options) -> Job:
             "renumber the objects"
         )
     passes = plan_passes(direction, masks.labels, name=video.name, once=video.once)
-    model = of_config(config)
+    model = composed_network(config)
     settings = {
         "video": printable(without_password(str(options.video))),
         "video_size": list(video.size),

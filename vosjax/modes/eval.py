@@ -22,7 +22,7 @@ from vosjax.io.terminal import say
 from vosjax.loading import ensembles
 from vosjax.loading.pretrained import Loaded
 from vosjax.modes import Options
-from vosjax.modes._engines import batch_of, make_engines, weights_of
+from vosjax.modes._engines import batch_of, make_engines
 from vosjax.modes._telling import tell, tell_audit
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
@@ -115,19 +115,9 @@ def run(config: Config, options: Options) -> int:
     network = load(config)
     stages = Stages(load_zoomer(config.refine, network), load_refiner(config.refine))
     memory = dataset.memory_of(config, network)
-    settings = {
-        "data": str(options.data),
-        "family": network.config["family"],
-        "model": network.config["model"],
-        "weights": weights_of(config),
-        "weights_sha256": network.card.get("sha256", ""),
-        "dtype": network.config.get("dtype"),
-        **memory._asdict(),
-        "max_short_side": config.max_short_side,
-        "videos": len(sequences),
-        "eval": config.eval.selection(),
-        **({"refine": stages.settings} if any(stages) else {}),
-    }
+    settings = dataset.settings_of(
+        config, network, data=str(options.data), videos=len(sequences), stages=stages
+    )
     job = Job(config, folder, sequences, how, network, memory, settings, stages)
     begin(job, overwrite=options.overwrite)
     with lock.locked(folder / lock.NAME, what=folder, shared=True):
@@ -311,4 +301,4 @@ def load(config: Config) -> Loaded:
     Raises:
         InputError: there are no such weights, or the members of an ensemble do not fit together.
     """
-    return ensembles.of_config(config)
+    return ensembles.composed_network(config)

@@ -95,7 +95,7 @@ def network(member: WeightsConfig, dtype: str) -> tuple[Model, str]:
     model, dtype = network(config, "float32")
     """
     if not member.family:
-        loaded = pretrained.of_config(member, dtype=dtype)
+        loaded = pretrained.single_network(member, dtype=dtype)
         return loaded.model, loaded.config["dtype"]
     return models.build(member.family, **member.settings), dtype
 

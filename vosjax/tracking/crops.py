@@ -32,7 +32,7 @@ def crop_segmenter(model: Loaded, objects: int) -> CropSegmenter:
     program serves all clips of videos with the same number of objects.
 
     Args:
-        model: of `load` or `ensembles.of_config`.
+        model: of `load` or `ensembles.composed_network`.
         objects: number of the video's objects N.
     """
     vos, config = model.model.vos, model.config

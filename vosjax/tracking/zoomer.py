@@ -20,7 +20,7 @@ def load_zoomer(config: RefineConfig, model: Loaded) -> Zoomer | None:
 
     Args:
         config: its field `zoom`.
-        model: that segments the crops, of `load` or `ensembles.of_config`.
+        model: that segments the crops, of `load` or `ensembles.composed_network`.
 
     Returns:
         The zoom, or None where the config asks for none.

@@ -75,8 +75,8 @@ def agree(
             crop is enlarged for them: all crops of a clip have one side, and a larger one would
             show the object smaller in all the frames in which nothing disagrees.
     """
-    found = tracker is not None and is_found(tracker)
-    if mask is not None and found:
+    tracked = tracker is not None and is_found(tracker)
+    if mask is not None and tracked:
         assert tracker is not None
         if same_place(mask.box, tracker.box):
             weights = np.array([mask.probability, max(tracker.score, 1e-3)])
@@ -88,7 +88,7 @@ def agree(
     if mask is not None:
         expected = tracker is not None or same_place(mask.box, expected_box(motion))
         return Place(mask.box, MASK if expected else EITHER, mask.box, True)
-    if found:
+    if tracked:
         assert tracker is not None
         box = from_centre(centre_of(tracker.box), reliable)
         return Place(box, TRACKER, box, True)
