@@ -123,7 +123,7 @@ def test_sets_are_drawn_by_their_weights():
 def test_images_and_masks_are_mirrored_together():
     one = Patches(*(array[0] for array in bright()))
     settings = PatchesConfig(flip=1.0, colour=False)
-    mirrored = boundary.changed(one, np.random.default_rng(0), settings)
+    mirrored = boundary.changed(one, boundary.drawn(np.random.default_rng(0), settings))
     same(mirrored, Patches(*(array[:, ::-1] for array in one)))
 
 

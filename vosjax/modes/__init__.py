@@ -24,7 +24,7 @@ class Options:
     data       a folder of data
     inputs     what is converted, exported, fused or reported
     output     where to write the results
-    shard      'i/n' or 'auto': the share of the videos
+    shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
     """
 
