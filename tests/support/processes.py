@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from typing import NamedTuple
@@ -103,6 +104,13 @@ def workplace(root) -> Workplace:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         },
     )
+
+
+def free_port() -> int:
+    """The number of a port of this machine that nobody uses now."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
 
 
 def ended(process) -> tuple[int, str]:
