@@ -86,7 +86,7 @@ def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
     """Lists what a command was given but its mode does not use, a line each.
 
         idle("segment", ["shard"], ["eval.split"])
-        # ['--shard belongs to --mode eval; segment does not use it', ...]
+        # ['--shard belongs to --mode eval, train; segment does not use it', ...]
 
     Args:
         mode: name of the mode.
