@@ -113,10 +113,10 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def ended(process) -> tuple[int, str]:
-    """Exit code and output of a process that ends by itself."""
+def ended(process, *, within=300) -> tuple[int, str]:
+    """Exit code and output of a process that ends by itself, within some seconds."""
     try:
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=within)
     finally:
         process.kill()
     return process.returncode, output

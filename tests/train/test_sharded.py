@@ -25,8 +25,9 @@ FOUR = {
     "sharded": {"train": TEN | {"sharded": 4}},
     "accumulated": {"train": TEN | {"accumulate": 2}},
 }
+LOGGED = {"every": 1, "validate": 10, "pictures": 10}
 PAIR = {
-    "plain": {"train": TEN},
+    "plain": {"train": TEN | {"log": LOGGED}},
     "stopped": {"train": TEN | {"sharded": 2}, "stop": 1},
     "resumed": {"train": TEN | {"sharded": 4}, "output": "stopped"},
 }
@@ -62,7 +63,7 @@ def trained(root, *kinds):
             if kind == "pair"
             else [trainer.begin(runs, folder, devices={"one": 1, "four": 4}[kind], cache=cache)]
         )
-        for code, output in [ended(process) for process in begun]:
+        for code, output in [ended(process, within=1800) for process in begun]:
             assert code == 0, output
         outcome[kind] = {name: arrays(folder, name, run) for name, run in runs.items()}
     return outcome
@@ -135,6 +136,7 @@ def test_a_checkpoint_goes_on_with_weights_distributed_otherwise(runs):
 def test_one_of_the_processes_writes(runs, root):
     rows = (root / "pair/plain/metrics.csv").read_text().split()
     assert [row.split(",")[0] for row in rows] == ["step", *map(str, range(1, 11))]
+    assert 0 < float(rows[-1].split(",")[-1]) <= 1  # validation
     assert (root / "pair/plain/weights/card.json").is_file()
 
 

@@ -89,6 +89,7 @@ def task(config: Any) -> Task:
             "statistics of the whole batch, which cannot be computed in parts; give 1"
         )
     weighted, held_out = sets(settings)
+    apply = jax.jit(network.apply)
 
     def advance(chain: optax.GradientTransformation) -> Advance:
         lies = device.of_state(build.state_shapes(network, chain), device.shardings(train.sharded))
@@ -109,7 +110,7 @@ def task(config: Any) -> Task:
         ),
         advance=advance,
         pixels=lambda batch: math.prod(batch.truth.shape[1:]),
-        validated=functools.partial(validate, network, held_out, jax.jit(network.apply)),
+        validated=lambda params: validate(network, held_out, apply, device.on_one_device(params)),
         picture=lambda batch, metrics: (
             batch.images[:SHOWN],
             batch.truth[:SHOWN],

@@ -15,11 +15,13 @@ class Task(NamedTuple):
     """A network, its batches, its loss and its validation.
 
     network    has `init_params`, `param_group` and `pretrained_encoders` as a `types.Model` has
-    batches    batches(start_step) -> an endless generator of batches, pytrees of host arrays for
-               the steps start_step, start_step + 1, ...; they depend on the config alone
-    advance    advance(chain) -> a function (state, batch, scalars, key) -> (state, metrics), which
-               donates the state. `metrics` is a NamedTuple of scalars, among them `loss` and
-               `gradient` (the gradient's global norm), and of `prediction`, which may be anything
+    batches    batches(start_step) -> an endless generator of this process's rows of the batches for
+               the steps start_step, start_step + 1, ..., pytrees of host arrays; the batches depend
+               on the config alone
+    advance    advance(chain) -> a function (state, batch, scalars, key) -> (state, metrics) of
+               arrays over all devices, which donates the state. `metrics` is a NamedTuple of
+               scalars, among them `loss` and `gradient` (the gradient's global norm), and of
+               `prediction`, which may be anything
     pixels     pixels(batch) -> the number of pixels of a frame on which the loss is computed
     validated  validated(params) -> {figure: value} of nested params
     picture    picture(batch, metrics) -> (frames uint8 [T, H, W, 3], labels uint8 [T, H, W],
