@@ -91,8 +91,7 @@ def task(config: Any) -> Task:
     weighted, held_out = sets(settings)
     apply = jax.jit(network.apply)
 
-    def advance(chain: optax.GradientTransformation) -> Advance:
-        lies = device.of_state(build.state_shapes(network, chain), device.shardings(train.sharded))
+    def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
         run = functools.partial(train_step, network, chain, dtype=train.dtype)
         return jax.jit(run, donate_argnums=0, out_shardings=(lies, None))
 

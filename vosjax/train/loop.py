@@ -80,7 +80,7 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
             result = run_stage(part, output / name, params=params)
             if not result.complete:
                 break
-            params = state.averaged(result.state)
+            params = device.whole(state.averaged(result.state))
     return result
 
 
@@ -248,7 +248,7 @@ def steps(
         batches: iterator of batches on the devices, one for each step.
         stopped: whether to end before the next step (`processes.stopping`).
     """
-    advance = task.advance(chain)
+    advance = task.advance(chain, jax.tree.map(lambda array: array.sharding, now))
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
         if stopped():

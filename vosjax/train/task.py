@@ -18,8 +18,9 @@ class Task(NamedTuple):
     batches    batches(start_step) -> an endless generator of this process's rows of the batches for
                the steps start_step, start_step + 1, ..., pytrees of host arrays; the batches depend
                on the config alone
-    advance    advance(chain) -> a function (state, batch, scalars, key) -> (state, metrics) of
-               arrays over all devices, which donates the state. `metrics` is a NamedTuple of
+    advance    advance(chain, lies) -> a function (state, batch, scalars, key) -> (state, metrics)
+               of arrays over all devices, which donates the state and lays the new one as `lies`
+               says (`device.of_state`). `metrics` is a NamedTuple of
                scalars, among them `loss` and `gradient` (the gradient's global norm), and of
                `prediction`, which may be anything
     pixels     pixels(batch) -> the number of pixels of a frame on which the loss is computed
@@ -32,7 +33,7 @@ class Task(NamedTuple):
 
     network: Any
     batches: Callable[[int], Generator[Any]]
-    advance: Callable[[optax.GradientTransformation], Advance]
+    advance: Callable[[optax.GradientTransformation, Any], Advance]
     pixels: Callable[[Any], int]
     validated: Callable[[Any], dict[str, float]]
     picture: Callable[[Any, Any], tuple[Any, Any, Any]]
