@@ -19,7 +19,6 @@ FAMILIES = {
     "aost": dict(depth=2),
     "deaot": dict(layers=1),
     "stcn": dict(),
-    "stm": dict(),
     "famnet": dict(),
 }
 OBJECTS, FRAMES = 2, 3
