@@ -3,8 +3,10 @@
 RUNS is JSON, {name: run}. A run has `train`, changes of the toy's config; or `overrides` of
 configs/train_rendered.py, which is a real network; or `patches`, changes of the config of a
 refinement network, and `root`, the folder of its patches. `stop` is the number of a process that
-gets a SIGTERM in step 3, and `output` the folder of an earlier run that is resumed. What a run ends
-with goes to FOLDER/NAME.npz. In a cluster, the first run goes through the command's mode.
+gets a SIGTERM in step 3, `unlike` that of one with another seed, and `output` the folder of an
+earlier run that is resumed. What a run ends with goes to FOLDER/NAME.npz; the line by which it is
+refused, if `refused` says so, to FOLDER/NAME.PROCESS. In a cluster, the first run goes through the
+command's mode.
 """
 
 import json
@@ -20,6 +22,7 @@ import pytest
 
 from support import pixelwise, small
 from vosjax.config import opened
+from vosjax.errors import InputError
 from vosjax.loading import networks
 from vosjax.modes import Options
 from vosjax.modes import train as train_mode
@@ -40,6 +43,11 @@ def main(runs, folder):
                 joins = False
             if run.get("stop") == jax.process_index():
                 patch.setattr(schedule, "step_scalars", interrupted)
+            if run.get("refused"):
+                with pytest.raises(InputError) as refused:
+                    loop.train(config, output=output)
+                (folder / f"{name}.{jax.process_index()}").write_text(str(refused.value))
+                continue
             result = loop.train(config, output=output)
         write(folder / f"{name}.npz", result)
 
@@ -52,7 +60,8 @@ def configured(run, patch):
         return pixelwise.config(run["root"], *run["patches"])
     small.install(patch)
     patch.setattr(clip_task, "compile_step", small.COMPILE)
-    return small.config(**{"batch": 8, "log": {"every": 1}, **run["train"]})
+    seed = int("unlike" in run and run["unlike"] == jax.process_index())
+    return small.config(**{"batch": 8, "seed": seed, "log": {"every": 1}, **run["train"]})
 
 
 def interrupted(at, train, *, pixels, scalars=schedule.step_scalars):

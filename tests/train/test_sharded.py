@@ -30,6 +30,8 @@ PAIR = {
     "plain": {"train": TEN | {"log": LOGGED}},
     "stopped": {"train": TEN | {"sharded": 2}, "stop": 1},
     "resumed": {"train": TEN | {"sharded": 4}, "output": "stopped"},
+    "unlike": {"train": TEN, "unlike": 1, "refused": True},
+    "in a file": {"train": TEN, "output": "plain/metrics.csv", "refused": True},
 }
 
 
@@ -70,6 +72,8 @@ def trained(root, *kinds):
 
 
 def arrays(folder, name, run):
+    if run.get("refused"):
+        return [path.read_text() for path in sorted(folder.glob(f"{name}.?"))]
     with np.load(folder / f"{name}.npz") as stored:
         found = dict(stored)
     with open(folder / run.get("output", name) / "metrics.csv", newline="") as file:
@@ -131,6 +135,16 @@ def test_a_checkpoint_goes_on_with_weights_distributed_otherwise(runs):
     resumed = runs["pair"]["resumed"]
     assert resumed["complete"] and int(resumed["step"]) == 10
     same(resumed, runs["pair"]["plain"])
+
+
+def test_processes_with_different_configs_are_refused(runs):
+    one, other = runs["pair"]["unlike"]
+    assert one == other and "have different configs: start all with the same command" in one
+
+
+def test_what_one_process_is_refused_all_are(runs):
+    one, other = runs["pair"]["in a file"]
+    assert one == other and "metrics.csv cannot be made" in one
 
 
 def test_one_of_the_processes_writes(runs, root):
