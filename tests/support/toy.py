@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import memory
+from vosjax.layers.precision import compute_dtype
 from vosjax.layers.resize import resize_maps
 from vosjax.loading.pretrained import Loaded
 from vosjax.memory.read import read
@@ -33,10 +34,11 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
 
     def init(params, spec):
         places = grid(spec)[0] * grid(spec)[1]
-        entry = {"k": jnp.zeros((places, KEY)), "v": jnp.zeros((places, spec.objects + 1))}
+        dtype = compute_dtype(params)
+        keys, values = jnp.zeros((places, KEY), dtype), jnp.zeros((places, spec.objects + 1), dtype)
         return State(
-            memory.init(entry, spec.capacity),
-            jnp.zeros((places, spec.objects + 1)),
+            memory.init({"k": keys, "v": values}, spec.capacity),
+            values,
             jnp.zeros(spec.objects, bool),
         )
 
@@ -44,7 +46,8 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
         height, width, _ = frame.shape
         cells = frame.reshape(height // STRIDE, STRIDE, width // STRIDE, STRIDE, 3)
         cells = cells.transpose(0, 2, 1, 3, 4).reshape(-1, STRIDE * STRIDE * 3)
-        return 4 * jnp.tanh((cells - 0.5) @ params["key"]), jnp.zeros((height, width))
+        cells = (cells - 0.5).astype(compute_dtype(params))
+        return 4 * jnp.tanh(cells @ params["key"]), jnp.zeros((height, width))
 
     def predict(params, state, features, rng=None):
         key, plane = features
@@ -57,7 +60,7 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
             metric="l2",
         )[:, 0]
         height, width = plane.shape
-        logits = (votes + 0.2 * state.last) * params["gain"]
+        logits = ((votes + 0.2 * state.last) * params["gain"]).astype(jnp.float32)
         logits = logits.at[:, 0].add(1e-3).T.reshape(-1, height // STRIDE, width // STRIDE)
         logits = resize_maps(logits, height, width)
         used = jnp.concatenate([jnp.ones(1, bool), state.live])
@@ -67,7 +70,7 @@ def vos(*, slots=4, hard=True, top_k=None) -> Vos:
         fed = probs
         if hard:
             fed = jax.nn.one_hot(probs.argmax(0), probs.shape[0], axis=0)
-        value = pool(fed)
+        value = pool(fed).astype(compute_dtype(params))
         live = state.live | given
         holds = live.any()
         bank = memory.write(

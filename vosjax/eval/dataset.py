@@ -280,7 +280,7 @@ def _run_batch(
             writer.empty(plan.size)
         longest = max(len(video.frames) for _, video in batch)
         frames = config.profile.over(
-            engine.follow(plan, inputs), start=min(plan.given), end=longest
+            engine.follow(plan, inputs), start=min(plan.annotated), end=longest
         )
         for number, outputs in enumerate(frames):
             if number == 0:

@@ -2,11 +2,12 @@
 
 config, build      the settings, and what they ask for: model, optimizer, step
 start              initial weights
-losses, schedule, optimizer, ema, step   one training step
+losses, schedule, optimizer, ema, accumulate, step   one training step
 state, checkpoint  what is carried from step to step, and how it is stored
 kept               which checkpoints stay: the newest, and those of the best scores
 nonfinite, offending                     steps that are no numbers, and their batches
 loop               the run: stages, steps, figures, validation, checkpoints
-device, log, disk, validate              its batches, its figures, its folder, its validation
+device, processes  how arrays lie on devices, and what several processes agree on
+log, disk, validate                      its figures, its folder, its validation
 export             weights with a card, for use
 """

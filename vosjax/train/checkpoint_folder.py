@@ -12,6 +12,7 @@ import orbax.checkpoint as ocp
 
 from vosjax.errors import InputError
 from vosjax.io.refusals import disk_full
+from vosjax.train import processes
 from vosjax.train.kept import NewestAndBest
 
 ASIDE = "damaged-"  # prefix of the name of a damaged checkpoint that was set aside
@@ -110,7 +111,7 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
     """
     folder = pathlib.Path(checkpoints.directory)
     with saving(folder):
-        for step in damaged:
+        for step in damaged if processes.is_first() else ():
             target = folder / f"{ASIDE}{step}"
             shutil.rmtree(target, ignore_errors=True)
             (folder / str(step)).rename(target)

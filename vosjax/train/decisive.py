@@ -10,16 +10,16 @@ from vosjax.schema.kinds import hints
 from vosjax.train.config import PatchesConfig, TrainConfig
 
 # Fields of `train` that may change when a run is resumed.
+MACHINE = ("accumulate", "remat", "sharded", "cpu_devices", "workers", "threads")
 FREE = (
     "log",
-    "workers",
-    "threads",
     "source",
     "licence",
     "card_mem_every",
     "profile",
     "skip_nonfinite",
     "export",
+    *MACHINE,
 )
 
 

@@ -106,9 +106,7 @@ def from_checkpoint(
     name, part = begun[-1]
     model = build.network(part)
     chain = optimizer.build(build.weight_shapes(model))
-    like = jax.eval_shape(
-        lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
-    )
+    like = build.state_shapes(model, chain)
     if step is None:
         step = _named_step(config.train.export, run / name / CHECKPOINTS)
     with checkpoint_folder.manager(run / name / CHECKPOINTS) as saved:

@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
+import json
 import os
 import pathlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import optax
 
 from vosjax.data.config import timed
@@ -27,18 +28,19 @@ from vosjax.train import (
     checkpoint_folder,
     clip_task,
     decisive,
+    device,
     disk,
     kept,
     log,
     nonfinite,
     offending,
     pace,
+    processes,
     schedule,
     start,
     state,
 )
 from vosjax.train.config import TrainConfig
-from vosjax.train.device import shardings, to_device
 from vosjax.train.task import Task
 from vosjax.train.utilisation import Utilisation
 
@@ -59,6 +61,9 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     A stage that was interrupted continues from its last checkpoint. A complete stage is not run
     again; its averaged weights are the initial weights of the next one.
 
+    The processes of a cluster (`runs.cluster.join`) call it together and train together; the first
+    of them writes.
+
     Args:
         config: a `Config` with a training.
         output: the run's folder; if there are several stages, each writes to a folder in it.
@@ -70,16 +75,18 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     """
     output = pathlib.Path(output)
     parts = stages(config)
-    disk.check_ours(output, [name for name, _ in parts])
     params = None
-    shared = jax.process_count() > 1  # the processes of a cluster write to one folder together
-    beforehand.check(config, parts, output)
-    with lock.locked(output / lock.NAME, what=output, shared=shared):
+    with contextlib.ExitStack() as held:
+        processes.first_does(lambda: disk.check_ours(output, [name for name, _ in parts]))
+        beforehand.check(config, parts, output)
+        processes.first_does(
+            lambda: held.enter_context(lock.locked(output / lock.NAME, what=output))
+        )
         for name, part in parts:
             result = run_stage(part, output / name, params=params)
             if not result.complete:
                 break
-            params = state.averaged(result.state)
+            params = device.whole(state.averaged(result.state))
     return result
 
 
@@ -139,16 +146,24 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
             task.network, seed=train.seed, init=train.init, scale=train.scale, root=root
         )
     plain = decisive.described(config)
+    processes.check_same(
+        hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest(),
+        "the processes of this training have different configs: start all with the same command",
+    )
     with checkpoint_folder.managed(
         folder / disk.CHECKPOINTS, keep=train.log.keep, keep_best=train.log.keep_best
     ) as checkpoints:
         now = state.fresh(params, task.network.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
-        with writing(folder):
-            write_json(folder / disk.CONFIG, plain)
+        processes.first_does(functools.partial(_describe, folder, plain))
         if int(now.step) >= train.steps:
             return TrainResult(now, True, folder)
         return _remaining(config, folder, task, chain, checkpoints, now)
+
+
+def _describe(folder: pathlib.Path, plain: dict[str, Any]) -> None:
+    with writing(folder):
+        write_json(folder / disk.CONFIG, plain)
 
 
 def task_of(config: Any) -> Task:
@@ -174,11 +189,16 @@ def _remaining(
     """Runs the remaining steps of a stage from the state `now`, with its log and checkpoints."""
     train, plain = config.train, decisive.described(config)
     saved = folder / disk.CHECKPOINTS
-    everywhere, split = shardings()
-    now, at = jax.device_put(now, everywhere), int(now.step)
-    batches = to_device(task.batches(at), split)
+    over, at = device.shardings(train.sharded), int(now.step)
+    now = device.placed(now, device.of_state(now, over))
+    batches = device.to_device(task.batches(at), over.split)
     skips = (nonfinite.SKIPPED,) if train.skip_nonfinite else ()
-    figures = log.Log(folder, start=at, columns=task.columns + skips, steps=train.steps)
+    figures = (
+        processes.first_does(
+            lambda: log.Log(folder, start=at, columns=task.columns + skips, steps=train.steps)
+        )
+        or processes.Silent()
+    )
     window = nonfinite.Window(
         start=at,
         allowed=train.skip_nonfinite,
@@ -189,7 +209,9 @@ def _remaining(
     speed = pace.Pace(
         batch=train.batch,
         unit=task.unit,
-        utilisation=Utilisation(lambda: task.advance(chain), peak=train.log.peak),
+        utilisation=Utilisation(
+            lambda: task.advance(chain, device.of_state(now, over)), peak=train.log.peak
+        ),
         key=jax.random.key(train.seed),
     )
     profile = Profile(folder, train.profile, what="step")
@@ -214,7 +236,14 @@ def _remaining(
         stop_signals(STOPPING) as stop,
         contextlib.closing(
             profile.over(
-                steps(train, task, chain, now, speed.timed(batches), stop),
+                steps(
+                    train,
+                    task,
+                    chain,
+                    now,
+                    speed.timed(batches),
+                    processes.stopping(stop, over),
+                ),
                 start=at + 1,
                 end=train.steps + 1,
             )
@@ -240,7 +269,7 @@ def _remaining(
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                figures.pictures(at, *map(np.asarray, task.picture(done.batch, done.metrics)))
+                figures.pictures(at, *device.whole(task.picture(done.batch, done.metrics)))
             if due(at, train.log.checkpoint, train.steps) or kept.is_among_best(
                 values.get(kept.SCORE), by_step, train.log.keep_best
             ):
@@ -272,7 +301,7 @@ def steps(
     chain: optax.GradientTransformation,
     now: state.TrainState,
     batches: Any,
-    stop: Sequence,
+    stopped: Callable[[], bool],
 ) -> Generator[StepResult]:
     """Yields a `StepResult` after each of the remaining steps.
 
@@ -282,12 +311,12 @@ def steps(
         chain: the optimizer, see `build.chain_of`.
         now: the state to continue from; it is donated, so it must not be used afterwards.
         batches: iterator of batches on the devices, one for each step.
-        stop: a signal to end: no step is begun once it holds an item (`runs.signals.stop_signals`).
+        stopped: whether to end before the next step (`processes.stopping`).
     """
-    advance = task.advance(chain)
+    advance = task.advance(chain, jax.tree.map(lambda array: array.sharding, now))
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
-        if stop:
+        if stopped():
             return
         batch = next(batches)
         scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))

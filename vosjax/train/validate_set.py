@@ -179,6 +179,6 @@ def shortened(video: EvalVideo, frames: int) -> EvalVideo:
 
 def _input(video: EvalVideo, plan: plans.Plan, year: int) -> VideoInput:
     ids = tuple(sorted(video.starts, key=lambda key: (video.starts[key], key)))
-    marks = {index: read_given(video, index, year=year) for index in plan.given}
+    marks = {index: read_given(video, index, year=year) for index in plan.annotated}
     readers = [functools.partial(read_frame, video, index) for index in range(len(video.frames))]
     return VideoInput(readers, marks, ids)
