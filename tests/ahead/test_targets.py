@@ -1,0 +1,57 @@
+"""Names of machines, and how fast a program can be on them."""
+
+import pytest
+
+from vosjax.ahead import hlo, roofline, targets, traffic
+from vosjax.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "text, shape, devices", [("v5e:4x4", (4, 4), 16), ("v5p", (1, 1, 1), 1), ("h100:8", (8,), 8)]
+)
+def test_a_target_has_a_kind_and_a_shape(text, shape, devices):
+    target = targets.parsed(text)
+    assert (target.shape, target.devices) == (shape, devices)
+    assert targets.parsed(target.name) == target
+
+
+@pytest.mark.parametrize("text", ["v9:2x2", "v5e:4", "v5e:0x4", "h100:2x2", "v5p:4x4", "v5e:", ""])
+def test_another_target_is_one_line(text):
+    with pytest.raises(InputError, match="target") as error:
+        targets.parsed(text)
+    assert "\n" not in str(error.value) and repr(text) in str(error.value)
+
+
+def row(**changes):
+    empty = traffic.Row("", "fusion", "", 1, "", 0.0, 0.0, 0.0, 0.0, {})
+    return traffic.Traffic([empty._replace(**changes)], 0)
+
+
+def test_the_slowest_bound_is_the_roofline():
+    chip = targets.Chip("tpu", products=100.0, memory=1, bandwidth=10.0, links=1.0)
+    assert roofline.bounds(chip, row(products=1000.0, main=50.0)).bound == "products"
+    bytes_bound = roofline.bounds(chip, row(products=1000.0, main=500.0))
+    assert (bytes_bound.bound, bytes_bound.seconds) == ("bytes", 50.0)
+
+
+def test_float32_halves_the_speed_where_it_does():
+    chip = targets.CHIPS["h100"]
+    full, half = (roofline.bounds(chip, row(products=1e12), halved=h) for h in (False, True))
+    assert half.products == 2 * full.products
+
+
+def test_a_sum_over_devices_is_sent_twice_and_a_gathered_array_once():
+    chip = targets.Chip("tpu", products=1.0, memory=1, bandwidth=1.0, links=1.0)
+    total = row(collective={"all-reduce": 8.0, "all-gather": 8.0})
+    assert roofline.bounds(chip, total, devices=4).links == 0.75 * 8 * 3
+    assert roofline.bounds(chip, total).links == 0
+
+
+def test_without_devices_of_a_tpu_the_text_alone_is_read():
+    assert (
+        hlo.parsed(
+            "HloModule empty\n\nENTRY %main (x: f32[]) -> f32[] {\n"
+            "  ROOT %x = f32[] parameter(0)\n}\n"
+        ).entry
+        == "main"
+    )
