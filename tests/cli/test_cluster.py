@@ -8,7 +8,7 @@ import pytest
 from support.processes import ended, made, stamps, workplace
 
 from vosjax.errors import InputError
-from vosjax.eval import cluster
+from vosjax.runs import cluster
 
 KINDS = ("masks", "scores", "submission.zip")
 

@@ -98,6 +98,6 @@ def install(monkeypatch):
     monkeypatch.setattr(pipeline, "sources", lambda config: [(1.0, Source())])
     monkeypatch.setattr(rendered, "validation_clips", validation_clips)
     monkeypatch.setattr(
-        clip_task, "compile_step", lambda network, chain, settings: compiled(settings)
+        clip_task, "compile_step", lambda network, chain, settings, shardings: compiled(settings)
     )
     monkeypatch.setattr(validate, "compiled", lambda network, *, mem_every: validated(mem_every))

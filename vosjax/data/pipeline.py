@@ -80,7 +80,7 @@ def clips(
         config: what the clips are made of.
         seed: seed of all random numbers.
         batch: clips per step over all hosts; this host gets B = batch / hosts of them, the rows
-            host, host + hosts, ...
+            host * B to (host + 1) * B, which its devices hold of an array split over all devices.
         start_step: the first step.
         host: number of this host, from 0.
         hosts: number of hosts.
@@ -164,9 +164,8 @@ def mixed(
         for i, (_, source) in enumerate(weighted)
     ]
     stream = grain.MapDataset.mix(parts, [weight for weight, _ in weighted])
-    stream = stream[start_step * batch + host :: hosts].batch(
-        batch // hosts
-    )  # sliced last: hosts draw differently
+    # The hosts' parts are taken last, so that a clip is the same whichever host makes it.
+    stream = stream[start_step * batch :].batch(batch // hosts)[host::hosts]
     stream = stream.to_iter_dataset(
         grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     )

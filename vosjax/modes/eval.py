@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
-from vosjax.eval import audit, cluster, dataset, leftovers, plan, refining, results, source
+from vosjax.eval import audit, dataset, leftovers, plan, refining, results, source
 from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo
 from vosjax.io import lock
@@ -26,7 +26,7 @@ from vosjax.modes._engines import batch_of, make_engines, weights_of
 from vosjax.modes._telling import tell, tell_audit
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
-from vosjax.runs import clear, record
+from vosjax.runs import clear, cluster, record
 from vosjax.runs.signals import stop_signals
 from vosjax.tracking.zoomer import load_zoomer
 

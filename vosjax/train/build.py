@@ -96,16 +96,29 @@ def fits(model: Model, config: Any) -> None:
 
 
 def divides(train: TrainConfig) -> None:
-    """Checks that a batch can be distributed evenly over the devices.
+    """Checks that weights and batches can be distributed evenly over the devices.
 
-        divides(TrainConfig(batch=16))
+        divides(TrainConfig(batch=16, accumulate=2))
 
     Raises:
-        InputError: it cannot.
+        InputError: they cannot.
     """
     devices = len(jax.devices())
-    if train.batch % devices:
-        raise InputError(f"train.batch is {train.batch}: give a multiple of the {devices} devices")
+    if train.batch % (devices * train.accumulate):
+        parts = f" times train.accumulate, {train.accumulate}" if train.accumulate > 1 else ""
+        raise InputError(
+            f"train.batch is {train.batch}: give a multiple of the {devices} devices{parts}"
+        )
+    if devices % train.sharded:
+        raise InputError(
+            f"train.sharded is {train.sharded}: give a number that divides the {devices} devices"
+        )
+    of_process = len(jax.local_devices())
+    if of_process * jax.process_count() != devices:
+        raise InputError(
+            f"this process has {of_process} of the {devices} devices of {jax.process_count()} "
+            "processes: give every process the same number"
+        )
 
 
 def chain_of(model: Any, train: TrainConfig) -> optax.GradientTransformation:
@@ -140,6 +153,20 @@ def weight_shapes(model: Any) -> dict[str, int]:
     shapes = jax.eval_shape(model.init_params, jax.random.key(0))
     trainable, _ = state.split_params(shapes, model.param_group)
     return {path: len(w.shape) for path, w in trainable.items()}
+
+
+def state_shapes(model: Any, chain: optax.GradientTransformation) -> state.TrainState:
+    """Returns the shapes and dtypes of a training's state, without computing a weight.
+
+        shapes = state_shapes(model, chain)
+
+    Args:
+        model: the model.
+        chain: its optimizer.
+    """
+    return jax.eval_shape(
+        lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
+    )
 
 
 def step_settings(train: TrainConfig) -> step.StepConfig:

@@ -10,7 +10,7 @@ import optax
 
 from vosjax.data import pipeline
 from vosjax.data.synthetic import rendered
-from vosjax.train import build, log, step, validate
+from vosjax.train import build, device, log, step, validate
 from vosjax.train.task import Advance, Task
 from vosjax.types import Model
 
@@ -36,14 +36,19 @@ def task(config: Any) -> Task:
             seed=train.seed,
             start_step=start_step,
             batch=train.batch,
+            host=jax.process_index(),
+            hosts=jax.process_count(),
             workers=train.workers,
             threads=train.threads,
         )
         return _as_clips(made)
 
     def advance(chain: optax.GradientTransformation) -> Advance:
+        lies = device.of_state(build.state_shapes(model, chain), device.shardings(train.sharded))
         compiled = {
-            reference: compile_step(model, chain, settings._replace(reference=reference))
+            reference: compile_step(
+                model, chain, settings._replace(reference=reference), shardings=lies
+            )
             for reference in (True, False)
         }
 
@@ -71,14 +76,31 @@ def _as_clips(batches: Generator[Any]) -> Generator[step.Clips]:
 
 
 def compile_step(
-    model: Model, chain: optax.GradientTransformation, settings: step.StepConfig
+    model: Model,
+    chain: optax.GradientTransformation,
+    settings: step.StepConfig,
+    *,
+    shardings: Any = None,
 ) -> Any:
     """Compiles `step.train_step` on its first call.
+
+        advance = compile_step(model, chain, settings, shardings=device.of_state(like, over))
+
+    The compiler divides the work among devices as the arguments lie on them, and places what they
+    exchange: sums of gradients, and parts of weights that are distributed.
+
+    Args:
+        model: the network.
+        chain: its optimizer.
+        settings: the settings of the training.
+        shardings: how the new state lies on the devices, see `device.of_state`; None leaves it to
+            the compiler.
 
     Returns:
         A function (state, clips, scalars, key) -> (state, metrics) that donates the state.
     """
-    return jax.jit(functools.partial(step.train_step, model, chain, settings), donate_argnums=0)
+    run = functools.partial(step.train_step, model, chain, settings)
+    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))
 
 
 def validation(model: Model, config: Any) -> Callable[[Any], float]:
@@ -105,7 +127,7 @@ def validation(model: Model, config: Any) -> Callable[[Any], float]:
                     max_objects=data.max_objects,
                 )
             )
-        single = jax.device_put(params, jax.devices()[0])  # on one device only, as all would repeat
+        single = device.on_one_device(params)  # as all would repeat the same
         return validate.mean_j(run, single, clips)
 
     return mean_j

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from vosjax.loading.config import DTYPES
 from vosjax.schema import NEVER, Checked, FieldError, setting
 
 
@@ -116,7 +117,20 @@ class TrainConfig(Checked):
         pattern=True,
     )
     # the machine
+    dtype: str = setting(
+        "float32",
+        "dtype in which the network computes; weights, norms' statistics and losses are float32",
+        choices=DTYPES,
+    )
+    accumulate: int = setting(
+        1, "parts of a batch that are computed one after the other, to save memory", least=1
+    )
     remat: bool = setting(False, "recompute frames in the backward pass to save memory")
+    sharded: int = setting(
+        1,
+        "devices that share one copy of weights and optimizer state; 1: each device has its own",
+        least=1,
+    )
     cpu_devices: int = setting(
         0, "split a CPU into this many devices, which share a batch; 0: do not", least=0
     )

@@ -10,7 +10,8 @@ from vosjax.schema.kinds import hints
 from vosjax.train.config import PatchesConfig, TrainConfig
 
 # Fields of `train` that may change when a run is resumed.
-FREE = ("log", "workers", "threads", "source", "licence", "card_mem_every")
+MACHINE = ("accumulate", "remat", "sharded", "cpu_devices", "workers", "threads")
+FREE = ("log", "source", "licence", "card_mem_every", *MACHINE)
 
 
 class Training(Protocol):

@@ -3,10 +3,71 @@
 import collections
 import contextlib
 from collections.abc import Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+DATA, MODEL = "data", "model"  # axes of the mesh
+LEAST = 1024  # elements of the smallest array that is distributed
+
+
+class Shardings(NamedTuple):
+    """Two shardings over one mesh of all devices.
+
+    everywhere  every device holds the whole array
+    split       every device holds its rows of the first axis
+    """
+
+    everywhere: NamedSharding
+    split: NamedSharding
+
+
+def shardings(shard_weights: int = 1) -> Shardings:
+    """Returns the shardings of a training over all devices of all processes.
+
+        everywhere, split = shardings()
+
+    The mesh has the axes `data` and `model`. Batches are split along both. Along `model` the
+    weights and the optimizer's state are distributed, too (`of_state`). The devices of a process
+    are neighbours, so that it holds consecutive rows of a batch.
+
+    Args:
+        shard_weights: length of the axis `model`, which divides the number of devices.
+    """
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    grid = np.array(devices).reshape(-1, shard_weights)
+    mesh = Mesh(grid, (DATA, MODEL), axis_types=(AxisType.Auto, AxisType.Auto))
+    return Shardings(
+        NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec((DATA, MODEL)))
+    )
+
+
+def of_state(state: Any, over: Shardings) -> Any:
+    """Returns the sharding of every array of a state, a pytree of the same structure.
+
+        placed = jax.device_put(state, of_state(state, shardings(shard_weights=4)))
+
+    An array is distributed over the axis `model` along its longest side that this axis divides;
+    one without such a side, or with fewer than `LEAST` elements, lies on every device.
+
+    Args:
+        state: a pytree of arrays, or of their shapes.
+        over: the result of `shardings`.
+    """
+    mesh = over.everywhere.mesh
+    parts = mesh.shape[MODEL]
+
+    def of(array: Any) -> NamedSharding:
+        sides = [axis for axis, side in enumerate(array.shape) if side % parts == 0]
+        if parts == 1 or array.size < LEAST or not sides:
+            return over.everywhere
+        longest = max(sides, key=lambda axis: array.shape[axis])
+        return NamedSharding(mesh, PartitionSpec(*[None] * longest, MODEL))
+
+    return jax.tree.map(of, state)
 
 
 def to_device(
@@ -44,12 +105,34 @@ def to_device(
             yield waiting.popleft()
 
 
-def shardings() -> tuple[NamedSharding, NamedSharding]:
-    """Returns two shardings over all devices: replicated, and split along the first axis.
+def whole(tree: Any) -> Any:
+    """Returns arrays as NumPy arrays, wherever their parts lie.
 
-        everywhere, split = shardings()
+        host = whole(state)
 
-    The state of a training is replicated, its batches are split.
+    Parts on the devices of other processes are fetched from there, so all processes have to call
+    this together.
+
+    Args:
+        tree: a pytree of arrays.
     """
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+
+    def of(array: Any) -> np.ndarray:
+        if isinstance(array, jax.Array) and not (
+            array.is_fully_addressable or array.is_fully_replicated
+        ):
+            return multihost_utils.process_allgather(array, tiled=True)
+        return np.asarray(array)
+
+    return jax.tree.map(of, tree)
+
+
+def on_one_device(tree: Any) -> Any:
+    """Returns whole arrays on one device of this process; called by all processes together.
+
+        params = on_one_device(state.averaged(now))
+
+    Args:
+        tree: a pytree of arrays.
+    """
+    return jax.device_put(whole(tree), jax.local_devices()[0])

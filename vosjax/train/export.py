@@ -4,14 +4,22 @@ import os
 import pathlib
 from typing import Any
 
-import jax
 import numpy as np
 
 from vosjax.checkpoints import weights
 from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
-from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, optimizer, state
+from vosjax.train import (
+    build,
+    checkpoint,
+    checkpoint_folder,
+    decisive,
+    device,
+    loop,
+    optimizer,
+    state,
+)
 from vosjax.train.disk import CHECKPOINTS
 
 
@@ -33,7 +41,7 @@ def export(
     Raises:
         InputError: a weight is NaN or infinite, or out of the range of `dtype`.
     """
-    flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
+    flat = weights.flatten(device.whole(state.averaged(trained)))
     check_finite(flat, f"the training's state after step {int(trained.step)}")
     params = weights.nest(narrowed(flat, dtype))
     parts = ("train", "data", "patches", "stages")
@@ -94,9 +102,7 @@ def from_checkpoint(
     name, part = begun[-1]
     model = build.network(part)
     chain = optimizer.build(build.weight_shapes(model))
-    like = jax.eval_shape(
-        lambda key: state.fresh(model.init_params(key), model.param_group, chain), jax.random.key(0)
-    )
+    like = build.state_shapes(model, chain)
     with checkpoint_folder.manager(run / name / CHECKPOINTS) as saved:
         trained = checkpoint.restore(saved, like, decisive.described(part), step=step)
     if trained is None:

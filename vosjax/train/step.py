@@ -23,9 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from vosjax.layers.precision import cast
 from vosjax.schema import NEVER
 from vosjax.tracking.step import remembered_frames, remembers
-from vosjax.train import ema, losses, optimizer, state
+from vosjax.train import accumulate, ema, losses, optimizer, state
 from vosjax.train.schedule import StepScalars
 from vosjax.types import Model, Spec, When
 
@@ -73,6 +74,9 @@ class StepConfig(NamedTuple):
                     full-resolution loss over 11 channels costs as much as a decoder
     jaccard_weight  weight of the soft Jaccard loss
     remat           whether frames are recomputed in the backward pass instead of being kept
+    dtype           dtype in which the network computes; weights, statistics of norms, losses,
+                    gradients and the optimizer's state are float32
+    accumulate      parts of a batch that are computed one after the other
     held            regular expression of the weights that stay fixed while own predictions are
                     remembered
     reference       whether the loss of the reference frame is computed; False for the steps in
@@ -85,6 +89,8 @@ class StepConfig(NamedTuple):
     loss_stride: int = 1
     jaccard_weight: float = 0.5
     remat: bool = False
+    dtype: str = "float32"
+    accumulate: int = 1
     held: str = ""
     reference: bool = True
 
@@ -95,6 +101,14 @@ def pixels(clips: Clips, stride: int) -> int:
     pixels(clips, stride=2)
     """
     return math.prod(-(-side // stride) for side in clips.labels.shape[2:])
+
+
+def sample_keys(rng: jax.Array, clips: Clips) -> jax.Array:
+    """Returns the keys [B, T, 3] for stochastic depth, of every sample, frame and use.
+
+    keys = sample_keys(jax.random.key(0), clips)
+    """
+    return jax.random.split(rng, (*clips.labels.shape[:2], 3))
 
 
 def _one_hot(labels: jax.Array, channels: int) -> jax.Array:
@@ -117,11 +131,11 @@ def clip_loss(
 
     Args:
         model: the network.
-        params: its weights, nested.
+        params: its weights, nested float32.
         clips: the batch.
         scalars: the scalars of the step.
         settings: the settings of the training.
-        rng: key for stochastic depth, or None.
+        rng: key for stochastic depth, or keys [B, T, 3] of `sample_keys`, or None.
 
     Returns:
         The loss, and a dict of `frames` [T, B] (losses of all frames; that of frame 0 is 0 without
@@ -132,8 +146,10 @@ def clip_loss(
     batch, length, height, width = clips.labels.shape
     slots = clips.live.shape[1]
     committed = max(length - 1, 1)
+    if settings.dtype != "float32":
+        params = cast(params, settings.dtype)
     spec = Spec(height, width, slots, remembered_frames(committed, (0,), settings.mem_every))
-    keys = jax.random.split(rng, (batch, length, 3)) if rng is not None else None
+    keys = rng if rng is None or rng.ndim >= 3 else sample_keys(rng, clips)
 
     def key(t: int, use: int) -> jax.Array | None:
         return None if keys is None else keys[:, t, use]
@@ -319,21 +335,25 @@ def train_step(
     """
     groups = {path: model.param_group(path) for path in before.trainable}
     held = {path: scalars.own for path in held_paths(before.trainable, settings.held)}
-    key = jax.random.fold_in(rng, before.step)
+    keys = sample_keys(jax.random.fold_in(rng, before.step), clips)
 
-    def loss(trainable: Any) -> Any:
+    def loss(trainable: Any, batch: tuple[Clips, jax.Array]) -> Any:
         params = state.join_params(trainable, before.frozen)
-        return clip_loss(model, params, clips, scalars, settings, key)
+        clips, keys = batch
+        return clip_loss(model, params, clips, scalars, settings, keys)
 
-    (total, parts), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)
+    total, parts, grads = accumulate.value_and_grad(
+        loss, before.trainable, (clips, keys), settings.accumulate
+    )
+    prediction = accumulate.joined(parts["prediction"])
     grads |= {path: jnp.where(hold, 0.0, grads[path]) for path, hold in held.items()}
     after = updated(before, grads, chain, scalars, groups=groups, held=held)
     return after, Metrics(
         total,
-        parts["cross_entropy"],
-        parts["jaccard"],
-        jnp.mean(parts["frames"][0]),
-        _mean_j(parts["prediction"], clips, settings.loss_stride),
+        jnp.mean(parts["cross_entropy"]),
+        jnp.mean(parts["jaccard"]),
+        jnp.mean(parts["frames"][:, 0]),
+        _mean_j(prediction, clips, settings.loss_stride),
         optax.tree.norm(grads),
-        parts["prediction"],
+        prediction,
     )
