@@ -2,7 +2,7 @@
 
 import pytest
 
-from vosjax.ahead import hlo, roofline, targets, traffic
+from vosjax.ahead import roofline, targets
 from vosjax.errors import InputError
 
 
@@ -22,36 +22,20 @@ def test_another_target_is_one_line(text):
     assert "\n" not in str(error.value) and repr(text) in str(error.value)
 
 
-def row(**changes):
-    empty = traffic.Row("", "fusion", "", 1, "", 0.0, 0.0, 0.0, 0.0, {})
-    return traffic.Traffic([empty._replace(**changes)], 0)
-
-
 def test_the_slowest_bound_is_the_roofline():
     chip = targets.Chip("tpu", products=100.0, memory=1, bandwidth=10.0, links=1.0)
-    assert roofline.bounds(chip, row(products=1000.0, main=50.0)).bound == "products"
-    bytes_bound = roofline.bounds(chip, row(products=1000.0, main=500.0))
-    assert (bytes_bound.bound, bytes_bound.seconds) == ("bytes", 50.0)
-
-
-def test_float32_halves_the_speed_where_it_does():
-    chip = targets.CHIPS["h100"]
-    full, half = (roofline.bounds(chip, row(products=1e12), halved=h) for h in (False, True))
-    assert half.products == 2 * full.products
+    assert roofline.bounds(chip, products=1000.0, moved=50.0).bound == "products"
+    by_bytes = roofline.bounds(chip, products=1000.0, moved=500.0)
+    assert (by_bytes.bound, by_bytes.seconds) == ("bytes", 50.0)
 
 
 def test_a_sum_over_devices_is_sent_twice_and_a_gathered_array_once():
     chip = targets.Chip("tpu", products=1.0, memory=1, bandwidth=1.0, links=1.0)
-    total = row(collective={"all-reduce": 8.0, "all-gather": 8.0})
-    assert roofline.bounds(chip, total, devices=4).links == 0.75 * 8 * 3
-    assert roofline.bounds(chip, total).links == 0
+    sent = {"all-reduce": 8.0, "all-gather": 8.0}
 
+    def links(devices):
+        return roofline.bounds(
+            chip, products=1.0, moved=1.0, collectives=sent, devices=devices
+        ).links
 
-def test_without_devices_of_a_tpu_the_text_alone_is_read():
-    assert (
-        hlo.parsed(
-            "HloModule empty\n\nENTRY %main (x: f32[]) -> f32[] {\n"
-            "  ROOT %x = f32[] parameter(0)\n}\n"
-        ).entry
-        == "main"
-    )
+    assert links(4) == 0.75 * 8 * 3 and links(1) == 0

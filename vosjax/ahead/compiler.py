@@ -1,6 +1,7 @@
 """The devices of a machine that is not there, and a program compiled for them."""
 
 import importlib
+import importlib.metadata
 import os
 import re
 import time
@@ -130,6 +131,23 @@ def on(place: Any, tree: Any) -> Any:
     )
 
 
+def described(target: Target) -> str:
+    """Says in words what compiles for a machine, and how far it can be trusted.
+
+    described(targets.parsed("h100:8"))
+    """
+    if target.chip.platform == "tpu":
+        try:
+            version = importlib.metadata.version("libtpu")
+        except importlib.metadata.PackageNotFoundError:
+            version = "of TPU_LIBRARY_PATH"
+        return f"compiled by the TPU's own compiler (libtpu {version}), without a TPU"
+    return (
+        f"no {target.kind.upper()} compiler: {target.devices} simulated CPU devices; operations by "
+        "our own count, bytes and temporaries those of the CPU's program"
+    )
+
+
 def _slice(target: Target) -> Sequence[Any]:
     for name, value in _NO_MACHINE.items():
         os.environ.setdefault(name, value)
@@ -154,7 +172,7 @@ def _slice(target: Target) -> Sequence[Any]:
 
 def _used(message: str) -> str:
     """Returns the compiler's word on memory in short."""
-    found = re.search(r"Used ([\d.]+\w) of ([\d.]+\w) (\w+)", message)
+    found = re.search(r"\(([\d.]+[KMGT])\) exceeds available HBM \(([\d.]+[KMGT])\)", message)
     if found is None:
-        return message.splitlines()[0]
-    return f"it needs {found[1]}iB of the {found[2]}iB of memory that a device has"
+        return shown(message.splitlines()[0])
+    return f"it needs {found[1]}iB, and a device has {found[2]}iB"

@@ -1,9 +1,9 @@
 """How fast a program can be at best, from a machine's stated peak figures."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vosjax.ahead.targets import Chip
-from vosjax.ahead.traffic import Traffic
 
 
 class Roofline(NamedTuple):
@@ -29,25 +29,30 @@ class Roofline(NamedTuple):
         return max(self._fields, key=lambda name: getattr(self, name))
 
 
-def bounds(chip: Chip, traffic: Traffic, *, devices: int = 1, halved: bool = False) -> Roofline:
+def bounds(
+    chip: Chip,
+    *,
+    products: float,
+    moved: float,
+    collectives: Mapping[str, float] | None = None,
+    devices: int = 1,
+) -> Roofline:
     """Returns the bounds of a program on a chip.
 
-        bounds(CHIPS["v5e"], traffic).bound
+        bounds(CHIPS["v5e"], products=traffic.products, moved=traffic.main).bound
 
     Args:
         chip: a chip with stated figures.
-        traffic: what the program does on each device.
+        products: operations of products on each device. Those that run at half of the stated speed
+            (float32 on GPUs) count twice.
+        moved: bytes to and from each device's main memory.
+        collectives: {kind: bytes} on each device, as in `Traffic.collectives`.
         devices: number of devices, for the collectives: a ring of n devices sends (n - 1) / n of an
             array that is gathered or scattered, and twice that of one that is summed.
-        halved: whether products run at half of the stated speed (float32 on GPUs).
     """
     share = (devices - 1) / devices
     sent = sum(
         share * size * (2 if kind == "all-reduce" else 1)
-        for kind, size in traffic.collectives.items()
+        for kind, size in (collectives or {}).items()
     )
-    return Roofline(
-        traffic.products / (chip.products / (2 if halved else 1)),
-        traffic.main / chip.bandwidth,
-        sent / chip.links,
-    )
+    return Roofline(products / chip.products, moved / chip.bandwidth, sent / chip.links)

@@ -16,7 +16,7 @@ class Chip(NamedTuple):
     products   operations of bfloat16 products in a second, at most; 0 if none is stated. Products
                of float32 run at this speed on TPUs, where JAX's default precision takes one pass
                of bfloat16, and at half of it (TF32) on GPUs
-    memory     bytes of its memory
+    memory     bytes of its memory that a program may take
     bandwidth  bytes in a second between that memory and the device, at most
     links      bytes in a second that it sends to other devices, over all its links, at most
     axes       number of axes of a slice's shape
@@ -30,14 +30,14 @@ class Chip(NamedTuple):
     axes: int = 1
 
 
-# TPUs: the pages of Cloud TPU on each version, whose interconnect figures count both directions;
-# a compiler of TPU programs leaves them a little less memory. GPUs: the data sheets of the SXM
-# boards, without sparsity.
+# TPUs: the pages of Cloud TPU on each version, whose newer interconnect figures count both
+# directions, and the memory that the compiler of TPU programs calls available (v5e has 16 GiB).
+# GPUs: the data sheets of the SXM boards, without sparsity.
 CHIPS = {
-    "v4": Chip("tpu", 275e12, 32 * GIB, 1228e9, 300e9, axes=3),
-    "v5e": Chip("tpu", 197e12, 16 * GIB, 819e9, 200e9, axes=2),
-    "v5p": Chip("tpu", 459e12, 95 * GIB, 2765e9, 600e9, axes=3),
-    "v6e": Chip("tpu", 918e12, 32 * GIB, 1640e9, 400e9, axes=2),
+    "v4": Chip("tpu", 275e12, 30.75 * GIB, 1228e9, 300e9, axes=3),
+    "v5e": Chip("tpu", 197e12, 15.75 * GIB, 819e9, 200e9, axes=2),
+    "v5p": Chip("tpu", 459e12, 95.73 * GIB, 2765e9, 600e9, axes=3),
+    "v6e": Chip("tpu", 918e12, 31.24 * GIB, 1640e9, 400e9, axes=2),
     "a100": Chip("gpu", 312e12, 80 * GB, 2039e9, 300e9),
     "h100": Chip("gpu", 989e12, 80 * GB, 3350e9, 450e9),
     "h200": Chip("gpu", 989e12, 141 * GB, 4800e9, 450e9),

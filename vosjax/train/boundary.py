@@ -85,7 +85,7 @@ def task(config: Any) -> Task:
     weighted, held_out = sets(settings)
 
     def advance(chain: optax.GradientTransformation) -> Advance:
-        return jax.jit(functools.partial(train_step, network, chain), donate_argnums=0)
+        return compile_step(network, chain)
 
     return Task(
         network=network,
@@ -108,6 +108,15 @@ def task(config: Any) -> Task:
         unit="patches",
         columns=COLUMNS,
     )
+
+
+def compile_step(network: RefineNetwork, chain: optax.GradientTransformation) -> Advance:
+    """Compiles `train_step` on its first call, for a network and its optimizer.
+
+    Returns:
+        A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
+    """
+    return jax.jit(functools.partial(train_step, network, chain), donate_argnums=0)
 
 
 def sets(settings: PatchesConfig) -> tuple[list[tuple[float, Patches]], Patches | None]:
