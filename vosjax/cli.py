@@ -28,7 +28,8 @@ FLAGS = {
     "data": "a folder of data",
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
     "output": "where that which is made goes",
-    "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own",
+    "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own, "
+    "of videos or of training batches",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
 OPTIONS = {"input": "inputs"}  # flags whose field in `modes.Options` has another name

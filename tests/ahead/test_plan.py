@@ -131,7 +131,7 @@ def test_a_stage_that_does_not_fit_is_named(made_up):
 
 def test_a_batch_that_the_devices_cannot_share_is_one_line(made_up):
     with pytest.raises(
-        InputError, match="train.batch is 3: give a multiple of the 1 devices times"
+        InputError, match="train.batch is 3, .* in 2 parts .*: give a multiple of 2"
     ):
         planned(batch=3, accumulate=2)
 

@@ -1,11 +1,10 @@
 """`--shard auto`: processes that find each other by `jax.distributed` share one dataset run."""
 
 import json
-import socket
 import time
 
 import pytest
-from support.processes import ended, made, stamps, workplace
+from support.processes import ended, free_port, made, stamps, workplace
 
 from vosjax.errors import InputError
 from vosjax.runs import cluster
@@ -26,9 +25,7 @@ def start(workdir, out, *arguments, **variables):
 
 def pair(workdir, out):
     """Two processes that know each other's coordinator at a free port."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
+    address = f"localhost:{free_port()}"
     return [
         start(
             workdir,

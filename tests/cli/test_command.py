@@ -103,7 +103,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--shard", "0/2"], "--shard belongs to --mode eval; segment does not use it"),
+        (["--shard", "0/2"], "--shard belongs to --mode eval, train; segment does not use it"),
         (
             ["--config.eval.split=val"],
             "--config.eval.split belongs to --mode eval, refine, unpack; s",

@@ -10,7 +10,7 @@ import pytest
 from support import aost_goldens as aost
 from support import aot_goldens as aot
 from support import backbone_goldens as goldens
-from support import golden_root
+from support import golden_root, on_devices
 
 from vosjax.train import losses, schedule, step
 from vosjax.train.config import TrainConfig
@@ -125,7 +125,10 @@ def test_losses_of_every_frame_and_depth(run):
 
 @functools.lru_cache(maxsize=1)
 def differentiated():
-    """(model, run -> (total loss, losses [frame, sample], gradients)), with `fed_back` labels."""
+    """(model, run -> (total loss, losses [frame, sample], gradients)), with `fed_back` labels.
+
+    On the truth, both samples are one batch over all devices; own labels are fed sample by sample.
+    """
     model, params = aost.network("aost").model, aost.params("aost")
     settings = step.StepConfig(mem_every=GAP)
 
@@ -140,7 +143,17 @@ def differentiated():
             lambda params: step.clip_loss(fed, params, clip, knobs, settings), has_aux=True
         )(params)
 
+    @jax.jit
+    def on_truth(params, clips, knobs):
+        return jax.value_and_grad(
+            lambda params: step.clip_loss(model, params, clips, knobs, settings), has_aux=True
+        )(params)
+
     def both(run):
+        if not knobs(run).own:
+            batch = on_devices.shared(step.Clips(*clips()))
+            (total, parts), grads = on_truth(on_devices.copied(params), batch, knobs(run))
+            return total, np.asarray(parts["frames"]), grads
         found = []
         for sample in (0, 1):
             clip = step.Clips(*(x[sample : sample + 1] for x in clips()))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import matching_goldens as goldens
+from support import on_devices
 
 from vosjax.checkpoints.weights import flatten, nest
 from vosjax.layers.objects import aggregate
@@ -70,7 +71,7 @@ def clips_of(golden, objects):
     labels = golden["cls_gt"] if "cls_gt" in golden else golden["gt"][:, :, 0]
     # The second object of a sample is there or not; the first always is.
     live = np.array([[True] * objects, [True] + [False] * (objects - 1)])
-    return Clips(jnp.asarray(golden["frames"]), jnp.asarray(labels), jnp.asarray(live))
+    return Clips(np.asarray(golden["frames"]), np.asarray(labels), live)
 
 
 KINDS = {"train_mo": (2, dict(top_k=None)), "train_so": (1, dict(top_k=None, use_others=False))}
@@ -87,9 +88,12 @@ def build(name):
 @pytest.mark.parametrize("name", ["train_mo", "train_so"])
 def test_four_steps_of_training(name):
     golden, objects, model, params = build(name)
-    clips, pixels = clips_of(golden, objects), golden["frames"][0, 0, ..., 0].size
+    clips, pixels = (
+        on_devices.shared(clips_of(golden, objects)),
+        golden["frames"][0, 0, ..., 0].size,
+    )
     keys = {entry.path: entry.key for entry in model.checkpoint_names.entries}
-    weights = flatten(params)
+    weights = on_devices.copied(flatten(params))
     fixed = {
         path: weights.pop(path) for path in list(weights) if model.param_group(path) == "frozen"
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import aot_goldens as aot
 from support import backbone_goldens as goldens
-from support import golden_root
+from support import golden_root, on_devices
 
 from vosjax.train import ema, losses, schedule, state, step
 from vosjax.train.config import TrainConfig
@@ -106,9 +106,9 @@ class Pass:
         for i, objects in enumerate(self.meta["obj_nums"]):
             live[i, perms[i][1 : objects + 1] - 1] = True
         both = 255 * np.stack([frames, frames[:, :, ::-1]])
-        self.clips = step.Clips(both, labels, live)
-        self.trainable, self.frozen = state.split_params(
-            self.net.params, self.net.model.param_group
+        self.clips = on_devices.shared(step.Clips(both, labels, live))
+        self.trainable, self.frozen = on_devices.copied(
+            state.split_params(self.net.params, self.net.model.param_group)
         )
         self.settings = step.StepConfig(mem_every=self.meta["long_term_mem_gap"])
 

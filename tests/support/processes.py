@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from typing import NamedTuple
@@ -105,10 +106,17 @@ def workplace(root) -> Workplace:
     )
 
 
-def ended(process) -> tuple[int, str]:
-    """Exit code and output of a process that ends by itself."""
+def free_port() -> int:
+    """The number of a port of this machine that nobody uses now."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
+
+
+def ended(process, *, within=300) -> tuple[int, str]:
+    """Exit code and output of a process that ends by itself, within some seconds."""
     try:
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=within)
     finally:
         process.kill()
     return process.returncode, output

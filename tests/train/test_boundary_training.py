@@ -3,96 +3,28 @@
 import os
 import signal
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.pixelwise import SIDE, bright, config, toy, write_sets
 
-from vosjax.checkpoints.paths import flatten
 from vosjax.checkpoints.weights import load_weights
 from vosjax.config import opened
 from vosjax.errors import InputError
-from vosjax.layers.norm import BatchNorm
 from vosjax.loading import networks
 from vosjax.modes import Options
 from vosjax.modes import export as export_mode
 from vosjax.modes import train as train_mode
-from vosjax.names import Names
-from vosjax.refine.boundary.network import RefineNetwork, param_group
 from vosjax.train import boundary, log, loop, patches
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 
-SIDE = 16
-
-
-class Pixelwise(nn.Module):
-    """Decides every pixel by its colour and its mask."""
-
-    train: bool = False
-
-    @nn.compact
-    def __call__(self, images, masks):
-        x = BatchNorm(train=self.train, name="bn")(jnp.concatenate([images, masks[..., None]], -1))
-        return nn.Dense(2, name="classifier")(x)
-
-
-def toy():
-    """A refinement network that compiles in no time."""
-
-    def fresh(rng):
-        return Pixelwise().init(rng, jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 2, 2)))["params"]
-
-    def train_apply(params, images, masks):
-        module = Pixelwise(train=True)
-        logits, changed = module.apply({"params": params}, images, masks, mutable="statistics")
-        return logits, flatten(changed["statistics"])
-
-    def apply(params, images, masks):
-        return Pixelwise().apply({"params": params}, images, masks)
-
-    return RefineNetwork(32, fresh, apply, train_apply, Names(()), param_group)
-
-
-def bright(count=40, seed=0):
-    """Patches whose truth is what is bright; the coarse masks are displaced."""
-    rng = np.random.default_rng(seed)
-    truth = np.zeros((count, SIDE, SIDE), np.uint8)
-    for one in truth:
-        one[:, : rng.integers(4, 12)] = 1
-    images = (40 + 150 * truth[..., None] + rng.integers(0, 40, (*truth.shape, 3))).astype(np.uint8)
-    return Patches(images, np.roll(truth, 3, axis=2), truth)
-
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A folder with the sets `a`, of the videos one and two, and `b`, of the video three."""
+    """A folder with the sets of `pixelwise.write_sets`, and the network that learns from them."""
     monkeypatch.setattr(networks, "build", lambda family, **settings: toy())
-    for number, (folder, video) in enumerate((("a", "one"), ("a", "two"), ("b", "three"))):
-        path = tmp_path / "sets" / folder / f"{video}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **bright(seed=number)._asdict())
-    return tmp_path / "sets"
-
-
-def config(root, *overrides):
-    return opened(
-        "train_boundary",
-        [
-            f"patches.root={root}",
-            "patches.sets=({'folder': 'a'}, {'folder': 'b', 'weight': 20})",
-            "patches.held_out=^two$",
-            "patches.colour=false",
-            "train.steps=12",
-            "train.batch=8",
-            "train.lr=0.05",
-            "train.log.every=2",
-            "train.log.validate=12",
-            "train.log.checkpoint=3",
-            *overrides,
-        ],
-    )
+    return write_sets(tmp_path / "sets")
 
 
 def same(a, b):
@@ -110,6 +42,21 @@ def test_a_step_has_the_same_batch_wherever_the_run_began():
     assert first.images.shape == (6, 32, 32, 3) and not np.array_equal(first.images, third.images)
 
 
+def test_two_hosts_make_the_rows_of_one():
+    make = dict(seed=3, batch=6, side=32)
+    whole = next(boundary.batches([(1.0, bright())], PatchesConfig(), **make))
+    halves = [
+        next(boundary.batches([(1.0, bright())], PatchesConfig(), **make, host=host, hosts=2))
+        for host in range(2)
+    ]
+    same(whole, jax.tree.map(lambda *rows: np.concatenate(rows), *halves))
+
+
+def test_a_batch_in_parts_is_refused(root):
+    with pytest.raises(InputError, match="train.accumulate is 2: .* whole batch"):
+        loop.task_of(config(root, "train.accumulate=2"))
+
+
 def test_sets_are_drawn_by_their_weights():
     dark = bright()._replace(images=np.zeros((40, SIDE, SIDE, 3), np.uint8))
     settings = PatchesConfig(colour=False)
@@ -123,7 +70,7 @@ def test_sets_are_drawn_by_their_weights():
 def test_images_and_masks_are_mirrored_together():
     one = Patches(*(array[0] for array in bright()))
     settings = PatchesConfig(flip=1.0, colour=False)
-    mirrored = boundary.changed(one, np.random.default_rng(0), settings)
+    mirrored = boundary.changed(one, boundary.drawn(np.random.default_rng(0), settings))
     same(mirrored, Patches(*(array[:, ::-1] for array in one)))
 
 

@@ -78,7 +78,7 @@ def shapes(name: str, dtype: str, top_k: int | None = None) -> tuple[Model, Any]
     Raises:
         InputError: there is no such config, or it names no network.
     """
-    changes = {} if top_k is None else {"top_k": top_k or None}
+    changes: dict[str, Any] = {} if top_k is None else {"top_k": top_k or None}
     if name == "default":
         loaded = pretrained.load(dtype=dtype, **changes)
         return loaded.model, jax.eval_shape(lambda: loaded.params)

@@ -185,7 +185,7 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
         side = (batch, network.patch, network.patch)
         samples = Patches(*(_shape(one, np.uint8) for one in ((*side, 3), side, side)))
         pixels = network.patch**2
-        program = boundary.compile_step(network, chain)
+        program = boundary.compile_step(network, chain, dtype=train.dtype, shardings=lies)
     else:
         build.fits(network, config, len(devices))
         data = config.data

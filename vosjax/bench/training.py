@@ -96,17 +96,19 @@ def _step(config: Any) -> Any:
     model = build.configured(config)
     chain = build.chain_of(model, train)
     fresh = start.params(model, seed=train.seed, init="")
-    everywhere, split = device.shardings()
-    current = [jax.device_put(state.fresh(fresh, model.param_group, chain), everywhere)]
+    over = device.shardings(train.sharded)
+    now = state.fresh(fresh, model.param_group, chain)
+    lies = device.of_state(now, over)
+    current = [jax.device_put(now, lies)]
     stream = pipeline.clips(config.data, seed=train.seed, batch=train.batch)
     with contextlib.closing(stream):
         batch = next(stream)
-    clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), split)
+    clips = jax.device_put(step.Clips(batch["frames"], batch["labels"], batch["live"]), over.split)
     settings = build.step_settings(train)._replace(reference=False)
     scalars = schedule.step_scalars(
         train.steps - 1, train, pixels=step.pixels(clips, settings.loss_stride)
     )
-    compiled = clip_task.compile_step(model, chain, settings)
+    compiled = clip_task.compile_step(model, chain, settings, shardings=lies)
     key = jax.random.key(train.seed)
 
     def advance() -> Any:

@@ -24,7 +24,7 @@ class Options:
     data       a folder of data
     inputs     what is converted, exported, fused or reported
     output     where to write the results
-    shard      'i/n' or 'auto': the share of the videos
+    shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
     """
 
@@ -86,7 +86,7 @@ def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:
     """Lists what a command was given but its mode does not use, a line each.
 
         idle("segment", ["shard"], ["eval.split"])
-        # ['--shard belongs to --mode eval; segment does not use it', ...]
+        # ['--shard belongs to --mode eval, train; segment does not use it', ...]
 
     Args:
         mode: name of the mode.

@@ -20,9 +20,10 @@ import optax
 from vosjax.data import jitter
 from vosjax.datasets.decode import IGNORE
 from vosjax.errors import InputError
+from vosjax.layers.precision import cast
 from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
-from vosjax.train import build, patches, state, step
+from vosjax.train import build, device, patches, state, step
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 from vosjax.train.schedule import StepScalars
@@ -82,10 +83,16 @@ def task(config: Any) -> Task:
             "configs/train_boundary.py"
         )
     build.divides(train)
+    if train.accumulate > 1:
+        raise InputError(
+            f"train.accumulate is {train.accumulate}: a network on patches is normalised by the "
+            "statistics of the whole batch, which cannot be computed in parts; give 1"
+        )
     weighted, held_out = sets(settings)
+    apply = jax.jit(network.apply)
 
-    def advance(chain: optax.GradientTransformation) -> Advance:
-        return compile_step(network, chain)
+    def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
+        return compile_step(network, chain, dtype=train.dtype, shardings=lies)
 
     return Task(
         network=network,
@@ -96,10 +103,12 @@ def task(config: Any) -> Task:
             batch=train.batch,
             side=network.patch,
             start_step=start_step,
+            host=jax.process_index(),
+            hosts=jax.process_count(),
         ),
         advance=advance,
         pixels=lambda batch: math.prod(batch.truth.shape[1:]),
-        validated=functools.partial(validate, network, held_out, jax.jit(network.apply)),
+        validated=lambda params: validate(network, held_out, apply, device.on_one_device(params)),
         picture=lambda batch, metrics: (
             batch.images[:SHOWN],
             batch.truth[:SHOWN],
@@ -110,13 +119,28 @@ def task(config: Any) -> Task:
     )
 
 
-def compile_step(network: RefineNetwork, chain: optax.GradientTransformation) -> Advance:
-    """Compiles `train_step` on its first call, for a network and its optimizer.
+def compile_step(
+    network: RefineNetwork,
+    chain: optax.GradientTransformation,
+    *,
+    dtype: str = "float32",
+    shardings: Any = None,
+) -> Advance:
+    """Compiles `train_step` on its first call.
+
+        advance = compile_step(network, chain, shardings=device.of_state(like, over))
+
+    Args:
+        network: the network.
+        chain: its optimizer.
+        dtype: dtype in which the network computes.
+        shardings: how the new state lies on the devices; None leaves it to the compiler.
 
     Returns:
         A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
     """
-    return jax.jit(functools.partial(train_step, network, chain), donate_argnums=0)
+    run = functools.partial(train_step, network, chain, dtype=dtype)
+    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))
 
 
 def sets(settings: PatchesConfig) -> tuple[list[tuple[float, Patches]], Patches | None]:
@@ -166,6 +190,8 @@ def batches(
     batch: int,
     side: int,
     start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
 ) -> Generator[Patches]:
     """Yields the batches of the steps start_step, start_step + 1, ... without end.
 
@@ -178,34 +204,54 @@ def batches(
         weighted: pairs (weight, patches).
         settings: how patches are changed.
         seed: seed of all random numbers.
-        batch: number of patches B.
+        batch: number of patches of a step; this host gets B = batch / hosts of them, the rows
+            host * B to (host + 1) * B.
         side: side S to which they are resized.
         start_step: the first step.
+        host: number of this host, from 0.
+        hosts: number of hosts.
     """
     shares = np.array([weight for weight, _ in weighted])
     while True:
         rng = np.random.default_rng([seed, start_step])
         chosen = rng.choice(len(weighted), batch, p=shares / shares.sum())
         samples = []
-        for index in chosen.tolist():
+        for number, index in enumerate(chosen.tolist()):
             drawn_from = weighted[index][1]
-            row = int(rng.integers(len(drawn_from.images)))
-            one = Patches(*(array[row] for array in drawn_from))
-            samples.append(resized(changed(one, rng, settings), side))
+            row, change = int(rng.integers(len(drawn_from.images))), drawn(rng, settings)
+            if number * hosts // batch == host:  # what others make is only drawn
+                one = Patches(*(array[row] for array in drawn_from))
+                samples.append(resized(changed(one, change), side))
         yield Patches(*(np.stack(arrays) for arrays in zip(*samples)))
         start_step += 1
 
 
-def changed(one: Patches, rng: np.random.Generator, settings: PatchesConfig) -> Patches:
-    """Mirrors a patch and changes its colours at random.
+class Change(NamedTuple):
+    """How a patch is changed: whether it is mirrored, and its colours (None leaves them)."""
 
-    changed(one, np.random.default_rng(0), PatchesConfig())
+    mirrored: bool
+    colours: jitter.Drawn | None
+
+
+def drawn(rng: np.random.Generator, settings: PatchesConfig) -> Change:
+    """Draws the change of a patch.
+
+    drawn(np.random.default_rng(0), PatchesConfig())
+    """
+    mirrored = bool(rng.random() < settings.flip)
+    return Change(mirrored, jitter.draw(rng, COLOURS) if settings.colour else None)
+
+
+def changed(one: Patches, change: Change) -> Patches:
+    """Mirrors a patch and changes its colours.
+
+    changed(one, drawn(np.random.default_rng(0), PatchesConfig()))
     """
     images, coarse, truth = one
-    if rng.random() < settings.flip:
+    if change.mirrored:
         images, coarse, truth = images[:, ::-1], coarse[:, ::-1], truth[:, ::-1]
-    if settings.colour:
-        images = jitter.apply(np.ascontiguousarray(images), jitter.draw(rng, COLOURS))
+    if change.colours is not None:
+        images = jitter.apply(np.ascontiguousarray(images), change.colours)
     return Patches(images, coarse, truth)
 
 
@@ -255,6 +301,8 @@ def train_step(
     batch: Patches,
     scalars: StepScalars,
     rng: jax.Array,
+    *,
+    dtype: str = "float32",
 ) -> tuple[state.TrainState, Metrics]:
     """Performs one update of the weights, and of the averages of the norms' statistics.
 
@@ -267,13 +315,15 @@ def train_step(
         batch: patches at the side of the network's input.
         scalars: the scalars of the step.
         rng: the key of the training, which nothing draws from.
+        dtype: dtype in which the network computes; weights, the norms' statistics, the loss and
+            the optimizer's state are float32.
     """
     groups = {path: network.param_group(path) for path in before.trainable}
     images, masks = network_input(batch.images, batch.coarse == 1, network.patch)
 
     def loss(trainable: Any) -> Any:
-        params = state.join_params(trainable, before.frozen)
-        logits, statistics = network.train_apply(params, images, masks)
+        params = cast(state.join_params(trainable, before.frozen), dtype)
+        logits, statistics = network.train_apply(params, images.astype(dtype), masks.astype(dtype))
         return cross_entropy(logits, batch.truth), (logits, statistics)
 
     (total, (logits, statistics)), grads = jax.value_and_grad(loss, has_aux=True)(before.trainable)

@@ -110,14 +110,16 @@ def divides(train: TrainConfig, devices: int | None = None) -> None:
     """
     elsewhere = devices is not None
     devices = len(jax.devices()) if devices is None else devices
-    if train.batch % (devices * train.accumulate):
-        parts = f" times train.accumulate, {train.accumulate}" if train.accumulate > 1 else ""
+    least = devices * train.accumulate
+    if train.batch % least:
+        parts = f" in {train.accumulate} parts (train.accumulate)" if train.accumulate > 1 else ""
         raise InputError(
-            f"train.batch is {train.batch}: give a multiple of the {devices} devices{parts}"
+            f"train.batch is {train.batch}, which cannot be shared evenly by {devices} "
+            f"device{'s'[: devices > 1]}{parts}: give a multiple of {least}"
         )
     if devices % train.sharded:
         raise InputError(
-            f"train.sharded is {train.sharded}: give a number that divides the {devices} devices"
+            f"train.sharded is {train.sharded}: give a divisor of the number of devices, {devices}"
         )
     of_process = len(jax.local_devices())
     if not elsewhere and of_process * jax.process_count() != devices:

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from vosjax.checkpoints.checks import array_digest, check_finite
 from vosjax.errors import InputError, Note, NotFinite
 from vosjax.runs.differences import differences
+from vosjax.train import device, processes
 from vosjax.train.checkpoint_folder import in_a_line, saving, set_aside, steps
 from vosjax.train.decisive import decisive
 from vosjax.train.state import TrainState
@@ -55,7 +56,7 @@ def save(
     step = int(state.step)
     with saving(checkpoints.directory):
         if step not in checkpoints.all_steps():
-            state = jax.tree.map(np.asarray, state)
+            state = device.whole(state)
             _refuse_nan(state, step)
             checkpoints.save(
                 step,
@@ -119,6 +120,7 @@ def restore(
                 stacklevel=2,
             )
         if repair:
+            _check_shared(at)
             set_aside(checkpoints, list(damaged))
         return state
     if damaged:
@@ -127,6 +129,8 @@ def restore(
             f"no checkpoint in {folder} can be used ({reasons}): bring back a copy of it, or "
             "remove the folder to start anew"
         )
+    if repair:
+        _check_shared(0)
     return None
 
 
@@ -139,6 +143,15 @@ def digests(state: TrainState, config: dict[str, Any]) -> dict[str, Any]:
         "state": {number: array_digest(leaf) for number, leaf in _plain(state).items()},
         "config": _json_digest(config),
     }
+
+
+def _check_shared(step: int) -> None:
+    """Raises an InputError in all processes of a training unless they found the same checkpoint."""
+    processes.check_same(
+        f"{step:020d}".encode(),
+        "the processes found different checkpoints: give them the same --output, in a folder that "
+        "all of them share",
+    )
 
 
 def _restored(

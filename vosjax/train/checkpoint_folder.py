@@ -12,6 +12,7 @@ import orbax.checkpoint as ocp
 
 from vosjax.errors import InputError
 from vosjax.io.refusals import disk_full
+from vosjax.train import processes
 
 ASIDE = "damaged-"  # prefix of the name of a damaged checkpoint that was set aside
 LONGEST = 160  # most characters of a library's message
@@ -98,7 +99,7 @@ def set_aside(checkpoints: ocp.CheckpointManager, damaged: list[int]) -> None:
     """
     folder = pathlib.Path(checkpoints.directory)
     with saving(folder):
-        for step in damaged:
+        for step in damaged if processes.is_first() else ():
             target = folder / f"{ASIDE}{step}"
             shutil.rmtree(target, ignore_errors=True)
             (folder / str(step)).rename(target)

@@ -43,8 +43,7 @@ def task(config: Any) -> Task:
         )
         return _as_clips(made)
 
-    def advance(chain: optax.GradientTransformation) -> Advance:
-        lies = device.of_state(build.state_shapes(model, chain), device.shardings(train.sharded))
+    def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
         compiled = {
             reference: compile_step(
                 model, chain, settings._replace(reference=reference), shardings=lies

@@ -72,6 +72,25 @@ def of_state(state: Any, over: Shardings) -> Any:
     return jax.tree.map(of, state)
 
 
+def placed(tree: Any, lies: Any) -> Any:
+    """Returns arrays on the devices of all processes.
+
+        now = placed(now, of_state(now, shardings()))
+
+    Args:
+        tree: a pytree of arrays, the same in all processes.
+        lies: the sharding of every array, a pytree of the same structure.
+    """
+    if jax.process_count() == 1:
+        return jax.device_put(tree, lies)
+
+    def of(array: Any, sharding: NamedSharding) -> jax.Array:
+        host = np.asarray(array)
+        return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+    return jax.tree.map(of, tree, lies)
+
+
 def to_device(
     batches: Generator[Any], sharding: jax.sharding.Sharding, *, ahead: int = 2
 ) -> Generator[Any]:

@@ -4,22 +4,14 @@ import os
 import pathlib
 from typing import Any
 
+import jax
 import numpy as np
 
 from vosjax.checkpoints import weights
 from vosjax.checkpoints.checks import check_finite, narrowed
 from vosjax.errors import InputError
 from vosjax.schema import plain
-from vosjax.train import (
-    build,
-    checkpoint,
-    checkpoint_folder,
-    decisive,
-    device,
-    loop,
-    optimizer,
-    state,
-)
+from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, optimizer, state
 from vosjax.train.disk import CHECKPOINTS
 
 
@@ -41,7 +33,7 @@ def export(
     Raises:
         InputError: a weight is NaN or infinite, or out of the range of `dtype`.
     """
-    flat = weights.flatten(device.whole(state.averaged(trained)))
+    flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
     check_finite(flat, f"the training's state after step {int(trained.step)}")
     params = weights.nest(narrowed(flat, dtype))
     parts = ("train", "data", "patches", "stages")

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import functools
+import hashlib
+import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -24,14 +27,15 @@ from vosjax.train import (
     checkpoint_folder,
     clip_task,
     decisive,
+    device,
     disk,
     log,
+    processes,
     schedule,
     start,
     state,
 )
 from vosjax.train.config import TrainConfig
-from vosjax.train.device import shardings, to_device
 from vosjax.train.task import Task
 
 STOPPING = "stopping: saving a checkpoint after this step"
@@ -51,6 +55,9 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
     A stage that was interrupted continues from its last checkpoint. A complete stage is not run
     again; its averaged weights are the initial weights of the next one.
 
+    The processes of a cluster (`runs.cluster.join`) call it together and train together; the first
+    of them writes.
+
     Args:
         config: a `Config` with a training.
         output: the run's folder; if there are several stages, each writes to a folder in it.
@@ -61,15 +68,19 @@ def train(config: Any, *, output: str | os.PathLike[str]) -> TrainResult:
         NotFinite: the loss or a weight is no longer finite.
     """
     output = pathlib.Path(output)
-    disk.check_ours(output, [name for name, _ in stages(config)])
     params = None
-    shared = jax.process_count() > 1  # the processes of a cluster write to one folder together
-    with lock.locked(output / lock.NAME, what=output, shared=shared):
+    with contextlib.ExitStack() as held:
+
+        def begin() -> None:
+            disk.check_ours(output, [name for name, _ in stages(config)])
+            held.enter_context(lock.locked(output / lock.NAME, what=output))
+
+        processes.first_does(begin)
         for name, part in stages(config):
             result = run_stage(part, output / name, params=params)
             if not result.complete:
                 break
-            params = state.averaged(result.state)
+            params = device.whole(state.averaged(result.state))
     return result
 
 
@@ -116,12 +127,20 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
     if params is None:
         params = start.params(task.network, seed=train.seed, init=train.init, scale=train.scale)
     plain = decisive.described(config)
+    processes.check_same(
+        hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest(),
+        "the processes of this training have different configs: start all with the same command",
+    )
     with checkpoint_folder.managed(folder / disk.CHECKPOINTS, keep=train.log.keep) as checkpoints:
         now = state.fresh(params, task.network.param_group, chain)
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
-        with writing(folder):
-            write_json(folder / disk.CONFIG, plain)
+        processes.first_does(functools.partial(_describe, folder, plain))
         return _remaining(config, folder, task, chain, checkpoints, now)
+
+
+def _describe(folder: pathlib.Path, plain: dict[str, Any]) -> None:
+    with writing(folder):
+        write_json(folder / disk.CONFIG, plain)
 
 
 def task_of(config: Any) -> Task:
@@ -146,10 +165,13 @@ def _remaining(
 ) -> TrainResult:
     """Runs the remaining steps of a stage from the state `now`, with its log and checkpoints."""
     train, plain = config.train, decisive.described(config)
-    everywhere, split = shardings()
-    now, at = jax.device_put(now, everywhere), int(now.step)
-    batches = to_device(task.batches(at), split)
-    figures = log.Log(folder, start=at, columns=task.columns)
+    over, at = device.shardings(train.sharded), int(now.step)
+    now = device.placed(now, device.of_state(now, over))
+    batches = device.to_device(task.batches(at), over.split)
+    figures = (
+        processes.first_does(lambda: log.Log(folder, start=at, columns=task.columns))
+        or processes.Silent()
+    )
     pending: list[Any] = []
     started = time.monotonic()
 
@@ -162,7 +184,8 @@ def _remaining(
         contextlib.closing(figures),
         stop_signals(STOPPING) as stop,
     ):
-        for done in steps(train, task, chain, now, batches, stop):
+        stopped = processes.stopping(stop, over)
+        for done in steps(train, task, chain, now, batches, stopped):
             now, at = done.state, done.at
             pending.append(done.metrics._replace(prediction=None))
             values = {}
@@ -183,7 +206,7 @@ def _remaining(
             if values:
                 figures.scalars(at, values)
             if due(at, train.log.pictures, train.steps):
-                figures.pictures(at, *map(np.asarray, task.picture(done.batch, done.metrics)))
+                figures.pictures(at, *device.whole(task.picture(done.batch, done.metrics)))
             if due(at, train.log.checkpoint, train.steps):
                 save()
         save(wait=True)
@@ -213,7 +236,7 @@ def steps(
     chain: optax.GradientTransformation,
     now: state.TrainState,
     batches: Any,
-    stop: Sequence,
+    stopped: Callable[[], bool],
 ) -> Iterator[StepResult]:
     """Yields a `StepResult` after each of the remaining steps.
 
@@ -223,12 +246,12 @@ def steps(
         chain: the optimizer, see `build.chain_of`.
         now: the state to continue from; it is donated, so it must not be used afterwards.
         batches: iterator of batches on the devices, one for each step.
-        stop: a signal to end: no step is begun once it holds an item (`runs.signals.stop_signals`).
+        stopped: whether to end before the next step (`processes.stopping`).
     """
-    advance = task.advance(chain)
+    advance = task.advance(chain, jax.tree.map(lambda array: array.sharding, now))
     key = jax.random.key(train.seed)
     for at in range(int(now.step), train.steps):
-        if stop:
+        if stopped():
             return
         batch = next(batches)
         scalars = schedule.step_scalars(at, train, pixels=task.pixels(batch))

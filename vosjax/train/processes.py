@@ -25,24 +25,39 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def first_does(action: Callable[[], Any]) -> None:
+class Silent:
+    """The log of a process that writes none, see `log.Log`."""
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Drops the figures of a step."""
+
+    def pictures(self, step: int, *images: np.ndarray) -> None:
+        """Drops a picture."""
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
+def first_does(action: Callable[[], Any]) -> Any:
     """Lets the first process do something, and the others wait until it is done.
 
         first_does(lambda: write_json(folder / "config.json", values))
 
     Args:
-        action: what is done; its result is dropped.
+        action: what is done.
+
+    Returns:
+        The action's result in the first process, None in the others.
 
     Raises:
         InputError: the action raised one in the first process; it is raised in all of them.
     """
     if jax.process_count() == 1:
-        action()
-        return
-    message, error = b"", None
+        return action()
+    result, message, error = None, b"", None
     if is_first():
         try:
-            action()
+            result = action()
         except InputError as refused:
             message, error = str(refused).encode()[:LONGEST], refused
     padded = np.frombuffer(message.ljust(LONGEST, b"\0"), np.uint8)
@@ -51,6 +66,7 @@ def first_does(action: Callable[[], Any]) -> None:
         raise error
     if told:
         raise InputError(told.decode(errors="replace"))
+    return result
 
 
 def check_same(digest: bytes, complaint: str) -> None:
