@@ -160,7 +160,10 @@ def _slice(target: Target) -> Sequence[Any]:
                 "a TPU: pip install 'vosjax[tpu]', or name its file by TPU_LIBRARY_PATH"
             ) from None
         os.environ["TPU_LIBRARY_PATH"] = library.get_library_path()
-    words = {"chip_config_name": "megacore"} if target.kind == "v4" else {}
+    host = [min(2, side) for side in target.shape[:2]]  # chips of one machine along each axis
+    words: dict[str, Any] = {"chips_per_host_bounds": [*host, 1]}
+    if target.kind == "v4":
+        words["chip_config_name"] = "megacore"  # both cores of a chip are one device
     try:
         described = topologies.get_topology_desc(platform="tpu", topology_name=target.name, **words)
     except Exception as error:  # the compiler's own kinds differ between its versions

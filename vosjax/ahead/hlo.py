@@ -11,6 +11,7 @@ _ARRAY = re.compile(r"([a-z]\w*)\[([\d,<= ]*)\](?:\{([^{}]*)\})?")
 _NAME = re.compile(r"%([\w.\-]+)")
 _HEAD = re.compile(r"(ENTRY )?%?([\w.\-]+) \(.*-> .*\{\s*$")
 _LINE = re.compile(r"\s+(ROOT )?%?([\w.\-]+) = ")
+_WRAPPER = re.compile(r"p?jit\(.*\)|vmap\(.*\)|closed_call|branch_\d+_fun")  # of no scope's name
 _COMMENT = re.compile(r"/\*.*?\*/")
 
 
@@ -62,7 +63,7 @@ class Instruction(NamedTuple):
         """The named scopes and the operation that it comes from: 'encoder/dot_general'."""
         match = re.search(r'op_name="([^"]*)"', self.attributes)
         parts = match[1].split("/") if match else []
-        return "/".join(part for part in parts if not re.fullmatch(r"p?jit\(.*\)", part))
+        return "/".join(part for part in parts if not _WRAPPER.fullmatch(part))
 
     def called(self, *words: str) -> list[str]:
         """Returns the names of the computations that it calls under any of some attributes."""
