@@ -38,7 +38,7 @@ def made_up(toy, monkeypatch):
     def measured(program, state, clips, *more):
         batch = clips.frames.sharding.shard_shape(clips.frames.shape)[0]
         row = traffic.Row("", "fusion", "", 1, "", 1e9 * batch, 0.0, 2e8, 1e8, {})
-        return Measured(FIXED, 0, 0, SAMPLE * batch, traffic.Traffic([row], 0), 1.0)
+        return Measured(FIXED - 100, 0, 0, SAMPLE * batch, 100, traffic.Traffic([row], 0), 1.0)
 
     monkeypatch.setattr(compiler, "measured", measured)
     monkeypatch.setattr(cost, "count", lambda *arguments: Cost({"bfloat16": 1e12}))
@@ -59,7 +59,7 @@ def test_a_tiny_training_is_planned_on_a_stand_in(toy):
     weights = small.model().init_params(jax.random.key(0))
     assert stage["weights"] == sum(leaf.nbytes for leaf in jax.tree.leaves(weights))
     assert stage["moments"] > 2 * stage["average"] - 8
-    parts = ("weights", "average", "moments", "other", "temporaries")
+    parts = ("weights", "average", "moments", "other", "temporaries", "code")
     assert stage["memory"] == sum(stage[part] for part in parts) < stage["available"]
     assert 0 < stage["products"] < stage["operations"]
     assert 0 < stage["main"] <= stage["bytes"]
@@ -188,3 +188,14 @@ def test_several_stand_ins_share_a_batch_and_sum_gradients():
     assert shared["weights"] == alone["weights"]
     assert shared["collectives"]["all-reduce"] >= shared["average"]
     assert shared["roofline"]["links"] > 0 == alone["roofline"]["links"]
+
+
+@pytest.mark.slow
+def test_a_training_is_planned_for_a_slice_of_tpus_without_one():
+    pytest.importorskip("libtpu", reason="the extra tpu has the compiler of TPU programs")
+    stage = apart("v5e:2x2")
+    assert stage["devices"] == 4 and "TPU's own compiler" in stage["compiler"]
+    assert stage["collectives"]["all-reduce"] >= stage["average"]
+    assert 0 < stage["temporaries"] < stage["memory"] < stage["available"]
+    assert stage["roofline"]["links"] > 0 and stage["unbounded"] == 0
+    assert stage["largest_batch"] % 4 == 0 and stage["compared_batch"] == 8

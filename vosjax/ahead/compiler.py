@@ -37,6 +37,7 @@ class Measured(NamedTuple):
     outputs      of its results, those in place of arguments included
     aliased      of the results that take the place of arguments
     temporaries  of what it keeps meanwhile
+    code         of the program itself
     traffic      its operations and bytes
     seconds      how long compiling took
     """
@@ -45,13 +46,14 @@ class Measured(NamedTuple):
     outputs: int
     aliased: int
     temporaries: int
+    code: int
     traffic: traffic.Traffic
     seconds: float
 
     @property
     def memory(self) -> int:
         """Bytes that are taken while it runs."""
-        return self.arguments + self.outputs - self.aliased + self.temporaries
+        return self.arguments + self.outputs - self.aliased + self.temporaries + self.code
 
 
 def devices(target: Target) -> list[Any]:
@@ -111,6 +113,7 @@ def measured(program: Any, *arguments: Any) -> Measured:
         sizes.output_size_in_bytes,
         sizes.alias_size_in_bytes,
         sizes.temp_size_in_bytes,
+        sizes.generated_code_size_in_bytes,
         traffic.counted(hlo.parsed(compiled.as_text())),
         time.monotonic() - begin,
     )

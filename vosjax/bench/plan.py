@@ -67,14 +67,14 @@ def planned_stage(
 
     Returns:
         dict: stage, target, devices, compiler, batch, steps, compile_seconds; for each device
-        weights, average, moments, other (batch, results and padding), temporaries, memory (their
-        sum) and available, in bytes; for a step on each device operations, products, paced
-        (products, those that run at half of the stated speed twice), bytes and main (those to and
-        from the main memory), collectives {kind: bytes}, unbounded (loops of unknown length, which
-        count once); roofline {products, bytes, links: seconds}, bound, roofline_steps_per_second,
-        utilisation, steps_per_second, days, device_hours; largest_batch, and compared_batch, the
-        other batch that it was extrapolated from. Where no peak figures are stated, what follows
-        from them is None.
+        weights, average, moments, other (batch, results and padding), temporaries, code (the
+        program), memory (their sum) and available, in bytes; for a step on each device operations,
+        products, paced (products, those that run at half of the stated speed twice), bytes and main
+        (those to and from the main memory), collectives {kind: bytes}, unbounded (loops of unknown
+        length, which count once); roofline {products, bytes, links: seconds}, bound,
+        roofline_steps_per_second, utilisation, steps_per_second, days, device_hours;
+        largest_batch, and compared_batch, the other batch that it was extrapolated from. Where no
+        peak figures are stated, what follows from them is None.
 
     Raises:
         InputError: as for `planned`.
@@ -102,8 +102,9 @@ def planned_stage(
         "steps": config.train.steps,
         "compile_seconds": measured.seconds,
         **parts,
-        "other": measured.memory - measured.temporaries - sum(parts.values()),
+        "other": measured.memory - measured.temporaries - measured.code - sum(parts.values()),
         "temporaries": measured.temporaries,
+        "code": measured.code,
         "memory": measured.memory,
         "available": chip.memory or None,
         **counts,

@@ -58,6 +58,7 @@ def lines(stage: dict, target: targets.Target) -> list[str]:
         ("optimizer state", gigabytes(stage["moments"])),
         ("batch, results, padding", gigabytes(max(stage["other"], 0))),
         ("temporaries", gigabytes(stage["temporaries"])),
+        ("program", gigabytes(stage["code"])),
     ]
     total = gigabytes(stage["memory"])
     if stage["available"]:
