@@ -23,6 +23,7 @@ WORK = {  # where a mode begins to compute
     "export": ("vosjax.train.export", "from_checkpoint"),
     "fuse": ("vosjax.eval.fusion", "fuse_sequence"),
     "patches": ("vosjax.train.patches", "make"),
+    "plan": ("vosjax.bench.plan", "planned"),
     "prepare": ("data_prep.shards", "prepare"),
     "preview": ("vosjax.data.pipeline", "clips"),
     "quickstart": ("vosjax.modes.segment", "carry_out"),
@@ -108,7 +109,7 @@ def options(tmp_path_factory):
 
 def expected(mode, made) -> bool:
     """Whether a config has what a mode needs."""
-    if mode in ("train", "export"):
+    if mode in ("train", "export", "plan"):
         return made.train is not None
     if mode == "preview":
         return made.data is not None

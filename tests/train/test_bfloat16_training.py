@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from support import small
 
-from vosjax import models
-from vosjax.bench import cost
+from vosjax import cost, models
 from vosjax.config import opened
 from vosjax.train import build, loop, schedule, step
 from vosjax.train.config import TrainConfig

@@ -1,4 +1,4 @@
-"""Settings of the modes `bench`, `summary` and `prepare`, and of rendered datasets."""
+"""Settings of the modes `bench`, `plan`, `summary` and `prepare`, and of rendered datasets."""
 
 import dataclasses
 
@@ -24,6 +24,29 @@ class BenchConfig(Checked):
     )
     repeats: int = setting(5, "number of rounds, in each of which all rows are timed", least=1)
     frames: int = setting(4, "number of frames that are timed together in each round", least=1)
+    target: str = setting(
+        "",
+        "a chip that is not there (v4, v5e, v5p, v6e), for which every row is compiled; '': time "
+        "the rows here",
+    )
+    largest: int = setting(
+        5, "with target: fusions or loops that are listed for each row, by bytes", least=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanConfig(Checked):
+    """Settings of `--mode plan`: the machine that a training is planned for."""
+
+    target: str = setting(
+        "v5e",
+        "machine: v4, v5e, v5p or v6e and the shape of the slice, as v5e:4x4; a100, h100 or h200 "
+        "and a number, as h100:8; or cpu:2",
+        filled=True,
+    )
+    utilisation: float = setting(
+        0.4, "share of the roofline's speed that is counted on", above=0, most=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """`--mode bench`: time and memory of a frame, by model, size, objects, filled memory and top-k.
 
 With a training config it measures whether the input keeps the training step fed
-(`vosjax/bench/training.py`).
+(`vosjax/bench/training.py`). With `config.bench.target` it compiles the frames for a chip that is
+not there (`vosjax/bench/compiled.py`).
 
 Frames and weights are random. The first frames compile and fill the memory. Then the rows take
 turns, `repeats` times, so that other load on the machine falls on all of them alike. A turn times
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from vosjax.ahead import compiler
+from vosjax.bench import compiled
 from vosjax.config import Config, opened
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
@@ -73,6 +76,8 @@ def run(config: Config, options: Options) -> int:
     if config.train is not None:
         return _input(config, options)
     wished = config.bench
+    if wished.target:
+        return _elsewhere(config, options)
     # A program from the disk would say nothing about the time of compiling.
     jax.config.update("jax_enable_compilation_cache", False)
     rows = []
@@ -119,6 +124,39 @@ def _input(config: Config, options: Options) -> int:
     say(*training.lines(figures))
     file = pathlib.Path(options.output or FOLDER) / "bench.json"
     write_json(file, {"versions": machine.versions(), "input": figures})
+    say(f"{file}: the same as json")
+    return 0
+
+
+def _elsewhere(config: Config, options: Options) -> int:
+    """Compiles the rows for a chip that is not there."""
+    wished, target = config.bench, compiled.chip(config.bench.target)
+    jax.config.update("jax_platforms", "cpu")  # whatever is there is not what is compiled for
+    pretrained.compile_cache()
+    table = [
+        compiled.row(
+            target,
+            name,
+            dtype=config.dtype,
+            size=size,
+            objects=objects,
+            memory=memory,
+            top_k=top_k,
+            largest=wished.largest,
+        )
+        for name, size, objects, memory, top_k in itertools.product(
+            wished.models, wished.sizes, wished.objects, wished.memory, wished.top_k or (None,)
+        )
+    ]
+    chip = target.chip
+    say(
+        f"one {target.kind}, {config.dtype}: {compiler.described(target)}; nothing was measured. "
+        f"frames/s: the roofline of {chip.products / 1e12:g} Tops/s and "
+        f"{chip.bandwidth / 1e9:g} GB/s",
+        *compiled.lines(table),
+    )
+    file = pathlib.Path(options.output or FOLDER) / "bench.json"
+    write_json(file, {"target": target.kind, "rows": table})
     say(f"{file}: the same as json")
     return 0
 

@@ -94,10 +94,13 @@ def task(config: Any) -> Task:
     apply = jax.jit(network.apply)
 
     def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
-        run = nonfinite.without_nonfinite(
-            functools.partial(train_step, network, chain, dtype=train.dtype), train.skip_nonfinite
+        return compile_step(
+            network,
+            chain,
+            dtype=train.dtype,
+            skip_nonfinite=train.skip_nonfinite,
+            shardings=lies,
         )
-        return jax.jit(run, donate_argnums=0, out_shardings=(lies, None))
 
     return Task(
         network=network,
@@ -122,6 +125,34 @@ def task(config: Any) -> Task:
         unit="patches",
         columns=COLUMNS,
     )
+
+
+def compile_step(
+    network: RefineNetwork,
+    chain: optax.GradientTransformation,
+    *,
+    dtype: str = "float32",
+    skip_nonfinite: int = 0,
+    shardings: Any = None,
+) -> Advance:
+    """Compiles `train_step` on its first call.
+
+        advance = compile_step(network, chain, shardings=device.of_state(like, over))
+
+    Args:
+        network: the network.
+        chain: its optimizer.
+        dtype: dtype in which the network computes.
+        skip_nonfinite: see `nonfinite.without_nonfinite`.
+        shardings: how the new state lies on the devices; None leaves it to the compiler.
+
+    Returns:
+        A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
+    """
+    run = nonfinite.without_nonfinite(
+        functools.partial(train_step, network, chain, dtype=dtype), skip_nonfinite
+    )
+    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))
 
 
 def sets(settings: PatchesConfig) -> tuple[list[tuple[float, Patches]], Patches | None]:

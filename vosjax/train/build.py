@@ -66,7 +66,7 @@ def with_frozen(model: Any, pattern: str) -> Any:
     return model._replace(param_group=group) if pattern else model
 
 
-def fits(model: Model, config: Any) -> None:
+def fits(model: Model, config: Any, devices: int | None = None) -> None:
     """Checks that the numbers of a training's config work together with its network.
 
         from vosjax.config import opened
@@ -76,6 +76,7 @@ def fits(model: Model, config: Any) -> None:
     Args:
         model: the network.
         config: a `Config` with a training.
+        devices: as for `divides`.
 
     Raises:
         InputError: the network does not take the frame size or the number of objects, or the batch
@@ -92,18 +93,23 @@ def fits(model: Model, config: Any) -> None:
         raise InputError(
             f"data.max_objects is {data.max_objects}: the network holds {model.vos.slots}"
         )
-    divides(train)
+    divides(train, devices)
 
 
-def divides(train: TrainConfig) -> None:
+def divides(train: TrainConfig, devices: int | None = None) -> None:
     """Checks that weights and batches can be distributed evenly over the devices.
 
         divides(TrainConfig(batch=16, accumulate=2))
 
+    Args:
+        train: the training's settings.
+        devices: number of devices of another machine; None takes those that are there.
+
     Raises:
         InputError: they cannot.
     """
-    devices = len(jax.devices())
+    elsewhere = devices is not None
+    devices = len(jax.devices()) if devices is None else devices
     least = devices * train.accumulate
     if train.batch % least:
         parts = f" in {train.accumulate} parts (train.accumulate)" if train.accumulate > 1 else ""
@@ -116,7 +122,7 @@ def divides(train: TrainConfig) -> None:
             f"train.sharded is {train.sharded}: give a divisor of the number of devices, {devices}"
         )
     of_process = len(jax.local_devices())
-    if of_process * jax.process_count() != devices:
+    if not elsewhere and of_process * jax.process_count() != devices:
         raise InputError(
             f"this process has {of_process} of the {devices} devices of {jax.process_count()} "
             "processes: give every process the same number"

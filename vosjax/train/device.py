@@ -2,7 +2,7 @@
 
 import collections
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,7 @@ class Shardings(NamedTuple):
     split: NamedSharding
 
 
-def shardings(shard_weights: int = 1) -> Shardings:
+def shardings(shard_weights: int = 1, devices: Sequence[Any] | None = None) -> Shardings:
     """Returns the shardings of a training over all devices of all processes.
 
         everywhere, split = shardings()
@@ -36,9 +36,11 @@ def shardings(shard_weights: int = 1) -> Shardings:
 
     Args:
         shard_weights: length of the axis `model`, which divides the number of devices.
+        devices: other devices than those that are there, for compiling ahead.
     """
-    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    grid = np.array(devices).reshape(-1, shard_weights)
+    devices = jax.devices() if devices is None else devices
+    neighbours = sorted(devices, key=lambda device: (device.process_index, device.id))
+    grid = np.array(neighbours).reshape(-1, shard_weights)
     mesh = Mesh(grid, (DATA, MODEL), axis_types=(AxisType.Auto, AxisType.Auto))
     return Shardings(
         NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec((DATA, MODEL)))
