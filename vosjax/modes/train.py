@@ -13,7 +13,7 @@ from vosjax.modes import Options
 from vosjax.train import export, loop
 
 FLAGS = ("output",)
-FIELDS = ("family", "model", "train", "data", "patches", "stages")
+FIELDS = ("family", "model", "train", "data", "patches", "marks", "stages")
 ALSO = ("top_k",)
 STOPPED = 130  # a shell's code for Ctrl-C
 
