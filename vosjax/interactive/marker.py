@@ -90,8 +90,9 @@ class Marker:
         better = marker.probability(points=[(130, 90), (60, 70, False)], so_far=first)
         mask = better > 0.5
 
-    Objects are marked one after the other. An answer depends on what it is given alone: box, all
-    points so far, and the probability so far.
+    Objects are marked one after the other. An answer depends on what it is given alone (box, all
+    points so far, and the probability so far), except that a correction may be made in a window
+    that was looked at before.
     """
 
     def __init__(self, frame: Any, *, model: MarkModel | None = None) -> None:
@@ -147,7 +148,8 @@ class Marker:
                 return known
             if window.around(_joined(object_box, clicks)).side > NARROWER * seen.side:
                 return known
-        seen = self._window(_joined(object_box, clicks))
+        wanted = _joined(object_box, clicks)
+        seen = window.around(wanted) if so_far is None else self._window(wanted)
         return self._answer(seen, box, clicks, known)
 
     def _window(self, box: Box) -> Window:
@@ -183,8 +185,8 @@ class Marker:
             clicks=clicks._replace(at=window.to_window(clicks.at, seen, side)),
             mask=None if known is None else window.cut_mask(known, seen, side),
         )
-        crop = np.asarray(self._model.segment(self._features[seen], clues))
-        return window.paste(crop, seen, *self._frame.shape[:2])
+        answer = np.asarray(self._model.segment(self._features[seen], clues))
+        return window.paste(answer, seen, *self._frame.shape[:2])
 
 
 def mark(
