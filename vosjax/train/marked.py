@@ -69,6 +69,26 @@ class Marked:
         """Returns the number of pictures."""
         return self._ends[-1] if self._photos is None else len(self._photos)
 
+    def read(self, index: int) -> tuple[Any, Any]:
+        """Reads a picture, uint8 [H, W, 3], and its labels, uint8 [H, W], of at most 480 rows.
+
+        image, labels = source.read(0)
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        if self._photos is not None:
+            image, mask = self._photos[index]
+        else:
+            assert self._videos is not None
+            video = bisect.bisect_right(self._ends, index)
+            frame = self._videos.header(video).annotated[
+                index - (self._ends[video - 1] if video else 0)
+            ]
+            (stored,) = self._videos.read(video, [frame])
+            image, mask = stored.image, stored.mask
+        return photos.read(image, mask, short_side=SHORT_SIDE, enlarge=False)
+
     def clip(self, index: int, rng: np.random.Generator, spec: Any) -> dict[str, Any]:
         """Makes a sample of picture `index`, or of another one if no object is in it.
 
@@ -81,7 +101,7 @@ class Marked:
             InputError: a file cannot be read, or none of 20 pictures shows an object.
         """
         for _ in range(TRIES):
-            image, labels = self._read(index)
+            image, labels = self.read(index)
             ids = types.visible_ids(labels, max(LEAST * labels.size, 60))
             if ids.size:
                 return sample(image, labels, int(rng.choice(ids)), rng, spec)
@@ -90,19 +110,6 @@ class Marked:
             f"{TRIES} pictures of the set {self._name} show no object that could be marked: "
             "give a set with masks"
         )
-
-    def _read(self, index: int) -> tuple[Any, Any]:
-        if self._photos is not None:
-            image, mask = self._photos[index]
-        else:
-            assert self._videos is not None
-            video = bisect.bisect_right(self._ends, index)
-            frame = self._videos.header(video).annotated[
-                index - (self._ends[video - 1] if video else 0)
-            ]
-            (stored,) = self._videos.read(video, [frame])
-            image, mask = stored.image, stored.mask
-        return photos.read(image, mask, short_side=SHORT_SIDE, enlarge=False)
 
 
 def _ends(videos: Source) -> list[int]:
