@@ -1,7 +1,12 @@
 """The training of an interactive network: samples, simulated corrections, loss, and a run."""
 
+import csv
+import dataclasses
+
 import cv2
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,10 +16,12 @@ from vosjax.config import opened
 from vosjax.data.config import DatasetConfig
 from vosjax.errors import InputError
 from vosjax.interactive.clues import BOX, INSIDE, MASK, OUTSIDE
-from vosjax.interactive.network import load_network
+from vosjax.interactive.network import InteractiveNetwork, load_network, param_group
 from vosjax.interactive.window import mask_box
 from vosjax.io.palette import write_label_png
-from vosjax.train import export, interactive, loop
+from vosjax.loading import networks
+from vosjax.names import Names
+from vosjax.train import export, interactive, loop, start
 from vosjax.train.marked import Marked, MarkSpec, drawn_box, drawn_clicks, sample
 
 SPEC = MarkSpec(65)
@@ -161,6 +168,30 @@ def test_iou_ignores_what_does_not_count():
     assert interactive.ious(np.ones((1, 8, 8), bool), truth) == 1
 
 
+class Pixelwise(nn.Module):
+    """Decides every pixel by its colour and its clues."""
+
+    @nn.compact
+    def __call__(self, images, clues):
+        return nn.Dense(1, name="out")(jnp.concatenate([images, clues], -1))[..., 0]
+
+
+def toy():
+    """An interactive network that compiles in no time; its trunk is one number."""
+
+    def fresh(rng):
+        head = Pixelwise().init(rng, jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 2, 2, 4)))["params"]
+        return {"encoder": {"gain": jnp.ones(())}, "head": head}
+
+    def encode(params, images):
+        return images * params["encoder"]["gain"]
+
+    def segment(params, features, clues):
+        return Pixelwise().apply({"params": params["head"]}, features, clues)
+
+    return InteractiveNetwork(33, fresh, encode, segment, Names(()), param_group, ())
+
+
 def small(stills, *more):
     return opened(
         "train_interactive",
@@ -180,7 +211,60 @@ def small(stills, *more):
     )
 
 
-def test_training_moves_the_head_alone_and_its_weights_load_again(stills, tmp_path):
+def test_a_run_learns_and_moves_the_head_alone(stills, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "build", lambda family, **settings: toy())
+    config = small(stills, "train.steps=40", "train.lr=0.1", "train.init=", "train.log.every=10")
+    result = loop.train(config, output=tmp_path)
+    assert result.complete
+    assert float(result.state.frozen["encoder/gain"]) == 1
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    assert float(rows[-1]["loss"]) < 0.7 * float(rows[0]["loss"])
+    for figure in ("validation_box_j", "validation_click1_j", "validation_click3_j"):
+        assert 0.3 < float(rows[-1][figure]) <= 1
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(stills, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "build", lambda family, **settings: toy())
+    whole = loop.train(small(stills, "train.steps=6", "train.init="), output=tmp_path / "whole")
+    steps, taken = loop.steps, []
+
+    def three(*args):
+        for done in steps(*args):
+            yield done
+            taken.append(done.at)
+            if len(taken) == 3:
+                return
+
+    monkeypatch.setattr(loop, "steps", three)
+    config = small(stills, "train.steps=6", "train.init=")
+    assert not loop.train(config, output=tmp_path / "parts").complete
+    parts = loop.train(config, output=tmp_path / "parts")
+    assert parts.complete and taken == [1, 2, 3, 4, 5, 6]
+    for path, weight in whole.state.trainable.items():
+        np.testing.assert_array_equal(parts.state.trainable[path], weight)
+
+
+def test_the_trunk_is_that_of_the_embedded_default(stills):
+    config = small(stills)
+    network = networks.build(config.family, **config.settings)
+    started = start.params(network, seed=0, init=config.train.init)
+    trunk = flatten(load_weights(weights_folder())[0]["encoder"])
+    kept = flatten(started["encoder"])
+    assert kept.keys() == trunk.keys()
+    for path, weight in kept.items():
+        np.testing.assert_array_equal(weight, trunk[path].astype(np.float32))
+
+
+def test_an_encoder_that_the_weights_lack_is_named(stills):
+    config = small(stills, "train.init=encoder=default")
+    network = networks.build(config.family, **config.settings)
+    other = network._replace(pretrained_encoders=(("trunk", network.pretrained_encoders[0][1]),))
+    with pytest.raises(InputError, match="default for trunk: these weights have"):
+        start.params(other, seed=0, init="trunk=default")
+
+
+@pytest.mark.slow
+def test_the_networks_own_training_moves_every_weight_of_its_head(stills, tmp_path):
     config = small(stills)
     result = loop.train(config, output=tmp_path / "run")
     assert result.complete
@@ -188,20 +272,15 @@ def test_training_moves_the_head_alone_and_its_weights_load_again(stills, tmp_pa
     export.export(config, result.state, folder, dtype=np.float32)
     network, params, card = load_network(folder)
     assert network.side == 33 and card["family"] == "interactive"
-    trunk = flatten(load_weights(weights_folder())[0]["encoder"])
-    kept = flatten(params["encoder"])
-    assert all(np.array_equal(kept[path], trunk[path].astype(np.float32)) for path in kept)
     fresh = flatten(network.init_params(jax.random.key(config.train.seed))["head"])
     head = flatten(params["head"])
     assert sum(not np.array_equal(head[path], fresh[path]) for path in head) > 0.9 * len(head)
-    rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
-    assert rows[0].endswith("validation_box_j,validation_click1_j,validation_click3_j")
-    assert all(0 <= float(figure) <= 1 for figure in rows[-1].split(",")[-3:])
 
 
 def test_other_families_are_no_interactive_networks(stills):
+    config = dataclasses.replace(small(stills, "train.init="), family="bpr", model={})
     with pytest.raises(InputError, match="cannot be trained on marks"):
-        loop.task_of(small(stills, "family=bpr", "model={}", "train.init="))
+        loop.task_of(config)
 
 
 def test_weights_that_track_cannot_mark():
