@@ -18,7 +18,16 @@ KINDS = {  # what a room deals with, its colour, and the rooms
     "words": ("#e8e6df", ("errors", "types", "names", "prompt", "schema")),
     "networks": (
         "#d8e8f7",
-        ("memory", "layers", "backbones", "models", "compose", "voting", "refine"),
+        (
+            "memory",
+            "layers",
+            "backbones",
+            "models",
+            "compose",
+            "voting",
+            "refine",
+            "interactive",
+        ),
     ),
     "files and clips": (
         "#dcefdc",

@@ -4,6 +4,7 @@ vosjax.load(source=None) -> model            a network with its weights
 vosjax.segment(video, masks, model=model)    yields the labels and scores of every frame
 vosjax.Tracker(model)                        the same, frame by frame
 vosjax.track_box(video, box)                 yields the box of one object in every frame
+vosjax.mark(frame, box=box, points=points)   the mask of one object in one frame
 """
 
 import importlib
@@ -11,6 +12,7 @@ from typing import Any
 
 _HOMES = {
     "load": "loading.pretrained",
+    "mark": "interactive.marker",
     "segment": "tracking.video",
     "track_box": "tracking.box",
     "Tracker": "tracking.tracker",

@@ -24,6 +24,8 @@ from vosjax.schema.kinds import near
 FLAGS = {
     "video": "a video file, a folder of images or a camera's index",
     "masks": "a mask of frame 0, a folder of masks, or FRAME=FILE; may be given several times",
+    "boxes": "[FRAME=][ID:]x,y,width,height: a box around an object; may be given several times",
+    "points": "[FRAME=][ID:]x,y[,out][;x,y ...]: points on (or beside) an object; as --boxes",
     "direction": "both, forward or backward: where objects are followed from the given frames",
     "data": "a folder of data",
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
@@ -32,6 +34,7 @@ FLAGS = {
     "of videos or of training batches",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
 }
+MANY = ("masks", "boxes", "points")  # flags that may be given several times
 OPTIONS = {"input": "inputs"}  # flags whose field in `modes.Options` has another name
 SWITCHES = ("overwrite",)  # flags without a value
 
@@ -190,7 +193,7 @@ def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.Arg
     )
     parser.add_argument("--config", metavar="CONFIG", help="a file, or the name of a config")
     for name in flags:
-        many: dict[str, Any] = dict(action="append") if name == "masks" else {}
+        many: dict[str, Any] = dict(action="append") if name in MANY else {}
         if name == "input":
             many = dict(action="extend", nargs="+")
         if name in SWITCHES:
@@ -224,8 +227,9 @@ def _options(flags: argparse.Namespace) -> modes.Options:
         if value == "" or isinstance(value, list) and "" in value:
             expected = FLAGS.get(name, "a file, or the name of a config")
             raise InputError(f"--{name} is an empty text; {expected} is expected")
-    inputs, masks = values.pop("input") or (), values.pop("masks") or ()
-    return modes.Options(inputs=tuple(inputs), masks=tuple(masks), **values)
+    inputs = tuple(values.pop("input") or ())
+    masks, boxes, points = (tuple(values.pop(name) or ()) for name in MANY)
+    return modes.Options(inputs=inputs, masks=masks, boxes=boxes, points=points, **values)
 
 
 def _overview() -> list[str]:

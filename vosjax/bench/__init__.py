@@ -8,6 +8,7 @@ cost        operations and activations of a traced function
 directions  tracking from one or from both sides between two given frames
 plan        a training on a machine that is not there
 engine      the offline engine: what each of its parts gains
+marking     what boxes and clicks give, beside methods without a network
 refinement  what every stage of refinement is worth: J, F and the time of a frame
 scoring     the scoring of label maps
 training    input pipeline and training step side by side

@@ -3,6 +3,7 @@
     network("aot", encoder="swin:b", layers=3, mem_every=5)     a ConfigDict, as configs/*.py return
     training("aot", layers=1)                                   the same with a training
     patch_training("bpr", patch=64)                             the same of a refinement network
+    mark_training("interactive", side=257)                      the same of an interactive network
     named("aot:r50")                                            that of a file of configs/
     opened("aot:r50", ["mem_every=3"])                          parsed: a `Config`, checked
 
@@ -16,6 +17,7 @@ from vosjax.config.root import (
     Config,
     StageConfig,
     as_config_dict,
+    mark_training,
     network,
     patch_training,
     training,
@@ -25,6 +27,7 @@ __all__ = [
     "Config",
     "StageConfig",
     "as_config_dict",
+    "mark_training",
     "named",
     "names",
     "network",

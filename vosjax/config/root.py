@@ -16,7 +16,7 @@ from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.schema.spans import check_span
 from vosjax.tracking.config import DIRECTIONS
-from vosjax.train.config import PatchesConfig, TrainConfig
+from vosjax.train.config import MarksConfig, PatchesConfig, TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +76,9 @@ class Config(NetworkConfig):
     patches: PatchesConfig | None = setting(
         None, "patches along boundaries, for a refinement network; None: data is trained on"
     )
+    marks: MarksConfig | None = setting(
+        None, "marked objects, for an interactive network; None: data is trained on"
+    )
     stages: tuple[StageConfig, ...] = setting((), "stages of the training, in order; (): one")
 
     def __post_init__(self) -> None:
@@ -86,10 +89,11 @@ class Config(NetworkConfig):
                 ("balance_high",),
                 f"is {self.balance_high}; at least balance_low, {self.balance_low}, is expected",
             )
-        if self.train is not None and self.patches is not None:
-            if self.data is not None:
-                raise FieldError(("patches",), "is given, and so is data: give one of them")
-        elif (self.train is None) != (self.data is None):
+        inputs = [n for n in ("data", "patches", "marks") if getattr(self, n) is not None]
+        if self.train is not None and len(inputs) > 1:
+            raise FieldError((inputs[1],), f"is given, and so is {inputs[0]}: give one of them")
+        alone = self.train is not None and inputs in (["patches"], ["marks"])
+        if not alone and (self.train is None) != (self.data is None):
             raise FieldError(("train",), "and data belong together: give both, or neither")
 
 
@@ -140,19 +144,34 @@ def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
     return as_config_dict(config)
 
 
+def mark_training(family: str, **model: Any) -> ml_collections.ConfigDict:
+    """Returns a config of a training on marked objects, for an interactive network.
+
+        config = mark_training("interactive")
+
+    Args:
+        family: the network's family.
+        **model: settings of the family's `build`.
+    """
+    config = Config(
+        mode="train", family=family, model=model, train=TrainConfig(), marks=MarksConfig()
+    )
+    return as_config_dict(config)
+
+
 def as_config_dict(config: Config) -> ml_collections.ConfigDict:
     """Converts a config to the form that files of `configs/` change: `config.train.lr = 1e-4`.
 
         config = as_config_dict(Config(mem_every=3))
 
-    Fields that may be None keep their type. Without a training, `train`, `data` and `patches` are
-    left out.
+    Fields that may be None keep their type. Those of `train`, `data`, `patches` and `marks` that
+    are None are left out.
 
     Args:
         config: the config.
     """
     values = plain(config)
-    for name in ("train", "data", "patches"):
+    for name in ("train", "data", "patches", "marks"):
         if values[name] is None:
             del values[name]
     return _dict_of(Config, values)

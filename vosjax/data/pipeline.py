@@ -152,7 +152,7 @@ def _one_after_another(
 
 def mixed(
     weighted: Weighted,
-    spec: types.ClipSpec,
+    spec: Any,
     *,
     seed: int,
     batch: int,
@@ -162,7 +162,7 @@ def mixed(
     workers: int = 0,
     threads: int = 0,
 ) -> Generator[Batch]:
-    """Yields batches as `clips` does, from any (weight, source) pairs and the shape of the clips.
+    """Yields batches as `clips` does, from any (weight, source) pairs and what their `clip` takes.
 
     batches = mixed([(1.0, Rendered())], ClipSpec(5, 465, 465), seed=0, batch=4)
     """
@@ -200,14 +200,14 @@ def _check(batch: int, host: int, hosts: int) -> None:
 class _Make:
     """Calls a source; a class, because worker processes need something that can be pickled."""
 
-    def __init__(self, source: types.ClipSource, spec: types.ClipSpec) -> None:
+    def __init__(self, source: types.ClipSource, spec: Any) -> None:
         self.source, self.spec = source, spec
 
     def __call__(self, index: int, rng: np.random.Generator) -> types.Clip:
         return self.source.clip(int(index), rng, self.spec)
 
 
-def _stream(source: types.ClipSource, spec: types.ClipSpec, *, seed: int) -> Any:
+def _stream(source: types.ClipSource, spec: Any, *, seed: int) -> Any:
     return (
         grain.MapDataset.range(len(source))
         .seed(seed)

@@ -6,7 +6,7 @@ import pathlib
 import pkgutil
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vosjax.data import photos, samplers
 from vosjax.data.config import ClipsConfig, DatasetConfig
@@ -73,14 +73,14 @@ def open_dataset(dataset: DatasetConfig, root: str = "") -> Dataset:
     return Dataset(split, None)
 
 
-def of_config(config: ClipsConfig) -> list[DatasetConfig]:
+def as_datasets(given: Sequence[Any]) -> list[DatasetConfig]:
     """Returns the datasets of a config, where they may also be given as dicts of their fields.
 
-    sets = of_config(ClipsConfig(sets=(DatasetConfig("YTB"),)))
+    as_datasets([dict(folder="YTB")])
     """
     return [
         dataset if isinstance(dataset, DatasetConfig) else DatasetConfig(**dict(dataset))
-        for dataset in config.sets
+        for dataset in given
     ]
 
 
@@ -107,7 +107,7 @@ def weighted(config: ClipsConfig) -> list[tuple[float, ClipSource]]:
         )
     sampler = importlib.import_module(f"vosjax.data.samplers.{config.sampler}")
     sources: list[tuple[float, ClipSource]] = []
-    for dataset in of_config(config):
+    for dataset in as_datasets(config.sets):
         if dataset.weight == 0:
             continue
         videos, stills = open_dataset(dataset, config.root)

@@ -20,6 +20,8 @@ class Options:
 
     video      a video file, a folder of images or a camera's index
     masks      a mask of frame 0, a folder of masks, or FRAME=FILE
+    boxes      boxes around objects, [FRAME=][ID:]x,y,width,height
+    points     points on objects, [FRAME=][ID:]x,y[,out][;x,y ...]
     direction  where objects are followed from the given frames: 'both', 'forward' or 'backward'
     data       a folder of data
     inputs     what is converted, exported, fused or reported
@@ -30,6 +32,8 @@ class Options:
 
     video: str | None = None
     masks: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     direction: str | None = None
     data: str | None = None
     inputs: tuple[str, ...] = ()

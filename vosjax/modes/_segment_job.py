@@ -16,7 +16,7 @@ from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.loading.ensembles import composed_network
 from vosjax.loading.pretrained import Loaded
-from vosjax.modes import Options
+from vosjax.modes import Options, _marks
 from vosjax.refine.offline import Stages
 from vosjax.refine.refiner import load_refiner
 from vosjax.runs import books, digests
@@ -72,10 +72,11 @@ def prepare_job(config: Config, options: Options) -> Job:
     for name in ("video", "output"):
         if getattr(options, name) is None:
             raise InputError(f"--{name} is missing; segmenting takes --video, --masks and --output")
-    if not options.masks:
+    if not (options.masks or options.boxes or options.points):
         raise InputError(
             "--masks is missing: a mask of the first frame, a folder of masks, or "
-            "FRAME=FILE, possibly several times"
+            "FRAME=FILE, possibly several times; or boxes or points of objects, as in "
+            "--boxes 120,80,64,48"
         )
     assert options.output is not None  # checked above
     folder = pathlib.Path(options.output)
@@ -84,12 +85,7 @@ def prepare_job(config: Config, options: Options) -> Job:
     direction = config.direction if options.direction is None else options.direction
     check_direction(direction, "--direction")
     video = open_video(options.video)
-    masks = read_masks(
-        options.masks[0] if len(options.masks) == 1 else list(options.masks),
-        video.names,
-        size=video.size,
-        count=exact_length(options.video, video),
-    )
+    masks = _read_marks(options, video)
     highest = max(int(labels.max()) for labels in masks.labels.values())
     if highest > 255:
         raise InputError(
@@ -104,6 +100,11 @@ def prepare_job(config: Config, options: Options) -> Job:
         "video_frames": video.count,
         "frames_sha256": _digest(video),
         "masks": [printable(text) for text in options.masks],
+        **{
+            name: [printable(text) for text in getattr(options, name)]
+            for name in ("boxes", "points")
+            if getattr(options, name)
+        },
         "masks_sha256": digests.of_labels(masks.labels),
         "direction": passes.direction,
         "family": model.config["family"],
@@ -138,6 +139,23 @@ def prepare_job(config: Config, options: Options) -> Job:
         config.refine.show,
         config.profile,
     )
+
+
+def _read_marks(options: Options, video: Video) -> Masks:
+    """Reads the masks of a command, and makes masks of its boxes and points."""
+    masks = None
+    if options.masks:
+        masks = read_masks(
+            options.masks[0] if len(options.masks) == 1 else list(options.masks),
+            video.names,
+            size=video.size,
+            count=exact_length(options.video, video),
+        )
+    if options.boxes or options.points:
+        marks = _marks.parsed(options.boxes, options.points, video.names)
+        return _marks.with_marks(masks, marks, video)
+    assert masks is not None  # one of the three is given
+    return masks
 
 
 def _digest(video: Video) -> str | None:

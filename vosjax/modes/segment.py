@@ -44,7 +44,7 @@ from vosjax.tracking.run import run_tracker
 from vosjax.tracking.tracker import Tracker
 from vosjax.tracking.video import check_reached, name_of
 
-FLAGS = ("video", "masks", "direction", "output", "overwrite")
+FLAGS = ("video", "masks", "boxes", "points", "direction", "output", "overwrite")
 FIELDS = (
     "weights",
     "mem_every",

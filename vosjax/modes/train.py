@@ -14,7 +14,7 @@ from vosjax.runs import cluster
 from vosjax.train import device, export, loop, processes
 
 FLAGS = ("output", "shard")
-FIELDS = ("family", "model", "train", "data", "patches", "stages")
+FIELDS = ("family", "model", "train", "data", "patches", "marks", "stages")
 ALSO = ("top_k",)
 STOPPED = 130  # a shell's code for Ctrl-C
 

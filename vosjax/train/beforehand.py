@@ -44,7 +44,7 @@ class Mixture(NamedTuple):
     @property
     def datasets(self) -> list[DatasetConfig]:
         """The sets that are opened: those whose weight is not 0."""
-        return [dataset for dataset in sets.of_config(self.clips) if dataset.weight != 0]
+        return [dataset for dataset in sets.as_datasets(self.clips.sets) if dataset.weight != 0]
 
 
 def check(config: Any, stages: Sequence[tuple[str, Any]], output: pathlib.Path) -> None:
@@ -124,7 +124,7 @@ def _problem(dataset: DatasetConfig, root: str) -> str:
 def _complaint(mixture: Mixture, problems: dict[Key, str]) -> str:
     """Returns what a mixture lacks and what it would be without it, '' if it lacks nothing."""
     root, rest, lacking, flags = mixture.clips.root, [], [], []
-    for index, dataset in enumerate(sets.of_config(mixture.clips)):
+    for index, dataset in enumerate(sets.as_datasets(mixture.clips.sets)):
         if dataset.weight == 0:
             continue
         split = f" ({dataset.split})" if dataset.split else ""

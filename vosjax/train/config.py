@@ -1,7 +1,8 @@
-"""Settings of a training (the defaults are those of AOT), and of patches along boundaries."""
+"""Settings of a training (the defaults are those of AOT), of patches, and of marked objects."""
 
 import dataclasses
 
+from vosjax.data.config import DatasetConfig
 from vosjax.loading.config import DTYPES
 from vosjax.schema import NEVER, Checked, FieldError, setting
 from vosjax.schema.spans import check_span
@@ -234,3 +235,16 @@ class PatchesConfig(Checked):
     )
     flip: float = setting(0.5, "probability that a patch is mirrored", least=0, most=1)
     colour: bool = setting(True, "change brightness, contrast, saturation and hue of half of them")
+
+
+@dataclasses.dataclass(frozen=True)
+class MarksConfig(Checked):
+    """Objects of pictures that an interactive network learns to find by boxes and clicks."""
+
+    sets: tuple[DatasetConfig, ...] = setting((), "the datasets, photos or videos with masks")
+    root: str = setting("", "folder that relative folders of the sets are in")
+    colour: bool = setting(True, "change brightness, contrast, saturation, hue and sharpness")
+    validation: tuple[DatasetConfig, ...] = setting(
+        (), "the datasets whose objects are kept for validation; (): no validation"
+    )
+    validated: int = setting(128, "number of objects of a validation", least=1)

@@ -7,8 +7,9 @@ from vosjax.data.config import ClipsConfig
 from vosjax.loading.config import modern_model
 from vosjax.schema import modern, parse, plain
 from vosjax.schema.kinds import hints
-from vosjax.train.config import PatchesConfig, TrainConfig
+from vosjax.train.config import MarksConfig, PatchesConfig, TrainConfig
 
+BESIDES = {"patches": PatchesConfig, "marks": MarksConfig}  # trained on in place of clips
 # Fields of `train` that may change when a run is resumed.
 MACHINE = ("accumulate", "remat", "sharded", "cpu_devices", "workers", "threads")
 FREE = (
@@ -44,7 +45,11 @@ class Training(Protocol):
 
     @property
     def patches(self) -> PatchesConfig | None:
-        """Settings of the patches along boundaries; None for a training on clips."""
+        """Settings of the patches along boundaries; None for another training."""
+
+    @property
+    def marks(self) -> MarksConfig | None:
+        """Settings of the marked objects; None for another training."""
 
 
 def described(config: Training) -> dict[str, Any]:
@@ -58,10 +63,13 @@ def described(config: Training) -> dict[str, Any]:
 
     Returns:
         {'family': str, 'model': dict, 'train': dict, 'data': dict}, which `decisive` compares; for
-        a training on patches also 'patches', a dict, and 'data' is None.
+        a training on patches or marks also 'patches' or 'marks', a dict, and 'data' is None.
     """
-    names = ("family", "model", "train", "data") + (("patches",) if config.patches else ())
-    return {name: plain(getattr(config, name)) for name in names}
+    besides = tuple(name for name in BESIDES if getattr(config, name))
+    return {
+        name: plain(getattr(config, name))
+        for name in ("family", "model", "train", "data", *besides)
+    }
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
         "model": modern_model(config.get("model") or {}),
         "train": {name: value for name, value in train.items() if name not in FREE},
         "data": _filled(ClipsConfig, config.get("data")),
-    } | ({"patches": _filled(PatchesConfig, config["patches"])} if config.get("patches") else {})
+    } | {name: _filled(kind, config[name]) for name, kind in BESIDES.items() if config.get(name)}
 
 
 def _filled(kind: type, values: Mapping[str, Any] | None) -> dict[str, Any]:

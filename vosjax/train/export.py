@@ -47,7 +47,7 @@ def export(
     flat = weights.flatten(jax.tree.map(np.asarray, state.averaged(trained)))
     check_finite(flat, f"the training's state after step {int(trained.step)}")
     params = weights.nest(narrowed(flat, dtype))
-    parts = ("train", "data", "patches", "stages")
+    parts = ("train", "data", "patches", "marks", "stages")
     settings = {name: plain(part) for name in parts if (part := getattr(config, name)) is not None}
     card = dict(
         family=config.family,

@@ -30,6 +30,7 @@ from vosjax.train import (
     decisive,
     device,
     disk,
+    interactive,
     kept,
     log,
     nonfinite,
@@ -167,7 +168,7 @@ def _describe(folder: pathlib.Path, plain: dict[str, Any]) -> None:
 
 
 def task_of(config: Any) -> Task:
-    """Returns what a stage's `Config` trains: a network that tracks, or one that refines patches.
+    """Returns what a stage's `Config` trains: a network that tracks, refines patches, or marks.
 
         from vosjax.config import opened
         network = task_of(opened("train_rendered")).network
@@ -175,7 +176,9 @@ def task_of(config: Any) -> Task:
     Raises:
         InputError: the config does not fit the network or its data.
     """
-    return boundary.task(config) if config.patches is not None else clip_task.task(config)
+    if config.patches is not None:
+        return boundary.task(config)
+    return clip_task.task(config) if config.marks is None else interactive.task(config)
 
 
 def _remaining(

@@ -1,5 +1,6 @@
 """Initial weights of a training: random ones, pretrained encoders, or those of a model."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ from vosjax import backbones
 from vosjax.checkpoints import pth, weights, wrappers
 from vosjax.checkpoints.checks import check_finite, check_params, narrowed
 from vosjax.checkpoints.convert import convert
+from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.npz import read_npz
 from vosjax.errors import InputError
 from vosjax.types import Model
@@ -36,7 +38,9 @@ def params(
         model: the network.
         seed: seed of the random weights.
         init: '' for random weights, or items separated by commas, each of which replaces weights:
-            a folder written by `checkpoints.weights.save_weights` replaces all weights;
+            a folder written by `checkpoints.weights.save_weights` replaces all weights, and
+            ENCODER=FOLDER those of one encoder by the folder's, which may be that of another
+            network, or the name of embedded weights;
             ENCODER=FILE replaces those of one encoder of `model.pretrained_encoders`, and FILE
             alone those of the only encoder. A `.pth` file is the encoder's published ImageNet
             checkpoint: its classifier is left out, everything else has to fit, and what it lacks
@@ -59,7 +63,12 @@ def params(
             item.strip(), [name for name, _ in model.pretrained_encoders], pathlib.Path(root)
         )
         if path.is_dir():
-            started = weights.load_weights(path)[0]
+            loaded = weights.load_weights(path)[0]
+            if encoder and encoder not in loaded:
+                raise InputError(
+                    f"train.init names {path} for {encoder}: these weights have {', '.join(loaded)}"
+                )
+            started = started | {encoder: loaded[encoder]} if encoder else loaded
             continue
         start = dict(model.pretrained_encoders)[encoder]
         try:
@@ -93,19 +102,17 @@ def _addressed(item: str, encoders: list[str], root: pathlib.Path) -> tuple[str,
     path = pathlib.Path(path)
     if not path.exists() and (root / path).exists():
         path = root / path
+    elif not path.exists() and encoder in encoders:
+        with contextlib.suppress(InputError):
+            path = weights_folder(str(path))
     if not path.exists():
         also = "" if root == pathlib.Path() or path.is_absolute() else f" and not in {root} either"
         raise InputError(
             f"train.init names {path}, which does not exist{also}: give a folder of "
             "weights, an encoder's .pth or .npz, or '' to start fresh"
         )
-    if path.is_dir():
-        if encoder:
-            raise InputError(
-                f"train.init gives the folder {path} to {encoder}: a folder holds all "
-                f"weights of a network, so write {path} alone"
-            )
-        return "", path
+    if path.is_dir() and (not encoder or encoder in encoders):
+        return encoder, path
     if not encoder and len(encoders) == 1:
         encoder = encoders[0]
     if encoder not in encoders:

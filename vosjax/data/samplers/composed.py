@@ -48,7 +48,9 @@ def _settings(config: ClipsConfig) -> StillsSettings:
 
 def _guests(config: ClipsConfig) -> Stills | None:
     """Returns all photos of the config's sets as one source, or None if there are no photos."""
-    datasets = [sets.open_dataset(dataset, config.root) for dataset in sets.of_config(config)]
+    datasets = [
+        sets.open_dataset(dataset, config.root) for dataset in sets.as_datasets(config.sets)
+    ]
     pairs = tuple(
         dataset.photos[index]
         for dataset in datasets

@@ -1,0 +1,131 @@
+"""`mark()` and `Marker`: windows that are encoded once, corrections, and bad input."""
+
+import numpy as np
+import pytest
+
+import vosjax
+from vosjax.errors import InputError
+from vosjax.interactive.clues import BOX, INSIDE, MASK, OUTSIDE
+from vosjax.interactive.marker import Marker, MarkModel
+
+SIDE = 129
+FRAME = np.zeros((120, 200, 3), np.uint8)
+
+
+class Obedient:
+    """A model that answers what it was told: the box, the clicks on the object, and the mask."""
+
+    def __init__(self):
+        self.encoded, self.clues = 0, []
+
+    def encode(self, image):
+        assert image.shape == (SIDE, SIDE, 3) and image.dtype == np.uint8
+        self.encoded += 1
+        return None
+
+    def segment(self, features, clues):
+        self.clues.append(clues)
+        answer = np.maximum(np.maximum(clues[..., BOX], clues[..., INSIDE]), clues[..., MASK])
+        return np.where(clues[..., OUTSIDE] > 0, 0, answer).astype(np.float32)
+
+    @property
+    def model(self):
+        return MarkModel(SIDE, self.encode, self.segment)
+
+
+def box_mask(x, y, width, height):
+    mask = np.zeros(FRAME.shape[:2], bool)
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    "box", [(40, 30, 60, 40), (0, 0, 25, 90), (150, 100, 50, 20), (9, 9, 8, 8)]
+)
+def test_the_answer_lies_where_the_box_is(box):
+    mask = vosjax.mark(FRAME, box=box, model=Obedient().model)
+    assert mask.shape == (120, 200) and mask.dtype == bool
+    expected = box_mask(*box)
+    assert (mask & expected).sum() / (mask | expected).sum() > 0.93
+
+
+def test_a_box_that_leaves_the_frame_counts_as_far_as_it_is_inside():
+    over = vosjax.mark(FRAME, box=(-20, 100, 60, 400), model=Obedient().model)
+    np.testing.assert_array_equal(
+        over, vosjax.mark(FRAME, box=(0, 100, 40, 20), model=Obedient().model)
+    )
+
+
+def test_a_click_alone_is_looked_at_in_the_whole_frame_and_then_closer():
+    obedient = Obedient()
+    mask = vosjax.mark(FRAME, points=[(50, 40)], model=obedient.model)
+    assert obedient.encoded == 2
+    assert mask[40, 50] and not mask[100, 150]
+    assert obedient.clues[1][..., MASK].any()  # the first answer is known in the second
+
+
+def test_a_correction_in_the_same_window_encodes_nothing_again():
+    obedient = Obedient()
+    marker = Marker(FRAME, model=obedient.model)
+    first = marker.probability(box=(40, 30, 60, 40))
+    second = marker.probability(points=[(70, 50), (90, 60, False)], so_far=first)
+    assert obedient.encoded == 1
+    assert first[60, 90] > 0.5 > second[60, 90]
+    assert second[40, 50] > 0.5  # the mask so far is kept where no one objects
+
+
+def test_answers_depend_on_what_is_given_alone():
+    marker = Marker(FRAME, model=Obedient().model)
+    first = marker.probability(box=(40, 30, 60, 40))
+    marker.probability(box=(150, 80, 30, 30))
+    np.testing.assert_array_equal(marker.probability(box=(40, 30, 60, 40)), first)
+
+
+def test_few_windows_are_kept():
+    obedient = Obedient()
+    marker = Marker(FRAME, model=obedient.model)
+    for x in range(0, 180, 30):
+        marker.probability(box=(x, 10, 10, 10))
+    assert obedient.encoded == 6
+    marker.probability(box=(150, 10, 10, 10))
+    assert obedient.encoded == 6
+    marker.probability(box=(0, 10, 10, 10))
+    assert obedient.encoded == 7
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (dict(), "nothing says where the object is"),
+        (dict(points=[(10, 10, False)]), "nothing says where the object is"),
+        (dict(box=(1, 2, 3)), r"four finite numbers \(x, y, w, h\)"),
+        (dict(box="here"), "four finite numbers"),
+        (dict(box=(1, 2, float("nan"), 3)), "four finite numbers"),
+        (dict(box=(10, 10, 0.5, 9)), "at least one pixel"),
+        (dict(box=(200, 10, 5, 9)), "lies outside of the frame, which is 200x120"),
+        (dict(points=[(10, 121)]), "lies outside of the frame, which is 200x120"),
+        (dict(points=[(10,)]), "two finite numbers"),
+        (dict(points=7), "a list of"),
+    ],
+)
+def test_bad_marks_are_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        vosjax.mark(FRAME, model=Obedient().model, **given)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8), "a.png"],
+)
+def test_what_is_no_frame_is_refused(frame):
+    with pytest.raises(InputError, match=r"uint8 \[H, W, 3\] RGB is expected"):
+        vosjax.mark(frame, box=(1, 1, 2, 2), model=Obedient().model)
+
+
+@pytest.mark.parametrize(
+    "so_far", [np.zeros((5, 5)), np.full((120, 200), 2.0), np.full((120, 200), 7, np.uint8)]
+)
+def test_what_is_no_probability_is_refused(so_far):
+    marker = Marker(FRAME, model=Obedient().model)
+    with pytest.raises(InputError, match="the mask so far"):
+        marker.probability(box=(1, 1, 9, 9), so_far=so_far)
