@@ -18,8 +18,11 @@ from vosjax.ahead import compiler, roofline
 from vosjax.ahead.compiler import DoesNotFit, Measured
 from vosjax.ahead.targets import Target
 from vosjax.errors import InputError
+from vosjax.interactive.clues import CHANNELS
+from vosjax.interactive.network import InteractiveNetwork
 from vosjax.refine.boundary.network import RefineNetwork
-from vosjax.train import boundary, build, clip_task, device, loop, schedule, step
+from vosjax.train import boundary, build, clip_task, device, interactive, loop, schedule, step
+from vosjax.train.interactive import Marks
 from vosjax.train.patches import Patches
 
 DAY = 24 * 3600  # seconds
@@ -187,6 +190,15 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
         samples = Patches(*(_shape(one, np.uint8) for one in ((*side, 3), side, side)))
         pixels = network.patch**2
         program = boundary.compile_step(network, chain, dtype=train.dtype, shardings=lies)
+    elif isinstance(network, InteractiveNetwork):
+        side = (batch, network.side, network.side)
+        samples = Marks(
+            _shape((*side, 3), np.uint8),
+            _shape(side, np.uint8),
+            _shape((*side, CHANNELS), np.float32),
+        )
+        pixels = network.side**2
+        program = interactive.compile_step(network, chain, dtype=train.dtype, shardings=lies)
     else:
         build.fits(network, config, len(devices))
         data = config.data
