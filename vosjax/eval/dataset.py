@@ -75,7 +75,8 @@ def settings_of(
 ) -> dict[str, Any]:
     """Returns everything that decides a run's results, which its record keeps and compares.
 
-        settings = settings_of(config, network, data="DAVIS", videos=30, stages=Stages())
+        from vosjax.config import opened
+        settings_of(opened("base"), vosjax.load(), data="DAVIS", videos=30, stages=Stages())
 
     Args:
         config: a `Config`.
