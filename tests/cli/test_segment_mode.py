@@ -9,9 +9,9 @@ import signal
 import cv2
 import numpy as np
 import pytest
-from jax.profiler import ProfileData
 from PIL import Image
 from support.command import FRAMES, LABELS, masks_of
+from support.traces import numbers, traces
 
 import vosjax
 from vosjax.io.palette import DAVIS, write_label_png
@@ -51,13 +51,9 @@ def film_of(path):
 
 
 def test_chosen_frames_are_profiled_and_overwrite_removes_the_trace(workdir, capsys):
-    trace = "tensorboard/plugins/profile/*/*.xplane.pb"
     assert workdir.segment("--config.profile=(2,4)") == 0
-    (first,) = workdir.out.glob(trace)
-    planes = ProfileData.from_file(str(first)).planes
-    events = [event for plane in planes for line in plane.lines for event in line.events]
-    frames = [dict(event.stats)["step_num"] for event in events if event.name == "frame"]
-    assert sorted(frames) == [2, 3, 4]
+    (first,) = traces(workdir.out)
+    assert numbers(first, "frame") == [2, 3, 4]
     content = first.read_bytes()
     for region in (b"encode/", b"predict/", b"memory_read", b"commit/", b"to_labels/"):
         assert region in content

@@ -116,36 +116,56 @@ class Loss:
         self.is_ready = lambda: ready
 
 
-@pytest.mark.parametrize("ready, low, high", [(True, 0.8, 1.0), (False, 0.0, 0.4)])
-def test_waiting_counts_where_the_devices_have_nothing_to_do(ready, low, high):
+@pytest.fixture
+def clock(monkeypatch):
+    """clock(seconds) lets time go by; nothing else does."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def goes_by(seconds):
+        now[0] += seconds
+
+    return goes_by
+
+
+def unknown():
+    return Utilisation(lambda: None, peak=None)
+
+
+def done(*, ready):
+    metrics = SimpleNamespace(loss=Loss(ready))
+    return SimpleNamespace(state=None, batch=None, scalars=None, metrics=metrics)
+
+
+@pytest.mark.parametrize("ready, waiting", [(True, 0.75), (False, 0.75 / 4)])
+def test_waiting_counts_where_the_devices_have_nothing_to_do(clock, ready, waiting):
+    """Four times three seconds for a batch and one for a step; the first is always waited for."""
+
     def batches():
         while True:
-            time.sleep(0.05)
+            clock(3)
             yield 1
 
-    unknown = Utilisation(lambda: None, peak=None)
-    measured = pace.Pace(batch=2, unit="clips", utilisation=unknown, key=None)
+    measured = pace.Pace(batch=2, unit="clips", utilisation=unknown(), key=None)
     made = measured.timed(batches())
     for _ in range(4):
-        batch = next(made)
-        metrics = SimpleNamespace(loss=Loss(ready))
-        measured.step_done(SimpleNamespace(state=None, batch=batch, scalars=None, metrics=metrics))
+        next(made)
+        clock(1)
+        measured.step_done(done(ready=ready))
     figures = measured.figures()
-    assert low <= figures["waiting"] <= high  # the first batch is always waited for
-    assert figures["steps_per_second"] <= 20
+    assert figures == {"clips_per_second": 0.5, "steps_per_second": 0.25, "waiting": waiting}
 
 
-def test_what_is_left_out_is_no_training_time():
-    measured = pace.Pace(
-        batch=1, unit="clips", utilisation=Utilisation(lambda: None, peak=None), key=None
-    )
-    done = SimpleNamespace(
-        state=None, batch=None, scalars=None, metrics=SimpleNamespace(loss=Loss(True))
-    )
-    measured.step_done(done)
+def test_what_is_left_out_is_no_training_time(clock):
+    measured = pace.Pace(batch=1, unit="clips", utilisation=unknown(), key=None)
+    clock(2)
+    measured.step_done(done(ready=True))
     with measured.paused():
-        time.sleep(0.3)
-    assert measured.figures()["steps_per_second"] > 1 / 0.3
+        clock(100)
+    assert measured.figures()["steps_per_second"] == 0.5
+    clock(4)
+    measured.step_done(done(ready=True))
+    assert measured.figures()["steps_per_second"] == 0.25
 
 
 OLD = "step,loss,cross_entropy,jaccard,aux,j,gradient,rate,clips_per_second,validation_j"

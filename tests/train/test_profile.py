@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from jax.profiler import ProfileData
 from support import small
+from support.traces import numbers, traces
 
 from vosjax.errors import InputError, Note
 from vosjax.runs import profile
@@ -18,21 +18,10 @@ def toy_family(monkeypatch):
     small.install(monkeypatch)
 
 
-def traces(folder):
-    return sorted(folder.glob("tensorboard/plugins/profile/*/*.xplane.pb"))
-
-
-def numbers(trace, what="step"):
-    """The numbers of the steps or frames in a trace."""
-    planes = ProfileData.from_file(str(trace)).planes
-    events = [event for plane in planes for line in plane.lines for event in line.events]
-    return sorted(dict(event.stats)["step_num"] for event in events if event.name == what)
-
-
 def test_chosen_steps_are_traced_and_their_regions_named(tmp_path, capsys):
     loop.train(small.config(steps=6, profile=(2, 4)), output=tmp_path)
     (trace,) = traces(tmp_path)
-    assert numbers(trace) == [2, 3, 4]
+    assert numbers(trace, "step") == [2, 3, 4]
     content = trace.read_bytes().decode("latin-1")
     named = {name for name in REGIONS if re.search(rf"[/(]{name}[/)]", content)}
     assert named == set(REGIONS)
@@ -52,7 +41,7 @@ def test_a_resumed_run_past_the_steps_makes_none(tmp_path):
 
 def test_a_run_that_ends_in_between_has_what_there_is(tmp_path):
     loop.train(small.config(steps=3, profile=(2, 100)), output=tmp_path)
-    assert numbers(*traces(tmp_path)) == [2, 3]
+    assert numbers(*traces(tmp_path), "step") == [2, 3]
 
 
 def test_profiling_changes_no_weight(tmp_path):
