@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import zipfile
 
 import cv2
@@ -73,7 +74,8 @@ def test_chosen_frames_of_one_video_are_profiled(workdir, davis):
     assert evaluate(workdir, davis, "--config.profile=(0,5)") == 0
     (trace,) = traces(workdir.out)
     assert numbers(trace, "frame") == [0, 1, 2, 3, 4, 5]  # of cow, the longest
-    assert b"predict/" in trace.read_bytes()
+    for region in (b"encode", b"predict", b"commit"):
+        assert re.search(rb"[/(]" + region + rb"[/)]", trace.read_bytes())
 
 
 def test_a_dataset_folder_becomes_masks_tables_and_a_zip(workdir, davis, capsys):
