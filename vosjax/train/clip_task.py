@@ -123,7 +123,7 @@ def validation(model: Model, config: Any) -> Callable[[Any], dict[str, float]]:
     settings, data = config.train.log, config.data
     if settings.data:
         whole_set = SetValidation(model, settings, mem_every=config.train.card_mem_every)
-        return lambda params: whole_set(jax.device_put(params, jax.local_devices()[0]))
+        return lambda params: whole_set(device.on_one_device(params))
     run = validate.compiled(model, mem_every=config.train.mem_every)
     clips: list[Any] = []
 
