@@ -19,6 +19,8 @@ import numpy as np
 from vosjax.errors import InputError, shown
 from vosjax.interactive.marker import Marker, load_marker
 from vosjax.io.masks import Masks
+from vosjax.io.masks.frames import Frames
+from vosjax.io.masks.raw import TargetVideo
 from vosjax.io.video import Video
 
 HIGHEST = 255  # ids that mask files have room for
@@ -37,16 +39,17 @@ class Mark(NamedTuple):
 
 
 def parsed(
-    boxes: Sequence[str], points: Sequence[str], names: Sequence[str] | None
+    boxes: Sequence[str], points: Sequence[str], frames: Frames, doubts: list[str]
 ) -> dict[int, dict[int, Mark]]:
     """Parses the boxes and points of a command.
 
-        parsed(["0=120,80,64,48"], ["0=1:130,90"], None)    # {0: {1: Mark(...)}}
+        parsed(["0=120,80,64,48"], ["0=1:130,90"], frames, [])    # {0: {1: Mark(...)}}
 
     Args:
         boxes: texts of --boxes.
         points: texts of --points.
-        names: the names of the video's frames if it is a folder, else None.
+        frames: the frames of the video.
+        doubts: gets a sentence for each frame that could have been another one.
 
     Returns:
         {frame index: {object id: its `Mark`}}, in the order of frames.
@@ -58,7 +61,7 @@ def parsed(
     number = 0
     for flag, texts in (("--boxes", boxes), ("--points", points)):
         for text in texts:
-            frame, chosen, rest = _split(flag, text, names)
+            frame, chosen, rest = _split(flag, text, frames, doubts)
             if chosen is None:
                 number += 1
             object_id = number if chosen is None else chosen
@@ -81,7 +84,7 @@ def parsed(
     return dict(sorted(marks.items()))
 
 
-def _split(flag: str, text: str, names: Sequence[str] | None) -> tuple[int, int | None, str]:
+def _split(flag: str, text: str, frames: Frames, doubts: list[str]) -> tuple[int, int | None, str]:
     """Splits a text into the frame's index, the object's id if it is given, and the numbers."""
     frame, equals, rest = text.rpartition("=")
     chosen, colon, numbers = rest.rpartition(":")
@@ -90,15 +93,7 @@ def _split(flag: str, text: str, names: Sequence[str] | None) -> tuple[int, int 
     object_id = int(chosen) if colon else None
     if not equals:
         return 0, object_id, numbers
-    frame = frame.strip()
-    if names is not None and frame in names:
-        return list(names).index(frame), object_id, numbers
-    if not re.fullmatch(r"\d{1,12}", frame):
-        raise InputError(
-            f"{flag} {shown(text)}: {shown(frame)} is no frame; an index from 0"
-            + (" or the name of an image is expected" if names else " is expected")
-        )
-    return int(frame), object_id, numbers
+    return frames.find(frame.strip(), f"{flag} {text}", doubts), object_id, numbers
 
 
 def _numbers(text: str) -> list[float]:
@@ -134,34 +129,45 @@ def _points(text: str, rest: str) -> list[Point]:
     return made
 
 
-def with_marks(masks: Masks | None, marks: dict[int, dict[int, Mark]], video: Video) -> Masks:
+def with_marks(
+    masks: Masks | None,
+    boxes: Sequence[str],
+    points: Sequence[str],
+    video: Video,
+    *,
+    count: int | None,
+) -> Masks:
     """Makes masks of marks, and adds them to those that are given.
 
-        masks = with_marks(None, parsed(["120,80,64,48"], [], None), video)
+        masks = with_marks(None, ["120,80,64,48"], [], video, count=None)
 
     Where objects of one frame overlap, the more probable one is seen. Over a given mask of the same
     frame the marked objects are laid.
 
     Args:
         masks: the masks that are given, or None.
-        marks: of `parsed`.
+        boxes: texts of --boxes.
+        points: texts of --points.
         video: the video, which has to be one that can be read twice.
+        count: the number of its frames if it is certain, else None.
 
     Raises:
-        InputError: the video can be read once only or lacks a frame; a mark is outside of the
-            frame; or no object is seen where a mark is.
+        InputError: a text has another form; the video can be read once only or lacks a frame; a
+            mark is outside of the frame; or no object is seen where a mark is.
     """
     if video.once:
         raise InputError(
             f"boxes and points are looked at before {video.name} is read, and it can be read once "
             "only: give a mask, or a recording"
         )
+    doubts: list[str] = []
+    marks = parsed(boxes, points, Frames(TargetVideo(video.size, count, video.names)), doubts)
     marker = load_marker()
     labels = {} if masks is None else dict(masks.labels)
     names = {} if masks is None else dict(masks.names)
     for frame, objects in marks.items():
-        with contextlib.closing(video.stream(frame)) as frames:
-            picture = next(frames, None)
+        with contextlib.closing(video.stream(frame)) as stream:
+            picture = next(stream, None)
         if picture is None or picture.missing:
             raise InputError(
                 f"boxes or points are given for frame {frame}, which {video.name} does not have"
@@ -174,12 +180,17 @@ def with_marks(masks: Masks | None, marks: dict[int, dict[int, Mark]], video: Vi
             own = np.where(own > 0, own, before).astype(before.dtype)
         labels[frame] = own
         names.setdefault(frame, f"the marks of frame {frame}")
-    count = sum(map(len, marks.values()))
-    note = f"{count} object{'s' if count > 1 else ''} marked by boxes and points"
+    marked = sum(map(len, marks.values()))
+    note = f"{marked} object{'s' if marked > 1 else ''} marked by boxes and points"
     labels = dict(sorted(labels.items()))
     if masks is None:
-        return Masks(labels, None, (note,), (), names)
-    return masks._replace(labels=labels, notes=(*masks.notes, note), names=names)
+        return Masks(labels, None, (note,), tuple(doubts), names)
+    return masks._replace(
+        labels=labels,
+        notes=(*masks.notes, note),
+        doubts=(*masks.doubts, *doubts),
+        names=names,
+    )
 
 
 def _labels(marker: Marker, frame: int, objects: dict[int, Mark]) -> np.ndarray:

@@ -152,8 +152,8 @@ def _read_marks(options: Options, video: Video) -> Masks:
             count=exact_length(options.video, video),
         )
     if options.boxes or options.points:
-        marks = _marks.parsed(options.boxes, options.points, video.names)
-        return _marks.with_marks(masks, marks, video)
+        count = exact_length(options.video, video)
+        return _marks.with_marks(masks, options.boxes, options.points, video, count=count)
     assert masks is not None  # one of the three is given
     return masks
 
