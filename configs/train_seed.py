@@ -76,12 +76,12 @@ INIT = {  # encoders' published ImageNet weights, in DATASETS
 
 
 def get_config(name="augmentation_off"):
-    recipe = variant(AOT | MATCHING, name)
-    return aot(recipe) if name in AOT else matching(recipe)
+    chosen = variant(AOT | MATCHING, name)
+    return aot(chosen) if name in AOT else matching(chosen)
 
 
-def aot(recipe):
-    chosen = named(recipe.network)
+def aot(line):
+    chosen = named(line.network)
     config = training(chosen.family, **chosen.model)
     model = models.build(config.family, **config.model)
     height, width = model.vos.size(465, 465)  # Swin takes 464
@@ -94,7 +94,7 @@ def aot(recipe):
         held="^identity/",
         no_decay="relative_value|relative_bias|position_bias_table|decoder/out",
     )
-    last = dict(after=recipe.augmented, sets=(YOUTUBE_VOS,), plain=True)
+    last = dict(after=line.augmented, sets=(YOUTUBE_VOS,), plain=True)
     config.stages = (
         dict(
             name="stills",
@@ -104,10 +104,10 @@ def aot(recipe):
         dict(
             name="video",
             data=dict(
-                sets=recipe.videos,
+                sets=line.videos,
                 merge=0.3,
                 colour=True,
-                phases=(last,) if recipe.augmented < END else (),
+                phases=(last,) if line.augmented < END else (),
             ),
             train=dict(steps=130_000, batch=16, lr=2e-4, weight_decay=0.07, aux=1.0, own_from=0.5),
         ),
@@ -115,10 +115,10 @@ def aot(recipe):
     return config
 
 
-def matching(recipe):
-    config = named(f"train_stcn:{recipe.network}")
-    config.train.init = INIT[recipe.network]
+def matching(line):
+    config = named(f"train_stcn:{line.network}")
+    config.train.init = INIT[line.network]
     stills, videos = config.stages
-    videos = dict(videos, name="video", data=dict(videos["data"], sets=recipe.videos))
+    videos = dict(videos, name="video", data=dict(videos["data"], sets=line.videos))
     config.stages = (stills, videos)
     return config

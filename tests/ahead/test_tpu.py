@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax import models
+from vosjax import cost, models
 from vosjax.ahead import compiler, hlo, targets, traffic
-from vosjax.bench import compiled, cost, plan
+from vosjax.bench import compiled, plan
 from vosjax.compose.views import views
 from vosjax.config import opened
 from vosjax.layers.precision import cast

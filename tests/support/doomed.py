@@ -63,14 +63,14 @@ def at_validation(patch, number):
     count = []
 
     def validation(model, config):
-        def mean_j(params):
+        def validated(params):
             count.append(1)
             if len(count) * config.train.log.validate == number:
                 print("validating", flush=True)
                 time.sleep(600)
-            return 0.5
+            return {"validation_j": 0.5}
 
-        return mean_j
+        return validated
 
     patch.setattr(clip_task, "validation", validation)
 

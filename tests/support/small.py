@@ -98,6 +98,8 @@ def install(monkeypatch):
     monkeypatch.setattr(pipeline, "sources", lambda config: [(1.0, Source())])
     monkeypatch.setattr(rendered, "validation_clips", validation_clips)
     monkeypatch.setattr(
-        clip_task, "compile_step", lambda network, chain, settings, shardings: compiled(settings)
+        clip_task,
+        "compile_step",
+        lambda network, chain, settings, shardings=None: compiled(settings),
     )
     monkeypatch.setattr(validate, "compiled", lambda network, *, mem_every: validated(mem_every))

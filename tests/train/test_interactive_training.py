@@ -21,7 +21,7 @@ from vosjax.interactive.window import mask_box
 from vosjax.io.palette import write_label_png
 from vosjax.loading import networks
 from vosjax.names import Names
-from vosjax.train import export, interactive, loop, start
+from vosjax.train import answers, export, loop, start
 from vosjax.train.marked import Marked, MarkSpec, drawn_box, drawn_clicks, sample
 
 SPEC = MarkSpec(65)
@@ -115,7 +115,7 @@ def test_a_set_without_objects_is_refused(tmp_path):
 def corrected(answer, truth):
     clues = np.zeros((1, *truth.shape, 4), np.float32)
     logits = np.where(answer, 9.0, -9.0).astype(np.float32)[None]
-    return np.asarray(interactive.corrected(clues, logits, truth.astype(np.uint8)[None]))[0]
+    return np.asarray(answers.corrected(clues, logits, truth.astype(np.uint8)[None]))[0]
 
 
 def test_a_correction_lies_in_the_largest_mistake():
@@ -157,15 +157,15 @@ def test_the_loss_of_a_sure_and_right_answer_is_nothing():
     truth[:, 4:20, 4:20] = 1
     truth[:, 28:] = 255
     right = np.where(truth == 1, 30.0, -30.0).astype(np.float32)
-    np.testing.assert_allclose(interactive.losses(right, truth), 0, atol=1e-5)
-    wrong = interactive.losses(-right, truth)
+    np.testing.assert_allclose(answers.losses(right, truth), 0, atol=1e-5)
+    wrong = answers.losses(-right, truth)
     assert (np.asarray(wrong) > 10).all()
 
 
 def test_iou_ignores_what_does_not_count():
     truth = np.full((1, 8, 8), 255, np.uint8)
     truth[0, :4] = 1
-    assert interactive.ious(np.ones((1, 8, 8), bool), truth) == 1
+    assert answers.ious(np.ones((1, 8, 8), bool), truth) == 1
 
 
 class Pixelwise(nn.Module):

@@ -131,7 +131,9 @@ def scored(tmp_path, monkeypatch):
     """
     small.install(monkeypatch)
     given = iter([0.1, 0.8, 0.3, 0.7, 0.2, 0.6])
-    monkeypatch.setattr(clip_task, "validation", lambda model, config: lambda params: next(given))
+    monkeypatch.setattr(
+        clip_task, "validation", lambda model, config: lambda params: {"validation_j": next(given)}
+    )
     config = small.config(log=dict(validate=1, checkpoint=3, keep=1, keep_best=1))
     ended = loop.train(config, output=tmp_path / "run")
     return tmp_path / "run", config, ended

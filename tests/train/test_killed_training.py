@@ -18,7 +18,7 @@ from support import small
 from vosjax.errors import InputError, Note
 from vosjax.modes import Options
 from vosjax.modes import train as train_mode
-from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, state
+from vosjax.train import build, checkpoint, checkpoint_folder, decisive, loop, pace, state
 
 TESTS = pathlib.Path(__file__).parents[1]
 GRACE = 30  # seconds from SIGTERM to SIGKILL on most machines that can be preempted
@@ -77,7 +77,7 @@ def same(a, b):
 def rows(folder):
     with open(folder / "metrics.csv", newline="") as file:
         return [
-            {name: value for name, value in row.items() if name != SPEED}
+            {name: value for name, value in row.items() if name not in (SPEED, *pace.COLUMNS)}
             for row in csv.DictReader(file)
         ]
 

@@ -46,7 +46,9 @@ def toy(monkeypatch):
     """Puts a toy in the place of every network; the clips remain those of the data sets."""
     monkeypatch.setattr(models, "build", lambda family, **settings: small.model())
     monkeypatch.setattr(
-        clip_task, "compile_step", lambda network, chain, settings: small.compiled(settings)
+        clip_task,
+        "compile_step",
+        lambda network, chain, settings, shardings: small.compiled(settings),
     )
 
 

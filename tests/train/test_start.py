@@ -137,8 +137,21 @@ def test_a_file_for_no_encoder_is_refused_with_the_names_of_all(tmp_path, room):
         start.params(EYES, seed=0, init=room + file)
 
 
-def test_an_encoder_is_not_started_from_a_folder(tmp_path):
-    with pytest.raises(InputError, match="holds all weights"):
+def test_an_encoder_is_started_from_that_of_another_network(tmp_path):
+    given = jax.tree.map(lambda w: np.asarray(w) + 1, EYES.init_params(jax.random.key(1)))
+    card = dict(family="other", config={}, source="a test", licence="none")
+    save_weights(tmp_path, given | {"more": {"kernel": np.ones(3, np.float32)}}, card=card)
+    started = start.params(EYES, seed=0, init=f"plain={tmp_path}")
+    fresh = start.params(EYES, seed=0, init="")
+    for name in started:
+        expected = (given if name == "plain" else fresh)[name]
+        jax.tree.map(np.testing.assert_array_equal, started[name], expected)
+
+
+def test_a_folder_without_that_encoder_is_refused(tmp_path):
+    card = dict(family="other", config={}, source="a test", licence="none")
+    save_weights(tmp_path, {"more": {"kernel": np.ones(3, np.float32)}}, card=card)
+    with pytest.raises(InputError, match="for plain: these weights have more"):
         start.params(EYES, seed=0, init=f"plain={tmp_path}")
 
 

@@ -128,11 +128,11 @@ def planned_stage(
 
 
 def fitting(
-    memory_at: Callable[[int], int], share: int, memory: int, room: float
+    memory_at: Callable[[int], int], share: int, memory: int, available: float
 ) -> tuple[int, int]:
     """Returns the largest share of a batch that fits a device, from two sizes of programs.
 
-        fitting(lambda share: 10 + 5 * share, 4, memory=30, room=100)      # (18, 2)
+        fitting(lambda share: 10 + 5 * share, 4, memory=30, available=100)      # (18, 2)
 
     Memory is taken to grow in proportion to the share, on top of what every share needs.
 
@@ -141,7 +141,7 @@ def fitting(
             compiled.
         share: a share that fits.
         memory: bytes that its program needs.
-        room: bytes of the device.
+        available: bytes of the device.
 
     Returns:
         The largest share, and the other share whose program was compiled.
@@ -154,7 +154,7 @@ def fitting(
     slope = (memory - beside) / (share - other)
     if slope <= 0:  # nothing in the program grows: it is too small to tell
         return max(share, other), other
-    return max(share, math.floor((room - (memory - slope * share)) / slope)), other
+    return max(share, math.floor((available - (memory - slope * share)) / slope)), other
 
 
 def gigabytes(count: float) -> str:

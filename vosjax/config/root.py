@@ -89,11 +89,14 @@ class Config(NetworkConfig):
                 ("balance_high",),
                 f"is {self.balance_high}; at least balance_low, {self.balance_low}, is expected",
             )
-        inputs = [n for n in ("data", "patches", "marks") if getattr(self, n) is not None]
-        if self.train is not None and len(inputs) > 1:
-            raise FieldError((inputs[1],), f"is given, and so is {inputs[0]}: give one of them")
-        alone = self.train is not None and inputs in (["patches"], ["marks"])
-        if not alone and (self.train is None) != (self.data is None):
+        if self.train is None:
+            complete = self.data is None
+        else:
+            inputs = [n for n in ("data", "patches", "marks") if getattr(self, n) is not None]
+            complete = bool(inputs)
+            if len(inputs) > 1:
+                raise FieldError((inputs[1],), f"is given, and so is {inputs[0]}: give one of them")
+        if not complete:
             raise FieldError(("train",), "and data belong together: give both, or neither")
 
 

@@ -20,6 +20,7 @@ from vosjax.runs import record
 FLAGS = ("output", "overwrite")
 FIELDS = ("weights", "mem_every", "max_mem_frames", "max_short_side", "dtype", "overlay")
 ALSO = (
+    "profile",
     "family",
     "model",
     "members",

@@ -122,7 +122,8 @@ def _timed(config: Any) -> Any:
     """Returns a stage's config whose phases begin at steps, see `data.config.timed`."""
     if config.data is None or config.train is None:
         return config
-    return dataclasses.replace(config, data=timed(config.data, config.train.steps))
+    data = timed(config.data, config.train.steps)
+    return config if data == config.data else dataclasses.replace(config, data=data)
 
 
 def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) -> TrainResult:
@@ -158,7 +159,8 @@ def run_stage(config: Any, folder: pathlib.Path, *, params: dict | None = None) 
         now = checkpoint.restore(checkpoints, now, plain, repair=True) or now
         processes.first_does(functools.partial(_describe, folder, plain))
         if int(now.step) >= train.steps:
-            return TrainResult(now, True, folder)
+            lies = device.of_state(now, device.shardings(train.sharded))
+            return TrainResult(device.placed(now, lies), True, folder)
         return _remaining(config, folder, task, chain, checkpoints, now)
 
 
