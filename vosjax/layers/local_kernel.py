@@ -172,7 +172,7 @@ def _kernel(
         return pltpu.roll(x, band - radius, 1, stride=1, stride_axis=0)
 
     def to_window(x: jax.Array) -> jax.Array:
-        """Rotates row x to the left by x - radius places, by powers of two: strides are positive."""
+        """Rotates row x to the left by x - radius places, by powers of two (no stride is < 0)."""
         x = pltpu.roll(x, radius, 1)
         for bit in range((columns - 1).bit_length()):
             x = jnp.where(at & 2**bit > 0, pltpu.roll(x, band - 2**bit, 1), x)

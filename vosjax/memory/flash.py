@@ -55,6 +55,7 @@ def flash_read(
     valid: jax.Array,
     *,
     metric: str = "dot",
+    layer: int | None = None,
     interpret: bool = False,
 ) -> jax.Array:
     """Reads all memory elements, as `softmax.softmax_read` does, on a TPU.
@@ -67,13 +68,16 @@ def flash_read(
         value: [M, P, heads, D].
         valid: [M, heads or 1] bool.
         metric: as for `affinity.affinity`.
+        layer: the layer that is read of key and value [M, L, P, ...]; None if they have no layers.
         interpret: whether the kernel is interpreted, on any platform, which is for tests.
 
     Returns:
         [Q, heads, D] in the dtype of `value`; zeros if no slot is valid.
     """
+    if layer is None:
+        key, value, layer = key[:, None], value[:, None], 0
     count, frames = query.shape[0], key.shape[0]
-    own_query, own_key = query.shape[1] > 1, key.shape[2] > 1
+    own_query, own_key = query.shape[1] > 1, key.shape[3] > 1
     layout = _layout(query, key, value)
     groups, inside = layout.heads // layout.inside, layout.inside
     scale = 1 / math.sqrt(layout.key)
@@ -96,6 +100,7 @@ def flash_read(
             any_head |= filled[frame, group * inside + head]
         return (
             jnp.where(any_head > 0, frame, 0),
+            layer,
             jnp.where(any_head > 0, block, 0),
             group if own else 0,
         )
@@ -108,8 +113,8 @@ def flash_read(
         grid=(groups, rows // layout.queries, frames, blocks),
         in_specs=[
             pl.BlockSpec((layout.queries, query_width), at_query),
-            pl.BlockSpec((1, layout.columns, key_width), functools.partial(at_memory, own_key)),
-            pl.BlockSpec((1, layout.columns, value_width), functools.partial(at_memory, True)),
+            pl.BlockSpec((1, 1, layout.columns, key_width), functools.partial(at_memory, own_key)),
+            pl.BlockSpec((1, 1, layout.columns, value_width), functools.partial(at_memory, True)),
         ],
         out_specs=pl.BlockSpec((layout.queries, value_width), at_result),
         scratch_shapes=[
@@ -119,7 +124,7 @@ def flash_read(
         ],
     )
     elements = frames * layout.positions
-    memory = key.size * key.dtype.itemsize + value.size * value.dtype.itemsize
+    memory = sum(x.size // x.shape[1] * x.dtype.itemsize for x in (key, value))
     cost = pl.CostEstimate(
         flops=2 * rows * elements * layout.heads * (layout.key + layout.value),
         transcendentals=rows * elements * layout.heads,
@@ -144,13 +149,13 @@ def flash_read(
 
 
 def _flat(x: jax.Array) -> jax.Array:
-    return x.reshape(*x.shape[:2], -1)
+    return x.reshape(*x.shape[:3], -1)
 
 
 def _layout(query: jax.Array, key: jax.Array, value: jax.Array) -> Layout:
     """Divides the arrays of a read."""
-    positions, heads, depth = value.shape[1:]
-    channels = key.shape[3]
+    positions, heads, depth = value.shape[2:]
+    channels = key.shape[4]
     own = [width for x, width in ((query, channels), (key, channels)) if x.shape[-2] > 1]
     # Blocks of lanes begin at multiples of 128, so narrow heads are read together.
     apart = heads > 1 and all(width % LANES == 0 for width in (*own, depth))
@@ -180,7 +185,7 @@ def _kernel(
     layout: Layout,
     metric: str,
 ) -> None:
-    """Attends a block of queries [queries, W] to a block of elements, [1, columns, W] each.
+    """Attends a block of queries [queries, W] to a block of elements, [1, 1, columns, W] each.
 
     Peaks and masses of head h are in lane h; the totals stand as the result.
     """
@@ -200,8 +205,8 @@ def _kernel(
         totals[...] = jnp.zeros_like(totals)
 
     def attend(head: int) -> None:
-        keys = key[0, :, lanes(head, key, layout.key)]
-        values = value[0, :, lanes(head, value, layout.value)]
+        keys = key[0, 0, :, lanes(head, key, layout.key)]
+        values = value[0, 0, :, lanes(head, value, layout.value)]
         beyond = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0) >= left
         values = jnp.where(beyond, 0, values)  # what is read past the end may be NaN
         columns = jax.lax.broadcasted_iota(jnp.int32, (chunk, layout.columns), 1)

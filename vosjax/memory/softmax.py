@@ -38,6 +38,7 @@ def softmax_read(
     metric: str = "dot",
     kernel: Kernel | None = None,
     best: jax.Array | None = None,
+    layer: int | None = None,
 ) -> jax.Array:
     """Reads all memory elements, with as many softmaxes as `valid` has columns.
 
@@ -51,13 +52,15 @@ def softmax_read(
         metric: as for `affinity`.
         kernel: added to the logits, or None.
         best: the result of `best_queries`; needed with a kernel.
+        layer: the layer that is read of key and value [M, L, P, ...], without a kernel; None if
+            they have no layers.
 
     Returns:
         [Q, heads, D] in the dtype of `value`; zeros if no slot is valid. Without a kernel it is
         differentiable in query, key and value.
     """
     if kernel is None:
-        return _read(query, key, value, valid, metric)
+        return _read(query, key, value, valid, metric, layer)
     assert best is not None
     best = jnp.broadcast_to(best.swapaxes(0, 1), (valid.shape[1], *key.shape[:2]))
     query, key, rows = _arranged(query, key, value, valid.shape[1])
@@ -65,14 +68,19 @@ def softmax_read(
     return _restored(result, value)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
 def _read(
-    query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, metric: str
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    metric: str,
+    layer: int | None,
 ) -> jax.Array:
     """Reads without a kernel: on a TPU by `flash_read`, unless a derivative is taken."""
     read: jax.Array = on_one_tpu(
-        functools.partial(flash_read, metric=metric),
-        functools.partial(plain_read, metric=metric),
+        functools.partial(flash_read, metric=metric, layer=layer),
+        functools.partial(plain_read, metric=metric, layer=layer),
         query,
         key,
         value,
@@ -82,12 +90,22 @@ def _read(
 
 
 def _read_forward(
-    query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, metric: str
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    metric: str,
+    layer: int | None,
 ) -> tuple[jax.Array, Any]:
-    return jax.vjp(lambda *arrays: plain_read(*arrays, valid, metric=metric), query, key, value)
+    def read(*arrays: jax.Array) -> jax.Array:
+        return plain_read(*arrays, valid, metric=metric, layer=layer)
+
+    return jax.vjp(read, query, key, value)
 
 
-def _read_backward(metric: str, pull: Any, cotangent: jax.Array) -> tuple[Any, ...]:
+def _read_backward(
+    metric: str, layer: int | None, pull: Any, cotangent: jax.Array
+) -> tuple[Any, ...]:
     return *pull(cotangent), None
 
 
@@ -95,9 +113,17 @@ _read.defvjp(_read_forward, _read_backward)
 
 
 def plain_read(
-    query: jax.Array, key: jax.Array, value: jax.Array, valid: jax.Array, *, metric: str = "dot"
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    *,
+    metric: str = "dot",
+    layer: int | None = None,
 ) -> jax.Array:
     """Computes `softmax_read` frame by frame, on any platform and with a derivative."""
+    if layer is not None:
+        key, value = key[:, layer], value[:, layer]
     arrays = _arranged(query, key, value, valid.shape[1])
     return _restored(_means(*arrays, valid.T, metric), value)
 
