@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.layers.attention import join_heads, split_heads
-from vosjax.layers.local_kernel import local_kernel
+from vosjax.layers.local_kernel import fits, local_kernel
 from vosjax.memory.kernels import on_one_tpu
 
 OUTSIDE = -1e9  # logit of positions outside the window or the map
@@ -128,7 +128,8 @@ def relative_attention(
 
         near = relative_attention(query, key, value, relative, constant, offsets)
 
-    On a TPU it is one kernel (`local_kernel`), unless a derivative is taken.
+    On a TPU it is one kernel (`local_kernel`), unless a derivative is taken or the map is too wide
+    for it.
 
     Args:
         query: [h, w, heads, C], not scaled.
@@ -146,6 +147,9 @@ def relative_attention(
 
 @jax.custom_vjp
 def _relative(arrays: tuple[Any, ...]) -> jax.Array:
+    query, _, value, relative, _, offsets = arrays
+    if not fits(query, value, relative.shape[-1], offsets=offsets is not None):
+        return plain_relative(*arrays)
     leaves, tree = jax.tree.flatten(arrays)
 
     def of(form: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -24,7 +24,7 @@ from vosjax.memory.affinity import EMPTY_LOGIT
 LANES = 128
 ROWS = 256  # queries whose logits are computed at a time
 COLUMNS = 512  # memory elements of a block
-RESIDENT = 10 * 2**20  # most bytes of queries and results that stay on the chip
+ON_CHIP = 13 * 2**20  # most bytes of blocks of queries, results and memory on the chip, of 16 MB
 
 
 class Layout(NamedTuple):
@@ -164,7 +164,8 @@ def _layout(query: jax.Array, key: jax.Array, value: jax.Array) -> Layout:
     wide = inside * depth
     # Blocks are there twice, since the next is fetched or the last is written meanwhile.
     bytes_of_row = 2 * size * (max(inside * channels, LANES) + wide) + 4 * (wide + 2 * LANES)
-    most = max(RESIDENT // bytes_of_row // ROWS, 1) * ROWS
+    memory = 2 * size * COLUMNS * (inside * channels + wide)
+    most = max((ON_CHIP - memory) // bytes_of_row // ROWS, 1) * ROWS
     count = query.shape[0]
     parts = -(-count // most)
     step = ROWS if count > ROWS else 16
