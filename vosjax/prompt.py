@@ -39,7 +39,15 @@ def apply_prompt(probs: jax.Array, prompt: Prompt) -> jax.Array:
         marked = marked / jnp.where(empty, 1, total)
         return marked.at[0].set(jnp.where(empty, 1, marked[0]))
 
-    result: jax.Array = jax.lax.cond(jnp.any(prompt.given), with_marks, lambda: probs)
+    def in_a_branch() -> jax.Array:
+        result: jax.Array = jax.lax.cond(jnp.any(prompt.given), with_marks, lambda: probs)
+        return result
+
+    # Probabilities are copied into and out of a branch; a selection is fused with what made them.
+    def selected() -> jax.Array:
+        return jnp.where(jnp.any(prompt.given), with_marks(), probs)
+
+    result: jax.Array = jax.lax.platform_dependent(tpu=selected, default=in_a_branch)
     return result
 
 

@@ -116,7 +116,7 @@ def expected(mode, made) -> bool:
     if mode == "render":  # photos lie where the user says, and no config knows where
         return made.render.source == "rendered"
     if mode == "summary":  # of networks that track
-        return made.family not in ("bpr", "dimp")
+        return made.family not in ("bpr", "dimp", "interactive")
     if mode == "prepare":
         return bool(made.datasets)
     if mode == "convert":

@@ -7,6 +7,8 @@ length M+1 and reshaping them to length M shifts row w by w positions.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -14,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.layers.attention import join_heads, split_heads
+from vosjax.layers.local_kernel import fits, local_kernel
+from vosjax.memory.kernels import on_one_tpu
 
 OUTSIDE = -1e9  # logit of positions outside the window or the map
 
@@ -112,6 +116,88 @@ def local_attention(
     return mixed.transpose(0, 2, 1, 3)
 
 
+def relative_attention(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    relative: jax.Array,
+    constant: jax.Array,
+    offsets: jax.Array | None = None,
+) -> jax.Array:
+    """Computes `local_attention` with a bias that is linear in the query (AOT, section 5.3).
+
+        near = relative_attention(query, key, value, relative, constant, offsets)
+
+    On a TPU it is one kernel (`local_kernel`), unless a derivative is taken or the map is too wide
+    for it.
+
+    Args:
+        query: [h, w, heads, C], not scaled.
+        key: [h, w, heads, C], of the other frame.
+        value: [h, w, heads, D], of the other frame.
+        relative: [heads, C, K, K]; its product with the query is part of the bias.
+        constant: [heads, K, K], the other part.
+        offsets: [heads, D, K, K], or None, as for `local_attention`.
+
+    Returns:
+        [h, w, heads, D].
+    """
+    return _relative((query, key, value, relative, constant, offsets))
+
+
+@jax.custom_vjp
+def _relative(arrays: tuple[Any, ...]) -> jax.Array:
+    query, _, value, relative, _, offsets = arrays
+    if not fits(query, value, relative.shape[-1], offsets=offsets is not None):
+        return plain_relative(*arrays)
+    leaves, tree = jax.tree.flatten(arrays)
+
+    def of(form: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+        return lambda *leaves: form(*jax.tree.unflatten(tree, leaves))
+
+    attended: jax.Array = on_one_tpu(of(local_kernel), of(plain_relative), *leaves)
+    return attended
+
+
+def _relative_forward(arrays: tuple[Any, ...]) -> tuple[jax.Array, Any]:
+    return jax.vjp(lambda arrays: plain_relative(*arrays), arrays)
+
+
+def _relative_backward(pull: Any, cotangent: jax.Array) -> Any:
+    return pull(cotangent)
+
+
+_relative.defvjp(_relative_forward, _relative_backward)
+
+
+def plain_relative(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    relative: jax.Array,
+    constant: jax.Array,
+    offsets: jax.Array | None = None,
+) -> jax.Array:
+    """Computes `relative_attention` on any platform, with a derivative."""
+    heads, side = relative.shape[0], relative.shape[-1]
+    # Heads come first: only so does XLA's CPU backend sum bfloat16 products in float32.
+    bias = jnp.einsum(
+        "yxnc,nck->nyxk",
+        query,
+        relative.reshape(*relative.shape[:2], side * side),
+        preferred_element_type=jnp.float32,
+    )
+    bias = bias.transpose(1, 2, 0, 3) + constant.reshape(heads, side * side)
+    return local_attention(
+        query,
+        key,
+        value,
+        bias.reshape(*bias.shape[:3], side, side),
+        radius=side // 2,
+        offsets=offsets,
+    )
+
+
 class LocalAttention(nn.Module):
     """Short-term attention with relative terms (AOT, section 5.3).
 
@@ -139,19 +225,16 @@ class LocalAttention(nn.Module):
         init = nn.initializers.xavier_uniform()
         relative = self.param("relative_key", init, (self.heads, query.shape[-1], side * side))
         constant = self.param("relative_bias", nn.initializers.zeros, (self.heads, side * side))
-        # Heads come first: only so does XLA's CPU backend sum bfloat16 products in float32.
-        bias = jnp.einsum("yxnc,nck->nyxk", query, relative, preferred_element_type=jnp.float32)
-        bias = bias.transpose(1, 2, 0, 3) + constant
         offsets = None
         if self.offset:
             offsets = self.param("relative_value", init, (self.heads, value.shape[-1], side * side))
             offsets = offsets.reshape(*offsets.shape[:2], side, side)
-        mixed = local_attention(
+        near = relative_attention(
             query,
             key,
             value,
-            bias.reshape(*bias.shape[:3], side, side),
-            radius=self.radius,
-            offsets=offsets,
+            relative.reshape(*relative.shape[:2], side, side),
+            constant.reshape(-1, side, side),
+            offsets,
         )
-        return join_heads(mixed).reshape(grid[0] * grid[1], -1)
+        return join_heads(near).reshape(grid[0] * grid[1], -1)

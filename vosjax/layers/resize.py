@@ -1,10 +1,12 @@
 """Resizing as in the references: bilinear with either rule for corners, OpenCV's cubic, nearest.
 
-Each axis is resized by a few gathers with constant indices, which XLA fuses into one loop. The
-gradient is two matrix products, as the transpose of a gather, a scatter, is slow.
+Each axis is resized by a few gathers with constant indices, which XLA fuses into one loop; on TPUs,
+where every gather writes its result to memory, by a matrix product. The gradient is two matrix
+products, as the transpose of a gather, a scatter, is slow.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +57,29 @@ def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def _resize(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
+    def form(function: Callable[..., jax.Array]) -> Callable[[jax.Array], jax.Array]:
+        return lambda x: function(x, height, width, kind, align_corners)
+
+    if x.shape[-3:-1] == (height, width):
+        return x
+    resized: jax.Array = jax.lax.platform_dependent(x, tpu=form(by_matrix), default=form(by_gather))
+    return resized
+
+
+def by_matrix(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
+    """Computes `resize` by a matrix product for each axis."""
+    for axis, new in ((-3, height), (-2, width)):
+        old = x.shape[axis]
+        if old == new:
+            continue
+        matrix = jnp.asarray(_matrix(old, new, kind, align_corners), x.dtype)
+        line = "...hwc,yh->...ywc" if axis == -3 else "...hwc,xw->...hxc"
+        x = jnp.einsum(line, x, matrix, precision=jax.lax.Precision.HIGHEST)
+    return x
+
+
+def by_gather(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
+    """Computes `resize` by a gather for each axis and tap."""
     for axis, new in ((-3, height), (-2, width)):
         old = x.shape[axis]
         if old == new:

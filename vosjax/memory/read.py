@@ -28,6 +28,7 @@ def read(
     top_k: int | None = None,
     metric: str = "dot",
     kernel: Kernel | None = None,
+    layer: int | None = None,
 ) -> jax.Array:
     """Reads a memory of M frames with Q queries.
 
@@ -57,7 +58,16 @@ def read(
             distance up to a term that cancels in the softmax (STCN, Cheng et al. 2021).
         kernel: weights the exponentials before the largest are chosen, or None. For inference only,
             as in KMN.
+        layer: the layer that is read, if key and value are those of several, [M, L, P, ...]; they
+            are cut out of the memory only where the read has to.
     """
+    if layer is not None and top_k is None and kernel is None and key.shape[-2] > 1:
+        valid = jnp.broadcast_to(
+            valid if valid.ndim == 2 else valid[:, None], (valid.shape[0], value.shape[-2])
+        )
+        return softmax_read(query, key, value, valid, metric=metric, layer=layer)
+    if layer is not None:
+        key, value = key[:, layer], value[:, layer]
     read_softmaxes = functools.partial(_read, top_k=top_k, metric=metric, kernel=kernel)
     if max(query.shape[1], key.shape[2]) > 1 or value.shape[2] == 1:
         valid = jnp.broadcast_to(

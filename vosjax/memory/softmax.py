@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, frame_affinity, log_kernel
+from vosjax.memory.flash import flash_read
+from vosjax.memory.kernels import on_one_tpu
 
 TOGETHER = 2**20  # largest number of logits at which CPUs process all heads at once
 
@@ -36,6 +38,7 @@ def softmax_read(
     metric: str = "dot",
     kernel: Kernel | None = None,
     best: jax.Array | None = None,
+    layer: int | None = None,
 ) -> jax.Array:
     """Reads all memory elements, with as many softmaxes as `valid` has columns.
 
@@ -49,27 +52,98 @@ def softmax_read(
         metric: as for `affinity`.
         kernel: added to the logits, or None.
         best: the result of `best_queries`; needed with a kernel.
+        layer: the layer that is read of key and value [M, L, P, ...], without a kernel; None if
+            they have no layers.
 
     Returns:
         [Q, heads, D] in the dtype of `value`; zeros if no slot is valid. Without a kernel it is
         differentiable in query, key and value.
     """
-    softmaxes = valid.shape[1]
-    frames, positions = key.shape[:2]
+    if kernel is None:
+        return _read(query, key, value, valid, metric, layer)
+    assert best is not None
+    best = jnp.broadcast_to(best.swapaxes(0, 1), (valid.shape[1], *key.shape[:2]))
+    query, key, rows = _arranged(query, key, value, valid.shape[1])
+    result, _ = _fold(query, key, rows, valid.T, metric, kernel, best)
+    return _restored(result, value)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+def _read(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    metric: str,
+    layer: int | None,
+) -> jax.Array:
+    """Reads without a kernel: on a TPU by `flash_read`, unless a derivative is taken."""
+    read: jax.Array = on_one_tpu(
+        functools.partial(flash_read, metric=metric, layer=layer),
+        functools.partial(plain_read, metric=metric, layer=layer),
+        query,
+        key,
+        value,
+        valid,
+    )
+    return read
+
+
+def _read_forward(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    metric: str,
+    layer: int | None,
+) -> tuple[jax.Array, Any]:
+    def read(*arrays: jax.Array) -> jax.Array:
+        return plain_read(*arrays, valid, metric=metric, layer=layer)
+
+    return jax.vjp(read, query, key, value)
+
+
+def _read_backward(
+    metric: str, layer: int | None, pull: Any, cotangent: jax.Array
+) -> tuple[Any, ...]:
+    return *pull(cotangent), None
+
+
+_read.defvjp(_read_forward, _read_backward)
+
+
+def plain_read(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    valid: jax.Array,
+    *,
+    metric: str = "dot",
+    layer: int | None = None,
+) -> jax.Array:
+    """Computes `softmax_read` frame by frame, on any platform and with a derivative."""
+    if layer is not None:
+        key, value = key[:, layer], value[:, layer]
+    arrays = _arranged(query, key, value, valid.shape[1])
+    return _restored(_means(*arrays, valid.T, metric), value)
+
+
+def _arranged(
+    query: jax.Array, key: jax.Array, value: jax.Array, softmaxes: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Brings query, key (in the layout of `frame_affinity`) and value in the order of `_fold`."""
 
     def per_softmax(x: jax.Array) -> jax.Array:
         return jnp.broadcast_to(x, (*x.shape[:-2], softmaxes, x.shape[-1]))
 
-    query = per_softmax(query).swapaxes(0, 1)
-    key = per_softmax(key).transpose(2, 0, 3, 1)  # the layout of `frame_affinity`
-    rows = value.reshape(frames, positions, -1)
-    if kernel is None:
-        result = _means(query, key, rows, valid.T, metric)
-    else:
-        assert best is not None
-        best = jnp.broadcast_to(best.swapaxes(0, 1), (softmaxes, frames, positions))
-        result, _ = _fold(query, key, rows, valid.T, metric, kernel, best)
-    return result.swapaxes(0, 1).reshape(query.shape[1], *value.shape[2:]).astype(value.dtype)
+    rows = value.reshape(*value.shape[:2], -1)
+    return per_softmax(query).swapaxes(0, 1), per_softmax(key).transpose(2, 0, 3, 1), rows
+
+
+def _restored(means: jax.Array, value: jax.Array) -> jax.Array:
+    """Brings the means [softmaxes, Q, D] in the order and the dtype of the values."""
+    result = means.swapaxes(0, 1).reshape(means.shape[1], *value.shape[2:])
+    return result.astype(value.dtype)
 
 
 def _of_every_softmax(

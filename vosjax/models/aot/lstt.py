@@ -90,6 +90,7 @@ class Block(nn.Module):
         *,
         identity: jax.Array | None = None,
         long: Any = None,
+        layer: int = 0,
         valid: Any = None,
         short: Any = None,
         rng: Any = None,
@@ -101,7 +102,8 @@ class Block(nn.Module):
             position: position embedding [P, C].
             grid: (h, w).
             identity: identity embedding [P, C] of a reference frame; None for a propagated one.
-            long: for a propagated frame, the remembered keys and values [M, P, C].
+            long: for a propagated frame, the remembered keys and values [M, L, P, C] of all blocks.
+            layer: the number of this block in `long`.
             valid: for a propagated frame, [M] bool, the entries of `long` that hold a frame.
             short: for a propagated frame, key and value [P, C] of the previous frame.
             rng: key for stochastic depth, or None.
@@ -121,13 +123,15 @@ class Block(nn.Module):
         pair = (query, value)
         if identity is not None:
             pair = self.fuse(*pair, identity)
-            long, valid, short = tuple(part[None] for part in pair), jnp.ones(1, bool), pair
+            long, layer = tuple(part[None, None] for part in pair), 0
+            valid, short = jnp.ones(1, bool), pair
         far = read(
             split_heads(query, self.heads),
             split_heads(long[0], self.heads),
             split_heads(long[1], self.heads),
             valid,
             top_k=self.top_k,
+            layer=layer,
         )
         near = self.short(query, short[0], short[1], grid)
         x = x + self.long_projection(join_heads(far)) + self.short_projection(near)
@@ -202,7 +206,8 @@ class LSTT(nn.Module):
                 {}
                 if identity is not None
                 else {
-                    "long": (long["k"][:, i], long["v"][:, i]),
+                    "long": (long["k"], long["v"]),
+                    "layer": i,
                     "valid": valid,
                     "short": (short["k"][i], short["v"][i]),
                 }
