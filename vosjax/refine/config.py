@@ -18,7 +18,8 @@ class RefineConfig(Checked):
     show: bool = setting(False, "draw the crops of small objects into overlay.mp4")
     boundary: str = setting(
         "",
-        "refine boundaries (BPR): a folder of weights; '': do not",
+        "refine boundaries (BPR): 'boundary', the embedded network, or a folder of weights; '': "
+        "do not",
     )
     boundary_threshold: float = setting(
         0.25,
