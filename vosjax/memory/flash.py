@@ -134,7 +134,7 @@ def flash_read(
             + memory * (rows // layout.queries)
         ),
     )
-    result = pl.pallas_call(
+    result: jax.Array = pl.pallas_call(
         functools.partial(_kernel, layout=layout, metric=metric),
         grid_spec=spec,
         out_shape=jax.ShapeDtypeStruct((rows, layout.heads * layout.value), value.dtype),

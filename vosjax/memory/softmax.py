@@ -97,8 +97,8 @@ def _read_forward(
     metric: str,
     layer: int | None,
 ) -> tuple[jax.Array, Any]:
-    def read(*arrays: jax.Array) -> jax.Array:
-        return plain_read(*arrays, valid, metric=metric, layer=layer)
+    def read(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+        return plain_read(query, key, value, valid, metric=metric, layer=layer)
 
     return jax.vjp(read, query, key, value)
 
