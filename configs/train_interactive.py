@@ -6,8 +6,11 @@
 DATA holds `train/stills` and `stills` (each with images/ and masks/) and `train/videos` (DAVIS
 layout), as for configs/train_default.py; its trunk is the encoder of the embedded default.
 
-Expected: weights of the family interactive in runs/interactive/weights, 6 MB in half precision.
-Validation asks for objects of sources that no step sees.
+Expected: an hour on two cores, and weights of the family interactive in runs/interactive/weights,
+6 MB in half precision. Validation asks for objects of sources that no step sees: J was 0.80 by a
+true box, 0.75 after one click and 0.84 after three, in a window of 193 pixels around the object.
+The embedded weights come from this file, but that the first 1,580 steps had the rates of a training
+of 2,400. What they are worth in whole pictures stands in docs/marking.md.
 """
 
 from vosjax.config import mark_training
@@ -22,7 +25,7 @@ SOURCE = (
 
 
 def get_config():
-    config = mark_training("interactive")
+    config = mark_training("interactive", side=193)
     config.marks.update(
         root="",
         sets=(
@@ -37,8 +40,8 @@ def get_config():
         ),
     )
     config.train.update(
-        steps=4000, batch=16, lr=1e-3, lr_min=1e-5, warmup=0.02, weight_decay=0.01,
+        steps=1900, batch=16, lr=1e-3, lr_min=1e-5, warmup=0.02, weight_decay=0.01,
         init="encoder=default", source=SOURCE, licence="Apache-2.0",
     )  # fmt: skip
-    config.train.log.update(every=20, pictures=0, validate=400, checkpoint=200)
+    config.train.log.update(every=20, pictures=0, validate=300, checkpoint=150)
     return config

@@ -92,7 +92,8 @@ class Config(NetworkConfig):
         if self.train is None:
             complete = self.data is None
         else:
-            inputs = [n for n in ("data", "patches", "marks") if getattr(self, n) is not None]
+            parts = {"data": self.data, "patches": self.patches, "marks": self.marks}
+            inputs = [name for name, part in parts.items() if part is not None]
             complete = bool(inputs)
             if len(inputs) > 1:
                 raise FieldError((inputs[1],), f"is given, and so is {inputs[0]}: give one of them")

@@ -166,7 +166,10 @@ def weight_shapes(model: Any) -> dict[str, int]:
 def state_shapes(model: Any, chain: optax.GradientTransformation) -> state.TrainState:
     """Returns the shapes and dtypes of a training's state, without computing a weight.
 
-        shapes = state_shapes(model, chain)
+        from vosjax.config import opened
+        config = opened("train_default")
+        model = configured(config)
+        shapes = state_shapes(model, chain_of(model, config.train))
 
     Args:
         model: the model.
