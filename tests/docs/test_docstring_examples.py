@@ -27,6 +27,7 @@ from vosjax.data.types import ClipSpec
 from vosjax.datasets import catalog
 from vosjax.datasets.folders import Folder
 from vosjax.eval import scoring
+from vosjax.interactive.marker import Marker
 from vosjax.io.scores import ObjectScore
 from vosjax.io.video import open_video
 from vosjax.loading import pretrained
@@ -148,6 +149,9 @@ def values_of(example):
         return dict(tracker=vosjax.Tracker(toy.model(slots=N), objects=2))
     if module == "vosjax.tracking.tracker":
         return tracker_values()
+    if module == "vosjax.interactive.marker":
+        frame = np.full((480, 854, 3), 90, np.uint8)
+        return dict(frame=frame, marker=Marker(frame))
     if module == "vosjax.memory.bank":
         return bank_values()
     if module == "vosjax.memory.read":

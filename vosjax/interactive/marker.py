@@ -195,8 +195,6 @@ def mark(
     """Returns the mask of one object in a frame, given a box around it, points on it, or both.
 
         mask = vosjax.mark(frame, box=(120, 80, 64, 48), points=[(130, 90), (60, 70, False)])
-        for result in vosjax.segment("dog.mp4", mask.astype("uint8")):
-            ...
 
     For many objects or many clicks in one frame, `Marker` encodes the frame once.
 
