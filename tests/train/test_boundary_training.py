@@ -15,7 +15,7 @@ from vosjax.loading import networks
 from vosjax.modes import Options
 from vosjax.modes import export as export_mode
 from vosjax.modes import train as train_mode
-from vosjax.train import boundary, log, loop, patches
+from vosjax.train import answers, boundary, log, loop, patches
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 
@@ -86,7 +86,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_pixels_that_count():
 def test_ious_leave_out_ignored_pixels():
     truth = np.uint8([[[1, 1], [0, 255]], [[0, 0], [0, 0]]])
     masks = np.array([[[True, False], [True, True]], [[False] * 2] * 2])
-    np.testing.assert_allclose(boundary.patch_ious(masks, truth), [1 / 3, 1.0])
+    np.testing.assert_allclose(answers.ious(masks, truth), [1 / 3, 1.0])
 
 
 def test_training_learns_and_writes_weights(root, tmp_path, capsys):
@@ -98,7 +98,7 @@ def test_training_learns_and_writes_weights(root, tmp_path, capsys):
     assert float(rows[-1]["loss"]) < 0.7 * float(rows[0]["loss"])
     assert float(rows[-1]["j"]) > float(rows[-1]["coarse_j"])
     assert float(rows[-1]["validation_coarse_j"]) == pytest.approx(
-        float(np.mean(boundary.patch_ious(bright(seed=1).coarse == 1, bright(seed=1).truth))),
+        float(np.mean(answers.ious(bright(seed=1).coarse == 1, bright(seed=1).truth))),
         abs=1e-3,
     )
     assert 0 < float(rows[-1]["validation_j"]) <= 1

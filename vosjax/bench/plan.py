@@ -189,7 +189,9 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
         side = (batch, network.patch, network.patch)
         samples = Patches(*(_shape(one, np.uint8) for one in ((*side, 3), side, side)))
         pixels = network.patch**2
-        program = boundary.compile_step(network, chain, dtype=train.dtype, shardings=lies)
+        program = build.compiled_step(
+            boundary.train_step, network, chain, dtype=train.dtype, shardings=lies
+        )
     elif isinstance(network, InteractiveNetwork):
         side = (batch, network.side, network.side)
         samples = Marks(
@@ -198,7 +200,9 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
             _shape((*side, CHANNELS), np.float32),
         )
         pixels = network.side**2
-        program = interactive.compile_step(network, chain, dtype=train.dtype, shardings=lies)
+        program = build.compiled_step(
+            interactive.train_step, network, chain, dtype=train.dtype, shardings=lies
+        )
     else:
         build.fits(network, config, len(devices))
         data = config.data

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from vosjax.boxes.given import checked_box
 from vosjax.errors import InputError, shown
 from vosjax.interactive import window
 from vosjax.interactive.clues import Clicks, clue_maps
@@ -130,7 +131,7 @@ class Marker:
         """
         height, width = size = self._frame.shape[:2]
         if box is not None:
-            box = checked_box(box, size)
+            box = clipped_box(box, size)
         clicks = checked_points(points, size)
         known = None if so_far is None else checked_probability(so_far, size)
         object_box = box
@@ -236,31 +237,19 @@ def checked_frame(frame: Any) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(array)
 
 
-def checked_box(box: Any, size: tuple[int, int]) -> Box:
-    """Returns a user's box as four floats.
+def clipped_box(box: Any, size: tuple[int, int]) -> Box:
+    """Returns the part of a user's box that lies in the frame, as four floats.
 
-        checked_box((120, 80, 64, 48), (480, 854))
+        clipped_box((-20, 80, 64, 48), (480, 854))      # (0.0, 80.0, 44.0, 48.0)
 
     Args:
         box: four numbers (x, y, width, height).
         size: (H, W) of the frame.
 
     Raises:
-        InputError: it is something else, smaller than a pixel, or wholly outside.
+        InputError: as for `boxes.given.checked_box`.
     """
-    numbers = _numbers(box)
-    if numbers.shape != (4,) or not np.isfinite(numbers).all():
-        raise InputError(f"the box is {shown(box)}; four finite numbers (x, y, w, h) are expected")
-    x, y, width, height = numbers.tolist()
-    if width < 1 or height < 1:
-        raise InputError(
-            f"the box is {width:g} pixels wide and {height:g} high; at least one pixel is expected"
-        )
-    if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
-        raise InputError(
-            f"the box (x {x:g}, y {y:g}, width {width:g}, height {height:g}) lies outside of the "
-            f"frame, which is {size[1]}x{size[0]} (width x height): give it in pixels of the frame"
-        )
+    x, y, width, height = checked_box(box, size, within="frame").tolist()
     left, top = max(x, 0.0), max(y, 0.0)
     return left, top, min(x + width, size[1]) - left, min(y + height, size[0]) - top
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vosjax.boxes import appearance, dimp_tracker
+from vosjax.boxes.given import checked_box
 from vosjax.boxes.protocol import BoxOutput, BoxTracker
-from vosjax.errors import InputError, Note, shown
+from vosjax.errors import InputError, Note
 from vosjax.io.video import Video, open_video, prefetch
 from vosjax.loading.pretrained import Loaded, compile_cache, load
 
@@ -68,41 +69,10 @@ def track_box(
         loaded = model if isinstance(model, Loaded) else load(model)
         tracker, params = appearance.tracker(loaded.model.vos), loaded.params
     video = open_video(video)
-    start = checked_box(box, video.size)
+    start = checked_box(box, video.size, within="video")
     for note in video.notes:
         warnings.warn(note, Note, stacklevel=2)
     return _results(tracker, params, video, start)
-
-
-def checked_box(box: Any, size: tuple[int, int]) -> np.ndarray:
-    """Returns a user's box as float32 [4].
-
-        checked_box((120, 80, 64, 48), (480, 854))
-
-    Args:
-        box: four numbers (x, y, w, h).
-        size: (H, W) of the video.
-
-    Raises:
-        InputError: it is something else, smaller than a pixel, or wholly outside.
-    """
-    try:
-        numbers = np.asarray(box, np.float32)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.zeros(0, np.float32)
-    if numbers.shape != (4,) or not np.isfinite(numbers).all():
-        raise InputError(f"the box is {shown(box)}; four finite numbers (x, y, w, h) are expected")
-    x, y, width, height = (float(number) for number in numbers)
-    if width < 1 or height < 1:
-        raise InputError(
-            f"the box is {width:g} pixels wide and {height:g} high; at least one pixel is expected"
-        )
-    if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
-        raise InputError(
-            f"the box (x {x:g}, y {y:g}, width {width:g}, height {height:g}) lies outside of the "
-            f"video, which is {size[1]}x{size[0]} (width x height): give it in pixels of a frame"
-        )
-    return numbers
 
 
 def _results(

@@ -4,7 +4,6 @@ The loss is that of the reference: the mean cross-entropy of two classes over al
 patch at the side of the network's input, 255 ignored, without weights by the boundary.
 """
 
-import functools
 import math
 import pathlib
 import re
@@ -23,7 +22,7 @@ from vosjax.errors import InputError
 from vosjax.layers.precision import cast
 from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
-from vosjax.train import build, device, nonfinite, pace, patches, state, step
+from vosjax.train import answers, build, device, pace, patches, state, step
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 from vosjax.train.schedule import StepScalars
@@ -94,7 +93,8 @@ def task(config: Any) -> Task:
     apply = jax.jit(network.apply)
 
     def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
-        return compile_step(
+        return build.compiled_step(
+            train_step,
             network,
             chain,
             dtype=train.dtype,
@@ -125,34 +125,6 @@ def task(config: Any) -> Task:
         unit="patches",
         columns=COLUMNS,
     )
-
-
-def compile_step(
-    network: RefineNetwork,
-    chain: optax.GradientTransformation,
-    *,
-    dtype: str = "float32",
-    skip_nonfinite: int = 0,
-    shardings: Any = None,
-) -> Advance:
-    """Compiles `train_step` on its first call.
-
-        advance = compile_step(network, chain, shardings=device.of_state(like, over))
-
-    Args:
-        network: the network.
-        chain: its optimizer.
-        dtype: dtype in which the network computes.
-        skip_nonfinite: see `nonfinite.without_nonfinite`.
-        shardings: how the new state lies on the devices; None leaves it to the compiler.
-
-    Returns:
-        A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
-    """
-    run = nonfinite.without_nonfinite(
-        functools.partial(train_step, network, chain, dtype=dtype), skip_nonfinite
-    )
-    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))
 
 
 def sets(settings: PatchesConfig) -> tuple[list[tuple[float, Patches]], Patches | None]:
@@ -293,19 +265,6 @@ def cross_entropy(logits: jax.Array, truth: jax.Array) -> jax.Array:
     return jnp.sum(losses * counted) / jnp.maximum(jnp.sum(counted), 1)
 
 
-def patch_ious(masks: jax.Array, truth: jax.Array) -> jax.Array:
-    """Returns the IoU of each mask with the truth in its patch, [B] float32; 1 if both are empty.
-
-    Args:
-        masks: [B, S, S] bool.
-        truth: [B, S, S] uint8, 0 and 1; 255 is ignored.
-    """
-    counted, inside = truth != IGNORE, truth == 1
-    both = jnp.sum(masks & inside, (1, 2))
-    either = jnp.sum((masks | inside) & counted, (1, 2))
-    return jnp.where(either == 0, 1.0, both / jnp.maximum(either, 1))
-
-
 def train_step(
     network: RefineNetwork,
     chain: optax.GradientTransformation,
@@ -347,8 +306,8 @@ def train_step(
     refined = logits[..., 1] > logits[..., 0]
     return after._replace(frozen=before.frozen | statistics), Metrics(
         total,
-        jnp.mean(patch_ious(refined, batch.truth)),
-        jnp.mean(patch_ious(batch.coarse == 1, batch.truth)),
+        jnp.mean(answers.ious(refined, batch.truth)),
+        jnp.mean(answers.ious(batch.coarse == 1, batch.truth)),
         optax.tree.norm(grads),
         refined.astype(jnp.uint8),
     )
@@ -378,8 +337,8 @@ def validate(
         ]
         batch = Patches(*(np.stack(arrays) for arrays in zip(*samples)))
         logits = apply(params, *network_input(batch.images, batch.coarse == 1, network.patch))
-        own = patch_ious(logits[..., 1] > logits[..., 0], batch.truth)
-        given = patch_ious(batch.coarse == 1, batch.truth)
+        own = answers.ious(logits[..., 1] > logits[..., 0], batch.truth)
+        given = answers.ious(batch.coarse == 1, batch.truth)
         scores.append(np.stack([own, given])[:, rows < total])
     refined, coarse = np.concatenate(scores, 1).mean(1).tolist()
     return {"validation_j": refined, "validation_coarse_j": coarse}

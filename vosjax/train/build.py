@@ -1,6 +1,8 @@
 """Builds what a training config asks for: the model, its optimizer and the settings of a step."""
 
+import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,7 +10,7 @@ import optax
 
 from vosjax.errors import InputError
 from vosjax.loading import networks
-from vosjax.train import optimizer, state, step
+from vosjax.train import nonfinite, optimizer, state, step
 from vosjax.train.config import TrainConfig
 from vosjax.types import Model
 
@@ -188,3 +190,39 @@ def step_settings(train: TrainConfig) -> step.StepConfig:
     return step.StepConfig(
         **{name: getattr(train, name) for name in step.StepConfig._fields if name != "reference"}
     )
+
+
+def compiled_step(
+    train_step: Callable[..., Any],
+    network: Any,
+    chain: optax.GradientTransformation,
+    *,
+    dtype: str = "float32",
+    skip_nonfinite: int = 0,
+    shardings: Any = None,
+) -> Any:
+    """Compiles the step of a network that does not track, on its first call.
+
+        from vosjax.config import opened
+        from vosjax.train import boundary
+        config = opened("train_boundary")
+        model = network(config)
+        advance = compiled_step(boundary.train_step, model, chain_of(model, config.train))
+
+    Args:
+        train_step: a function (network, chain, state, batch, scalars, key, dtype=) -> (state,
+            metrics).
+        network: the network.
+        chain: its optimizer.
+        dtype: dtype in which the network computes.
+        skip_nonfinite: see `nonfinite.without_nonfinite`.
+        shardings: how the new state lies on the devices, see `device.of_state`; None leaves it to
+            the compiler.
+
+    Returns:
+        A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
+    """
+    run = nonfinite.without_nonfinite(
+        functools.partial(train_step, network, chain, dtype=dtype), skip_nonfinite
+    )
+    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))

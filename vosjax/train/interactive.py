@@ -7,7 +7,6 @@ is that of the answer to what a sample has by then (iterative training, arXiv 21
 is half cross-entropy and half soft Jaccard.
 """
 
-import functools
 import math
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from vosjax.interactive.network import InteractiveNetwork
 from vosjax.interactive.window import mask_box
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.precision import cast
-from vosjax.train import answers, build, device, nonfinite, pace, state, step
+from vosjax.train import answers, build, device, pace, state, step
 from vosjax.train.config import MarksConfig
 from vosjax.train.marked import Marked, MarkSpec
 from vosjax.train.schedule import StepScalars
@@ -107,7 +106,8 @@ def task(config: Any) -> Task:
     validated = validation(network, settings)
 
     def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
-        return compile_step(
+        return build.compiled_step(
+            train_step,
             network,
             chain,
             dtype=train.dtype,
@@ -139,34 +139,6 @@ def task(config: Any) -> Task:
         unit="pictures",
         columns=COLUMNS,
     )
-
-
-def compile_step(
-    network: InteractiveNetwork,
-    chain: optax.GradientTransformation,
-    *,
-    dtype: str = "float32",
-    skip_nonfinite: int = 0,
-    shardings: Any = None,
-) -> Advance:
-    """Compiles `train_step` on its first call.
-
-        advance = compile_step(network, chain, shardings=device.of_state(like, over))
-
-    Args:
-        network: the network.
-        chain: its optimizer.
-        dtype: dtype in which the network computes.
-        skip_nonfinite: see `nonfinite.without_nonfinite`.
-        shardings: how the new state lies on the devices; None leaves it to the compiler.
-
-    Returns:
-        A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
-    """
-    run = nonfinite.without_nonfinite(
-        functools.partial(train_step, network, chain, dtype=dtype), skip_nonfinite
-    )
-    return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))
 
 
 def sources(settings: MarksConfig) -> list[tuple[float, Marked]]:
