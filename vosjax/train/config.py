@@ -3,6 +3,7 @@
 import dataclasses
 
 from vosjax.data.config import DatasetConfig
+from vosjax.errors import shown
 from vosjax.loading.config import DTYPES
 from vosjax.schema import NEVER, Checked, FieldError, setting
 from vosjax.schema.spans import check_span
@@ -197,7 +198,8 @@ class TrainConfig(Checked):
             )
         if self.export not in ("newest", "best") and not self.export.isdecimal():
             raise FieldError(
-                ("export",), f"is {self.export!r}; newest, best or the number of a step is expected"
+                ("export",),
+                f"is {shown(self.export)}; newest, best or the number of a step is expected",
             )
 
 

@@ -137,13 +137,13 @@ def test_a_batch_that_the_devices_cannot_share_is_one_line(made_up):
 
 
 def test_memory_is_taken_to_grow_with_the_batch():
-    assert plan.fitting(lambda share: 10 + 5 * share, 4, memory=30, room=100) == (18, 2)
-    assert plan.fitting(lambda share: 10 + 5 * share, 1, memory=15, room=100) == (18, 2)
+    assert plan.fitting(lambda share: 10 + 5 * share, 4, memory=30, available=100) == (18, 2)
+    assert plan.fitting(lambda share: 10 + 5 * share, 1, memory=15, available=100) == (18, 2)
 
     def refused(share):
         raise DoesNotFit("it needs 20GiB")
 
-    assert plan.fitting(refused, 1, memory=15, room=16) == (1, 2)
+    assert plan.fitting(refused, 1, memory=15, available=16) == (1, 2)
 
 
 def test_more_devices_than_there_can_be_are_one_line():
