@@ -46,7 +46,15 @@ class Traced:
         self.products = cost.count(run, *arguments).products
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+QUICK = ("aot", "stcn")  # one of each kind
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES
+    ],
+)
 def traced(request):
     return Traced(request.param, "bfloat16")
 
@@ -85,6 +93,7 @@ def follows(curve, reference):
     np.testing.assert_allclose(curve, reference, rtol=CLOSE)
 
 
+@pytest.mark.slow
 def test_the_toy_learns_in_200_steps_of_bfloat16_what_it_learns_in_float32(tmp_path, monkeypatch):
     small.install(monkeypatch)
     curves = {

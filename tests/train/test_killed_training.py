@@ -110,6 +110,7 @@ def test_a_run_killed_three_times_and_torn_once_equals_an_unbroken_one(tmp_path,
     assert not list(out.glob("checkpoints/*tmp*"))
 
 
+@pytest.mark.slow  # measured in real time
 def test_a_preempted_run_saves_within_the_grace_time_even_while_it_validates(tmp_path, start):
     changes = dict(log=dict(every=2, checkpoint=6, validate=2))
     out = tmp_path / "out"

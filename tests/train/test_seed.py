@@ -22,6 +22,7 @@ from vosjax.train import beforehand, checkpoint, checkpoint_folder, clip_task, d
 LADDER = ("r50", "swin", "lstt_v2", "more_video", "augmentation_off")
 MATCHING = ("stcn", "famnet")
 MEMBERS = ("effnet", "resnext", *MATCHING)
+QUICK = ("r50", "augmentation_off", "stcn")  # the first, the last, and one of another kind
 VIDEOS = ["youtube_vos/2019", "davis/2017_480p", "youtube_vis/2021", "ovis", "vspw/classes"]
 TINY = (
     "train.init=",
@@ -142,7 +143,13 @@ def test_members_of_the_ensemble_train_on_the_five_sets_of_videos(name):
     assert [dataset.folder for dataset in video.data.sets] == VIDEOS
 
 
-@pytest.mark.parametrize("name", LADDER + MEMBERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in LADDER + MEMBERS
+    ],
+)
 def test_every_name_takes_three_steps_of_every_stage(name, datasets, toy, tmp_path):
     assert train_mode.run(toy_of(name, datasets), Options(output=str(tmp_path))) == 0
     for stage in ("stills", "video"):
