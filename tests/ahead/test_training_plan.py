@@ -182,6 +182,7 @@ def apart(target):
     return stage
 
 
+@pytest.mark.slow
 def test_several_stand_ins_share_a_batch_and_sum_gradients():
     alone, shared = apart("h100:1"), apart("h100:2")
     assert shared["devices"] == 2 and shared["products"] == pytest.approx(alone["products"] / 2)

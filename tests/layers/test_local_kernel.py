@@ -40,6 +40,7 @@ def test_one_wide_head_is_read_in_groups_of_channels_without_offsets():
     assert difference(draw(5, 6, heads=1, depth=512, offset=False)) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_map_wider_than_a_row_of_lanes():
     assert difference(draw(2, 130, heads=1)) < 1e-5
 

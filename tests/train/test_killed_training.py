@@ -128,6 +128,7 @@ def test_a_preempted_run_saves_within_the_grace_time_even_while_it_validates(tmp
     same(trained(changes, out).state, trained(changes, tmp_path / "whole").state)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_devices(tmp_path, start):
     changes = dict(batch=4, log=dict(every=1, checkpoint=1))
     out = tmp_path / "out"
