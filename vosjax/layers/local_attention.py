@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vosjax.layers.attention import join_heads, split_heads
-from vosjax.layers.local_kernel import fits, local_kernel
+from vosjax.layers.local_blocks import fits
 from vosjax.memory.kernels import on_one_tpu
 
 OUTSIDE = -1e9  # logit of positions outside the window or the map
@@ -155,8 +155,14 @@ def _relative(arrays: tuple[Any, ...]) -> jax.Array:
     def of(form: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
         return lambda *leaves: form(*jax.tree.unflatten(tree, leaves))
 
-    attended: jax.Array = on_one_tpu(of(local_kernel), of(plain_relative), *leaves)
+    attended: jax.Array = on_one_tpu(of(_kernel), of(plain_relative), *leaves)
     return attended
+
+
+def _kernel(*arrays: Any) -> jax.Array:
+    from vosjax.layers.local_kernel import local_kernel  # imports Pallas, which TPUs alone need
+
+    return local_kernel(*arrays)
 
 
 def _relative_forward(arrays: tuple[Any, ...]) -> tuple[jax.Array, Any]:

@@ -15,39 +15,9 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-LANES = 128
-SUBLANES = 16  # rows of a tile of bfloat16
-ROWS = 8  # rows of queries of a step
-GROUP = 256  # most channels of a value that a step reads, if there is one head
+from vosjax.layers.local_blocks import ROWS, group_of, padded_sides
+
 OUTSIDE = -1e9  # logit of positions outside the window or the map
-ON_CHIP = 15 * 2**20  # most bytes that a step may take, of 16 MB
-TEMPORARIES = 6  # arrays of the size of a row's logits that are there at a time
-
-
-def fits(query: jax.Array, value: jax.Array, side: int, *, offsets: bool) -> bool:
-    """Whether the kernel's blocks fit on the chip: not for maps of more than about 120 columns.
-
-    fits(query, value, 15, offsets=True)      # arrays [h, w, heads, C] and [h, w, heads, D]
-    """
-    band, columns = _padded(query.shape[1], side)
-    group = _group(value)
-    size, wide = value.dtype.itemsize, query.shape[2] * query.shape[3]
-    fetched = (ROWS + side - 1) * band * (wide + group) * size
-    tables = 2 * side * band * (wide + offsets * value.shape[2] * value.shape[3]) * size
-    blocks = 2 * ROWS * columns * (wide + group) * size
-    return fetched + tables + blocks + TEMPORARIES * columns * side * band * 4 <= ON_CHIP
-
-
-def _padded(width: int, side: int) -> tuple[int, int]:
-    """Returns the columns of a row of keys in its band, and those of a row of queries."""
-    band = -(-(width + side // 2) // LANES) * LANES
-    return band, -(-width // SUBLANES) * SUBLANES
-
-
-def _group(value: jax.Array) -> int:
-    """Returns the channels of values that a step reads."""
-    heads, depth = value.shape[2:]
-    return GROUP if heads == 1 and depth % GROUP == 0 else heads * depth
 
 
 def local_kernel(
@@ -79,9 +49,9 @@ def local_kernel(
     height, width, heads, channels = query.shape
     depth, side = value.shape[-1], relative.shape[-1]
     radius = side // 2
-    band, columns = _padded(width, side)
+    band, columns = padded_sides(width, side)
     rows = -(-height // ROWS) * ROWS
-    group = _group(value)
+    group = group_of(value)
 
     def padded(x: jax.Array, above: int) -> jax.Array:
         below = rows - height + above

@@ -21,7 +21,6 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, frame_affinity, log_kernel
-from vosjax.memory.flash import flash_read
 from vosjax.memory.kernels import on_one_tpu
 
 TOGETHER = 2**20  # largest number of logits at which CPUs process all heads at once
@@ -79,7 +78,7 @@ def _read(
 ) -> jax.Array:
     """Reads without a kernel: on a TPU by `flash_read`, unless a derivative is taken."""
     read: jax.Array = on_one_tpu(
-        functools.partial(flash_read, metric=metric, layer=layer),
+        functools.partial(_kernel, metric=metric, layer=layer),
         functools.partial(plain_read, metric=metric, layer=layer),
         query,
         key,
@@ -87,6 +86,12 @@ def _read(
         valid,
     )
     return read
+
+
+def _kernel(*arrays: jax.Array, metric: str, layer: int | None) -> jax.Array:
+    from vosjax.memory.flash import flash_read  # imports Pallas, which TPUs alone need
+
+    return flash_read(*arrays, metric=metric, layer=layer)
 
 
 def _read_forward(
