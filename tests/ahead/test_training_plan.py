@@ -14,6 +14,7 @@ from vosjax import cost, models
 from vosjax.ahead import compiler, targets, traffic
 from vosjax.ahead.compiler import DoesNotFit, Measured
 from vosjax.bench import plan
+from vosjax.config import opened
 from vosjax.cost import Cost
 from vosjax.errors import InputError
 from vosjax.modes import plan as mode
@@ -134,6 +135,13 @@ def test_a_batch_that_the_devices_cannot_share_is_one_line(made_up):
         InputError, match="train.batch is 3, .* in 2 parts .*: give a multiple of 2"
     ):
         planned(batch=3, accumulate=2)
+
+
+@pytest.mark.parametrize("name", ["train_boundary", "train_interactive"])
+def test_batches_that_training_does_not_divide_are_one_line(name):
+    config = opened(name, ["train.accumulate=2"])
+    with pytest.raises(InputError, match="train.accumulate is 2: .* whole batch"):
+        plan.planned(config, targets.parsed("cpu"), utilisation=0.4)
 
 
 def test_memory_is_taken_to_grow_with_the_batch():

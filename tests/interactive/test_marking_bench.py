@@ -6,6 +6,7 @@ import pytest
 
 from vosjax.bench import marking
 from vosjax.data.config import DatasetConfig
+from vosjax.eval.metrics import region_similarity
 from vosjax.interactive.clues import BOX, INSIDE, MASK, OUTSIDE
 from vosjax.interactive.marker import MarkModel
 from vosjax.io.palette import write_label_png
@@ -42,9 +43,9 @@ def test_no_mistake_is_no_click():
 
 def test_iou_leaves_out_what_does_not_count():
     truth, half = square((0, 20), (0, 20)), square((0, 10), (0, 20))
-    assert marking.iou(half, truth, COUNTED) == 0.5
-    assert marking.iou(half, truth, square((0, 10), (0, 60))) == 1
-    assert marking.iou(half, truth, square((30, 40), (0, 60))) == 1
+    assert region_similarity(truth, half, void=~COUNTED) == 0.5
+    assert region_similarity(truth, half, void=~square((0, 10), (0, 60))) == 1
+    assert region_similarity(truth, half, void=~square((30, 40), (0, 60))) == 1
 
 
 @pytest.fixture

@@ -219,6 +219,9 @@ def test_a_run_learns_and_moves_the_head_alone(stills, tmp_path, monkeypatch):
     assert float(result.state.frozen["encoder/gain"]) == 1
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     assert float(rows[-1]["loss"]) < 0.7 * float(rows[0]["loss"])
+    figures = ("validation_box_j", "validation_click1_j", "validation_click3_j")
+    mean = np.mean([float(rows[-1][figure]) for figure in figures])
+    assert float(rows[-1]["validation_j"]) == pytest.approx(mean, abs=1e-5)
     for figure in ("validation_box_j", "validation_click1_j", "validation_click3_j"):
         assert 0.3 < float(rows[-1][figure]) <= 1
 
@@ -275,6 +278,12 @@ def test_the_networks_own_training_moves_every_weight_of_its_head(stills, tmp_pa
     fresh = flatten(network.init_params(jax.random.key(config.train.seed))["head"])
     head = flatten(params["head"])
     assert sum(not np.array_equal(head[path], fresh[path]) for path in head) > 0.9 * len(head)
+
+
+def test_batches_in_parts_are_refused(stills, monkeypatch):
+    monkeypatch.setattr(networks, "build", lambda family, **settings: toy())
+    with pytest.raises(InputError, match="train.accumulate is 2: .* whole batch"):
+        loop.task_of(small(stills, "train.init=", "train.accumulate=2"))
 
 
 def test_other_families_are_no_interactive_networks(stills):

@@ -20,12 +20,13 @@ import numpy.typing as npt
 
 from vosjax.data import types
 from vosjax.data.config import DatasetConfig
+from vosjax.eval.metrics import region_similarity
 from vosjax.interactive.marker import Marker, MarkModel, load_marker
 from vosjax.interactive.window import mask_box
 from vosjax.io.door import Parser, count, guarded
 from vosjax.io.terminal import say
 from vosjax.runs import machine
-from vosjax.train.marked import LEAST, Marked
+from vosjax.train.marked import Marked, markable
 
 CLICKS = 3
 GRABCUT_ROUNDS = 5
@@ -55,12 +56,12 @@ def measure(
     rng = np.random.default_rng(seed)
     while len(scores["box"]) < objects:
         image, labels = source.read(int(rng.integers(len(source))))
-        ids = types.visible_ids(labels, max(LEAST * labels.size, 60))
+        ids = markable(labels)
         if not ids.size:
             continue
         truth, counted = labels == rng.choice(ids), labels != types.IGNORE
         for way, took, mask in answers(image, truth, counted, model):
-            scores[way].append(iou(mask, truth, counted))
+            scores[way].append(region_similarity(truth, mask, void=~counted))
             seconds[way].append(took)
     return scores, seconds
 
@@ -127,15 +128,6 @@ def grabcut(image: Any, box: Mask) -> Mask:
     cv2.setRNGSeed(0)
     cv2.grabCut(image, labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-
-
-def iou(mask: Mask, truth: Mask, counted: Mask) -> float:
-    """Returns the IoU of a mask with the truth over the pixels that count; 1 if both are empty.
-
-    iou(mask, truth, np.ones_like(mask))
-    """
-    either = np.count_nonzero((mask | truth) & counted)
-    return np.count_nonzero(mask & truth & counted) / either if either else 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -185,13 +185,13 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
     shapes = build.state_shapes(network, chain)
     lies = device.of_state(shapes, over)
     samples: Any
+    if isinstance(network, RefineNetwork | InteractiveNetwork):
+        build.undivided(train)
     if isinstance(network, RefineNetwork):
         side = (batch, network.patch, network.patch)
         samples = Patches(*(_shape(one, np.uint8) for one in ((*side, 3), side, side)))
         pixels = network.patch**2
-        program = build.compiled_step(
-            boundary.train_step, network, chain, dtype=train.dtype, shardings=lies
-        )
+        program = build.compiled_step(boundary.train_step, network, train, chain, lies)
     elif isinstance(network, InteractiveNetwork):
         side = (batch, network.side, network.side)
         samples = Marks(
@@ -200,9 +200,7 @@ def _step(config: Any, devices: list[Any], *, batch: int) -> tuple[Any, tuple]:
             _shape((*side, CHANNELS), np.float32),
         )
         pixels = network.side**2
-        program = build.compiled_step(
-            interactive.train_step, network, chain, dtype=train.dtype, shardings=lies
-        )
+        program = build.compiled_step(interactive.train_step, network, train, chain, lies)
     else:
         build.fits(network, config, len(devices))
         data = config.data

@@ -127,10 +127,7 @@ def training(family: str, **model: Any) -> ml_collections.ConfigDict:
         family: a folder of vosjax/models.
         **model: settings of the family's `build`.
     """
-    config = Config(
-        mode="train", family=family, model=model, train=TrainConfig(), data=ClipsConfig()
-    )
-    return as_config_dict(config)
+    return _trained(family, model, data=ClipsConfig())
 
 
 def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
@@ -142,10 +139,7 @@ def patch_training(family: str, **model: Any) -> ml_collections.ConfigDict:
         family: the network's family.
         **model: settings of the family's `build`.
     """
-    config = Config(
-        mode="train", family=family, model=model, train=TrainConfig(), patches=PatchesConfig()
-    )
-    return as_config_dict(config)
+    return _trained(family, model, patches=PatchesConfig())
 
 
 def mark_training(family: str, **model: Any) -> ml_collections.ConfigDict:
@@ -157,9 +151,11 @@ def mark_training(family: str, **model: Any) -> ml_collections.ConfigDict:
         family: the network's family.
         **model: settings of the family's `build`.
     """
-    config = Config(
-        mode="train", family=family, model=model, train=TrainConfig(), marks=MarksConfig()
-    )
+    return _trained(family, model, marks=MarksConfig())
+
+
+def _trained(family: str, model: dict[str, Any], **inputs: Any) -> ml_collections.ConfigDict:
+    config = Config(mode="train", family=family, model=model, train=TrainConfig(), **inputs)
     return as_config_dict(config)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -18,9 +17,8 @@ from vosjax.boxes.given import checked_box
 from vosjax.errors import InputError, shown
 from vosjax.interactive import window
 from vosjax.interactive.clues import Clicks, clue_maps
-from vosjax.interactive.network import InteractiveNetwork, load_network
+from vosjax.interactive.network import InteractiveNetwork, load_network, network_input
 from vosjax.interactive.window import Box, Window
-from vosjax.layers.norm import imagenet_normalise
 
 KEPT = 4  # windows whose features are kept
 LOOSE = 1.6  # a window that is kept serves an object whose own window is not so much smaller
@@ -71,7 +69,7 @@ def compiled(network: InteractiveNetwork, params: Any) -> MarkModel:
 
     @jax.jit
     def encode(params: Any, image: jax.Array) -> Any:
-        return network.encode(params, imagenet_normalise(image[None].astype(jnp.float32) / 255))
+        return network.encode(params, network_input(image[None]))
 
     @jax.jit
     def segment(params: Any, features: Any, clues: jax.Array) -> Any:

@@ -21,18 +21,14 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from vosjax import backbones
 from vosjax.backbones import FeatureMaps, PretrainedEncoder
-from vosjax.checkpoints.checks import check_params, narrowed
-from vosjax.checkpoints.embedded import weights_folder
-from vosjax.checkpoints.paths import flatten, nest
-from vosjax.checkpoints.weights import load_weights
+from vosjax.checkpoints.family import load_family
 from vosjax.errors import InputError
 from vosjax.interactive.clues import CHANNELS
 from vosjax.layers.conv import Depthwise, conv
-from vosjax.layers.norm import group_norm, layer_norm
+from vosjax.layers.norm import group_norm, imagenet_normalise, layer_norm
 from vosjax.layers.resize import resize
 from vosjax.names import Names
 from vosjax.schema import Count, Few, checked_call
@@ -51,8 +47,8 @@ class InteractiveNetwork(NamedTuple):
 
     side                 side S of the square window that it sees, in pixels, 16k + 1
     init_params          init_params(rng) -> params: random weights, a nested dict of arrays
-    encode               encode(params, images) -> features; images [B, S, S, 3] float32 RGB
-                         normalised by ImageNet's mean and standard deviation
+    encode               encode(params, images) -> features; images [B, S, S, 3] float32, see
+                         `network_input`
     segment              segment(params, features, clues) -> logits [B, S, S] float32 of the object;
                          clues [B, S, S, 4] float32, see `clues.py`
     checkpoint_names     `names.Names`: none, as no weights are published elsewhere
@@ -67,6 +63,14 @@ class InteractiveNetwork(NamedTuple):
     checkpoint_names: Names
     param_group: Callable[[str], str]
     pretrained_encoders: tuple[tuple[str, PretrainedEncoder], ...]
+
+
+def network_input(images: jax.Array) -> jax.Array:
+    """Normalises windows, uint8 [B, S, S, 3] RGB, by ImageNet's mean and deviation: float32.
+
+    features = network.encode(params, network_input(images))
+    """
+    return imagenet_normalise(images.astype(jnp.float32) / 255)
 
 
 class Block(nn.Module):
@@ -224,15 +228,10 @@ def load_network(
     Raises:
         InputError: the weights are missing or damaged, or are not those of such a network.
     """
-    folder = weights_folder(EMBEDDED if source is None else source)
-    params, card = load_weights(folder)
-    if card["family"] != FAMILY:
-        raise InputError(
-            f"the weights {folder} are of the family {card['family']!r}: marking an object takes "
-            f"weights of the family {FAMILY!r}, made by configs/train_interactive.py"
-        )
-    network = build(**(card["config"].get("model") or {}))
-    shapes = flatten(jax.eval_shape(network.init_params, jax.random.key(0)))
-    flat = flatten(params)
-    check_params(flat, {path: (leaf.shape, leaf.dtype) for path, leaf in shapes.items()})
-    return network, nest(narrowed(flat, np.float32)), card
+    return load_family(
+        EMBEDDED if source is None else source,
+        FAMILY,
+        build,
+        expected=f"marking an object takes weights of the family {FAMILY!r}, made by "
+        "configs/train_interactive.py",
+    )

@@ -1,4 +1,4 @@
-"""What an interactive network answers, judged: its loss, its IoU, and a click that corrects it."""
+"""Masks of one object that a network answers, judged: IoU, loss, and a click that corrects them."""
 
 import functools
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vosjax.datasets.decode import IGNORE
 from vosjax.interactive import clues as clue
 
-IGNORE = 255
 POOL = 4  # mistakes are looked at in cells of so many pixels
 DEPTH = 10  # rounds of smoothing, after which the largest mistake stands out
 

@@ -4,6 +4,7 @@ The loss is that of the reference: the mean cross-entropy of two classes over al
 patch at the side of the network's input, 255 ignored, without weights by the boundary.
 """
 
+import functools
 import math
 import pathlib
 import re
@@ -26,7 +27,7 @@ from vosjax.train import answers, build, device, pace, patches, state, step
 from vosjax.train.config import PatchesConfig
 from vosjax.train.patches import Patches
 from vosjax.train.schedule import StepScalars
-from vosjax.train.task import Advance, Task
+from vosjax.train.task import Task
 
 COLOURS = jitter.Strength(0.25, 0.5, 0.5, 0.05, jitter=0.5)
 VALIDATED = 512  # most patches of a validation
@@ -84,23 +85,9 @@ def task(config: Any) -> Task:
             "configs/train_boundary.py"
         )
     build.divides(train)
-    if train.accumulate > 1:
-        raise InputError(
-            f"train.accumulate is {train.accumulate}: a network on patches is normalised by the "
-            "statistics of the whole batch, which cannot be computed in parts; give 1"
-        )
+    build.undivided(train)
     weighted, held_out = sets(settings)
     apply = jax.jit(network.apply)
-
-    def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
-        return build.compiled_step(
-            train_step,
-            network,
-            chain,
-            dtype=train.dtype,
-            skip_nonfinite=train.skip_nonfinite,
-            shardings=lies,
-        )
 
     return Task(
         network=network,
@@ -114,7 +101,7 @@ def task(config: Any) -> Task:
             host=jax.process_index(),
             hosts=jax.process_count(),
         ),
-        advance=advance,
+        advance=functools.partial(build.compiled_step, train_step, network, train),
         pixels=lambda batch: math.prod(batch.truth.shape[1:]),
         validated=lambda params: validate(network, held_out, apply, device.on_one_device(params)),
         picture=lambda batch, metrics: (

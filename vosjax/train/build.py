@@ -192,13 +192,28 @@ def step_settings(train: TrainConfig) -> step.StepConfig:
     )
 
 
+def undivided(train: TrainConfig) -> None:
+    """Checks that the batches of a network that does not track are computed in one part.
+
+        undivided(TrainConfig(accumulate=1))
+
+    Networks on patches are normalised by the statistics of the whole batch.
+
+    Raises:
+        InputError: `train.accumulate` says otherwise.
+    """
+    if train.accumulate > 1:
+        raise InputError(
+            f"train.accumulate is {train.accumulate}: a network that does not track is trained on "
+            "the whole batch, which is not computed in parts; give 1, and a smaller train.batch"
+        )
+
+
 def compiled_step(
     train_step: Callable[..., Any],
     network: Any,
+    train: TrainConfig,
     chain: optax.GradientTransformation,
-    *,
-    dtype: str = "float32",
-    skip_nonfinite: int = 0,
     shardings: Any = None,
 ) -> Any:
     """Compiles the step of a network that does not track, on its first call.
@@ -207,15 +222,15 @@ def compiled_step(
         from vosjax.train import boundary
         config = opened("train_boundary")
         model = network(config)
-        advance = compiled_step(boundary.train_step, model, chain_of(model, config.train))
+        chain = chain_of(model, config.train)
+        advance = compiled_step(boundary.train_step, model, config.train, chain)
 
     Args:
         train_step: a function (network, chain, state, batch, scalars, key, dtype=) -> (state,
             metrics).
         network: the network.
+        train: the training's settings.
         chain: its optimizer.
-        dtype: dtype in which the network computes.
-        skip_nonfinite: see `nonfinite.without_nonfinite`.
         shardings: how the new state lies on the devices, see `device.of_state`; None leaves it to
             the compiler.
 
@@ -223,6 +238,6 @@ def compiled_step(
         A function (state, batch, scalars, key) -> (state, metrics) that donates the state.
     """
     run = nonfinite.without_nonfinite(
-        functools.partial(train_step, network, chain, dtype=dtype), skip_nonfinite
+        functools.partial(train_step, network, chain, dtype=train.dtype), train.skip_nonfinite
     )
     return jax.jit(run, donate_argnums=0, out_shardings=(shardings, None))

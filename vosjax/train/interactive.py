@@ -7,6 +7,7 @@ is that of the answer to what a sample has by then (iterative training, arXiv 21
 is half cross-entropy and half soft Jaccard.
 """
 
+import functools
 import math
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
@@ -20,15 +21,14 @@ from vosjax.data import pipeline
 from vosjax.data.sets import as_datasets
 from vosjax.errors import InputError
 from vosjax.interactive import clues as clue
-from vosjax.interactive.network import InteractiveNetwork
-from vosjax.interactive.window import mask_box
-from vosjax.layers.norm import imagenet_normalise
+from vosjax.interactive.network import InteractiveNetwork, network_input
+from vosjax.interactive.window import MARGIN, mask_box
 from vosjax.layers.precision import cast
 from vosjax.train import answers, build, device, pace, state, step
 from vosjax.train.config import MarksConfig
 from vosjax.train.marked import Marked, MarkSpec
 from vosjax.train.schedule import StepScalars
-from vosjax.train.task import Advance, Task
+from vosjax.train.task import Task
 
 ROUNDS = 2  # most corrections in training
 TOGETHER = 16  # samples that validation takes at a time
@@ -41,6 +41,7 @@ COLUMNS = (
     "gradient",
     "rate",
     "pictures_per_second",
+    "validation_j",
     "validation_box_j",
     "validation_click1_j",
     "validation_click3_j",
@@ -97,23 +98,9 @@ def task(config: Any) -> Task:
             "as in configs/train_interactive.py"
         )
     build.divides(train)
-    if train.accumulate > 1:
-        raise InputError(
-            f"train.accumulate is {train.accumulate}: an interactive network is trained on whole "
-            "batches; give 1, and a smaller train.batch"
-        )
+    build.undivided(train)
     weighted = sources(settings)
     validated = validation(network, settings)
-
-    def advance(chain: optax.GradientTransformation, lies: Any) -> Advance:
-        return build.compiled_step(
-            train_step,
-            network,
-            chain,
-            dtype=train.dtype,
-            skip_nonfinite=train.skip_nonfinite,
-            shardings=lies,
-        )
 
     return Task(
         network=network,
@@ -128,7 +115,7 @@ def task(config: Any) -> Task:
             workers=train.workers,
             threads=train.threads,
         ),
-        advance=advance,
+        advance=functools.partial(build.compiled_step, train_step, network, train),
         pixels=lambda batch: math.prod(batch.truth.shape[1:]),
         validated=lambda params: validated(device.on_one_device(params)),
         picture=lambda batch, metrics: (
@@ -232,9 +219,9 @@ def train_step(
     """
     groups = {path: network.param_group(path) for path in before.trainable}
     params = cast(state.join_params(before.trainable, before.frozen), dtype)
-    images = imagenet_normalise(batch.images.astype(jnp.float32) / 255)
     with jax.named_scope("encode"):
-        features = jax.lax.stop_gradient(network.encode(params, images.astype(dtype)))
+        images = network_input(batch.images).astype(dtype)
+        features = jax.lax.stop_gradient(network.encode(params, images))
     rounds = jax.random.randint(
         jax.random.fold_in(rng, before.step), (len(batch.images),), 0, ROUNDS + 1
     )
@@ -273,14 +260,13 @@ def validation(
 
     It asks for a number of fixed objects of `settings.validation`, each once by its true box, and
     once by clicks alone: the first in the middle of the object, the others in the middle of the
-    largest mistake. Without such sets there are no figures.
+    largest mistake. `validation_j` is the mean of all. Without such sets there are no figures.
     """
     samples: list[Marks] = []
 
     @jax.jit
     def scores(params: Any, images: Any, truth: Any, box: Any) -> Any:
-        images = imagenet_normalise(images.astype(jnp.float32) / 255)
-        features = network.encode(params, images)
+        features = network.encode(params, network_input(images))
         by_box = answers.ious(network.segment(params, features, box) > 0, truth)
         clues, logits = jnp.zeros_like(box), jnp.full(truth.shape, -10.0)
         by_clicks = []
@@ -298,14 +284,18 @@ def validation(
         parts = [scores(params, batch.images, batch.truth, batch.clues) for batch in samples]
         box, *clicks = np.mean(np.concatenate(parts, 1), 1).tolist()
         names = [f"validation_click{number}_j" for number in CLICKS]
-        return {"validation_box_j": box, **dict(zip(names, clicks))}
+        return {
+            "validation_j": float(np.mean([box, *clicks])),  # by which the best are kept
+            "validation_box_j": box,
+            **dict(zip(names, clicks)),
+        }
 
     return validated
 
 
 def _fixed(settings: MarksConfig, side: int) -> list[Marks]:
     """Returns fixed samples with the object's own box, in batches of one size."""
-    spec = MarkSpec(side, colour=False, whole=0.0, loose=(1.4, 1.4), shift=0.0)
+    spec = MarkSpec(side, colour=False, whole=0.0, loose=(MARGIN, MARGIN), shift=0.0)
     opened = [Marked(dataset, settings.root) for dataset in as_datasets(settings.validation)]
     made = []
     for number in range(-(-settings.validated // TOGETHER) * TOGETHER):

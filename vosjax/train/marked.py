@@ -30,6 +30,7 @@ from vosjax.interactive.window import Box, Window
 COLOURS = jitter.Strength(0.3, 0.3, 0.3, 0.05, jitter=0.5, grey=0.05, blur=0.1)
 SHORT_SIDE = 480  # larger pictures are reduced to it
 LEAST = 0.0008  # smallest object, as a share of the picture
+LEAST_PIXELS = 60
 TRIES = 20  # pictures that are looked at for an object
 Mask = npt.NDArray[np.uint8]  # [S, S], 1 on the object
 
@@ -102,7 +103,7 @@ class Marked:
         """
         for _ in range(TRIES):
             image, labels = self.read(index)
-            ids = types.visible_ids(labels, max(LEAST * labels.size, 60))
+            ids = markable(labels)
             if ids.size:
                 return sample(image, labels, int(rng.choice(ids)), rng, spec)
             index = int(rng.integers(len(self)))
@@ -110,6 +111,14 @@ class Marked:
             f"{TRIES} pictures of the set {self._name} show no object that could be marked: "
             "give a set with masks"
         )
+
+
+def markable(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """Returns the ids of the objects of a picture that are large enough to be marked, ascending.
+
+    ids = markable(labels)      # labels uint8 [H, W]
+    """
+    return types.visible_ids(labels, max(LEAST * labels.size, LEAST_PIXELS))
 
 
 def _ends(videos: Source) -> list[int]:

@@ -12,14 +12,11 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from vosjax.backbones import PretrainedEncoder, hrnet
 from vosjax.backbones.resnet import pointwise
-from vosjax.checkpoints.checks import check_params, narrowed
-from vosjax.checkpoints.embedded import weights_folder
-from vosjax.checkpoints.paths import flatten, nest
-from vosjax.checkpoints.weights import load_weights
+from vosjax.checkpoints.family import load_family
+from vosjax.checkpoints.paths import flatten
 from vosjax.errors import InputError
 from vosjax.layers.norm import BatchNorm
 from vosjax.layers.residual import random_encoder
@@ -212,17 +209,13 @@ def load_network(source: str | os.PathLike[str]) -> tuple[RefineNetwork, Any, di
     Raises:
         InputError: the weights are missing or damaged, or are not those of a refinement network.
     """
-    folder = weights_folder(source)
-    params, card = load_weights(folder)
-    if card["family"] != FAMILY:
-        raise InputError(
-            f"the weights {folder} are of the family {card['family']!r}: refining takes weights of "
-            f"the family {FAMILY!r}, made by --mode convert with configs/bpr.py or by training"
-        )
-    network = build(**(card["config"].get("model") or {}))
-    flat = flatten(params)
-    check_params(flat, {path: (leaf.shape, leaf.dtype) for path, leaf in forms(network).items()})
-    return network, nest(narrowed(flat, np.float32)), card
+    return load_family(
+        source,
+        FAMILY,
+        build,
+        expected=f"refining takes weights of the family {FAMILY!r}, made by --mode convert with "
+        "configs/bpr.py or by training",
+    )
 
 
 def forms(network: RefineNetwork) -> dict[str, Any]:
