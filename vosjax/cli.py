@@ -93,7 +93,7 @@ def _carried_out(command: Command | None) -> int:
     mode = command.mode or config.mode
     _known(mode)
     _tell_idle(mode, command)
-    return importlib.import_module(f"vosjax.modes.{mode}").run(config, command.options) or 0
+    return importlib.import_module(modes.module(mode)).run(config, command.options) or 0
 
 
 def _tell_idle(mode: str, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the modes `bench`, `plan`, `summary` and `prepare`, and of rendered datasets."""
+"""Settings of the modes bench, plan, summary, export-step and prepare, and of rendered sets."""
 
 import dataclasses
 
@@ -57,6 +57,19 @@ class SummaryConfig(Checked):
     width: int = setting(854, "width of the user's frame in pixels", least=1)
     objects: int = setting(3, "number of objects", least=1)
     memory: int = setting(4, "number of filled memory frames", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportStepConfig(Checked):
+    """Settings of `--mode export-step`: the shapes that the program is made for."""
+
+    height: int = setting(480, "height of the frames in pixels", least=1)
+    width: int = setting(854, "width of the frames in pixels", least=1)
+    objects: int = setting(3, "number of objects", least=1, most=255)
+    memory: int = setting(8, "most remembered frames", least=1)
+    platforms: tuple[str, ...] = setting(
+        ("cpu", "cuda", "rocm", "tpu"), "where the program can be run", filled=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,11 @@ def _lowered(context: Any, *values: Any, kernel: Form, plain: Form, **result: An
     return mlir.lower_fun(form, multiple_results=False)(context, *values)
 
 
+def _elsewhere(context: Any, *values: Any, plain: Form, **others: Any) -> Any:
+    """Lowers the plain form: a program for several platforms holds all branches for all of them."""
+    return mlir.lower_fun(plain, multiple_results=False)(context, *values)
+
+
 def _batched(arrays: Any, axes: Any, *, kernel: Form, plain: Form, **result: Any) -> Any:
     """Runs the kernel for one item after the other; the plain form takes them as a batch."""
     moved = [x if axis is None else jnp.moveaxis(x, axis, 0) for x, axis in zip(arrays, axes)]
@@ -72,5 +77,6 @@ def _batched(arrays: Any, axes: Any, *, kernel: Form, plain: Form, **result: Any
 
 _kernel_p = core.Primitive("tpu_kernel")
 _kernel_p.def_abstract_eval(_result)
+mlir.register_lowering(_kernel_p, _elsewhere)
 mlir.register_lowering(_kernel_p, _lowered, platform="tpu")
 batching.primitive_batchers[_kernel_p] = _batched

@@ -66,7 +66,16 @@ def names() -> list[str]:
 
     names()     # ['absence', 'bench', ...]
     """
-    return sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+    files = pathlib.Path(__file__).parent.glob("[!_]*.py")
+    return sorted(path.stem.replace("_", "-") for path in files)
+
+
+def module(name: str) -> str:
+    """Returns the name of a mode's module.
+
+    module("export-step")      # 'vosjax.modes.export_step'
+    """
+    return f"{__name__}.{name.replace('-', '_')}"
 
 
 def described(name: str) -> Mode:
@@ -74,7 +83,8 @@ def described(name: str) -> Mode:
 
     described("segment").flags      # ('video', 'masks', ...)
     """
-    tree = ast.parse((pathlib.Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    file = f"{module(name).rpartition('.')[2]}.py"
+    tree = ast.parse((pathlib.Path(__file__).parent / file).read_text(encoding="utf-8"))
     lists = {
         node.targets[0].id: ast.literal_eval(node.value)
         for node in tree.body
