@@ -107,7 +107,7 @@ def test_crops_with_whole_borders(golden, case):
 
 def test_boxes_in_a_crop(golden):
     y, x, height, width, middle_y, middle_x, scale = golden["iounet_box_case"]
-    frame_of_crop = crop.Place(jnp.array([middle_y, middle_x]), jnp.float32(scale))
+    frame_of_crop = crop.CropPlace(jnp.array([middle_y, middle_x]), jnp.float32(scale))
     box = crop.box_in_crop(jnp.array([y, x]), jnp.array([height, width]), frame_of_crop, 288)
     assert np.allclose(box, golden["iounet_box"])
     position, size = crop.box_in_frame(box, frame_of_crop, 288)

@@ -10,8 +10,9 @@ import pytest
 from support import small
 
 from vosjax import cost
+from vosjax.ahead.peaks import peaks_of
 from vosjax.train import build, clip_task, log, loop, optimizer, pace, schedule, state
-from vosjax.train.utilisation import Utilisation, peaks_of, seconds_at_peak
+from vosjax.train.utilisation import Utilisation, seconds_at_peak
 
 NAMES = ("steps_per_second", "clips_per_second", "waiting", "distance")
 

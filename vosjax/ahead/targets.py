@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from vosjax.ahead.peaks import half_peak
 from vosjax.errors import InputError
 
 GB = 10**9
@@ -30,17 +31,17 @@ class Chip(NamedTuple):
     axes: int = 1
 
 
-# TPUs: the pages of Cloud TPU on each version, whose newer interconnect figures count both
-# directions, and the memory that the compiler of TPU programs calls available (v5e has 16 GiB).
-# GPUs: the data sheets of the SXM boards, without sparsity.
+# Products: `ahead.peaks`. TPUs: the pages of Cloud TPU on each version, whose newer interconnect
+# figures count both directions, and the memory that the compiler of TPU programs calls available
+# (v5e has 16 GiB). GPUs: the data sheets of the SXM boards, without sparsity.
 CHIPS = {
-    "v4": Chip("tpu", 275e12, 30.75 * GIB, 1228e9, 300e9, axes=3),
-    "v5e": Chip("tpu", 197e12, 15.75 * GIB, 819e9, 200e9, axes=2),
-    "v5p": Chip("tpu", 459e12, 95.73 * GIB, 2765e9, 600e9, axes=3),
-    "v6e": Chip("tpu", 918e12, 31.24 * GIB, 1640e9, 400e9, axes=2),
-    "a100": Chip("gpu", 312e12, 80 * GB, 2039e9, 300e9),
-    "h100": Chip("gpu", 989e12, 80 * GB, 3350e9, 450e9),
-    "h200": Chip("gpu", 989e12, 141 * GB, 4800e9, 450e9),
+    "v4": Chip("tpu", half_peak("TPU v4"), 30.75 * GIB, 1228e9, 300e9, axes=3),
+    "v5e": Chip("tpu", half_peak("TPU v5e"), 15.75 * GIB, 819e9, 200e9, axes=2),
+    "v5p": Chip("tpu", half_peak("TPU v5p"), 95.73 * GIB, 2765e9, 600e9, axes=3),
+    "v6e": Chip("tpu", half_peak("TPU v6e"), 31.24 * GIB, 1640e9, 400e9, axes=2),
+    "a100": Chip("gpu", half_peak("NVIDIA A100"), 80 * GB, 2039e9, 300e9),
+    "h100": Chip("gpu", half_peak("NVIDIA H100"), 80 * GB, 3350e9, 450e9),
+    "h200": Chip("gpu", half_peak("NVIDIA H200"), 141 * GB, 4800e9, 450e9),
     "cpu": Chip("cpu", 0, 0, 0, 0),
 }
 

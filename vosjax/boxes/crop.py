@@ -28,7 +28,7 @@ class Window(NamedTuple):
     length: jax.Array
 
 
-class Place(NamedTuple):
+class CropPlace(NamedTuple):
     """Where a crop was taken: `middle` float32 [2], and float32 pixels of the frame per pixel."""
 
     middle: jax.Array
@@ -52,14 +52,14 @@ def window_at(position: jax.Array, scale: jax.Array, side: int) -> Window:
     return Window((whole - offset) // step - (length - 1) // 2, offset, step, length)
 
 
-def place_of(window: Window, side: int) -> Place:
+def place_of(window: Window, side: int) -> CropPlace:
     """Returns the place of a crop with `side` pixels: the true one, after rounding.
 
     place = place_of(window, 96)
     """
     first = window.offset + window.step * window.start
     middle = first + window.step * (window.length - 1) / 2
-    return Place(middle.astype(jnp.float32), window.step * window.length / jnp.float32(side))
+    return CropPlace(middle.astype(jnp.float32), window.step * window.length / jnp.float32(side))
 
 
 def cut(frame: jax.Array, window: Window, side: int) -> jax.Array:
@@ -99,7 +99,7 @@ def _mixed(a: jax.Array, b: jax.Array, share: jax.Array) -> jax.Array:
     return (1 - share) * a.astype(jnp.float32) + share * b.astype(jnp.float32)
 
 
-def box_in_crop(position: jax.Array, size: jax.Array, place: Place, side: int) -> jax.Array:
+def box_in_crop(position: jax.Array, size: jax.Array, place: CropPlace, side: int) -> jax.Array:
     """Converts an object's position and size in the frame to its box in a crop.
 
         box = box_in_crop(position, size, place, 288)
@@ -118,7 +118,7 @@ def box_in_crop(position: jax.Array, size: jax.Array, place: Place, side: int) -
     return jnp.concatenate([(middle - size / 2)[::-1], size[::-1]])
 
 
-def box_in_frame(box: jax.Array, place: Place, side: int) -> tuple[jax.Array, jax.Array]:
+def box_in_frame(box: jax.Array, place: CropPlace, side: int) -> tuple[jax.Array, jax.Array]:
     """Returns the position and the size in the frame of a box in a crop: undoes `box_in_crop`.
 
     position, size = box_in_frame(box, place, 288)

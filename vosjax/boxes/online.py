@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from vosjax.boxes import policy
 from vosjax.boxes.augment import CROPS, augmented, without_channels
 from vosjax.boxes.crop import (
-    Place,
+    CropPlace,
     box_in_crop,
     box_in_frame,
     cut,
@@ -121,7 +121,7 @@ def build(network: TargetNetwork) -> BoxTracker:
 
     def crop_of(
         frame: jax.Array, position: jax.Array, scale: jax.Array, size: int
-    ) -> tuple[jax.Array, Place]:
+    ) -> tuple[jax.Array, CropPlace]:
         window = window_at(position, scale, size)
         return cut(frame, window, size) / 255, place_of(window, size)
 
@@ -168,7 +168,7 @@ def build(network: TargetNetwork) -> BoxTracker:
         )
 
     def locate(
-        params: Any, state: BoxState, encoded: Encoded, place: Place, frame: Size
+        params: Any, state: BoxState, encoded: Encoded, place: CropPlace, frame: Size
     ) -> tuple[jax.Array, jax.Array, policy.Peak]:
         """Returns the object's position and size, and where the scores are largest."""
         scores = correlate(encoded.target[None], state.target_filter)[0]

@@ -197,7 +197,7 @@ def _refine(
         facts={"refined": total, "made": made},
     )
     clear.clear(folder, [folder / BOOKS])
-    say(f"{len(files)} masks; results in {folder}", *stages.told(total))
+    say(f"{len(files)} masks; results in {folder}", *stages.counts_lines(total))
     return 0
 
 

@@ -76,7 +76,7 @@ def tell(written: dict[str, Any], folder: pathlib.Path, stages: Stages) -> int:
             f"{speed['frames_per_second']:.2f} frames/s without first frames, on "
             f"{written['versions']['device']}"
         )
-    say(*stages.told(written.get("refined", {})))
+    say(*stages.counts_lines(written.get("refined", {})))
     for name, why in failed.items():
         say(f"{name} failed: {why}")
     say(

@@ -140,7 +140,7 @@ def _run(job: Job, *, resumed: bool) -> int:
         f"{tracker.time} frames{f' at {speed:.2f} frames/s' if speed else ''}; "
         f"results in {job.folder}"
     )
-    say(*job.stages.told(zoomed or tracker.refined))
+    say(*job.stages.counts_lines(zoomed or tracker.refined))
     return 0
 
 

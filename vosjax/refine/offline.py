@@ -46,10 +46,10 @@ class Stages(NamedTuple):
         """What refines frames while they are tracked: nothing where the zoom has to come first."""
         return self.refiner if self.zoomer is None else None
 
-    def told(self, counts: Mapping[str, int]) -> list[str]:
+    def counts_lines(self, counts: Mapping[str, int]) -> list[str]:
         """Puts what was counted in a line for each stage."""
-        lines = [told(counts)] if self.zoomer else []
-        return lines + ([frame_stage.told(self.refiner, counts)] if self.refiner else [])
+        lines = [zoom_line(counts)] if self.zoomer else []
+        return lines + ([frame_stage.counts_line(self.refiner, counts)] if self.refiner else [])
 
 
 class RefinedFrame(NamedTuple):
@@ -142,10 +142,10 @@ def refine_labels_of(video: SegmentedVideo, stages: Stages) -> Iterator[RefinedL
         yield RefinedLabels(frame.index, frame.image, labels, own, frame.boxes)
 
 
-def told(counts: Mapping[str, int]) -> str:
+def zoom_line(counts: Mapping[str, int]) -> str:
     """Puts what the zoom counted in one line.
 
-        say(told({"zoom_objects": 1, "zoom_frames": 40, "zoom_trusted": 36, ...}))
+        say(zoom_line({"zoom_objects": 1, "zoom_frames": 40, "zoom_trusted": 36, ...}))
         # zoom: 1 small objects, 40 frames; 36 trusted, 0 half, 4 rejected, 0 lost, 0 outside
 
     Args:

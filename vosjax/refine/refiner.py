@@ -111,10 +111,10 @@ def added(total: Mapping[str, int], counts: Mapping[str, Any]) -> Counts:
     return {name: total.get(name, 0) + int(np.asarray(counts.get(name, 0))) for name in names}
 
 
-def told(refiner: Refiner, counts: Mapping[str, int]) -> str:
+def counts_line(refiner: Refiner, counts: Mapping[str, int]) -> str:
     """Puts what a stage counted in one line; what did not occur is left out.
 
-        say(told(refiner, {"patches": 120, "small_objects": 3}))
+        say(counts_line(refiner, {"patches": 120, "small_objects": 3}))
         # refinement: 120 patches refined, 3 objects below boundary_min_area
 
     Args:
