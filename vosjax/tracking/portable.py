@@ -85,7 +85,7 @@ def portable_step(
     count = 1 if single.slots is None else -(-objects // single.slots)
     vos = groups(single, count) if count > 1 else single
     spec = Spec(*network_size(single, size, max_short_side), objects, capacity)
-    mem_every = model.config["mem_every"]
+    mem_every, numbers = model.config["mem_every"], np.arange(1, objects + 1, dtype=np.int32)
 
     paths, tree = jax.tree_util.tree_flatten_with_path(model.params)
     kinds = [leaf.dtype for _, leaf in paths]
@@ -110,8 +110,9 @@ def portable_step(
     ) -> tuple[list[jax.Array], jax.Array, jax.Array]:
         known, time, last, *network = state
         known = known | given
-        labels = jnp.where(jnp.isin(mask, jnp.where(given, _numbers(objects), 0)), mask, 0)
-        prompt = Prompt(labels.astype(jnp.int32), given)
+        mask = mask.astype(jnp.int32)
+        marked = jnp.isin(mask, jnp.where(given, numbers, 0))
+        prompt = Prompt(jnp.where(marked, mask, 0), given)
         weights = jax.tree.unflatten(tree, params)
         features = vos.encode(weights, to_network(frame, spec), None)
         # Before the first object there is nothing to remember.
@@ -128,10 +129,14 @@ def portable_step(
             size=size,
             allowed=known,
         )
-        ids = jnp.concatenate([jnp.zeros(1, jnp.uint8), known * _numbers(objects)])
+        ids = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.where(known, numbers, 0)])
         labels, stats = to_labels(apply_prompt(followed.probs, prompt), ids)
         last = jnp.where(remembers(given.any(), time, last, mem_every), time, last)
-        return [known, time + 1, last, *jax.tree.leaves(followed.state)], labels, stats
+        return (
+            [known, time + 1, last, *jax.tree.leaves(followed.state)],
+            labels.astype(jnp.uint8),
+            stats,
+        )
 
     params, state = jax.eval_shape(init, shapes)
     inputs = (
@@ -168,10 +173,6 @@ def _exported(
     function: Callable[..., Any], platforms: Sequence[str], *shapes: Any
 ) -> export.Exported:
     return export.export(jax.jit(function), platforms=list(platforms))(*shapes)
-
-
-def _numbers(objects: int) -> jax.Array:
-    return jnp.arange(1, objects + 1, dtype=jnp.uint8)
 
 
 def _wide(leaf: Any) -> np.ndarray[Any, Any]:
