@@ -46,8 +46,9 @@ def tracked(model, marks):
         yield tracker.step(frame, only.astype(np.uint8) if index in marks else None)
 
 
-@pytest.mark.parametrize("slots", [4, 2])  # with 2, the objects take two groups
-@pytest.mark.parametrize("marks", [{0: (1, 2, 3)}, {2: (1, 2), 5: (3,)}, {0: (1,), 6: (1, 2)}])
+@pytest.mark.parametrize(  # with 2 slots, the objects take two groups
+    ("marks", "slots"), [({2: (1, 2), 5: (3,)}, 4), ({0: (1,), 6: (1, 2)}, 2)]
+)
 def test_labels_and_scores_are_those_of_the_tracker(marks, slots):
     model = network(slots)
     portable = portable_step(model, SIZE, objects=3, capacity=4, platforms=("cpu",))
