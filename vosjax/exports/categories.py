@@ -6,13 +6,14 @@ from vosjax.exports.segmentation import Segmentation
 
 
 class Categories:
-    """Numbers the names of objects from 1 on, in the order in which they are asked for."""
+    """Numbers the names of objects from 1 on: given names by ids, others as they are asked for."""
 
     def __init__(self, segmentation: Segmentation) -> None:
         self._segmentation = segmentation
         self._ids: dict[str, int] = {}
-        for id in sorted(segmentation.objects):
-            self.of(id)
+        for id, known in sorted(segmentation.objects.items()):
+            if known.name.strip():
+                self.of(id)
 
     def of(self, id: int) -> int:
         """Returns the id of an object's category."""

@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +49,7 @@ class Masks(NamedTuple):
     notes    what was read, in sentences for a person; the first one counts the objects
     doubts   what could have been read otherwise, and how it was read, in sentences
     names    {frame index: what messages call its mask}
+    objects  {id: its label} of objects from annotation files
     """
 
     labels: dict[int, np.ndarray]
@@ -54,6 +57,7 @@ class Masks(NamedTuple):
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
     names: dict[int, str]
+    objects: Mapping[int, str] = MappingProxyType({})
 
 
 def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
@@ -144,6 +148,7 @@ def read_masks(
         tuple(sentences),
         tuple(doubts + ids.doubts + notes.suspicions(labels, frames)),
         {frame: raws[frame].name for frame in labels},
+        ids.objects,
     )
 
 
