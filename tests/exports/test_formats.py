@@ -12,8 +12,9 @@ from PIL import Image
 from support.clips import clip
 from support.command import write_frames
 
-from data_prep import tracks
-from vosjax.datasets import layout
+from vosjax.data import sets, types
+from vosjax.data.samplers import aot
+from vosjax.datasets import decode
 from vosjax.datasets.folders import Folder, annotated
 from vosjax.errors import InputError
 from vosjax.exports import FORMATS, Object, write
@@ -77,7 +78,9 @@ def test_palette_pngs_have_the_objects_colours(tmp_path, folder):
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), DOG.colour])
 def test_objects_whose_colours_tell_nothing_get_others(colour, tmp_path):
-    path = write("palette", tmp_path / "p", FRAMES, MASKS, objects=[DOG, CAT._replace(colour=colour)])
+    path = write(
+        "palette", tmp_path / "p", FRAMES, MASKS, objects=[DOG, CAT._replace(colour=colour)]
+    )
     np.testing.assert_array_equal(read_masks(str(path), size=SIZE).labels[0], MASKS[0])
     shown = np.array(Image.open(path / "00000.png").convert("RGB"))
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 3
@@ -109,7 +112,9 @@ def test_an_object_has_no_file_before_it_is_seen(tmp_path):
 @pytest.mark.parametrize("name", ["../../etc", "/tmp/x", "a/b\\c", "..", ".", "\0x\n", "x" * 400])
 def test_no_name_of_an_object_leads_out_of_the_folder(name, tmp_path):
     path = write("objects", tmp_path / "o", FRAMES, MASKS, objects=[Object(1, name)])
-    assert len(list(path.iterdir())) == 2 and sorted(file.name for file in tmp_path.iterdir()) == ["o"]
+    assert len(list(path.iterdir())) == 2 and sorted(file.name for file in tmp_path.iterdir()) == [
+        "o"
+    ]
     assert all(file.name.startswith(("001", "002")) for file in path.iterdir())
 
 
@@ -171,34 +176,25 @@ def test_tracks_are_null_where_an_object_is_absent(tmp_path, folder):
         assert (record["height"], record["width"], record["length"]) == (*SIZE, 6)
 
 
-def test_data_preparation_reads_the_tracks(tmp_path, folder):
-    """With the frames in their place, it makes the masks that were exported."""
+def youtube_vis_layout(root):
+    """The folder of a download of YouTube-VIS, made of an export and its frames."""
+    images = root / "train" / "JPEGImages"
+    (images / "clip").mkdir(parents=True)
+    for index, frame in enumerate(FRAMES):
+        Image.fromarray(frame).save(images / "clip" / f"{index:05d}.jpg")
+    path = root / "train" / "instances.json"
+    write("youtube-vis", path, str(images / "clip"), MASKS, objects=[DOG, CAT])
+
+
+def test_data_preparation_reads_the_tracks(tmp_path_factory):
     pytest.importorskip("pycocotools")
-    source = exported("youtube-vis", tmp_path, folder)
-
-    class Made(tracks.TracksBuilder):
-        def __init__(self):
-            pass
-
-        def files(self, split):
-            return source, tmp_path
-
-    ((name, unit),) = Made.units(Made(), "train")
-    assert name == "clip"
-    from data_prep.report import Notes
-
-    notes = Notes()
-    ((_, record),) = Made.records(Made(), name, unit, notes)
-    stored = record_labels(record)
-    for index in range(6):
-        np.testing.assert_array_equal(stored[index], MASKS.get(index, np.zeros(SIZE)))
-
-
-def record_labels(record):
-    """The masks of a prepared video's record."""
-    from vosjax.datasets.decode import labels
-
-    return [labels(frame, name="frame") for frame in record["masks"]]
+    prepared_splits = pytest.importorskip("support.prepared_splits")
+    made = prepared_splits.once(tmp_path_factory)(youtube_vis_layout, "youtube_vis/2021")
+    video = made.video("clip")
+    assert video["categories"] == [b"dog", b"cat"] and (video["height"], video["width"]) == SIZE
+    for index, stored in enumerate(video["masks"]):
+        truth = MASKS.get(index, np.zeros(SIZE))
+        np.testing.assert_array_equal(prepared_splits.labels(stored), truth)
 
 
 def test_results_are_a_list_with_scores(tmp_path):
@@ -224,14 +220,17 @@ def test_cut_out_pngs_hold_the_objects_alone(tmp_path):
 
 
 def decoded(path):
-    """RGBA frames of a WebM and their times in seconds; only this decoder reads the alpha."""
+    """RGB and alpha of a WebM's frames and their times in seconds; this decoder reads the alpha."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoder = av.CodecContext.create("libvpx-vp9", "r")
         for packet in container.demux(stream):
             for frame in decoder.decode(packet if packet.size else None):
                 assert frame.format.name == "yuva420p"
-                yield frame.to_ndarray(format="rgba"), float(frame.pts * stream.time_base)
+                plane = frame.planes[3]  # FFmpeg's conversion to RGBA reads beyond some widths
+                alpha = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+                alpha = alpha[: frame.height, : frame.width].copy()
+                yield frame.to_ndarray(format="rgb24"), alpha, float(frame.pts * stream.time_base)
 
 
 @pytest.mark.parametrize("size", [(48, 66), (47, 65)])
@@ -242,12 +241,12 @@ def test_a_cut_out_film_has_the_mask_as_alpha(size, tmp_path):
     path = write("cutout-webm", tmp_path / "cut.webm", frames, masks)
     shown = list(decoded(path))
     assert len(shown) == 6
-    np.testing.assert_allclose([time for _, time in shown], np.arange(6) / 25, atol=1e-3)
-    for index, (picture, _) in enumerate(shown):
+    np.testing.assert_allclose([time for *_, time in shown], np.arange(6) / 25, atol=1e-3)
+    for index, (picture, alpha, _) in enumerate(shown):
         mask = masks.get(index, np.zeros(size)) > 0
-        np.testing.assert_array_equal(picture[..., 3] > 127, mask)
+        np.testing.assert_array_equal(alpha > 127, mask)
         if mask.any():
-            difference = picture[mask][:, :3].astype(int) - frames[index][mask]
+            difference = picture[mask].astype(int) - frames[index][mask]
             assert np.abs(difference).mean() < 12
 
 
@@ -279,8 +278,6 @@ def test_a_davis_folder_is_a_dataset(tmp_path, folder):
     assert source.names == ("clip",)
     header = source.header(0)
     assert (header.length, header.size, header.annotated) == (6, SIZE, tuple(MASKS))
-    from vosjax.datasets import decode
-
     for index, labels in MASKS.items():
         (frame,) = source.read(0, [index])
         np.testing.assert_array_equal(decode.labels(frame.mask, name="mask"), labels)
@@ -289,11 +286,14 @@ def test_a_davis_folder_is_a_dataset(tmp_path, folder):
 
 
 def test_clips_of_a_training_are_drawn_from_a_davis_folder(tmp_path, folder):
-    from vosjax.data import sets
-    from vosjax.data.config import ClipsConfig
-
-    path = exported("davis", tmp_path, folder)
-    assert sets and ClipsConfig and layout.is_layout(path)
+    path = exported("davis", tmp_path, folder, masks=dict(enumerate(LABELS)))
+    dataset = sets.open_dataset(sets.DatasetConfig(str(path), split="train"))
+    settings = aot.VideoSettings(short_side=40, scale=(1.0, 1.0), flip=0.0, merge=0.0)
+    drawn = aot.VideoClips(dataset.videos, settings).clip(
+        0, np.random.default_rng(0), types.ClipSpec(3, 32, 40, shuffle=False)
+    )
+    assert drawn["frames"].shape == (3, 32, 40, 3) and drawn["live"].any()
+    assert set(np.unique(drawn["labels"])) - {0}
 
 
 def test_videos_are_added_to_a_davis_folder(tmp_path):
@@ -349,7 +349,13 @@ def test_masks_are_read_one_by_one_in_order_and_frames_are_told(format, tmp_path
             asked.append(index)
             return super().__getitem__(index)
 
-    write(format, tmp_path / FORMATS[format].default_name("v"), FRAMES, Lazy(MASKS), progress=told.append)
+    write(
+        format,
+        tmp_path / FORMATS[format].default_name("v"),
+        FRAMES,
+        Lazy(MASKS),
+        progress=told.append,
+    )
     assert asked == list(MASKS) and told == sorted(told) and set(MASKS) <= set(told)
 
 
