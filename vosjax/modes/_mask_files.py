@@ -7,6 +7,8 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.io.content import load_file
 from vosjax.io.files import is_temporary
+from vosjax.io.masks.frames import Frames, without_prefix
+from vosjax.io.masks.raw import TargetVideo
 from vosjax.io.names import number, printable
 from vosjax.io.palette import DAVIS
 from vosjax.io.pictures import read_pictures
@@ -24,20 +26,24 @@ def mask_files(masks: pathlib.Path, video: Video, *, by_index: bool) -> dict[int
         by_index: whether they are named by the frames' indices in any case, as runs name them.
 
     Raises:
-        InputError: a file belongs to no frame, or there is none.
+        InputError: a file belongs to no frame, two are of one frame, or there is none.
     """
-    stems = {name: index for index, name in enumerate(video.names or ())}
-    files = {}
+    frames = Frames(TargetVideo(video.size, video.count, video.names))
+    files: dict[int, pathlib.Path] = {}
     for path in sorted(masks.glob("*.png")):
         if is_temporary(path):
             continue
-        index = None if by_index else stems.get(path.stem)
-        if index is None and (by_index or video.names is None):
-            index = number(path.stem)
+        by_name = not by_index and video.names is not None
+        index = frames.named(path.stem) if by_name else number(without_prefix(path.stem))
         if index is None or (video.count is not None and index >= video.count):
             raise InputError(
                 f"{printable(path)} belongs to no frame of {video.name}: masks are named as the "
                 "frames are, or by the frames' numbers from 0"
+            )
+        if index in files:
+            raise InputError(
+                f"{printable(files[index])} and {printable(path)} are both of frame "
+                f"{frames.label(index)}: leave one of them"
             )
         files[index] = path
     if not files:

@@ -86,7 +86,8 @@ def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
     name = f"mask {printable(source)}" if is_path else "the mask"
     with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
         pages = _pages(os.path.expanduser(source) if is_path else source, name, TargetVideo(size))
-        if len(pages) > 1 or isinstance(pages[0].frame, int):
+        is_stack = isinstance(pages[0].frame, int) and pages[0].raw.kind != "objects"
+        if len(pages) > 1 or is_stack:
             raise InputError(f"{name} holds several masks, {len(pages)}: one [H, W] is expected")
         ids = meaning.values_to_ids([pages[0].raw])
     if not ids.labels[0].any():
