@@ -21,7 +21,7 @@ from vosjax.errors import InputError
 from vosjax.exports.places import REPLACE, check_folder, new_folder
 from vosjax.exports.protocol import Export, Tell
 from vosjax.exports.segmentation import Segmentation
-from vosjax.io.content import load_text
+from vosjax.io.content import load_file
 from vosjax.io.files import atomic, write_bytes
 from vosjax.io.names import name_problem, printable, some
 from vosjax.io.palette import write_label_png
@@ -144,10 +144,14 @@ def _is_plain_jpeg(path: pathlib.Path) -> bool:
 
 def _enlist(path: pathlib.Path, name: str) -> None:
     """Adds a video to the list, if it is not there."""
-    text = load_text(path, name=f"list {printable(path)}") if path.exists() else ""
+    # A name that is not UTF-8 is written as it is read: as the bytes of the file system.
+    data = load_file(path, name=f"list {printable(path)}") if path.exists() else b""
+    text = data.decode("utf-8", "surrogateescape")
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if name not in names:
-        write_bytes(path, "".join(f"{line}\n" for line in [*names, name]).encode())
+        write_bytes(
+            path, "".join(f"{line}\n" for line in [*names, name]).encode(errors="surrogateescape")
+        )
 
 
 EXPORT = Export(
@@ -156,5 +160,5 @@ EXPORT = Export(
     (".jpg", ".png", ".txt"),
     "frames and masks in DAVIS layout, for training",
     write,
-    adds=True,
+    in_place=True,
 )

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from vosjax.errors import InputError
 from vosjax.exports import (
     coco,
@@ -19,7 +21,7 @@ from vosjax.exports import (
 from vosjax.exports.places import check_file, check_folder, new_file, new_folder
 from vosjax.exports.protocol import Export, Tell
 from vosjax.exports.segmentation import Masks, Object, Segmentation, checked_object
-from vosjax.io.names import name_problem, printable
+from vosjax.io.names import name_problem, printable, some
 from vosjax.io.video import Video, open_video
 
 FORMATS: dict[str, Export] = {
@@ -79,6 +81,16 @@ def write(
         raise InputError(
             f"there is no format {printable(repr(format))}: {', '.join(FORMATS)} are expected"
         )
+    strange = [
+        index
+        for index in masks
+        if not isinstance(index, (int, np.integer)) or isinstance(index, bool)
+    ]
+    if strange:
+        raise InputError(
+            f"masks are given for {some(map(repr, strange))}: {{frame index: mask}} is expected, "
+            "with integers from 0"
+        )
     path = pathlib.Path(path)
     opened = video if isinstance(video, Video) else open_video(video)
     segmentation = Segmentation(
@@ -92,12 +104,12 @@ def write(
     if opened.count is not None:
         segmentation.check_reached(opened.count)
     tell = progress or (lambda index: None)
-    if export.suffix:
+    if export.in_place:
+        export.write(path, segmentation, tell, overwrite=overwrite)
+    elif export.suffix:
         check_file(path, export.suffix, overwrite=overwrite)
         with new_file(path) as temp:
             export.write(temp, segmentation, tell)
-    elif export.adds:
-        export.write(path, segmentation, tell, overwrite=overwrite)
     else:
         check_folder(path, export.endings, overwrite=overwrite)
         with new_folder(path) as temp:

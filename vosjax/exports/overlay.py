@@ -2,13 +2,16 @@
 
 import pathlib
 
+from vosjax.exports.places import check_file
 from vosjax.exports.protocol import Export, Tell
 from vosjax.exports.segmentation import Segmentation
 from vosjax.io.overlay import overlay
 from vosjax.io.writer import OverlayWriter
 
 
-def write(path: pathlib.Path, segmentation: Segmentation, tell: Tell) -> None:
+def write(
+    path: pathlib.Path, segmentation: Segmentation, tell: Tell, *, overwrite: bool = False
+) -> None:
     """Writes the film: H.264, which browsers play, with each frame's own time.
 
     A frame without a mask is shown as it is.
@@ -17,7 +20,12 @@ def write(path: pathlib.Path, segmentation: Segmentation, tell: Tell) -> None:
         path: the file.
         segmentation: what is written.
         tell: called with the index of each frame that is done.
+        overwrite: whether an older file is replaced.
+
+    Raises:
+        InputError: the path has another ending or is taken, or the film cannot be written.
     """
+    check_file(path, EXPORT.suffix, overwrite=overwrite)
     video, palette = segmentation.video, segmentation.palette()
     film = OverlayWriter(path, fps=video.fps, size=video.size)
     try:
@@ -29,4 +37,11 @@ def write(path: pathlib.Path, segmentation: Segmentation, tell: Tell) -> None:
         film.discard()
 
 
-EXPORT = Export("overlay", ".mp4", (), "an H.264 film of the frames with tinted objects", write)
+EXPORT = Export(
+    "overlay",
+    ".mp4",
+    (),
+    "an H.264 film of the frames with tinted objects",
+    write,
+    in_place=True,
+)

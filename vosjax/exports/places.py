@@ -106,6 +106,8 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
                 if old.exists():
                     os.rename(old, path)
                 raise
+        except InputError as error:  # which names the temporary folder, of which nobody knows
+            raise type(error)(str(error).replace(str(temp), str(path))) from error
         finally:
             for remains in (temp, old):
                 shutil.rmtree(remains, ignore_errors=True)

@@ -16,8 +16,8 @@ class Export(NamedTuple):
     about     what it makes, in a few words
     write     write(path, segmentation, tell): writes to `path`, which does not exist yet and gets
               its right name afterwards, and calls tell(index) when a frame is done
-    adds      whether its folder may hold other videos, which stay; then `write` itself keeps what
-              is there and takes `overwrite`
+    in_place  whether `write` itself checks the path and keeps what is there until it is done; then
+              it takes `overwrite`, too, and its path is the right one from the beginning
     """
 
     name: str
@@ -25,7 +25,7 @@ class Export(NamedTuple):
     endings: tuple[str, ...]
     about: str
     write: Callable[..., None]
-    adds: bool = False
+    in_place: bool = False
 
     def default_name(self, video: str) -> str:
         """Returns a name for what is made of a video: 'dog_coco.json', 'dog_palette'.

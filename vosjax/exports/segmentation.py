@@ -92,7 +92,7 @@ class Segmentation:
 
     def labelled(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields the index and the mask, uint8 [H, W], of every frame that has a mask."""
-        for index in sorted(self.masks):
+        for index in sorted(map(int, self.masks)):
             yield index, self.labels(index)
 
     def shown(self) -> Iterator[tuple[int, Frame, np.ndarray]]:
