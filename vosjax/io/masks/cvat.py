@@ -8,9 +8,9 @@
 | `tag` | passed over, as it is of a whole image |
 
 A track is one object, and so are shapes or tracks of one label and `group_id` (CVAT exports single
-shapes as tracks of one frame), or of one `track_id` among their attributes. Shapes of a higher `z_order` lie in front, and of one order the later ones. Shapes
-that are `outside` are not in the picture. An image's name tells its frame, or else its `id`, which
-counts from 0.
+shapes as tracks of one frame), or shapes of one `track_id` among their attributes. Shapes of a
+higher `z_order` lie in front, and of one order the later ones. Shapes that are `outside` are not in
+the picture. An image's name tells its frame, or else its `id`, which counts from 0.
 """
 
 import functools
