@@ -21,6 +21,7 @@ WORK = {  # where a mode begins to compute
     "convert": ("vosjax.modes.convert", "read_pth"),
     "eval": ("vosjax.eval.dataset", "run"),
     "export": ("vosjax.train.export", "from_checkpoint"),
+    "export-masks": ("vosjax.modes.export_masks", "write"),
     "export-step": ("vosjax.modes.export_step", "portable_step"),
     "fuse": ("vosjax.eval.fusion", "fuse_sequence"),
     "patches": ("vosjax.train.patches", "make"),
@@ -104,6 +105,7 @@ def options(tmp_path_factory):
         video=str(data / "JPEGImages" / "cow"),
         masks=(str(data / "Annotations" / "cow" / "00000.png"),),
         data=str(data),
+        format="coco",
         inputs=(str(run(data, root / "run")),),
     )
 

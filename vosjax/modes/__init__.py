@@ -3,7 +3,8 @@
 A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
 and returns the exit code; `FLAGS`, the names of the `Options` that it takes; `FIELDS`, the names of
 the config fields that its help lists; and possibly `ALSO`, the names of other config fields that
-it reads. Files whose names begin with '_' are not modes.
+it reads. Files whose names begin with '_' are not modes. A hyphen in a mode's name is '_' in its
+file's name (`module`).
 """
 
 import ast
@@ -25,6 +26,7 @@ class Options:
     direction  where objects are followed from the given frames: 'both', 'forward' or 'backward'
     data       a folder of data
     inputs     what is converted, exported, fused or reported
+    format     the format that masks are exported to
     output     where to write the results
     shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
@@ -37,6 +39,7 @@ class Options:
     direction: str | None = None
     data: str | None = None
     inputs: tuple[str, ...] = ()
+    format: str | None = None
     output: str | None = None
     shard: str | None = None
     overwrite: bool = False
@@ -66,14 +69,14 @@ def names() -> list[str]:
 
     names()     # ['absence', 'bench', ...]
     """
-    files = pathlib.Path(__file__).parent.glob("[!_]*.py")
-    return sorted(path.stem.replace("_", "-") for path in files)
+    stems = (path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+    return sorted(stem.replace("_", "-") for stem in stems)
 
 
 def module(name: str) -> str:
-    """Returns the name of a mode's module.
+    """Returns the name of the module that a mode's file is.
 
-    module("export-step")      # 'vosjax.modes.export_step'
+    module("export-masks")      # 'vosjax.modes.export_masks'
     """
     return f"{__name__}.{name.replace('-', '_')}"
 
@@ -83,8 +86,8 @@ def described(name: str) -> Mode:
 
     described("segment").flags      # ('video', 'masks', ...)
     """
-    file = f"{module(name).rpartition('.')[2]}.py"
-    tree = ast.parse((pathlib.Path(__file__).parent / file).read_text(encoding="utf-8"))
+    file = pathlib.Path(__file__).parent / f"{module(name).rpartition('.')[2]}.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     lists = {
         node.targets[0].id: ast.literal_eval(node.value)
         for node in tree.body
