@@ -1,4 +1,4 @@
-"""Settings of the modes `bench`, `plan`, `studio`, `summary`, `prepare`, and of rendered datasets."""
+"""Settings of `bench`, `plan`, `studio`, `summary` and `prepare`, and of rendered datasets."""
 
 import dataclasses
 

@@ -3,7 +3,8 @@
 A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
 and returns the exit code; `FLAGS`, the names of the flags that it takes; `FIELDS`, the names of the
 config fields that its help lists; and possibly `ALSO`, the names of other config fields that it
-reads, and `FIRST`, the flag that a word without a flag is taken for in place of the config. Files whose names begin with '_' are not modes.
+reads, and `FIRST`, the flag that a word without a flag is taken for in place of the config. Files
+whose names begin with '_' are not modes.
 """
 
 import ast

@@ -1,10 +1,9 @@
-"""Frames of a video for the page, as JPEG from a bounded cache, and for the network, as they are."""
+"""Frames of a video: for the page as JPEG from a bounded cache, for the network as they are."""
 
 import collections
 import os
 import pathlib
 import threading
-import zipfile
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -13,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.errors import InputError
-from vosjax.io.files import atomic
+from vosjax.io.files import write_bytes
 from vosjax.io.video import Frame, open_video
 from vosjax.io.video.random_access import (
     RandomAccess,
     scan,
-    signs_from_arrays,
-    signs_to_arrays,
+    signs_from_bytes,
+    signs_to_bytes,
 )
 
 QUALITY = 90  # of the JPEG images
@@ -112,9 +111,9 @@ class Frames:
         video = open_video(source)
         if not video.direct and signs is not None:
             try:
-                with np.load(signs, allow_pickle=False) as arrays:
-                    return cls(RandomAccess(video, signs_from_arrays(arrays)), key, cache)
-            except (OSError, LookupError, ValueError, zipfile.BadZipFile, EOFError):
+                kept = signs_from_bytes(signs.read_bytes())
+                return cls(RandomAccess(video, kept), key, cache)
+            except (OSError, ValueError):
                 pass  # missing or damaged: it is made anew
 
         def visit(index: int, frame: Frame) -> None:
@@ -125,8 +124,7 @@ class Frames:
 
         access = scan(video, visit=None if video.direct else visit)
         if access.signs is not None and signs is not None:
-            with atomic(signs) as temp, open(temp, "wb") as file:
-                np.savez_compressed(file, **signs_to_arrays(access.signs))
+            write_bytes(signs, signs_to_bytes(access.signs))
         return cls(access, key, cache)
 
     @property
@@ -196,6 +194,6 @@ class Frames:
 def _encoded(image: Image, height: int) -> bytes:
     if height != image.shape[0]:
         width = max(round(image.shape[1] * height / image.shape[0]), 1)
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     bgr = np.ascontiguousarray(image[..., ::-1])
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

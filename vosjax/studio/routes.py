@@ -1,6 +1,5 @@
 """The studio's HTTP API (docs/studio.md has the list of its routes)."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any

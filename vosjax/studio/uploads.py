@@ -86,7 +86,8 @@ def unpacked(path: pathlib.Path, folder: pathlib.Path, *, most: int) -> pathlib.
 
         frames = unpacked(staging / "cat.zip", staging / "media", most=1 << 30)
 
-    Only images are taken, each under its last name alone, so that no path of the zip leads anywhere.
+    Only images are taken, each under its last name alone, so that no path in the zip leads
+    anywhere.
 
     Args:
         path: the zip.

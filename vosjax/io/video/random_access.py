@@ -7,7 +7,10 @@ decoded from its beginning. Folders need neither.
 """
 
 import contextlib
+import io
 import itertools
+import zipfile
+import zlib
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -161,30 +164,36 @@ def runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def signs_to_arrays(signs: Signs) -> dict[str, np.ndarray]:
-    """Returns signs as arrays for a file; `signs_from_arrays` is the way back.
+def signs_to_bytes(signs: Signs) -> bytes:
+    """Returns signs as the bytes of a file; `signs_from_bytes` is the way back.
 
-    np.savez_compressed("signs.npz", **signs_to_arrays(signs))
+    data = signs_to_bytes(frames.signs)
     """
-    return {
-        "times": np.array(signs.times, np.float64),
-        "sums": np.array(signs.sums, np.uint64),
-        "missing": np.frombuffer(bytes(signs.missing), np.uint8),
-    }
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        times=np.array(signs.times, np.float64),
+        sums=np.array(signs.sums, np.uint64),
+        missing=np.frombuffer(bytes(signs.missing), np.uint8),
+    )
+    return buffer.getvalue()
 
 
-def signs_from_arrays(arrays: Any) -> Signs:
-    """Returns the signs of a file that `signs_to_arrays` filled.
+def signs_from_bytes(data: bytes) -> Signs:
+    """Returns the signs that `signs_to_bytes` stored.
 
-        signs = signs_from_arrays(np.load("signs.npz"))
+        signs = signs_from_bytes(pathlib.Path("signs.npz").read_bytes())
 
     Raises:
-        ValueError: the arrays are of other kinds, or of different lengths.
-        KeyError: an array is missing.
+        ValueError: the bytes are something else.
     """
-    times, sums, missing = (np.asarray(arrays[name]) for name in ("times", "sums", "missing"))
-    kinds = [array.dtype.kind for array in (times, sums, missing)]
-    if kinds != ["f", "u", "u"] or not len(times) == len(sums) == len(missing) or times.ndim != 1:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            times, sums, missing = (arrays[name] for name in ("times", "sums", "missing"))
+    except (OSError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError("bytes that are no signs of frames") from error
+    kinds = [(array.dtype.kind, array.ndim) for array in (times, sums, missing)]
+    if kinds != [("f", 1), ("u", 1), ("u", 1)] or not len(times) == len(sums) == len(missing):
         raise ValueError("arrays that are no signs of frames")
     signs = Signs()
     signs.times.extend(times.tolist())
