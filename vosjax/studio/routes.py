@@ -24,7 +24,7 @@ def _studio(request: Request) -> Studio:
 
 
 def _clip(video: str, request: Request) -> Clip:
-    return _studio(request).project.clip(video)
+    return _studio(request).clip(video)
 
 
 def _expected(if_match: Annotated[str | None, Header()] = None) -> int | None:
