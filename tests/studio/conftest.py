@@ -12,36 +12,15 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
-from support import clips, toy
+from studio_parts import MODEL, marker, write_frames
+from support import clips
 
-from vosjax.interactive.marker import MarkModel
 from vosjax.server.guard import guard
 from vosjax.studio.app import make_app
 from vosjax.studio.project import Project
 from vosjax.studio.studio import Studio
 
 FRAMES, HEIGHT, WIDTH = 12, 48, 64
-SIDE = 64  # of the window of the network that marks
-
-
-MODEL = toy.model()  # one, so that it is compiled once
-
-
-def marker():
-    """A network that takes what is boxed or clicked for the object, and nothing else."""
-
-    def segment(features, clues):
-        box, inside, outside, mask = np.moveaxis(clues, -1, 0)
-        return np.where(outside > 0, 0, np.maximum.reduce([box, inside, mask])).astype(np.float32)
-
-    return MarkModel(SIDE, lambda image: None, segment)
-
-
-def write_frames(folder, frames):
-    folder.mkdir(parents=True)
-    for index, frame in enumerate(frames):
-        assert cv2.imwrite(str(folder / f"{index:05d}.png"), frame[..., ::-1])
-    return folder
 
 
 class Clip(NamedTuple):
