@@ -30,6 +30,10 @@ FLAGS = {
     "data": "a folder of data",
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
     "output": "where that which is made goes",
+    "host": "the address a server listens on; beyond 127.0.0.1 it needs a token",
+    "port": "the port a server listens on; 0 takes any that is free",
+    "token": "what clients have to know; by default one is made where others reach the server",
+    "keep": "a folder in which the sessions of a server are kept when it ends",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own, "
     "of videos or of training batches",
     "overwrite": "begin anew: first remove what an earlier run made in --output",

@@ -31,6 +31,7 @@ WORK = {  # where a mode begins to compute
     "render": ("vosjax.eval.rendered_set", "write"),
     "report": ("vosjax.eval.report", "load"),
     "segment": ("vosjax.modes.segment", "carry_out"),
+    "serve": ("vosjax.server.run", "serve"),
     "summary": ("vosjax.modes.summary", "shapes"),
     "train": ("vosjax.train.beforehand", "check"),
     "unpack": ("vosjax.datasets.unpack", "unpack"),
@@ -104,6 +105,7 @@ def options(tmp_path_factory):
         masks=(str(data / "Annotations" / "cow" / "00000.png"),),
         data=str(data),
         inputs=(str(run(data, root / "run")),),
+        port="0",
     )
 
 
@@ -126,7 +128,7 @@ def expected(mode, made) -> bool:
         return network if made.refine.zoom else bool(made.refine.boundary)
     if mode == "fuse":  # which has masks already: a network is for the crops of small objects
         return network or not made.refine.zoom
-    if mode in ("segment", "eval", "quickstart"):
+    if mode in ("segment", "eval", "quickstart", "serve"):
         return network
     return True
 

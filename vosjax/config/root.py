@@ -15,6 +15,7 @@ from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.schema.spans import check_span
+from vosjax.server.config import ServeConfig
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.train.config import MarksConfig, PatchesConfig, TrainConfig
 
@@ -68,6 +69,7 @@ class Config(NetworkConfig):
     summary: SummaryConfig = setting(SummaryConfig(), "settings of --mode summary")
     bench: BenchConfig = setting(BenchConfig(), "settings of --mode bench")
     plan: PlanConfig = setting(PlanConfig(), "settings of --mode plan")
+    serve: ServeConfig = setting(ServeConfig(), "limits of --mode serve")
     render: RenderConfig = setting(RenderConfig(), "settings of rendered datasets")
     datasets: tuple[SourceConfig, ...] = setting((), "prepare: the downloaded datasets")
     workers: int = setting(4, "prepare: processes that write; 0: only this one", least=0)

@@ -26,6 +26,10 @@ class Options:
     data       a folder of data
     inputs     what is converted, exported, fused or reported
     output     where to write the results
+    host       the address that a server listens on
+    port       the port that it listens on, as a text
+    token      what its clients have to know
+    keep       a folder in which its sessions are kept when it ends
     shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
     """
@@ -38,6 +42,10 @@ class Options:
     data: str | None = None
     inputs: tuple[str, ...] = ()
     output: str | None = None
+    host: str | None = None
+    port: str | None = None
+    token: str | None = None
+    keep: str | None = None
     shard: str | None = None
     overwrite: bool = False
 
