@@ -26,7 +26,12 @@ def read_frame(data: bytes, *, most: int) -> HostArray:
     Raises:
         InputError: the data are no such picture, are damaged, or hold too many pixels.
     """
-    _check(data, "the frame", FORMATS, most)
+    width, height = _header(data, "the frame", FORMATS)
+    if width * height > most:
+        raise InputError(
+            f"the frame claims {width}x{height} pixels (width x height): at most {most:,} are "
+            "taken here"
+        )
     return read_image(io.BytesIO(data), name="of the frame")
 
 
@@ -42,7 +47,12 @@ def read_labels(data: bytes, size: tuple[int, int]) -> HostArray:
     Raises:
         InputError: the data are no PNG, are damaged, of another size, or not a mask (`io.masks`).
     """
-    _check(data, "the mask", ("PNG",), size[0] * size[1])
+    width, height = _header(data, "the mask", ("PNG",))
+    if (height, width) != tuple(size):
+        raise InputError(
+            f"the mask is {width}x{height}, the frame is {size[1]}x{size[0]} (width x height): "
+            "send a mask of the frame's size"
+        )
     return read_mask(Image.open(io.BytesIO(data), formats=("PNG",)), size=size).labels
 
 
@@ -59,8 +69,8 @@ def label_png(labels: HostArray) -> bytes:
     return data.tobytes()
 
 
-def _check(data: bytes, name: str, formats: tuple[str, ...], most: int) -> None:
-    """Looks at a picture's header alone."""
+def _header(data: bytes, name: str, formats: tuple[str, ...]) -> tuple[int, int]:
+    """Returns a picture's (width, height) by its header alone, before anything is decoded."""
     kinds = " or ".join(formats)
     if not data:
         raise InputError(f"{name} is empty (0 bytes): a {kinds} file is expected")
@@ -68,11 +78,9 @@ def _check(data: bytes, name: str, formats: tuple[str, ...], most: int) -> None:
         with opened(io.BytesIO(data), "sent") as image:
             kind, size = image.format, image.size
     except InputError as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):
+            raise InputError(f"{name} claims far more pixels than are taken here") from error
         raise InputError(f"{name} is no picture that can be read: send a {kinds} file") from error
     if kind not in formats:
         raise InputError(f"{name} is a {kind} file: a {kinds} file is expected")
-    if size[0] * size[1] > most:
-        raise InputError(
-            f"{name} claims {size[0]}x{size[1]} pixels (width x height): at most {most:,} pixels "
-            "are taken here"
-        )
+    return size

@@ -5,7 +5,8 @@ follows. Every frame is answered by two messages: a text {"frame": 12, "scores":
 PNG of labels; or, if it could not be taken, by one text {"frame": null, "error": "..."}.
 
 A client that sends faster than frames are computed is held up: beyond a few frames nothing more is
-read from it, until its network's buffers are full and its own sending waits.
+read from it, until its network's buffers are full and its own sending waits. One that vanishes is
+noticed at once, or, if so many of its frames wait that nothing is read, by its next answer.
 """
 
 import asyncio
@@ -22,11 +23,12 @@ from vosjax.server.refusal import Refused, described, one_line
 from vosjax.server.sessions import Session, Sessions
 from vosjax.tracking.slots import HostArray
 
-AHEAD = 2  # frames that are decoded while one is computed
+WAITING = 8  # frames that are read and not decoded yet
 POLICY, AGAIN = 1008, 1013  # WebSocket's codes of closing
 PATIENCE = 2.0  # seconds that the last message to a client may take
 
-Item = tuple[HostArray | Exception, Prompt]
+Sent = tuple[bytes, Prompt]
+Decoded = tuple[HostArray | InputError, Prompt]
 
 
 def add_stream(api: APIRouter, sessions: Sessions) -> None:
@@ -53,11 +55,15 @@ def add_stream(api: APIRouter, sessions: Sessions) -> None:
 
 async def _served(socket: WebSocket, sessions: Sessions, session: Session) -> None:
     """Serves a client until it goes, sends what no client should, or the session is removed."""
-    waiting: asyncio.Queue[Item] = asyncio.Queue(AHEAD)
-    reading = asyncio.create_task(_read(socket, sessions, waiting))
-    answering = asyncio.create_task(_answer(socket, sessions, session, waiting))
+    sent: asyncio.Queue[Sent] = asyncio.Queue(WAITING)
+    decoded: asyncio.Queue[Decoded] = asyncio.Queue(1)
+    tasks = {
+        asyncio.create_task(_read(socket, sent)),
+        asyncio.create_task(_decode(sessions, sent, decoded)),
+        asyncio.create_task(_answer(socket, sessions, session, decoded)),
+    }
     try:
-        done, _ = await asyncio.wait({reading, answering}, return_when="FIRST_COMPLETED")
+        done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
         for task in done:
             task.result()
     except (WebSocketDisconnect, RuntimeError):  # the client has gone
@@ -67,43 +73,53 @@ async def _served(socket: WebSocket, sessions: Sessions, session: Session) -> No
     except asyncio.CancelledError:
         await _end(socket, AGAIN, "the session was removed")
     finally:
-        for task in (reading, answering):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait({reading, answering})
+        await asyncio.wait(tasks)
 
 
-async def _read(socket: WebSocket, sessions: Sessions, waiting: "asyncio.Queue[Item]") -> None:
+async def _read(socket: WebSocket, sent: "asyncio.Queue[Sent]") -> None:
     """Reads frames and prompts; a place in the queue is waited for before more is read."""
-    prompt, most = Prompt(), sessions.limits.max_frame_bytes
+    prompt = Prompt()
     while True:
         message: Any = await socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
-        if message.get("bytes") is None:
-            try:
-                prompt = Prompt.model_validate_json(message.get("text") or "")
-            except ValidationError as error:
-                raise Refused(422, f"a prompt is expected: {described(error)}") from error
+        if message.get("bytes") is not None:
+            await sent.put((message["bytes"], prompt))
+            prompt = Prompt()
             continue
-        data = message["bytes"]
-        image: HostArray | Exception
+        try:
+            prompt = Prompt.model_validate_json(message.get("text") or "")
+        except ValidationError as error:
+            raise Refused(422, f"a prompt is expected: {described(error)}") from error
+
+
+async def _decode(
+    sessions: Sessions, sent: "asyncio.Queue[Sent]", decoded: "asyncio.Queue[Decoded]"
+) -> None:
+    """Decodes the next frame while one is computed."""
+    most = sessions.limits.max_frame_bytes
+    while True:
+        data, prompt = await sent.get()
+        image: HostArray | InputError
         try:
             if len(data) > most:
                 raise InputError(f"a picture is too large: at most {most:,} bytes are taken here")
             image = await sessions.decoded(data)
         except InputError as error:
             image = error
-        await waiting.put((image, prompt))
-        prompt = Prompt()
+        await decoded.put((image, prompt))
 
 
 async def _answer(
-    socket: WebSocket, sessions: Sessions, session: Session, waiting: "asyncio.Queue[Item]"
+    socket: WebSocket, sessions: Sessions, session: Session, decoded: "asyncio.Queue[Decoded]"
 ) -> None:
+    """Takes frames and sends their results."""
     while True:
-        image, prompt = await waiting.get()
+        image, prompt = await decoded.get()
         try:
-            if isinstance(image, Exception):
+            if isinstance(image, InputError):
                 raise image
             taken = await sessions.step(session, image, prompt)
         except InputError as error:
