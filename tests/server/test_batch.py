@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support import toy
 
+from vosjax.bench import serving
 from vosjax.server.batch import divided
 from vosjax.server.device import Device, DeviceFailed
 from vosjax.tracking.tracker import Tracker
@@ -205,3 +206,9 @@ def test_a_closed_device_takes_nothing_more():
     assert future.result(0).labels.any()  # what was handed in before is done
     with pytest.raises(RuntimeError, match="closed"):
         device.call(lambda: None)
+
+
+def test_the_bench_times_both_ways():
+    row = serving.measure(MODEL, 2, size=SIZE, rounds=2, frames=1)
+    assert len(row.alone) == len(row.batched) == len(row.ratios) == 2
+    assert row.calls == {2: 2} and min(row.alone + row.batched) > 0

@@ -33,6 +33,7 @@ from vosjax.server.uploads import video_results
 
 SessionId = Annotated[str, Path(pattern=f"^{snapshots.ID}$", description="a session")]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
+RESULT = {"$ref": "#/components/schemas/Result"}
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Error, "description": "the client's mistake, in one line"},
     "5XX": {"model": Error, "description": "no room, or the server's mistake, in one line"},
@@ -139,9 +140,8 @@ def routes(sessions: Sessions) -> APIRouter:
     @api.post(
         "/sessions/{id}/video",
         tags=["frames"],
-        responses={
-            200: {"content": {"application/x-ndjson": {"schema": Result.model_json_schema()}}}
-        },
+        response_class=StreamingResponse,
+        responses={200: {"content": {"application/x-ndjson": {"schema": RESULT}}}},
         openapi_extra={"requestBody": {"content": {"video/mp4": BINARY}, "required": True}},
     )
     async def video(id: SessionId, request: Request) -> Response:

@@ -28,7 +28,8 @@ function kind(schema, all) {
 }
 
 function fields(schema, all) {
-  const whole = resolved(schema, all);
+  const forms = (schema.anyOf ?? []).filter((option) => option.$ref);
+  const whole = resolved(forms.length === 1 ? forms[0] : schema, all);
   const properties = Object.entries(whole.properties ?? {});
   if (!properties.length) return element("p", kind(schema, all));
   const table = element("table");
@@ -83,6 +84,12 @@ async function draw() {
   }
   main.replaceChildren();
   for (const [tag, operations] of groups) main.append(element("h2", tag), ...operations);
+  const forms = Object.entries(all.components.schemas).filter(([name]) => !name.includes("Validation"));
+  main.append(element("h2", "forms"));
+  for (const [name, form] of forms) {
+    const summary = element("summary", "", element("code", name), element("span", ` ${form.description ?? ""}`));
+    main.append(element("details", "", summary, element("div", "", fields(form, all))));
+  }
 }
 
 draw().catch((error) => {
