@@ -1,0 +1,30 @@
+// The one line at the foot of the page that says what happened; read out by screen readers.
+
+import { $ } from "./dom.js";
+
+const STAYS = 6000; // milliseconds; an error stays until the next line or until it is dismissed
+
+let timer = 0;
+
+function show(text, kind) {
+  clearTimeout(timer);
+  $("status").className = kind;
+  $("status-text").textContent = kind === "error" ? "" : text;
+  $("status-error").textContent = kind === "error" ? text : "";
+  $("status-dismiss").hidden = kind !== "error";
+  if (kind !== "error" && text) timer = setTimeout(() => show("", "info"), STAYS);
+}
+
+export const say = (text) => show(text, "info");
+
+/** One line, whatever went wrong. */
+export function complain(error) {
+  const line = error instanceof Error ? error.message : String(error);
+  show(line.split("\n")[0] || "Something went wrong.", "error");
+}
+
+export function watchForErrors() {
+  $("status-dismiss").addEventListener("click", () => show("", "info"));
+  addEventListener("error", (event) => complain(event.error ?? event.message));
+  addEventListener("unhandledrejection", (event) => complain(event.reason));
+}
