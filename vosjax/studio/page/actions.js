@@ -249,7 +249,7 @@ export class Actions {
       change: () => changeStops(video),
     }[kind]();
     const stop = nextOf(stops, frame, direction);
-    const names = { pin: "marked frame", low: "low score", change: "coming or going" };
+    const names = { pin: "marked frame", low: "low score", change: "change of absence" };
     const where = direction > 0 ? "ahead" : "behind";
     if (!stop) return this.status.say(`There is no ${names[kind]} ${where}.`);
     this.seek(stop.frame);

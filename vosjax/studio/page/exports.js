@@ -21,7 +21,7 @@ export async function openExport({ store, status }) {
     h(
       "label",
       { class: "choice" },
-      h("input", { type: "radio", name: "format", value: key, checked: at === 0 }),
+      h("input", { type: "radio", name: "format", value: key, checked: at === 0, autofocus: at === 0 }),
       h("span", {}, h("strong", {}, title), h("small", {}, note)),
     );
   const objects = video.objects.map(({ id, name, colour, hidden }) => {

@@ -53,7 +53,7 @@ export function shortcutsOf(app) {
   add("Track", "a", "Both ways", () => actions.propagate("both"));
   add("Track", "m", "To the next mark", () => actions.propagateToMark());
   add("Track", "Escape", "Stop; drop an unfinished mark", () => app.escape());
-  add("Track", "y", "This frame is right", () => actions.pin());
+  add("Track", "y", "Accept this frame as right", () => actions.pin());
 
   add("Time", " ", "Play or pause", () => transport.toggle());
   const step = (by) => actions.seek(values.frame + by);
@@ -65,7 +65,7 @@ export function shortcutsOf(app) {
     add("Time", [key, `Shift+${key}`], what, (name) => actions.jump(kind, name === key ? 1 : -1));
   jump("k", "pin", "Next, previous mark");
   jump("l", "low", "Next, previous low score");
-  jump("g", "change", "Next, previous coming or going");
+  jump("g", "change", "Next, previous change of absence");
 
   add("Page", "Ctrl+z", "Undo", () => actions.history("undo"));
   add("Page", ["Ctrl+Shift+z", "Ctrl+y"], "Redo", () => actions.history("redo"));

@@ -147,8 +147,9 @@ store.on(["video"], ({ video }) => {
   $("hint").hidden = !video || Object.keys(video.labelled).length > 0;
   $("hint").textContent = "Click on an object to mark it, then track it through the video.";
 });
-store.on(["pending", "online"], ({ pending, online }) => {
-  $("saved-text").textContent = !online ? "Not connected" : pending ? "Saving …" : "Saved";
+store.on(["pending", "online", "video"], ({ pending, online, video }) => {
+  const saved = video ? (pending ? "Saving …" : "Saved") : "";
+  $("saved-text").textContent = online ? saved : "Not connected";
 });
 followTheme(store, () => {
   const theme = shownTheme(values.settings);

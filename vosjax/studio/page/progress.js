@@ -3,20 +3,22 @@
 import { $ } from "./dom.js";
 
 export function createProgress({ store, actions, status }) {
-  const track = { backward: "backward", forward: "forward", both: "both" };
-  for (const direction of Object.keys(track)) {
+  const directions = ["backward", "forward", "both"];
+  for (const direction of directions) {
     $(`track-${direction}`).addEventListener("click", () => actions.propagate(direction));
   }
   $("track-to-mark").addEventListener("click", () => actions.propagateToMark());
+  $("pin").addEventListener("click", () => actions.pin());
   $("stop").addEventListener("click", () => actions.stop());
 
   let before = null;
-  store.on(["job", "video"], ({ job, video }) => {
+  store.on(["job", "video", "frame", "maps"], ({ job, video, frame }) => {
     const running = job?.state === "running";
     const marked = Boolean(video && Object.keys(video.labelled).length);
-    for (const name of [...Object.keys(track), "to-mark"]) {
+    for (const name of [...directions, "to-mark"]) {
       $(`track-${name}`).disabled = running || !marked;
     }
+    $("pin").disabled = !video?.labelled[frame];
     $("job").hidden = !running;
     if (running) {
       $("job-progress").value = job.total ? job.done / job.total : 0;
@@ -28,7 +30,7 @@ export function createProgress({ store, actions, status }) {
 }
 
 function line({ done, total, fps }) {
-  const parts = [`${done} of ${total} frames`];
+  const parts = [`${done} of ${total}`];
   if (fps) {
     parts.push(`${fps < 10 ? fps.toFixed(1) : Math.round(fps)} frames/s`);
     parts.push(`${duration((total - done) / fps)} left`);

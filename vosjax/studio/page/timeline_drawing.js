@@ -2,7 +2,8 @@
 
 import { changes, lowRuns, pinnedFrames, scoredFrames } from "./marks.js";
 
-export const TRACK = 34; // CSS pixels for the curve of one object
+export const TRACK = 36; // CSS pixels for the curve of one object
+const LEAST = 0.4; // the score at the foot of a curve; lower ones are rare, and no better
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000];
 
@@ -96,7 +97,8 @@ function drawTrack(context, object, { video, timeline, colours, width, settings 
   const { gutter, pixelsPerFrame: pixels } = timeline;
   const scores = video.scores[object.id] ?? {};
   const bottom = TRACK - 6;
-  const y = (score) => bottom - score * (bottom - 5);
+  const part = (score) => Math.max(score - LEAST, 0) / (1 - LEAST);
+  const y = (score) => bottom - part(score) * (bottom - 6);
   const first = Math.floor(timeline.frameAt(gutter)) - 1;
   const last = Math.ceil(timeline.frameAt(width)) + 1;
   const inSight = (from, to = from) => to >= first && from <= last;

@@ -47,9 +47,9 @@ export function createTransport({ store, actions, pictures, timeline }) {
     h("div", { class: "place" }, number, of, clock),
     speed,
     h("span", { class: "space" }),
-    jumpPair("pin", "mark", "pin", "K"),
+    jumpPair("mark", "mark", "pin", "K"),
     jumpPair("low", "low score", "low", "L"),
-    jumpPair("change", "coming or going", "change", "G"),
+    jumpPair("change", "absence", "change", "G"),
     h("span", { class: "space" }),
     h(
       "div",
