@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 import shutil
+import time
 
 import httpx
 import numpy as np
@@ -127,7 +128,17 @@ class Person:
         """Chooses a file from disk, and waits until its video is open."""
         self.page.set_input_files("#file", path)
         self.page.wait_for_selector("body[data-view=editor]", timeout=20000)
-        self.page.wait_for_url("**/#*")
+        self.until("location.hash.length > 1")
+
+    def until(self, expression, seconds=15):
+        """Waits until an expression of JavaScript holds.
+
+        Playwright's own way needs `eval` in the page, which the page's policy forbids.
+        """
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"{expression} does not come; it says {self.status}"
+            self.page.wait_for_timeout(25)
 
     def press(self, *keys):
         for key in keys:
@@ -151,9 +162,7 @@ class Person:
         """Does something that changes the project, and waits until the server has it."""
         before = self.state["revision"]
         yield
-        self.page.wait_for_function(
-            "document.getElementById('saved-text').textContent === 'Saved'", timeout=60000
-        )
+        self.until("document.getElementById('saved-text').textContent === 'Saved'", 60)
         for _ in range(200):
             if self.state["revision"] > before:
                 return

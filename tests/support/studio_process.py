@@ -32,7 +32,7 @@ class StudioProcess:
             *(sys.executable, "-m", "vosjax", "studio"),
             f"--project={self.folder}",
             f"--port={self.port}",
-            "--no_browser",
+            "--no-browser",
         ]
         environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
         self.process = subprocess.Popen(

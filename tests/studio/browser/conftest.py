@@ -1,4 +1,4 @@
-"""One browser for all tests, one studio for each file, one tab for each test."""
+"""One browser and one studio for all tests, one tab for each test."""
 
 import pytest
 from support.films import write_film
@@ -16,7 +16,7 @@ def chromium():
         yield chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def studio(chromium, tmp_path_factory):
     process = StudioProcess(tmp_path_factory.mktemp("studio") / "project").start()
     yield process

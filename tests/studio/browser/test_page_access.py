@@ -1,4 +1,4 @@
-"""For everybody: axe-core's checks in dark and light, the keyboard alone, a window like a telephone's."""
+"""For everybody: axe-core in dark and light, the keyboard alone, a window like a telephone."""
 
 import pathlib
 

@@ -2,6 +2,15 @@
 
 import numpy as np
 import pytest
+from support.studio_process import StudioProcess
+
+
+@pytest.fixture(scope="module")
+def studio(chromium, tmp_path_factory):
+    """A studio of this file's own, which it kills."""
+    process = StudioProcess(tmp_path_factory.mktemp("doomed") / "project").start()
+    yield process
+    process.stop()
 
 
 @pytest.fixture
@@ -39,9 +48,7 @@ def test_a_change_without_a_server_is_refused_in_one_line(painted, studio):
 
 def test_a_server_killed_in_mid_tracking_keeps_the_frames_that_it_made(painted, studio):
     painted.press("t")
-    painted.page.wait_for_function(
-        "Number(document.getElementById('job-progress').value) > 0", timeout=90000
-    )
+    painted.until("Number(document.getElementById('job-progress').value) > 0", 90)
     studio.kill()
     studio.start()
     painted.page.locator("#offline").wait_for(state="hidden", timeout=20000)

@@ -1,4 +1,4 @@
-"""Tracking that one watches: masks stream in, stop at once, corrections stay, jumps to where it pays."""
+"""Tracking that one watches: masks stream in, it stops at once, corrections stay."""
 
 import numpy as np
 import pytest
@@ -71,9 +71,7 @@ def test_stop_ends_at_once_and_seeking_never_waits(person, slow_film, clip):
     person.choose_file(slow_film)
     mark(person, clip[1])
     person.press("t")
-    person.page.wait_for_function(
-        "Number(document.getElementById('job-progress').value) > 0", timeout=90000
-    )
+    person.until("Number(document.getElementById('job-progress').value) > 0", 90)
     person.press("End")
     assert person.frame == LONG - 1
     person.press("Escape")
@@ -106,7 +104,7 @@ def test_a_page_that_is_loaded_again_is_where_it_was(person, film, clip):
     person.choose_file(film)
     mark(person, clip[1])
     person.press(*["ArrowRight"] * 3)
-    person.page.wait_for_url("**/#*/3")
+    person.until("location.hash.endsWith('/3')")
     before = person.state
     person.reload()
     assert person.frame == 3

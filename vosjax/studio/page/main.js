@@ -92,6 +92,7 @@ async function openVideo(id, frame = 0) {
     pictures.seek(values.frame);
     live.follow(`/api/videos/${id}/events`);
     rememberPlace();
+    if (state.notes?.length) status.say(state.notes.at(-1));
   } catch (error) {
     if (error.status === 0) store.set({ online: false });
     status.complain(error);

@@ -31,9 +31,9 @@ export class Timeline {
       this.layout();
     });
     store.on(["maps", "object", "settings"], renew);
+    store.on(["frame", "video"], () => this.describe());
     store.on(["frame"], () => {
       this.follow();
-      this.describe();
       this.invalidate();
     });
     this.scroll.addEventListener("scroll", renew, { passive: true });
