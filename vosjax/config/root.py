@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from vosjax.config.modes import BenchConfig, PlanConfig, RenderConfig, SourceConfig, SummaryConfig
+from vosjax.config.modes import (
+    BenchConfig,
+    PlanConfig,
+    RenderConfig,
+    SourceConfig,
+    StudioConfig,
+    SummaryConfig,
+)
 from vosjax.data.config import ClipsConfig
 from vosjax.eval.config import EvalConfig
 from vosjax.loading.config import NetworkConfig
@@ -68,6 +75,7 @@ class Config(NetworkConfig):
     summary: SummaryConfig = setting(SummaryConfig(), "settings of --mode summary")
     bench: BenchConfig = setting(BenchConfig(), "settings of --mode bench")
     plan: PlanConfig = setting(PlanConfig(), "settings of --mode plan")
+    studio: StudioConfig = setting(StudioConfig(), "settings of --mode studio")
     render: RenderConfig = setting(RenderConfig(), "settings of rendered datasets")
     datasets: tuple[SourceConfig, ...] = setting((), "prepare: the downloaded datasets")
     workers: int = setting(4, "prepare: processes that write; 0: only this one", least=0)
