@@ -70,6 +70,19 @@ def test_the_brush_paints_the_pixels_under_it_and_the_eraser_takes_them(opened):
     assert opened.labels(0)[50, 85] == 1
 
 
+def test_strokes_in_quick_succession_are_all_kept(opened):
+    opened.press("d")
+    revision = opened.state["revision"]
+    for y in (20, 40, 60, 80):
+        opened.page.mouse.move(*opened.spot(20, y))
+        opened.page.mouse.down()
+        opened.page.mouse.move(*opened.spot(60, y), steps=3)
+        opened.page.mouse.up()
+    opened.until("document.getElementById('saved-text').textContent === 'Saved'")
+    assert opened.state["revision"] >= revision + 4
+    assert all(opened.labels(0)[y, 40] == 1 for y in (20, 40, 60, 80))
+
+
 def test_the_brush_grows_with_the_bracket(opened):
     opened.press("d", "]", "]", "]")
     opened.drag((50, 50), (60, 50))

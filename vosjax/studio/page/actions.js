@@ -21,10 +21,10 @@ export class Actions {
 
   // --- the state of the server
 
-  /** Takes over a state of the server, unless a newer one of the same video is here already. */
-  adopt(state, since = this.maps) {
+  /** Takes over a state of the server, unless a newer one is here already; `whole`: even then. */
+  adopt(state, since = this.maps, { whole = false } = {}) {
     const { video, object } = this.values;
-    if (video?.id === state.id && state.revision < video.revision) return;
+    if (!whole && video?.id === state.id && state.revision < video.revision) return;
     if (state.job?.state === "running") {
       for (const message of this.recent) if (message.count > since) place(state, message);
     }
@@ -48,7 +48,7 @@ export class Actions {
     if (Math.abs(message.frame - this.values.frame) < 3) this.pictures.pump();
   }
 
-  /** Fetches the state, if the server has a newer one than `revision`. */
+  /** Fetches the state unless `revision` is here already; without one, whatever the server has. */
   refresh(revision = Infinity) {
     return inOrder(async () => {
       const { video } = this.values;
@@ -56,7 +56,9 @@ export class Actions {
       const since = this.maps;
       try {
         const state = await ask("GET", this.base);
-        if (this.values.video?.id === state.id) this.adopt(state, since);
+        if (this.values.video?.id === state.id) {
+          this.adopt(state, since, { whole: revision === Infinity });
+        }
       } catch (error) {
         this.failed(error);
       }
@@ -227,11 +229,14 @@ export class Actions {
   }
 
   async history(step) {
-    const what = this.values.video[step];
-    if (!what) return this.status.say(`There is nothing to ${step}.`);
-    const made = await this.change(step);
+    let what = null;
+    const look = (video) => {
+      what = video[step];
+      return what ? undefined : null;
+    };
+    const made = await this.change(step, look);
     if (made) this.status.say(`${step === "undo" ? "Undone" : "Done again"}: ${what}.`);
-    return made;
+    else if (!what) this.status.say(`There is nothing to ${step}.`);
   }
 
   // --- where to look

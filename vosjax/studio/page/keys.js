@@ -27,14 +27,14 @@ export function shortcutsOf(app) {
   const radius = (factor) => () => app.setRadius(values.radius * factor);
   const selected = () => values.object;
 
-  tool("c", "click", "Click; outside with Alt or the right button");
+  tool("c", "click", "Click; Alt or right button: outside");
   tool("b", "box", "Box");
-  tool("s", "scribble", "Scribble; outside with Alt or the right button");
-  tool("p", "polygon", "Polygon; double-click or Enter closes it");
-  tool("d", "brush", "Draw with the brush");
+  tool("s", "scribble", "Scribble; Alt or right button: outside");
+  tool("p", "polygon", "Polygon; a double-click closes it");
+  tool("d", "brush", "Brush; right button: eraser");
   tool("x", "eraser", "Eraser");
-  tool("v", "pan", "Move the picture; the middle button does too");
-  add("Tools", "i", "Say inside or outside", () => store.set({ inside: !values.inside }));
+  tool("v", "pan", "Move the picture; also the middle button");
+  add("Tools", "i", "Inside or outside", () => store.set({ inside: !values.inside }));
   add("Tools", ["[", "]"], "Size of brush and eraser", (key) => radius(key === "]" ? 1.25 : 0.8)());
   add("Tools", "Enter", "Close the polygon", () => tools.polygon.close());
   add("Tools", "Backspace", "Take back a corner of the polygon", () => tools.polygon.back());
@@ -68,7 +68,7 @@ export function shortcutsOf(app) {
   jump("g", "change", "Next, previous change of absence");
 
   add("Page", "Ctrl+z", "Undo", () => actions.history("undo"));
-  add("Page", ["Ctrl+Shift+z", "Ctrl+y"], "Redo", () => actions.history("redo"));
+  add("Page", ["Ctrl+Shift+z", "Ctrl+y"], "Redo", () => actions.history("redo"), "Ctrl+Shift+Z");
   add("Page", ["+", "-"], "Zoom", (key) => stage.zoom(key === "+" ? 1.25 : 0.8));
   add("Page", "z", "Fit to the window", () => stage.fit());
   add("Page", "o", "Masks on or off", () => app.toggleMasks());
@@ -120,7 +120,7 @@ export function followKeys(app, table) {
       return;
     }
     if (target.matches?.(`${TYPING}, select`)) {
-      if (name === "Escape") target.blur();
+      if (name === "Escape" || (name === "Enter" && target.type === "number")) target.blur();
       return;
     }
     const presses = target.matches?.("button, a, [type=checkbox], [type=color]");

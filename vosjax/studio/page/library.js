@@ -26,7 +26,16 @@ export function createLibrary({ store, status, open }) {
     if (!sure) return;
     try {
       await ask("DELETE", `/api/videos/${id}`);
-      status.say(`${name} removed.`);
+      status.say(`${name} removed.`, { text: "Undo", run: () => restore(id) });
+    } catch (error) {
+      status.complain(error);
+    }
+    await refresh();
+  };
+
+  const restore = async (id) => {
+    try {
+      await ask("POST", `/api/videos/${id}/restore`);
     } catch (error) {
       status.complain(error);
     }

@@ -72,7 +72,8 @@ const live = new Live({
   connected() {
     const back = !values.online;
     store.set({ online: true });
-    if (back) status.say("Connected again.");
+    if (!back) return; // the first event tells the revision
+    status.say("Connected again.");
     actions.refresh();
   },
   lost() {
@@ -198,6 +199,12 @@ press("open-help", () => openHelp(shortcuts));
 press("zoom-in", () => stage.zoom(1.25));
 press("zoom-out", () => stage.zoom(0.8));
 press("zoom-fit", () => stage.fit());
+
+// After a click of the mouse the keys are the page's again, so that Space plays and does not press.
+addEventListener("click", (event) => {
+  const pressed = event.pointerType && event.target.closest("button, input[type=checkbox]");
+  if (pressed && !pressed.closest("dialog")) pressed.blur();
+});
 
 if (new URLSearchParams(location.search).has("measure")) {
   window.measureScrubbing = (options) => measureScrubbing({ store, stage, pictures }, options);

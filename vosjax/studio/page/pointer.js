@@ -32,7 +32,11 @@ export function followPointer({ canvas, store, stage, tools, announce }) {
     stage.tool = tools[name];
     showCursor();
   });
-  store.on(["frame", "video"], () => {
+  let place = ""; // an unfinished mark belongs to one frame
+  store.on(["frame", "video"], ({ frame, video }) => {
+    const next = `${video?.id}/${frame}`;
+    if (next === place) return;
+    place = next;
     for (const other of Object.values(tools)) if (other.busy) other.cancel();
   });
 
@@ -131,7 +135,10 @@ export function followPointer({ canvas, store, stage, tools, announce }) {
     } else if (event.key === "Enter" && active.begin) {
       if (active.close && event.shiftKey) active.close();
       else if (active.busy && !active.close) active.end();
-      else active.begin(stage.crosshair, event.altKey ? false : store.values.inside);
+      else {
+        active.begin(stage.crosshair, event.altKey ? false : store.values.inside);
+        if (active.instant) active.end();
+      }
     } else return;
     event.preventDefault();
     event.stopPropagation();

@@ -112,7 +112,7 @@ export class Stage {
     context.drawImage(shown, ...box);
     if (!this.last.map) return;
     this.overlay.paint(this.last.map, this.tables);
-    context.imageSmoothingEnabled = view.scale < 1;
+    context.imageSmoothingEnabled = view.scale < 4;
     context.drawImage(this.overlay.canvas, ...box);
   }
 

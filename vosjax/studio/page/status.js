@@ -1,6 +1,6 @@
 // The one line at the foot of the page that says what happened; read out by screen readers.
 
-import { $ } from "./dom.js";
+import { $, h } from "./dom.js";
 
 const STAYS = 6000; // milliseconds; an error stays until the next line or until it is dismissed
 
@@ -11,11 +11,22 @@ function show(text, kind) {
   $("status").className = kind;
   $("status-text").textContent = kind === "error" ? "" : text;
   $("status-error").textContent = kind === "error" ? text : "";
+  $("status-offer").replaceChildren();
   $("status-dismiss").hidden = kind !== "error";
   if (kind !== "error" && text) timer = setTimeout(() => show("", "info"), STAYS);
 }
 
-export const say = (text) => show(text, "info");
+/** `offer` {text, run}: something to do about it, as a button. */
+export function say(text, offer = null) {
+  show(text, "info");
+  if (!offer) return;
+  const button = h("button", { class: "quiet small", type: "button" }, offer.text);
+  button.addEventListener("click", () => {
+    show("", "info");
+    offer.run();
+  });
+  $("status-offer").replaceChildren(button);
+}
 
 /** One line, whatever went wrong. */
 export function complain(error) {

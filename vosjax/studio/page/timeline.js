@@ -1,10 +1,10 @@
 // The timeline: a ruler with labels and pins, and under it the score curve of each object.
 
 import { $, fitCanvas, onNextPaint, styleColour } from "./dom.js";
-import { drawRuler, drawTracks, TRACK } from "./timeline_drawing.js";
+import { drawRuler, drawTracks, FONT, TRACK } from "./timeline_drawing.js";
 import { lastFrame } from "./store.js";
 
-const COLOURS = ["panel", "sunken", "line", "text", "muted", "accent", "warn", "warn-soft", "pin"];
+const COLOURS = ["panel", "sunken", "line", "text", "muted", "accent", "playhead", "warn", "warn-soft", "pin", "on-accent"];
 
 export class Timeline {
   constructor({ store, actions }) {
@@ -132,12 +132,21 @@ export class Timeline {
 
   #drawPlayhead(context, x, canvas) {
     if (x < this.gutter - 1) return;
-    context.fillStyle = this.colours.accent;
+    context.fillStyle = this.colours.playhead;
     context.fillRect(Math.round(x) - 1, 0, 2, canvas.clientHeight);
     if (canvas.id !== "ruler") return;
+    const { frame } = this.store.values;
+    context.font = `600 ${FONT}`;
+    const width = Math.ceil(context.measureText(frame).width) + 12;
+    const most = this.scroll.clientWidth - width - 2;
+    const left = Math.min(Math.max(Math.round(x - width / 2), this.gutter), most);
     context.beginPath();
-    context.roundRect(Math.round(x) - 6, 0, 12, 10, [3, 3, 6, 6]);
+    context.roundRect(left, 5, width, 18, 9);
     context.fill();
+    context.fillStyle = this.colours["on-accent"];
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(frame, left + width / 2, 14.5);
   }
 
   #listen() {

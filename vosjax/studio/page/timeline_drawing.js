@@ -4,7 +4,7 @@ import { changes, lowRuns, pinnedFrames, scoredFrames } from "./marks.js";
 
 export const TRACK = 36; // CSS pixels for the curve of one object
 const LEAST = 0.4; // the score at the foot of a curve; lower ones are rare, and no better
-const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+export const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000];
 
 function clipToFrames(context, timeline, width, height) {

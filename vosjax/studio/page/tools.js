@@ -38,13 +38,23 @@ export function createTools({ store, stage, actions, status }) {
 
   const pan = { cursor: "grab", pans: true };
 
-  const click = {
+  const click = derive({
     cursor: "crosshair",
+    instant: true,
     begin(point, inside) {
+      this.points = [point];
+      this.inside = inside;
+    },
+    move() {},
+    end() {
+      if (!this.points) return; // a second finger came: they pinch
+      const [point] = this.points;
+      const { inside } = this;
+      this.cancel();
       const draw = (context, view) => drawPoint(context, view, point, inside);
       stage.ghost(frame(), draw, actions.click(frame(), point, inside));
     },
-  };
+  });
 
   const box = derive({
     cursor: "crosshair",

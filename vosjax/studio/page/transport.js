@@ -23,7 +23,10 @@ export function createTransport({ store, actions, pictures, timeline }) {
   const clock = h("span", { class: "faint clock" });
   const speed = h(
     "select",
-    { "aria-label": "Speed", title: "Speed", onchange: () => restart() },
+    { "aria-label": "Speed", title: "Speed", onchange: (event) => {
+        event.target.blur();
+        restart();
+      } },
     ...[0.25, 0.5, 1, 2, 4].map((rate) => h("option", { value: rate, selected: rate === 1 }, `${rate}×`)),
   );
   const jumpPair = (name, what, kind, keys) =>
