@@ -114,7 +114,7 @@ def press_and_drag(page: Any, first: tuple[float, float], last: tuple[float, flo
 
 
 def spot(page: Any, x: float, y: float, labels: np.ndarray) -> tuple[float, float]:
-    """Returns where a pixel of the video is on the screen; there are 16 pixels around the picture."""
+    """Returns where a pixel of the video is on the screen; a margin of 16 pixels is around it."""
     box = page.locator("#stage").bounding_box()
     height, width = labels.shape[1:]
     scale = min((box["width"] - 32) / width, (box["height"] - 32) / height)

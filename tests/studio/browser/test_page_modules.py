@@ -1,4 +1,4 @@
-"""The page's modules by themselves, in the browser: label maps, the cache, jumps on the timeline."""
+"""The page's modules by themselves: label maps, the cache, jumps on the timeline."""
 
 import io
 import struct
@@ -68,7 +68,7 @@ def test_label_maps_are_read_exactly_under_every_filter(page, kind):
 
 
 def test_a_map_that_ends_too_early_is_refused(page):
-    with pytest.raises(Exception, match="ends too early|PNG|Compressed|corrupt|incomplete"):
+    with pytest.raises(Exception, match="the PNG file is damaged"):
         decoded(page, png(LABELS, 0)[:80])
 
 
@@ -108,7 +108,8 @@ def test_an_object_that_goes_and_comes_back_is_two_changes(page):
     changes = page.evaluate(
         """async () => {
           const { changes } = await import("/page/marks.js");
-          return changes({ 3: [0.9, 5, 0], 4: [0, 0, 1], 5: [0, 0, 1], 6: [0.8, 4, 0], 9: [0, 0, 1] });
+          const gone = [0, 0, 1];
+          return changes({ 3: [0.9, 5, 0], 4: gone, 5: gone, 6: [0.8, 4, 0], 9: gone });
         }"""
     )
     assert changes == [{"frame": 4, "absent": True}, {"frame": 6, "absent": False}]

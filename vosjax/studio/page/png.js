@@ -25,9 +25,16 @@ export async function decodeLabels(buffer) {
     else if (type === "IEND") break;
     at += length + 12;
   }
+  return { width, height, labels: unfilter(await inflated(parts), width, height) };
+}
+
+async function inflated(parts) {
   const stream = new Blob(parts).stream().pipeThrough(new DecompressionStream("deflate"));
-  const lines = new Uint8Array(await new Response(stream).arrayBuffer());
-  return { width, height, labels: unfilter(lines, width, height) };
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new Error("the PNG file is damaged");
+  }
 }
 
 /** Undoes the filters of the PNG specification (section 9), for one byte a pixel. */
