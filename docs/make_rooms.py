@@ -31,7 +31,7 @@ KINDS = {  # what a room deals with, its colour, and the rooms
     ),
     "files and clips": (
         "#dcefdc",
-        ("io", "checkpoints", "runs", "datasets", "data", "data_prep"),
+        ("io", "exports", "checkpoints", "runs", "datasets", "data", "data_prep"),
     ),
     "videos, training, commands": ("#f7e3d3", ()),  # all others
 }

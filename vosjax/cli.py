@@ -29,6 +29,8 @@ FLAGS = {
     "direction": "both, forward or backward: where objects are followed from the given frames",
     "data": "a folder of data",
     "input": "a .pth checkpoint, a training run, or the folders of one or several runs",
+    "format": "the format of exported masks: palette, objects, coco, youtube-vis, "
+    "youtube-vis-results, cutout-png, cutout-webm, overlay or davis",
     "output": "where that which is made goes",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own, "
     "of videos or of training batches",
@@ -101,7 +103,7 @@ def _carried_out(command: Command | None) -> int:
     mode = command.mode or config.mode
     _known(mode)
     _tell_idle(mode, command)
-    return importlib.import_module(f"vosjax.modes.{mode}").run(config, command.options) or 0
+    return importlib.import_module(modes.module(mode)).run(config, command.options) or 0
 
 
 def _tell_idle(mode: str, command: Command) -> None:
@@ -261,7 +263,7 @@ def _overview() -> list[str]:
 def _listed() -> list[str]:
     """Returns a line for every mode, the first line of its docstring."""
     return [
-        f"  {name:<12}{modes.described(name).doc.splitlines()[0].partition(': ')[2]}"
+        f"  {name:<14}{modes.described(name).doc.splitlines()[0].partition(': ')[2]}"
         for name in modes.names()
     ]
 

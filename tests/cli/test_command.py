@@ -110,7 +110,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
         ),
         (
             ["--input", "a", "b"],
-            "--input belongs to --mode absence, convert, export, fuse, patches, refine, report",
+            "--input belongs to --mode absence, convert, export, export-masks, fuse, patches, refine, report",
         ),
         (
             ["--set", "fuse_weights=1,2"],

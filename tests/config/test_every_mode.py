@@ -21,6 +21,7 @@ WORK = {  # where a mode begins to compute
     "convert": ("vosjax.modes.convert", "read_pth"),
     "eval": ("vosjax.eval.dataset", "run"),
     "export": ("vosjax.train.export", "from_checkpoint"),
+    "export-masks": ("vosjax.modes.export_masks", "write"),
     "fuse": ("vosjax.eval.fusion", "fuse_sequence"),
     "patches": ("vosjax.train.patches", "make"),
     "plan": ("vosjax.bench.plan", "planned"),
@@ -103,6 +104,7 @@ def options(tmp_path_factory):
         video=str(data / "JPEGImages" / "cow"),
         masks=(str(data / "Annotations" / "cow" / "00000.png"),),
         data=str(data),
+        format="coco",
         inputs=(str(run(data, root / "run")),),
     )
 
@@ -145,7 +147,7 @@ def test_a_config_works_in_a_mode_or_says_what_it_lacks(
     flags = options(output=str(out.with_suffix(".html") if mode == "report" else out))
     made, read = watched(made)
     with pytest.raises((Reached, InputError)) as outcome:
-        importlib.import_module(f"vosjax.modes.{mode}").run(made, flags)
+        importlib.import_module(modes.module(mode)).run(made, flags)
     assert read <= modes.described(mode).reads  # so that a note can tell of what it does not use
     assert outcome.type is (Reached if expected(mode, made) else InputError), outcome.value
     if outcome.type is InputError:
@@ -159,7 +161,7 @@ def test_every_mode_is_looked_at():
 @pytest.mark.parametrize("mode", modes.names())
 def test_a_mode_s_file_tells_what_its_help_says(mode):
     described = modes.described(mode)
-    module = importlib.import_module(f"vosjax.modes.{mode}")
+    module = importlib.import_module(modes.module(mode))
     assert (described.flags, described.fields) == (module.FLAGS, module.FIELDS)
     assert described.also == getattr(module, "ALSO", ())
     assert described.doc == module.__doc__.strip() and described.doc.startswith(f"`--mode {mode}`")
@@ -175,7 +177,7 @@ def named_in(file):
 @pytest.mark.parametrize("mode", modes.names())
 def test_a_mode_s_file_lists_every_field_that_it_names(mode):
     """What is read behind the place where the work begins, too."""
-    files = {f"vosjax.modes.{mode}"} | ({WORK[mode][0]} if mode in ("export", "train") else set())
+    files = {modes.module(mode)} | ({WORK[mode][0]} if mode in ("export", "train") else set())
     assert set().union(*map(named_in, files)) <= modes.described(mode).reads <= NAMES
 
 

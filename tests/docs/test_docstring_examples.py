@@ -156,7 +156,9 @@ def values_of(example):
         return bank_values()
     if module == "vosjax.memory.read":
         return read_values()
-    if module.startswith(("vosjax.io", "vosjax.eval", "vosjax.data", "vosjax.datasets")):
+    if module.startswith(
+        ("vosjax.io", "vosjax.eval", "vosjax.data", "vosjax.datasets", "vosjax.exports")
+    ):
         return dict(
             frame=frames[0],
             frames=frames[:3],

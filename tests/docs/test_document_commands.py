@@ -75,7 +75,7 @@ def bench_help(module, words):
 def nobody_works(patch):
     """Modes and preparations only take what they are given."""
     for name in modes.names():
-        module = importlib.import_module(f"vosjax.modes.{name}")
+        module = importlib.import_module(modes.module(name))
         patch.setattr(module, "run", lambda config, options: 0)
     patch.setattr(shards, "prepare", lambda *arguments, **options: ())
 

@@ -83,7 +83,7 @@ def test_the_glossary_has_one_meaning_for_a_word_on_one_screen():
 
 def test_the_page_of_the_command_line_has_every_mode():
     table = text_of("docs/command.md").partition("## Modes")[2].partition("## Fields")[0]
-    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
+    named = set(re.findall(r"`([\w-]+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
     assert named == set(modes.names())
 
 

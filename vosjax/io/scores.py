@@ -3,6 +3,7 @@
 Nothing here imports JAX, so tables can be read without waiting for it.
 """
 
+import contextlib
 import csv
 import io
 import os
@@ -130,6 +131,23 @@ def rows_by_frame(path: str | os.PathLike[str]) -> dict[int, bytes]:
     for frame, text in _rows(pathlib.Path(path)):
         rows[frame] = rows.get(frame, b"") + text.encode()
     return rows
+
+
+def mean_scores(path: str | os.PathLike[str]) -> dict[int, float]:
+    """Reads {object: its mean probability over the frames in which it is seen} of a table.
+
+        mean_scores("out/scores.csv")   # {1: 0.97}
+
+    Raises:
+        InputError: the file cannot be read, or is not a table of scores.
+    """
+    sums: dict[int, list[float]] = {}
+    for _, text in _rows(pathlib.Path(path)):
+        *_, object_, mean, _, _, absent = next(csv.reader([text]))
+        with contextlib.suppress(ValueError):
+            if absent == "0":
+                sums.setdefault(int(object_), []).append(float(mean))
+    return {object_: sum(means) / len(means) for object_, means in sums.items()}
 
 
 def with_areas(rows: bytes, labels: Any) -> bytes:

@@ -4,7 +4,8 @@ A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Con
 and returns the exit code; `FLAGS`, the names of the flags that it takes; `FIELDS`, the names of the
 config fields that its help lists; and possibly `ALSO`, the names of other config fields that it
 reads, and `FIRST`, the flag that a word without a flag is taken for in place of the config. Files
-whose names begin with '_' are not modes.
+whose names begin with '_' are not modes. A hyphen in a mode's name is '_' in its file's name
+(`module`).
 """
 
 import ast
@@ -26,6 +27,7 @@ class Options:
     direction  where objects are followed from the given frames: 'both', 'forward' or 'backward'
     data       a folder of data
     inputs     what is converted, exported, fused or reported
+    format     the format that masks are exported to
     output     where to write the results
     shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
@@ -43,6 +45,7 @@ class Options:
     direction: str | None = None
     data: str | None = None
     inputs: tuple[str, ...] = ()
+    format: str | None = None
     output: str | None = None
     shard: str | None = None
     overwrite: bool = False
@@ -78,7 +81,16 @@ def names() -> list[str]:
 
     names()     # ['absence', 'bench', ...]
     """
-    return sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+    stems = (path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+    return sorted(stem.replace("_", "-") for stem in stems)
+
+
+def module(name: str) -> str:
+    """Returns the name of the module that a mode's file is.
+
+    module("export-masks")      # 'vosjax.modes.export_masks'
+    """
+    return f"{__name__}.{name.replace('-', '_')}"
 
 
 def described(name: str) -> Mode:
@@ -86,7 +98,8 @@ def described(name: str) -> Mode:
 
     described("segment").flags      # ('video', 'masks', ...)
     """
-    tree = ast.parse((pathlib.Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    file = pathlib.Path(__file__).parent / f"{module(name).rpartition('.')[2]}.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     lists = {
         node.targets[0].id: ast.literal_eval(node.value)
         for node in tree.body

@@ -15,18 +15,17 @@ from tqdm import tqdm
 
 from vosjax.errors import InputError
 from vosjax.eval.refining import check_size, masks_folder
-from vosjax.io.content import load_file
-from vosjax.io.files import is_temporary, sweep, sync
+from vosjax.io.files import sweep, sync
 from vosjax.io.masks import read_masks
-from vosjax.io.names import number, printable, some
+from vosjax.io.names import printable, some
 from vosjax.io.overlay import draw_boxes, overlay
-from vosjax.io.palette import DAVIS, read_label_png, write_label_png
-from vosjax.io.pictures import read_pictures
+from vosjax.io.palette import read_label_png, write_label_png
 from vosjax.io.refusals import writing
 from vosjax.io.terminal import say
 from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter
+from vosjax.modes._mask_files import mask_files, palette_of
 from vosjax.refine.labels import refine_labels
 from vosjax.refine.offline import RefinedLabels, Stages, refine_labels_of
 from vosjax.refine.refiner import Counts, added
@@ -76,7 +75,7 @@ def refine_video(
         InputError: there are no masks, or they are not the video's.
     """
     frames = open_video(video)
-    files = _files(masks_folder(source), frames, by_index="video" in before)
+    files = mask_files(masks_folder(source), frames, by_index="video" in before)
     marked: Mapping[int, np.ndarray] = {}
     if given:
         texts = given[0] if len(given) == 1 else list(given)
@@ -107,27 +106,6 @@ def refine_video(
         return _refine(folder, settings, frames, files, marked, stages, show=show)
 
 
-def _files(masks: pathlib.Path, video: Video, *, by_index: bool) -> dict[int, pathlib.Path]:
-    """{frame: its mask file}, by the frame's name or its number."""
-    stems = {name: index for index, name in enumerate(video.names or ())}
-    files = {}
-    for path in sorted(masks.glob("*.png")):
-        if is_temporary(path):
-            continue
-        index = None if by_index else stems.get(path.stem)
-        if index is None and (by_index or video.names is None):
-            index = number(path.stem)
-        if index is None or (video.count is not None and index >= video.count):
-            raise InputError(
-                f"{printable(path)} belongs to no frame of {video.name}: masks are named as the "
-                "frames are, or by the frames' numbers from 0"
-            )
-        files[index] = path
-    if not files:
-        raise InputError(f"{printable(masks)} holds no masks (.png): name a run, or their folder")
-    return files
-
-
 def _refine(
     folder: pathlib.Path,
     settings: dict[str, Any],
@@ -154,7 +132,7 @@ def _refine(
         bar = stack.enter_context(
             tqdm(total=len(files), initial=len(done), unit="mask", file=sys.stderr, disable=None)
         )
-        palette, boxes = _palette(files[min(files)]), dict[int, Boxes]()
+        palette, boxes = palette_of(files[min(files)]), dict[int, Boxes]()
         for frame in _refined(video, files, left, given, stages, again=show):
             index, own = frame.index, frame.counts
             boxes[index] = frame.boxes
@@ -285,16 +263,6 @@ def _frames(video: Video, left: Mapping[int, Any]) -> Iterator[tuple[int, np.nda
                 yield index, frame.image
             if index >= max(left):
                 return
-
-
-def _palette(path: pathlib.Path) -> np.ndarray:
-    """uint8 [256, 3], the colours of a mask file; those of DAVIS where it has none."""
-    name = f"label map {printable(path)}"
-    picture = next(iter(read_pictures(load_file(path, name=name), name=name, upright=False)))
-    colours = DAVIS.copy()
-    if picture.palette is not None:
-        colours[: len(picture.palette)] = picture.palette[:, :3]
-    return colours
 
 
 def _draw(

@@ -111,6 +111,7 @@ def _run(job: Job, *, resumed: bool) -> int:
             "peak_memory_bytes": machine.peak_memory(),
             "missing_frames": job.video.missing,
             "notes": job.video.notes,
+            **({"objects": dict(job.masks.objects)} if job.masks.objects else {}),
             **({"refined": zoomed or tracker.refined} if any(job.stages) else {}),
             **({} if files is None else {"made": files}),
         }

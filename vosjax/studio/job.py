@@ -12,6 +12,7 @@ from vosjax.studio.propagate import FrameStep, MadeFrame, Trackers, plan_from, p
 from vosjax.studio.worker import Worker
 
 OFTEN = 0.1  # seconds from one word about the progress to the next
+SOON = 0.02  # seconds that the worker waits for a compilation before it looks for calls
 WINDOW = 20  # frames of which the speed is taken
 
 
@@ -33,8 +34,17 @@ class Job:
         frame: int,
         direction: str,
         to: int | None = None,
+        ready: threading.Event | None = None,
     ) -> None:
         """Plans a propagation; `clip.lock` is held.
+
+        Args:
+            clip: the video.
+            trackers: makes its trackers.
+            frame: index of the frame whose masks are followed.
+            direction: 'forward', 'backward' or 'both'.
+            to: index of the last frame; None for as far as it goes.
+            ready: is set once everything is compiled, for which the first frame waits.
 
         Raises:
             InputError: nothing is marked in the frame, or there is no frame to be made.
@@ -47,7 +57,7 @@ class Job:
                 "pinned, or the video ends"
             )
         self._clip, self._passes, self._trackers = clip, passes, trackers
-        self._number = clip.history.next_job()
+        self._number, self._ready = clip.history.next_job(), ready
         self._name = f"{direction} from frame {frame}"
         self._times: list[float] = [time.monotonic()]
         self._told = 0.0
@@ -79,6 +89,10 @@ class Job:
     def steps(self) -> Generator[None]:
         """Makes frame after frame; for the worker."""
         try:
+            while self._ready is not None and not self._ready.wait(SOON):
+                yield
+                if not self.running:
+                    return
             steps = propagate(self._clip, self._clip.frames.access, self._passes, self._trackers)
             for step in steps:
                 if not self._take(step):
@@ -163,7 +177,8 @@ class Jobs:
         """Takes the model, from `load`, and the worker."""
         self._model, self._worker, self._short = model, worker, max_short_side
         self._jobs: dict[str, Job] = {}
-        self._trackers: dict[str, Trackers] = {}
+        self._trackers: dict[str, tuple[Trackers, threading.Event]] = {}
+        self._compiling: list[threading.Thread] = []
 
     def start(
         self,
@@ -185,15 +200,39 @@ class Jobs:
             clip.check_revision(expected)
             if self.running(clip):
                 raise Conflict("a propagation of this video runs already: stop it first")
-            if clip.id not in self._trackers:
-                self._trackers[clip.id] = Trackers(
-                    self._model, count=clip.frames.count, max_short_side=self._short
-                )
-            job = Job(clip, self._trackers[clip.id], frame=frame, direction=direction, to=to)
+            trackers, ready = self.prepare(clip)
+            job = Job(clip, trackers, frame=frame, direction=direction, to=to, ready=ready)
             self._jobs[clip.id], clip.job = job, job.state
             self._worker.start(job.steps())
             clip.events.send({"type": "job", **job.state})
             return clip.state()
+
+    def prepare(self, clip: Clip) -> tuple[Trackers, threading.Event]:
+        """Begins to compile what a video needs, in a thread, unless that was done before.
+
+        Returns:
+            What makes its trackers, and an event that is set once they are compiled.
+        """
+        with clip.lock:
+            if clip.id not in self._trackers:
+                trackers, ready = (
+                    Trackers(self._model, count=clip.frames.count, max_short_side=self._short),
+                    threading.Event(),
+                )
+
+                def compile() -> None:
+                    try:
+                        trackers.prepare(clip.frames.size)
+                    except Exception as error:
+                        clip.history.notes.append(f"compiling ahead failed: {error}")
+                    finally:
+                        ready.set()
+
+                thread = threading.Thread(target=compile, name="compile", daemon=True)
+                thread.start()
+                self._compiling.append(thread)
+                self._trackers[clip.id] = trackers, ready
+            return self._trackers[clip.id]
 
     def stop(self, clip: Clip) -> dict[str, Any]:
         """Stops the propagation of a video, if one runs; returns the state."""
@@ -215,6 +254,8 @@ class Jobs:
         self._trackers.pop(clip.id, None)
 
     def close(self) -> None:
-        """Stops all propagations."""
+        """Stops all propagations, and waits for what is being compiled, which nothing can stop."""
         for job in list(self._jobs.values()):
             job.stop()
+        for thread in self._compiling:
+            thread.join()

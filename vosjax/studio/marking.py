@@ -1,7 +1,7 @@
 """Marks of one object in one frame: box, clicks, scribble, brush, polygon; clearing and pinning."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +110,14 @@ class Marking:
 
         what = name or ("click" if points else "box")
         return clip.edit(f"{what} on frame {frame}", make, expected=expected)
+
+    def prepare(self) -> Iterator[None]:
+        """Compiles the network, as a job for the worker."""
+        side = self._model.side
+        Marker(np.zeros((side, side, 3), np.uint8), model=self._model).probability(
+            box=(0, 0, side / 2, side / 2)
+        )
+        yield
 
     def scribble(
         self,

@@ -107,8 +107,8 @@ class Trackers:
         trackers = Trackers(load(), count=100)
         tracker = trackers.new(objects=2)
 
-    All have room for the same number of memory frames, so that no second one has to be compiled
-    while the number of objects stays the same.
+    All have room for the same number of memory frames and, if the network has a limit of slots, for
+    as many objects; so nothing has to be compiled a second time.
     """
 
     def __init__(self, model: Loaded, *, count: int, max_short_side: int | None = None) -> None:
@@ -124,12 +124,21 @@ class Trackers:
         Args:
             objects: number of objects of the video.
         """
+        slots = self.model.model.vos.slots or 1
         return Tracker(
             self.model,
-            objects=max(objects, 1),
+            objects=max(objects, slots),
             capacity=self.capacity,
             max_short_side=self.max_short_side,
         )
+
+    def prepare(self, size: tuple[int, int]) -> None:
+        """Compiles for frames of a size (H, W), by tracking through two black ones."""
+        labels = np.zeros(size, np.uint8)
+        labels[: size[0] // 2] = 1
+        tracker, black = self.new(1), np.zeros((*size, 3), np.uint8)
+        tracker.step(black, labels)
+        tracker.step(black)
 
 
 def plan_from(

@@ -1,21 +1,28 @@
 """The studio's HTTP API (docs/studio.md has the list of its routes)."""
 
+import asyncio
+import contextlib
 import json
+import pathlib
+import threading
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from vosjax.errors import InputError
-from vosjax.studio import bodies, marking, objects
+from vosjax.studio import bodies, exchange, marking, objects
 from vosjax.studio.clip import Clip
 from vosjax.studio.studio import Studio
 from vosjax.studio.uploads import check_ending, received, safe_name
 
 FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 FRESH = {"cache-control": "no-store"}
+MASKS = 512 << 20  # largest number of bytes of a file of masks
+LOOK = 0.5  # seconds from one look whether the client is still there to the next
 
 
 def _studio(request: Request) -> Studio:
@@ -24,7 +31,7 @@ def _studio(request: Request) -> Studio:
 
 
 def _clip(video: str, request: Request) -> Clip:
-    return _studio(request).project.clip(video)
+    return _studio(request).clip(video)
 
 
 def _expected(if_match: Annotated[str | None, Header()] = None) -> int | None:
@@ -216,6 +223,78 @@ def undo(studio: StudioOf, clip: ClipOf, expected: Expected) -> State:
 def redo(studio: StudioOf, clip: ClipOf, expected: Expected) -> State:
     """Does again what was undone last; a propagation that runs is stopped first."""
     return studio.undo(clip, redo=True, expected=expected)
+
+
+@video_router.get("/export")
+async def export_masks(
+    video: str, request: Request, studio: StudioOf, format: str, objects: str | None = None
+) -> FileResponse:
+    """Returns the masks as a file; `objects` names some of them by their ids, as in 1,2."""
+    clip = await run_in_threadpool(_clip, video, request)
+    ids = None if objects is None else _ids(objects)
+    abandoned = threading.Event()
+    staged = contextlib.ExitStack()
+    place = staged.enter_context(studio.project.incoming())
+    watch = asyncio.create_task(_watch(request, abandoned))
+    try:
+        path = await run_in_threadpool(
+            exchange.export, clip, format, place, ids=ids, abandoned=abandoned
+        )
+    except BaseException:
+        abandoned.set()
+        staged.close()
+        raise
+    finally:
+        watch.cancel()
+    return _Passing(path, staged)
+
+
+@video_router.post("/import")
+async def import_masks(
+    video: str,
+    request: Request,
+    studio: StudioOf,
+    expected: Expected,
+    format: Literal["auto"] = "auto",
+    frame: int = 0,
+    name: str | None = None,
+) -> State:
+    """Takes masks of a file that is the request's body, of any kind that is read."""
+    clip = await run_in_threadpool(_clip, video, request)
+    most = min(studio.largest, MASKS)
+    with studio.project.incoming() as place:
+        await received(request.stream(), place / "masks", most=most)
+        data = await run_in_threadpool((place / "masks").read_bytes)
+    return await run_in_threadpool(
+        exchange.import_masks, clip, data, frame=frame, expected=expected
+    )
+
+
+class _Passing(FileResponse):
+    """A file that is removed once it is sent, or the client has gone."""
+
+    def __init__(self, path: pathlib.Path, staged: contextlib.ExitStack) -> None:
+        kind = exchange.media_type(path)
+        super().__init__(path, media_type=kind, filename=path.name, headers=FRESH)
+        self._staged = staged
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._staged:
+            await super().__call__(scope, receive, send)
+
+
+def _ids(text: str) -> list[int]:
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) < 4 for part in numbers):
+        raise InputError(f"objects is {text[:40]!r}; ids with commas are expected, as in 1,2")
+    return [int(part) for part in numbers]
+
+
+async def _watch(request: Request, abandoned: threading.Event) -> None:
+    """Sets an event once the client has gone."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK)
+    abandoned.set()
 
 
 @video_router.get("/events")

@@ -53,11 +53,24 @@ class Studio:
         """Starts a studio with a network that tracks and one that marks."""
         worker = Worker()
         jobs = Jobs(model, worker, max_short_side=max_short_side)
-        return cls(project, worker, Marking(marker, worker), jobs, largest, local)
+        marking = Marking(marker, worker)
+        worker.start(marking.prepare())
+        return cls(project, worker, marking, jobs, largest, local)
 
     def state(self) -> dict[str, Any]:
         """Returns the project as the page gets it."""
         return self.project.state()
+
+    def clip(self, id: str) -> Clip:
+        """Returns a video, for which everything is compiled in the meantime.
+
+        Raises:
+            Missing: there is no such video.
+            InputError: its frames are no longer where they were.
+        """
+        clip = self.project.clip(id)
+        self.jobs.prepare(clip)
+        return clip
 
     def open_path(self, path: str | os.PathLike[str]) -> Clip:
         """Adds a video of this machine's disk.

@@ -5,7 +5,9 @@
 | PNG, GIF, TIFF, BMP, lossless WebP, PGM, PBM, PPM, QOI | palette, grey, colours, with alpha |
 | the same with several pages or animated | a mask for each frame |
 | .npy, .npz, arrays, Pillow images | ids, colours, stacks of either |
-| COCO and LabelMe JSON | polygons, run lengths, rectangles, circles, masks |
+| COCO, YouTube-VIS and LabelMe JSON | polygons, run lengths, rectangles, circles, masks |
+| CVAT's XML | the same, with tracks |
+| ZIP files of these, or of pictures | as they are |
 | JPEG and other lossy formats; smoothed drawings; floats | refused |
 
 Files are first read raw (`images`, `arrays`, `annotations`), since the meaning of a value can
@@ -14,6 +16,7 @@ values of all of them are turned into ids (`palettes`, `meaning`). Sentences say
 (`notes`).
 """
 
+from vosjax.io.masks.marks import Marks, read_marks
 from vosjax.io.masks.reading import Mask, Masks, read_mask, read_masks
 
-__all__ = ["Mask", "Masks", "read_mask", "read_masks"]
+__all__ = ["Mask", "Masks", "Marks", "read_mask", "read_marks", "read_masks"]

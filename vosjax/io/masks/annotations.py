@@ -2,6 +2,7 @@
 
 | file | result |
 |---|---|
+| YouTube-VIS: `annotations` with `segmentations` | a mask for each frame |
 | COCO: `annotations` with polygons or run lengths, plain or compressed | a mask for each image |
 | a bare list of such annotations | the mask of one image |
 | LabelMe: `shapes` | the mask of one image |
@@ -15,6 +16,7 @@ from vosjax.io.content import damaged
 from vosjax.io.masks.coco import read_coco
 from vosjax.io.masks.labelme import read_labelme
 from vosjax.io.masks.raw import Page, TargetVideo
+from vosjax.io.masks.youtube_vis import is_youtube_vis, read_youtube_vis
 
 _READERS = {"annotations": read_coco, "shapes": read_labelme}
 
@@ -39,6 +41,8 @@ def read_annotations(data: bytes, name: str, video: TargetVideo) -> list[Page]:
         raise damaged(name, f"it is no JSON: {error}") from error
     if isinstance(content, list):
         content = {"annotations": content}
+    if is_youtube_vis(content):
+        return read_youtube_vis(content, name, video)
     for key, read in _READERS.items():
         if key in content:
             return read(content, name, video)

@@ -12,7 +12,6 @@
 
 import io
 import math
-import re
 import zipfile
 from collections.abc import Callable
 from typing import IO, Any
@@ -21,6 +20,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.content import LARGEST_FILE, damaged
+from vosjax.io.masks.frames import without_prefix
 from vosjax.io.masks.images import pack, raw_numbers
 from vosjax.io.masks.raw import Page, Raw, TargetVideo
 from vosjax.io.names import printable
@@ -117,7 +117,7 @@ def read_npz(data: bytes, name: str, video: TargetVideo) -> list[Page]:
                 f"{name} holds {len(pages)} arrays and {printable(key)} is a stack: one array, or "
                 "one mask for each frame is expected"
             )
-    return [Page(page.raw, re.sub(r"(?i)^frame[_ -]?(?=\d+$)", "", key)) for key, (page,) in pages]
+    return [Page(page.raw, without_prefix(key)) for key, (page,) in pages]
 
 
 def _array(stream: IO[bytes], available: int, name: str, video: TargetVideo) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Annotations with the same track (`track_id`, `instance_id` or `object_id`, also among the
 `attributes`) are the same object. A crowd (`iscrowd`) is an object like any other, since tools set
-this flag merely for run lengths.
+this flag merely for run lengths. An image's `file_name` tells its frame, or else its `frame_id`,
+the frame's index, if it has one.
 """
 
 import functools
@@ -12,6 +13,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.io.masks import shapes
+from vosjax.io.masks.frames import Frames
 from vosjax.io.masks.painting import Marked, field, image_size, paint, records
 from vosjax.io.masks.raw import Page, TargetVideo
 from vosjax.io.names import printable
@@ -51,12 +53,14 @@ def read_coco(content: dict, name: str, video: TargetVideo) -> list[Page]:
         by_image.setdefault(image, []).append(_marked(record, where, name, labels))
     if not by_image:
         raise InputError(f"{name} holds no annotation: at least one object is expected")
-    pages = []
+    pages, frames = [], Frames(video)
     for image, marked in by_image.items():
         header = images.get(image, {})
         size = image_size(header, "height", "width", name, video)
         raw = paint(marked, size, name=name, what="COCO annotations")
-        pages.append(Page(raw, field(header, "file_name", str, name, None)))
+        file_name = field(header, "file_name", str, name, None)
+        index = field(header, "frame_id", int, name, None)
+        pages.append(Page(raw, frames.told(file_name, index)))
     return pages
 
 
@@ -75,11 +79,22 @@ def _marked(record: dict, where: str, name: str, labels: dict) -> Marked:
     sources = [record, attributes] if isinstance(attributes, dict) else [record]
     tracks = [source[key] for source in sources for key in TRACKS if source.get(key) is not None]
     group = str(tracks[0]) if tracks else None
-    draw = functools.partial(_draw, record.get("segmentation"))
+    draw = functools.partial(draw_segmentation, record.get("segmentation"))
     return Marked(where, label, group, draw)
 
 
-def _draw(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
+def draw_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
+    """Draws the `segmentation` of an annotation, polygons or run lengths, as bool [H, W].
+
+        draw_segmentation([[1, 1, 9, 1, 9, 7]], (10, 12))
+
+    Args:
+        segmentation: a list of polygons, or {'size': [H, W], 'counts': run lengths}.
+        size: (H, W) of the image.
+
+    Raises:
+        ValueError: it is neither, is damaged, or is of another size.
+    """
     if isinstance(segmentation, dict):
         if segmentation.get("size") != list(size):
             raise ValueError(

@@ -30,12 +30,14 @@ class Entry(NamedTuple):
     name    what messages call it
     frame   the frame's index if the user named it, else None: the file tells it, or it is 0
     stem    for a file of a folder, which may tell another frame: the frame's name by its own name
+    default index of the frame if neither the user nor the file tells it
     """
 
     source: Any
     name: str
     frame: int | None = None
     stem: str | None = None
+    default: int = 0
 
 
 class Frames:
@@ -107,7 +109,7 @@ class Frames:
             InputError: there is no such frame.
         """
         if self.video.names is None:
-            return self._checked(number(stem), stem, name)
+            return self._checked(number(without_prefix(stem)), stem, name)
         index = self.named(stem)
         if index is None:
             raise InputError(
@@ -115,6 +117,18 @@ class Frames:
                 f"{self.label(0)} to {self.label(len(self.video.names) - 1)}"
             )
         return index
+
+    def told(self, file_name: str | None, index: int | None) -> str | int | None:
+        """Returns what an annotation file tells of an image's frame: a name, or else an index.
+
+            frames.told("00002.jpg", 1)
+
+        Args:
+            file_name: the name of the image's file, which counts if it is that of a frame.
+            index: index of the frame, if the file tells it.
+        """
+        named = None if file_name is None else self.named(_stem(file_name))
+        return file_name if index is None or named is not None else index
 
     def label(self, index: int | None) -> str:
         """Returns what messages call a frame: its name, or its index if frames have no names."""
@@ -173,8 +187,8 @@ def assign(
         elif page.frame is not None:
             placed.append((_named(entry, page, len(pages), frames, doubts), page.raw))
         else:
-            _doubt_first(entry, frames, doubts)
-            placed.append((0, page.raw))
+            _doubt_default(entry, frames, doubts)
+            placed.append((entry.default, page.raw))
     return placed
 
 
@@ -185,7 +199,8 @@ def _only(entry: Entry, pages: list[Page], frames: Frames) -> Page:
     fitting = [
         page
         for page in pages
-        if isinstance(page.frame, str) and frames.named(_stem(page.frame)) == entry.frame
+        if page.frame == entry.frame
+        or (isinstance(page.frame, str) and frames.named(_stem(page.frame)) == entry.frame)
     ]
     if len(fitting) != 1:
         raise InputError(
@@ -207,21 +222,34 @@ def _named(entry: Entry, page: Page, count: int, frames: Frames, doubts: list[st
         return frames.find_file(stem, f"{page.raw.name}: {printable(page.frame)}")
     doubts.append(
         f"{entry.name} is for the image {printable(page.frame)}, which is no frame's name, so it "
-        f"is taken for the first frame; write FRAME=FILE for another"
+        f"is taken for {_default(entry, frames)}; write FRAME=FILE for another"
     )
-    return 0
+    return entry.default
 
 
-def _doubt_first(entry: Entry, frames: Frames, doubts: list[str]) -> None:
-    """Adds a doubt if a single file, read for the first frame, has the name of a later one."""
+def _doubt_default(entry: Entry, frames: Frames, doubts: list[str]) -> None:
+    """Adds a doubt if a single file that tells no frame has the name of another than it is for."""
     if not isinstance(entry.source, (str, os.PathLike)) or frames.video.names is None:
         return
     stem = pathlib.Path(entry.source).stem
-    if frames.named(stem):
+    if frames.named(stem) not in (None, entry.default):
         doubts.append(
-            f"{entry.name} is taken for the first frame, {frames.label(0)}, though another one "
+            f"{entry.name} is taken for {_default(entry, frames)}, though another one "
             f"bears its name; write {printable(stem)}=FILE to give it to that one"
         )
+
+
+def _default(entry: Entry, frames: Frames) -> str:
+    ordinal = "the first frame" if entry.default == 0 else f"frame {entry.default}"
+    return ordinal if frames.video.names is None else f"{ordinal}, {frames.label(entry.default)}"
+
+
+def without_prefix(stem: str) -> str:
+    """Returns the number in a name such as `frame_00012`, and any other name as it is.
+
+    without_prefix("frame_00012")       # '00012'
+    """
+    return re.sub(r"(?i)^frame[_ -]?(?=\d+$)", "", stem)
 
 
 def _stem(file_name: Any) -> str:

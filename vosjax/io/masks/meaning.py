@@ -41,12 +41,14 @@ class Ids(NamedTuple):
     palette  uint8 [256, 3]; None if the masks have no colours
     notes    which colour or name stands for which id, in sentences
     doubts   what could have been read otherwise, in sentences
+    objects  {id: its label} of objects from annotation files
     """
 
     labels: list[np.ndarray]
     palette: np.ndarray | None
     notes: list[str]
     doubts: list[str]
+    objects: dict[int, str]
 
 
 def values_to_ids(raws: list[Raw]) -> Ids:
@@ -61,14 +63,14 @@ def values_to_ids(raws: list[Raw]) -> Ids:
     for raw in raws:
         doubts = [*doubts, *raw.doubts, *_check_sharp(raw)]
     raws, palette, notes = _number_colours(raws)
-    raws, names = _number_objects(raws)
+    raws, objects, names = _number_objects(raws)
     _check_alike(raws)
     table, void = _white_and_void([raw for raw in raws if raw.kind not in ("painted", "listed")])
     labels = []
     for raw in raws:
         values = raw.values if raw.kind in ("painted", "listed") else table[raw.values]
         labels.append(values.astype(np.uint8 if values.max() <= 255 else np.uint16))
-    return Ids(labels, palette, notes + names, doubts + void)
+    return Ids(labels, palette, notes + names, doubts + void, objects)
 
 
 def _check_sharp(raw: Raw) -> list[str]:
@@ -148,15 +150,19 @@ def _ids_of(
     return "painted", list(range(1, len(colours) + 1)), None
 
 
-def _number_objects(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
-    """Replaces the objects of annotation files by ids, the same in all of them."""
+def _number_objects(raws: list[Raw]) -> tuple[list[Raw], dict[int, str], list[str]]:
+    """Replaces the objects of annotation files by ids, the same in all of them.
+
+    Returns the masks, {id: label}, and a note.
+    """
     listed = [raw for raw in raws if raw.kind == "objects" and raw.objects]
     for raw in listed:
         twice = [label for label, _, n in raw.objects if n]
         if twice and len(listed) > 1:
             raise InputError(
                 f"{raw.name} holds two objects {printable(twice[0])}, and nothing says which is "
-                "which in the other masks: give them a track_id (COCO) or group_id (LabelMe)"
+                "which in the other masks: give them a track_id (COCO), a group_id (LabelMe) or "
+                "tracks (CVAT)"
             )
     places: dict[tuple, int] = {}
     for raw in listed:
@@ -172,7 +178,8 @@ def _number_objects(raws: list[Raw]) -> tuple[list[Raw], list[str]]:
         f"id {i} is {printable(label)}" + ("" if group is None else f" ({printable(group)})")
         for (label, group, _), i in places.items()
     ]
-    return numbered, [_listed(names)] if names else []
+    objects = {i: label for (label, _, _), i in places.items()}
+    return numbered, objects, [_listed(names)] if names else []
 
 
 def _listed(sentences: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,9 @@ from vosjax.errors import InputError
 from vosjax.io.content import load_file
 from vosjax.io.masks import meaning, notes, sources
 from vosjax.io.masks.annotations import read_annotations
-from vosjax.io.masks.arrays import read_array, read_npy, read_npz
+from vosjax.io.masks.archives import read_archive
+from vosjax.io.masks.arrays import read_array, read_npy
+from vosjax.io.masks.cvat import read_xml
 from vosjax.io.masks.frames import Frames, assign
 from vosjax.io.masks.images import read_image, read_image_file
 from vosjax.io.masks.raw import Page, Raw, TargetVideo
@@ -21,9 +25,10 @@ from vosjax.io.pictures import check_size
 # The first bytes of a file, after white space; everything else is a picture.
 _READERS = {
     b"\x93NUMPY": read_npy,
-    b"PK": read_npz,
+    b"PK": read_archive,
     b"{": read_annotations,
     b"[": read_annotations,
+    b"<": read_xml,
 }
 REMEDY = "mark at least one pixel by a non-zero id or a colour"
 
@@ -47,6 +52,7 @@ class Masks(NamedTuple):
     notes    what was read, in sentences for a person; the first one counts the objects
     doubts   what could have been read otherwise, and how it was read, in sentences
     names    {frame index: what messages call its mask}
+    objects  {id: its label} of objects from annotation files
     """
 
     labels: dict[int, np.ndarray]
@@ -54,6 +60,7 @@ class Masks(NamedTuple):
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
     names: dict[int, str]
+    objects: Mapping[int, str] = MappingProxyType({})
 
 
 def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
@@ -62,8 +69,9 @@ def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
         labels, palette = read_mask("first.png")
 
     Args:
-        source: a file of any kind in the table of `vosjax.io.masks`, an array [H, W] of bool or
-            integers, an array uint8 [H, W, 3 or 4] of colours, or a Pillow image.
+        source: a file of any kind in the table of `vosjax.io.masks` or its content as bytes, an
+            array [H, W] of bool or integers, an array uint8 [H, W, 3 or 4] of colours, or a Pillow
+            image.
         size: (H, W) that the mask must have; None for any.
 
     Returns:
@@ -78,7 +86,8 @@ def read_mask(source: Any, *, size: tuple[int, int] | None = None) -> Mask:
     name = f"mask {printable(source)}" if is_path else "the mask"
     with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
         pages = _pages(os.path.expanduser(source) if is_path else source, name, TargetVideo(size))
-        if len(pages) > 1 or isinstance(pages[0].frame, int):
+        is_stack = isinstance(pages[0].frame, int) and pages[0].raw.kind != "objects"
+        if len(pages) > 1 or is_stack:
             raise InputError(f"{name} holds several masks, {len(pages)}: one [H, W] is expected")
         ids = meaning.values_to_ids([pages[0].raw])
     if not ids.labels[0].any():
@@ -93,6 +102,7 @@ def read_masks(
     size: tuple[int, int] | None = None,
     count: int | None = None,
     first_only: bool = False,
+    frame: int = 0,
 ) -> Masks:
     """Reads all masks of a video.
 
@@ -113,6 +123,7 @@ def read_masks(
         count: the number of frames, if it is known for certain.
         first_only: whether only the earliest mask is taken. A DAVIS folder has the true masks of
             all frames; without this flag all of them are given to the network.
+        frame: index of the frame of a single mask that does not tell its own.
 
     Returns:
         `Masks`, in the order of the frames. Empty masks say nothing and are left out.
@@ -124,7 +135,7 @@ def read_masks(
     frames = Frames(TargetVideo(size, len(names) if names is not None else count, names))
     doubts: list[str] = []
     with warnings.catch_warnings(action="ignore"):  # what decoders say beside their results
-        raws = _raws(spec, frames, doubts)
+        raws = _raws(spec, frames, doubts, default=frame)
         if first_only:
             raws = {min(raws): raws[min(raws)]}
         first = next(iter(raws.values()))
@@ -144,13 +155,15 @@ def read_masks(
         tuple(sentences),
         tuple(doubts + ids.doubts + notes.suspicions(labels, frames)),
         {frame: raws[frame].name for frame in labels},
+        ids.objects,
     )
 
 
-def _raws(spec: Any, frames: Frames, doubts: list[str]) -> dict[int, Raw]:
+def _raws(spec: Any, frames: Frames, doubts: list[str], *, default: int) -> dict[int, Raw]:
     """Returns {frame index: raw mask}, in the order of frames."""
     raws: dict[int, Raw] = {}
     for entry in sources.entries(spec, frames, doubts):
+        entry = entry._replace(default=default)
         pages = _pages(entry.source, entry.name, frames.video)
         for frame, raw in assign(entry, pages, frames, doubts):
             if frame in raws:
@@ -166,9 +179,26 @@ def _pages(source: Any, name: str, video: TargetVideo) -> list[Page]:
     """Reads the masks of one source."""
     if isinstance(source, Image.Image):
         return read_image(source, name, video)
-    if not isinstance(source, (str, os.PathLike)):
-        return read_array(source, name, video)
-    data = load_file(source, name=name)
+    if isinstance(source, (str, os.PathLike)):
+        return read_content(load_file(source, name=name), name, video)
+    if isinstance(source, bytes):
+        return read_content(source, name, video)
+    return read_array(source, name, video)
+
+
+def read_content(data: bytes, name: str, video: TargetVideo) -> list[Page]:
+    """Reads the masks of a file's content, of any kind, as they are stored.
+
+        pages = read_content(load_file("first.png", name="mask"), "mask", TargetVideo((48, 64)))
+
+    Args:
+        data: the content.
+        name: what messages call the file.
+        video: the video that the masks are for.
+
+    Raises:
+        InputError: as for `read_masks`.
+    """
     start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     readers = (read for magic, read in _READERS.items() if start.startswith(magic))
     return next(readers, read_image_file)(data, name, video)

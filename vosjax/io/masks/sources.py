@@ -23,6 +23,9 @@ PICTURES = (
 )
 ARRAYS = (".npy", ".npz")
 ANNOTATIONS = (".json",)
+DOCUMENTS = (
+    ".xml",
+)  # which lie beside the masks of many datasets, and are read if nothing else is
 REFUSED = (
     ".jpg",
     ".jpeg",
@@ -110,9 +113,10 @@ def _folder(path: pathlib.Path, frames: Frames, doubts: list[str]) -> list[Entry
     every = [file for file in every if not file.name.startswith(".")]
     masks = [file for file in every if file.suffix.lower() in ANNOTATIONS]
     masks = masks or [f for f in every if f.suffix.lower() in PICTURES + ARRAYS + REFUSED]
+    masks = masks or [f for f in every if f.suffix.lower() in DOCUMENTS]
     if not masks:
         inside = " but folders, name one of them" if any(map(os.path.isdir, every)) else ""
-        endings = ", ".join(ending[1:] for ending in PICTURES + ARRAYS + ANNOTATIONS)
+        endings = ", ".join(ending[1:] for ending in PICTURES + ARRAYS + ANNOTATIONS + DOCUMENTS)
         raise InputError(f"folder {shown} holds no mask{inside}: {endings} files are expected")
     left_out = [file.name for file in every if file not in set(masks)]
     if left_out:
@@ -123,7 +127,7 @@ def _folder(path: pathlib.Path, frames: Frames, doubts: list[str]) -> list[Entry
 
 def _file(file: pathlib.Path, frames: Frames, *, alone: bool) -> Entry:
     name = _name(file, "")
-    if file.suffix.lower() not in ANNOTATIONS:
+    if file.suffix.lower() not in ANNOTATIONS + DOCUMENTS:
         return Entry(file, name, frames.find_file(file.stem, name))
     return Entry(file, name, stem=None if alone else file.stem)
 
