@@ -60,12 +60,13 @@ export async function download(path, fallback) {
   }
 }
 
-/** Sends a file; `progress` hears the part that has gone, 0..1. */
-export function upload(path, file, progress) {
+/** Sends a file; `progress` hears the part that has gone, 0..1. `revision` as for `ask`. */
+export function upload(path, file, { progress = () => {}, revision } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.responseType = "json";
+    if (revision !== undefined) request.setRequestHeader("If-Match", String(revision));
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) progress(event.loaded / event.total);
     };

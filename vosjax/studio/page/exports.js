@@ -9,6 +9,7 @@ const FORMATS = [
   ["objects", "Masks", "PNG, one for each frame and object"],
   ["coco", "COCO", "JSON with run lengths, frame by frame"],
   ["youtube-vis", "YouTube-VIS", "JSON with run lengths, object by object"],
+  ["youtube-vis-results", "YouTube-VIS results", "JSON as the public evaluation takes it"],
   ["davis", "DAVIS folder", "frames and label maps, for training"],
   ["cutout-png", "Cut-out, pictures", "PNG with transparency"],
   ["cutout-webm", "Cut-out, video", "WebM with transparency"],

@@ -12,6 +12,7 @@ export function createImport({ store, actions, status }) {
   return async (files) => {
     const { video, frame } = store.values;
     let imported = 0;
+    let told = [];
     for (const file of files) {
       const target = files.length > 1 ? frameOf(file.name) : frame;
       if (target === null || target >= video.frames) {
@@ -21,13 +22,19 @@ export function createImport({ store, actions, status }) {
       const name = encodeURIComponent(file.name);
       const path = `/api/videos/${video.id}/import?format=auto&frame=${target}&name=${name}`;
       try {
-        actions.adopt(await inOrder(() => upload(path, file, () => {})));
+        const state = await inOrder(() =>
+          upload(path, file, { revision: store.values.video.revision }),
+        );
+        actions.adopt(state);
+        told = state.imported ?? [];
         imported += 1;
       } catch (error) {
+        if (error.body?.state) actions.adopt(error.body.state);
         status.complain(`${file.name}: ${error.message}`);
         return;
       }
     }
-    status.say(imported === 1 ? `${files[0].name} imported.` : `${imported} files imported.`);
+    const line = imported === 1 ? `${files[0].name} imported` : `${imported} files imported`;
+    status.say(imported === 1 && told.length ? `${line}: ${[told].flat().join("; ")}` : `${line}.`);
   };
 }

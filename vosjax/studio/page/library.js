@@ -80,7 +80,7 @@ export function createLibrary({ store, status, open }) {
     };
     show(0);
     try {
-      const state = await upload(`/api/videos?name=${encodeURIComponent(file.name)}`, file, show);
+      const state = await upload(`/api/videos?name=${encodeURIComponent(file.name)}`, file, { progress: show });
       await refresh();
       await open(state.id);
     } catch (error) {
