@@ -9,6 +9,7 @@ export class Actions {
     Object.assign(this, { store, pictures, prompts, status });
     this.maps = 0; // counts the label maps that the server told of while a request was on its way
     this.recent = [];
+    this.starting = false; // a propagation was asked for, and the server has not said yes
   }
 
   get values() {
@@ -208,9 +209,11 @@ export class Actions {
 
   // --- tracking
 
-  propagate(direction, to) {
+  async propagate(direction, to) {
     const { frame } = this.values;
-    return this.change("propagate", () => ({ frame, direction, ...(to !== undefined && { to }) }));
+    this.starting = true;
+    await this.change("propagate", () => ({ frame, direction, ...(to !== undefined && { to }) }));
+    this.starting = false;
   }
 
   propagateToMark() {
@@ -220,12 +223,14 @@ export class Actions {
     return this.propagate("forward", to);
   }
 
-  stop() {
-    // Not one of the queue: it must not wait for anything, and it is right at any revision.
-    return ask("POST", `${this.base}/stop`).then(
-      (state) => this.adopt(state),
-      (error) => this.failed(error),
-    );
+  /** Right at any revision; it waits for nothing but a start that is on its way. */
+  async stop() {
+    const end = () => ask("POST", `${this.base}/stop`);
+    try {
+      this.adopt(await (this.starting ? inOrder(end) : end()));
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   async history(step) {

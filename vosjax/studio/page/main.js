@@ -182,7 +182,7 @@ const app = {
   },
   escape() {
     if (tools[values.tool].busy) tools[values.tool].cancel();
-    else if (values.job?.state === "running") actions.stop();
+    else if (actions.starting || values.job?.state === "running") actions.stop();
   },
 };
 const shortcuts = shortcutsOf(app);

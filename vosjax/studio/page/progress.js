@@ -20,10 +20,8 @@ export function createProgress({ store, actions, status }) {
     }
     $("pin").disabled = !video?.labelled[frame];
     $("job").hidden = !running;
-    if (running) {
-      $("job-progress").value = job.total ? job.done / job.total : 0;
-      $("job-text").textContent = line(job);
-    }
+    $("job-progress").value = running && job.total ? job.done / job.total : 0;
+    $("job-text").textContent = running ? line(job) : "";
     if (before === "running" && job && !running) tellEnd(job, status);
     before = job?.state ?? null;
   });
