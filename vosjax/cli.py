@@ -32,13 +32,14 @@ FLAGS = {
     "format": "the format of exported masks: palette, objects, coco, youtube-vis, "
     "youtube-vis-results, cutout-png, cutout-webm, overlay or davis",
     "output": "where that which is made goes",
+    "host": "the address a server listens on; beyond 127.0.0.1 it needs a token",
+    "port": "the port a server listens on; 0 takes any that is free",
+    "token": "what clients have to know; by default one is made where others reach the server",
+    "keep": "a folder in which the sessions of a server are kept when it ends",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own, "
     "of videos or of training batches",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
     "project": "the folder that holds everything of a studio's project",
-    "host": "the address that a server listens on; 127.0.0.1 is reached from this machine alone",
-    "port": "the port that a server listens on",
-    "token": "what has to be known to use a server that other machines reach; made if left out",
     "no-browser": "do not open the browser",
 }
 MANY = ("masks", "boxes", "points")  # flags that may be given several times

@@ -22,6 +22,7 @@ from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.schema.spans import check_span
+from vosjax.server.config import ServeConfig
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.train.config import MarksConfig, PatchesConfig, TrainConfig
 
@@ -76,6 +77,7 @@ class Config(NetworkConfig):
     bench: BenchConfig = setting(BenchConfig(), "settings of --mode bench")
     plan: PlanConfig = setting(PlanConfig(), "settings of --mode plan")
     studio: StudioConfig = setting(StudioConfig(), "settings of --mode studio")
+    serve: ServeConfig = setting(ServeConfig(), "limits of --mode serve")
     render: RenderConfig = setting(RenderConfig(), "settings of rendered datasets")
     datasets: tuple[SourceConfig, ...] = setting((), "prepare: the downloaded datasets")
     workers: int = setting(4, "prepare: processes that write; 0: only this one", least=0)

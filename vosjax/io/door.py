@@ -29,7 +29,6 @@ EXTRAS = {  # packages that a plain installation lacks, and the extra that insta
     "tensorflow_datasets": "data",
     "array_record": "data",
     "fastapi": "web",
-    "starlette": "web",
     "uvicorn": "web",
     "websockets": "web",
 }

@@ -29,13 +29,14 @@ class Options:
     inputs     what is converted, exported, fused or reported
     format     the format that masks are exported to
     output     where to write the results
+    host       the address that a server listens on
+    port       the port that it listens on, as a text
+    token      what its clients have to know
+    keep       a folder in which its sessions are kept when it ends
     shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
-    project    folder of a studio's project
-    host       address that a server listens on
-    port       port that a server listens on
-    token      what has to be known to use a server
-    no_browser do not open the browser
+    project    the folder of a studio's project
+    no_browser whether not to open the browser
     """
 
     video: str | None = None
@@ -47,12 +48,13 @@ class Options:
     inputs: tuple[str, ...] = ()
     format: str | None = None
     output: str | None = None
-    shard: str | None = None
-    overwrite: bool = False
-    project: str | None = None
     host: str | None = None
     port: str | None = None
     token: str | None = None
+    keep: str | None = None
+    shard: str | None = None
+    overwrite: bool = False
+    project: str | None = None
     no_browser: bool = False
 
     @property

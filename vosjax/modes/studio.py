@@ -3,24 +3,25 @@
     vosjax studio [VIDEO or FOLDER] [--project FOLDER] [--port 8765] [--host 127.0.0.1]
 
 VIDEO is a video file, a folder of images, or the folder of a project. The server listens on this
-machine alone unless --host says otherwise; then a token is needed. Ctrl-C ends it; everything is on
-the disk at any moment.
+machine alone unless --host says otherwise; then a token is needed, which is given by --token or
+$VOSJAX_TOKEN, or made and printed. Ctrl-C ends it; everything is on the disk at any moment.
 """
 
 import os
 import pathlib
-import socket
+import re
 import threading
 import webbrowser
-from typing import Any
 
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.interactive.marker import load_marker
+from vosjax.io.names import printable
 from vosjax.io.terminal import say
 from vosjax.loading.ensembles import composed_network
+from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
-from vosjax.server.guard import Limits, guard, is_loopback, token_for
+from vosjax.server.guard import Limits, is_loopback, token_for
 from vosjax.studio.project import Project, is_project
 from vosjax.studio.studio import Studio
 
@@ -38,11 +39,11 @@ ALSO = ("family", "model", "members", "only", "tta", "feedback", "fuse", "keypoi
 FIRST = "video"
 HOST, PORT = "127.0.0.1", 8765
 FOLDER = "output/studio"
-PATIENCE = 3  # seconds that open connections are given when the server ends
+CONNECTIONS = 256
 
 
 def run(config: Config, options: Options) -> int:
-    """Serves the studio until Ctrl-C.
+    """Serves the studio until a signal comes.
 
         code = run(opened("default"), Options(video="dog.mp4", project="output/dog"))
 
@@ -54,64 +55,62 @@ def run(config: Config, options: Options) -> int:
         The exit code.
 
     Raises:
-        InputError: the project, the video, the port or the token cannot be used.
+        InputError: a package is missing; or the project, the video, the address, the port or the
+            token cannot be used.
     """
-    import uvicorn
-
-    from vosjax.studio.app import make_app
-
+    try:
+        from vosjax.server.run import listening, serve, server_of
+        from vosjax.studio.app import make_app
+    except ImportError as error:
+        raise InputError(
+            f'the studio needs packages that are missing ({error.name}): pip install "vosjax[web]"'
+        ) from error
     host, port = options.host or HOST, _port(options.port)
-    token = token_for(host, options.token)
+    token = token_for(host, options.token or os.environ.get("VOSJAX_TOKEN"))
     video, folder = _places(options)
-    with _listening(host, port) as listener:
-        port = listener.getsockname()[1]
-        model = composed_network(config)
-        marker = load_marker()
-        project = Project(folder, cache=config.studio.cache << 20)
-        try:
-            if video is not None:
-                say(f"reading {video}")
-                project.add(video)
-            studio = Studio.of(
-                project,
-                model,
-                marker,
-                largest=config.studio.upload << 20,
-                local=is_loopback(host),
-                max_short_side=config.max_short_side,
-            )
-            address = _address(host, port, token)
+    compile_cache()
+    model = composed_network(config)
+    largest = config.studio.upload << 20
+    with (
+        listening(host, port) as bound,
+        Project(folder, cache=config.studio.cache << 20) as project,
+    ):
+        if video is not None:
+            say(f"reading {video}")
+            project.add(video)
+        studio = Studio.of(
+            project,
+            model,
+            load_marker(),
+            largest=largest,
+            local=is_loopback(host),
+            max_short_side=config.max_short_side,
+        )
+        address = _address(host, bound.getsockname()[1], token)
 
-            def ready() -> None:
-                say(f"project: {project.folder}", f"the studio is at {address} (Ctrl-C ends it)")
-                if not options.no_browser:
-                    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        def began() -> None:
+            say(f"project: {project.folder}", f"the studio is at {address} (Ctrl-C ends it)")
+            if not options.no_browser:
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-            largest = config.studio.upload << 20
-            limits = Limits(larger=(("/api/videos", largest), ("/api/videos/*/import", largest)))
-            app = guard(
-                make_app(studio, ready=ready), host=host, port=port, token=token, limits=limits
-            )
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app,
-                    log_level="error",
-                    access_log=False,
-                    timeout_graceful_shutdown=PATIENCE,
-                    server_header=False,
-                )
-            )
-            server.run(sockets=[listener])
-        finally:
-            project.close()
+        server = server_of(
+            make_app(studio, ending=lambda: server.should_exit),
+            bound,
+            host=host,
+            token=token,
+            limits=Limits(larger=(("/api/videos", largest), ("/api/videos/*/import", largest))),
+            connections=CONNECTIONS,
+            began=began,
+        )
+        serve(server, bound)
     return 0
 
 
 def _port(text: str | None) -> int:
     if text is None:
         return PORT
-    if not (text.isdecimal() and len(text) < 6 and int(text) < 65536):
-        raise InputError(f"--port is {text[:20]!r}; a number from 0 to 65535 is expected")
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise InputError(f"--port is {printable(text)}; a number from 0 (any) to 65535 is expected")
     return int(text)
 
 
@@ -126,22 +125,6 @@ def _places(options: Options) -> tuple[pathlib.Path | None, pathlib.Path]:
     if options.project is not None and os.path.abspath(video) != os.path.abspath(folder):
         raise InputError(f"{video} is a project itself: leave --project out, or name a video")
     return None, video
-
-
-def _listening(host: str, port: int) -> Any:
-    """Returns a socket that listens; its address is refused before anything is loaded."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        raise InputError(
-            f"nothing can listen on {host}:{port} ({error.strerror}): name another --port, or "
-            "--port 0 for any that is free"
-        ) from error
-    return listener
 
 
 def _address(host: str, port: int, token: str | None) -> str:

@@ -31,20 +31,19 @@ STATUS: dict[type[InputError], int] = {
 }
 
 
-def make_app(studio: Studio, *, ready: Callable[[], Any] | None = None) -> FastAPI:
+def make_app(studio: Studio, *, ending: Callable[[], bool] = lambda: False) -> FastAPI:
     """Makes the app of a studio, which is closed with the app.
 
         app = make_app(Studio.of(project, load(), load_marker(), largest=4 << 30, local=True))
 
     Args:
         studio: the studio.
-        ready: is called once the server has started.
+        ending: tells whether the server is about to end, so that it need not wait for the pages
+            that listen.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if ready is not None:
-            ready()
         yield
         studio.close()
 
@@ -55,7 +54,7 @@ def make_app(studio: Studio, *, ready: Callable[[], Any] | None = None) -> FastA
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    app.state.studio = studio
+    app.state.studio, app.state.ending = studio, ending
     app.include_router(router)
 
     @app.get("/", include_in_schema=False)

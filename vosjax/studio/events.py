@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 WAITING = 512  # events that may wait for a page; a slower one is told to fetch the state again
+LOOK = 0.5  # seconds from one look whether the server ends to the next
 QUIET = 15.0  # seconds after which a line keeps the connection alive
 
 
@@ -41,11 +42,16 @@ class Events:
             for listener in self._listeners:
                 listener.post(None)
 
-    async def listen(self) -> AsyncIterator[dict[str, Any] | None]:
+    async def listen(
+        self, ending: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[dict[str, Any] | None]:
         """Yields events as they come, and None after a while without any.
 
         A listener that does not keep up loses events, and gets one that tells it to fetch the
         state again.
+
+        Args:
+            ending: is asked now and then; the events end when it returns True.
         """
         listener = _Listener(asyncio.get_running_loop())
         with self._lock:
@@ -53,12 +59,17 @@ class Events:
                 return
             self._listeners.append(listener)
         try:
-            while True:
+            quiet = 0.0
+            while not ending():
                 try:
-                    event = await asyncio.wait_for(listener.queue.get(), QUIET)
+                    event = await asyncio.wait_for(listener.queue.get(), LOOK)
                 except TimeoutError:
-                    yield None
+                    quiet += LOOK
+                    if quiet >= QUIET:
+                        quiet = 0.0
+                        yield None
                     continue
+                quiet = 0.0
                 if event is None:
                     return
                 yield event

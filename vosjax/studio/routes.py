@@ -304,7 +304,7 @@ async def events(video: str, request: Request) -> StreamingResponse:
 
     async def lines() -> AsyncIterator[str]:
         yield _line({"type": "state", "revision": clip.history.revision})
-        async for event in clip.events.listen():
+        async for event in clip.events.listen(request.app.state.ending):
             yield ": still here\n\n" if event is None else _line(event)
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers=FRESH)
