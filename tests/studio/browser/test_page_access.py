@@ -29,6 +29,10 @@ def test_axe_finds_nothing_in_the_main_states(chromium, studio, film, axe, theme
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme)
     person = Person(context.new_page(), studio.address)
     found = {"library": violations(person.page, axe)}
+    person.page.get_by_label("A file or folder of frames on this machine").fill("/nowhere.mp4")
+    person.press("Enter")
+    person.reads("There is no video at /nowhere.mp4")
+    found["error"] = violations(person.page, axe)
     person.choose_file(film)
     found["empty"] = violations(person.page, axe)
     person.press("d")
@@ -43,8 +47,8 @@ def test_axe_finds_nothing_in_the_main_states(chromium, studio, film, axe, theme
     person.page.get_by_role("button", name="Settings").click()
     found["settings"] = violations(person.page, axe)
     person.press("Escape")
-    person.page.evaluate("fetch('/api/nothing')")
     person.press("m")
+    person.reads("There is no marked frame ahead.")
     found["status"] = violations(person.page, axe)
     context.close()
     assert not {state: lines for state, lines in found.items() if lines}

@@ -25,7 +25,7 @@ export class Actions {
   /** Takes over a state of the server, unless a newer one is here already; `whole`: even then. */
   adopt(state, since = this.maps, { whole = false } = {}) {
     const { video, object } = this.values;
-    if (!whole && video?.id === state.id && state.revision < video.revision) return;
+    if (video?.id !== state.id || (!whole && state.revision < video.revision)) return;
     if (state.job?.state === "running") {
       for (const message of this.recent) if (message.count > since) place(state, message);
     }
@@ -57,9 +57,7 @@ export class Actions {
       const since = this.maps;
       try {
         const state = await ask("GET", this.base);
-        if (this.values.video?.id === state.id) {
-          this.adopt(state, since, { whole: revision === Infinity });
-        }
+        this.adopt(state, since, { whole: revision === Infinity });
       } catch (error) {
         this.failed(error);
       }

@@ -1,7 +1,7 @@
 // Puts the page together: one store, the parts that show it, and the server's events.
 
 import { Actions } from "./actions.js";
-import { ask } from "./api.js";
+import { ask, inOrder } from "./api.js";
 import { openHelp, openSettings } from "./dialogs.js";
 import { $, onNextPaint } from "./dom.js";
 import { openExport } from "./exports.js";
@@ -83,7 +83,7 @@ const live = new Live({
 
 async function openVideo(id, frame = 0) {
   try {
-    const state = await ask("GET", `/api/videos/${id}`);
+    const state = await inOrder(() => ask("GET", `/api/videos/${id}`));
     pictures.clear();
     store.set({ video: state, job: state.job, frame: Math.min(frame, state.frames - 1), playing: false });
     store.set({ object: state.objects[0]?.id ?? null });
@@ -101,14 +101,15 @@ async function openVideo(id, frame = 0) {
   }
 }
 
-function openLibrary() {
+async function openLibrary() {
+  await inOrder(async () => {}); // what was drawn last is on its way
   live.follow(null);
   store.set({ video: null, job: null, object: null, playing: false });
   pictures.clear();
   document.body.dataset.view = "library";
   document.title = "vosjax studio";
   history.replaceState(null, "", location.pathname + location.search);
-  library.refresh();
+  await library.refresh();
 }
 
 const library = createLibrary({ store, status, open: openVideo });

@@ -20,6 +20,7 @@ export function createProgress({ store, actions, status }) {
     }
     $("pin").disabled = !video?.labelled[frame];
     $("job").hidden = !running;
+    $("track-buttons").hidden = running;
     $("job-progress").value = running && job.total ? job.done / job.total : 0;
     $("job-text").textContent = running ? line(job) : "";
     if (before === "running" && job && !running) tellEnd(job, status);

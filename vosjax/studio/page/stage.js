@@ -62,7 +62,8 @@ export class Stage {
     this.ghosts.add(ghost);
     this.invalidate();
     const made = await work;
-    for (let n = 0; made && n < 40 && !this.pictures.has(frame); n++) {
+    const waits = () => this.store.values.video && !this.pictures.has(frame);
+    for (let n = 0; made && n < 40 && waits(); n++) {
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     this.ghosts.delete(ghost);

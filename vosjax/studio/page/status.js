@@ -31,7 +31,8 @@ export function say(text, offer = null) {
 /** One line, whatever went wrong. */
 export function complain(error) {
   const line = error instanceof Error ? error.message : String(error);
-  show(line.split("\n")[0] || "Something went wrong.", "error");
+  const [first] = line.split("\n");
+  show(first ? first[0].toUpperCase() + first.slice(1) : "Something went wrong.", "error");
 }
 
 export function watchForErrors() {

@@ -73,7 +73,8 @@ export function drawTracks(context, values) {
   context.textBaseline = "middle";
   if (!video.objects.length) {
     context.fillStyle = colours.muted;
-    context.fillText("The scores of each object appear here.", 14, TRACK / 2);
+    const left = Math.max(timeline.gutter, 14);
+    context.fillText("The scores of each object will appear here.", left + 8, TRACK / 2);
   }
   video.objects.forEach((one, row) => {
     context.save();
@@ -87,7 +88,7 @@ export function drawTracks(context, values) {
       context.fillRect(0, row * TRACK, 3, TRACK - 1);
     }
   });
-  if (timeline.gutter) {
+  if (timeline.gutter && video.objects.length) {
     context.fillStyle = colours.line;
     context.fillRect(timeline.gutter - 1, 0, 1, 1e4);
   }
