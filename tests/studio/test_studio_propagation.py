@@ -7,13 +7,14 @@ import time
 
 import numpy as np
 import pytest
-from studio_parts import MODEL, Known, encoded, write_frames
+from studio_parts import MODEL, encoded, write_frames
 from support import clips
 
 import vosjax
 from vosjax.errors import InputError
 from vosjax.io.video import open_video
 from vosjax.io.video.random_access import scan
+from vosjax.studio.annotations import InMemory
 from vosjax.studio.passes import BACKWARD, FORWARD, Pass, plan
 from vosjax.studio.propagate import Trackers, plan_from, propagate
 
@@ -91,7 +92,7 @@ def access(clip):
     ("frame", "direction"), [(0, "forward"), (5, "both"), (5, "forward"), (5, "backward")]
 )
 def test_one_pin_gives_what_segment_gives(access, clip, frame, direction):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(frame, clip.labels[frame])
     made = run(known, access, frame, direction)
     results = vosjax.segment(
@@ -110,7 +111,7 @@ def test_one_pin_gives_what_segment_gives(access, clip, frame, direction):
 def test_the_embedded_default_gives_what_segment_gives(tmp_path):
     frames, labels = clips.clip(frames=4, height=64, width=96, objects=2)
     model, access = vosjax.load(), scan(open_video(frames))
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(1, labels[1])
     passes = plan_from(known, 1, "both", count=access.count)
     for step in propagate(known, access, passes, Trackers(model, count=access.count)):
@@ -120,7 +121,7 @@ def test_the_embedded_default_gives_what_segment_gives(tmp_path):
 
 
 def test_a_correction_changes_what_lies_between_its_neighbours_alone(access, clip):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(0, clip.labels[0])
     run(known, access, 0, "forward")
     known.pin(8, clip.labels[8])
@@ -133,7 +134,7 @@ def test_a_correction_changes_what_lies_between_its_neighbours_alone(access, cli
 
 
 def test_an_object_that_was_not_corrected_keeps_its_pixels(access, clip):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(0, clip.labels[0])
     run(known, access, 0, "forward")
     before = {index: labels == 1 for index, labels in known.maps.items()}
@@ -147,7 +148,7 @@ def test_an_object_that_was_not_corrected_keeps_its_pixels(access, clip):
 
 
 def test_an_object_that_is_pinned_absent_stays_absent(access, clip):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(0, clip.labels[0])
     run(known, access, 0, "forward")
     gone = np.where(clip.labels[4] == 2, 0, clip.labels[4]).astype(np.uint8)
@@ -160,7 +161,7 @@ def test_an_object_that_is_pinned_absent_stays_absent(access, clip):
 
 
 def test_a_pin_of_another_object_on_the_way_keeps_its_pixels_exactly(access, clip):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(0, np.where(clip.labels[0] == 1, 1, 0).astype(np.uint8), ids=[1])
     known.pin(6, np.where(clip.labels[6] == 2, 2, 0).astype(np.uint8), ids=[2])
     made = run(known, access, 0, "forward")
@@ -170,7 +171,7 @@ def test_a_pin_of_another_object_on_the_way_keeps_its_pixels_exactly(access, cli
 
 
 def test_objects_may_be_removed_and_frames_pinned_while_it_runs(access, clip):
-    known = Known(access.count)
+    known = InMemory([1, 2])
     known.pin(0, clip.labels[0])
     passes = plan_from(known, 0, "forward", count=access.count)
     made = []

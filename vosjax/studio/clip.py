@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.studio import tables
+from vosjax.studio.annotations import Score
 from vosjax.studio.events import Events
 from vosjax.studio.frames import Frames
 from vosjax.studio.history import History
 from vosjax.studio.maps import Labels, Maps
-from vosjax.studio.propagate import Score
 
 IDS = 256  # ids are 1 to 255, 0 is the background
 

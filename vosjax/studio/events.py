@@ -15,7 +15,7 @@ class Events:
 
     events = Events()
     events.send({"type": "state", "revision": 3})      # from any thread
-    async for event in events.listen():                # in the server's loop
+    async for event in events.listen(first):                # in the server's loop
         ...
     """
 
@@ -43,7 +43,7 @@ class Events:
                 listener.post(None)
 
     async def listen(
-        self, ending: Callable[[], bool] = lambda: False
+        self, first: Callable[[], dict[str, Any]], ending: Callable[[], bool] = lambda: False
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Yields events as they come, and None after a while without any.
 
@@ -51,6 +51,7 @@ class Events:
         state again.
 
         Args:
+            first: returns the first event; it is called when no later one can be missed any more.
             ending: is asked now and then; the events end when it returns True.
         """
         listener = _Listener(asyncio.get_running_loop())
@@ -59,6 +60,7 @@ class Events:
                 return
             self._listeners.append(listener)
         try:
+            yield first()
             quiet = 0.0
             while not ending():
                 try:

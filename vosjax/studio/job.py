@@ -7,8 +7,9 @@ from typing import Any
 
 from vosjax.errors import InputError
 from vosjax.studio import tables
+from vosjax.studio.annotations import MadeFrame
 from vosjax.studio.clip import Clip, Conflict, Values, score_row
-from vosjax.studio.propagate import FrameStep, MadeFrame, Trackers, plan_from, propagate
+from vosjax.studio.propagate import FrameStep, Trackers, plan_from, propagate
 from vosjax.studio.worker import Worker
 
 OFTEN = 0.1  # seconds from one word about the progress to the next

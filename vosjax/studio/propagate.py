@@ -7,15 +7,14 @@ that are made are yielded one by one. The studio and `bench.studio` run the same
 import contextlib
 import dataclasses
 from collections.abc import Generator, Iterable, Sequence
-from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.io.video import Frame
 from vosjax.io.video.random_access import RandomAccess
 from vosjax.loading.pretrained import Loaded
+from vosjax.studio.annotations import Annotations, Labels, MadeFrame, Score
 from vosjax.studio.passes import Pass, plan
 from vosjax.tracking.frame import FrameOutput
 from vosjax.tracking.run import run_tracker
@@ -23,42 +22,6 @@ from vosjax.tracking.step import remembered_frames
 from vosjax.tracking.tracker import Tracker
 
 MEMORY = 4  # other pinned frames that a tracker is shown before it sets out
-
-Labels = npt.NDArray[np.uint8]  # [H, W] of object ids, 0 the background
-Score = tuple[float, int, bool]  # mean probability, area in pixels, absent
-
-
-class Annotations(Protocol):
-    """What is known of a video; it may change while a propagation runs."""
-
-    def labels(self, frame: int) -> Labels | None:
-        """Returns the label map of a frame, or None if there is none."""
-        ...
-
-    def pins(self) -> dict[int, frozenset[int]]:
-        """Returns the pinned frames, with the ids of the objects that were given there."""
-        ...
-
-    def scores(self, frame: int) -> dict[int, Score]:
-        """Returns the scores of the objects of a frame."""
-        ...
-
-    def ids(self) -> frozenset[int]:
-        """Returns the ids of all objects that there are."""
-        ...
-
-
-class MadeFrame(NamedTuple):
-    """A frame whose masks were made.
-
-    frame   its index
-    labels  uint8 [H, W] of ids
-    scores  {id: its score} of the objects that were made or whose area changed
-    """
-
-    frame: int
-    labels: Labels
-    scores: dict[int, Score]
 
 
 @dataclasses.dataclass

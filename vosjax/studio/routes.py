@@ -303,8 +303,10 @@ async def events(video: str, request: Request) -> StreamingResponse:
     clip = await run_in_threadpool(_clip, video, request)
 
     async def lines() -> AsyncIterator[str]:
-        yield _line({"type": "state", "revision": clip.history.revision})
-        async for event in clip.events.listen(request.app.state.ending):
+        def now() -> dict[str, Any]:
+            return {"type": "state", "revision": clip.history.revision}
+
+        async for event in clip.events.listen(now, request.app.state.ending):
             yield ": still here\n\n" if event is None else _line(event)
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers=FRESH)
