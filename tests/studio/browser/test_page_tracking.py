@@ -82,7 +82,7 @@ def test_stop_ends_at_once_and_seeking_never_waits(person, slow_film, clip):
     assert len(person.state["labelled"]) == made
     person.change("Control+z")
     assert list(person.state["labelled"]) == ["0"]
-    person.press("t", "Escape")  # before the page can know that it has begun
+    person.press("Home", "t", "Escape")  # before the page can know that it has begun
     person.page.wait_for_timeout(1000)
     assert person.state["job"]["state"] == "stopped"
     person.no_errors()
