@@ -211,8 +211,15 @@ if (new URLSearchParams(location.search).has("measure")) {
   window.measureScrubbing = (options) => measureScrubbing({ store, stage, pictures }, options);
 }
 
-const [, id, frame] = /^#([^/]+)\/(\d+)$/.exec(location.hash) ?? [];
+/** Goes where the address points: #VIDEO/FRAME. */
+async function followAddress() {
+  const [, id, frame] = /^#([^/]+)\/(\d+)$/.exec(location.hash) ?? [];
+  if (!id) return;
+  if (values.video?.id === id) actions.seek(Number(frame));
+  else await openVideo(id, Number(frame));
+}
+
+addEventListener("hashchange", followAddress);
 await library.refresh();
-if (id) await openVideo(id, Number(frame));
-else if (values.project?.videos.length === 1 && values.project.open) await openVideo(values.project.open);
+await followAddress();
 document.body.dataset.ready = "true";
