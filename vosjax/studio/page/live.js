@@ -4,7 +4,10 @@
 const LONGEST = 5000; // milliseconds between two tries
 
 export class Live {
-  /** `hear(message)` gets each event; `connected()` and `lost()` what becomes of the connection. */
+  /**
+   * `hear(message)` gets each event; `connected(again)` and `lost()` tell what becomes of the
+   * connection. `again`: there was one before, so that something may have been missed.
+   */
   constructor({ hear, connected, lost }) {
     Object.assign(this, { hear, connected, lost });
     this.path = null;
@@ -19,6 +22,7 @@ export class Live {
   follow(path) {
     this.#close();
     this.path = path;
+    this.before = false;
     if (path && !document.hidden) this.#open();
   }
 
@@ -34,7 +38,8 @@ export class Live {
     this.source = source;
     source.onopen = () => {
       this.wait = 500;
-      this.connected();
+      this.connected(this.before);
+      this.before = true;
     };
     source.onmessage = (event) => this.hear(JSON.parse(event.data));
     source.onerror = () => {

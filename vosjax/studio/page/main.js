@@ -69,12 +69,11 @@ const live = new Live({
       store.set({ job });
     } else if (message.type === "state") actions.refresh(message.revision);
   },
-  connected() {
-    const back = !values.online;
+  connected(again) {
+    if (!values.online) status.say("Connected again.");
     store.set({ online: true });
-    if (!back) return; // the first event tells the revision
-    status.say("Connected again.");
-    actions.refresh();
+    // Otherwise the first event tells whether there is a newer state than the one just fetched.
+    if (again || values.job?.state === "running") actions.refresh();
   },
   lost() {
     store.set({ online: false });
@@ -147,8 +146,13 @@ store.on(["video"], ({ video }) => {
     $(step).disabled = !what;
     $(step).title = `${what ? `${name}: ${what}` : `Nothing to ${step}`} (Ctrl+${step === "undo" ? "Z" : "Shift+Z"})`;
   }
-  $("hint").hidden = !video || Object.keys(video.labelled).length > 0;
-  $("hint").textContent = "Click on an object to mark it, then track it through the video.";
+});
+store.on(["video", "job", "maps"], ({ video, job }) => {
+  const labelled = video ? Object.keys(video.labelled).length : 0;
+  $("hint").hidden = !video || labelled > 1 || video.frames === 1 || job?.state === "running";
+  $("hint").textContent = labelled
+    ? "If the mask is right, track it: Forward, or T."
+    : "Click on an object to mark it, or draw a box around it.";
 });
 store.on(["pending", "online", "video"], ({ pending, online, video }) => {
   const saved = video ? (pending ? "Saving …" : "Saved") : "";
