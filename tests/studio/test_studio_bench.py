@@ -23,7 +23,7 @@ def data(tmp_path):
 
 
 def test_each_correction_mends_the_worst_frame(data):
-    table = measure(MODEL, data, corrections=3, max_short_side=48)
+    table = dict(measure(MODEL, data, corrections=3, max_short_side=48))
     assert list(table) == ["cow"]
     rounds = table["cow"]
     assert [row.made for row in rounds][0] == 13 and rounds[0].frame == 0

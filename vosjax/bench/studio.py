@@ -13,7 +13,7 @@ of a propagation, without compiling.
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -133,10 +133,10 @@ def _scores(
 
 def measure(
     model: Loaded, data: pathlib.Path, *, corrections: int, max_short_side: int
-) -> dict[str, list[Round]]:
-    """Simulates corrections in all videos of a folder.
+) -> Iterator[tuple[str, list[Round]]]:
+    """Simulates corrections in all videos of a folder, one after the other.
 
-        table = measure(load(), pathlib.Path("CLIPS"), corrections=3, max_short_side=480)
+        table = dict(measure(load(), pathlib.Path("CLIPS"), corrections=3, max_short_side=480))
 
     Args:
         model: the network that tracks.
@@ -144,8 +144,8 @@ def measure(
         corrections: number of corrections.
         max_short_side: short side in pixels to which frames and truth are scaled down.
 
-    Returns:
-        {video: its rounds}; videos without an object in frame 0 are left out.
+    Yields:
+        The name of each video and its rounds; videos without an object in frame 0 are left out.
 
     Raises:
         InputError: the folder does not exist, or a frame or mask cannot be read.
@@ -154,7 +154,6 @@ def measure(
         raise InputError(
             f"there is no folder {data / 'JPEGImages'}: name a dataset folder of DAVIS"
         )
-    table = {}
     for folder in sorted((data / "JPEGImages").iterdir()):
         files = sorted((data / "Annotations" / folder.name).glob("*.png"))
         frames = list(open_video(folder).frames()) if files else []
@@ -168,8 +167,7 @@ def measure(
         if not ((truth[0] > 0) & (truth[0] < VOID)).any():
             continue
         images = np.stack([image for image, _ in pairs])
-        table[folder.name] = corrected(model, images, truth, corrections=corrections)
-    return table
+        yield folder.name, corrected(model, images, truth, corrections=corrections)
 
 
 def _scaled(
@@ -198,24 +196,25 @@ def _command(words: list[str]) -> None:
     parser.add_argument("--corrections", type=count, default=3)
     parser.add_argument("--max-short-side", type=count, default=480)
     options = parser.parse_args(words)
-    table = measure(
-        load(options.weights),
-        options.data,
-        corrections=options.corrections,
-        max_short_side=options.max_short_side,
-    )
-    if not table:
-        raise InputError(f"{options.data} has no video with a mask for each frame")
+    table = {}
     say(
         f"{'video':<20}{'corrections':>12}{'frame':>7}{'J':>7}{'anew':>7}"
         f"{'frames':>8}{'s':>8}{'anew s':>8}"
     )
-    for name, rounds in table.items():
+    for name, rounds in measure(
+        load(options.weights),
+        options.data,
+        corrections=options.corrections,
+        max_short_side=options.max_short_side,
+    ):
+        table[name] = rounds
         for number, row in enumerate(rounds):
             say(
                 f"{name:<20}{number:>12}{row.frame:>7}{100 * row.j:7.1f}{100 * row.scratch_j:7.1f}"
                 f"{row.made:>8}{row.seconds:8.1f}{row.scratch_seconds:8.1f}"
             )
+    if not table:
+        raise InputError(f"{options.data} has no video with a mask for each frame")
     for number in range(options.corrections + 1):
         rows = [rounds[min(number, len(rounds) - 1)] for rounds in table.values()]
         j, anew = (100 * np.mean([getattr(row, key) for row in rows]) for key in ("j", "scratch_j"))
