@@ -67,7 +67,7 @@ def described(id: int, *, name: str | None = None, colour: str | None = None) ->
         InputError: the name or the colour cannot be used.
     """
     return {
-        "name": f"object {id}" if name is None else checked_name(name),
+        "name": f"Object {id}" if name is None else checked_name(name),
         "colour": colour_of(id) if colour is None else checked_colour(colour),
         "hidden": False,
     }
