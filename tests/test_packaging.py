@@ -22,7 +22,12 @@ def required(name):
 
 
 def test_requirements_are_what_the_readme_s_commands_need():
-    assert required("requirements.txt") == {*BASE, *EXTRAS["train"], *EXTRAS["data"]}
+    assert required("requirements.txt") == {
+        *BASE,
+        *EXTRAS["train"],
+        *EXTRAS["data"],
+        *EXTRAS["web"],
+    }
 
 
 def test_what_the_suite_needs_is_in_the_extra_of_developers():

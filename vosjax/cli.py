@@ -32,13 +32,22 @@ FLAGS = {
     "format": "the format of exported masks: palette, objects, coco, youtube-vis, "
     "youtube-vis-results, cutout-png, cutout-webm, overlay or davis",
     "output": "where that which is made goes",
+    "host": "the address a server listens on; beyond 127.0.0.1 it needs a token",
+    "port": "the port a server listens on; 0 takes any that is free",
+    "token": "what clients have to know; by default one is made where others reach the server",
+    "keep": "a folder in which the sessions of a server are kept when it ends",
     "shard": "i/n: run the i-th (from 0) of n shares of the videos; auto: a cluster process's own, "
     "of videos or of training batches",
     "overwrite": "begin anew: first remove what an earlier run made in --output",
+    "project": "the folder that holds everything of a studio's project",
+    "no-browser": "do not open the browser",
 }
 MANY = ("masks", "boxes", "points")  # flags that may be given several times
-OPTIONS = {"input": "inputs"}  # flags whose field in `modes.Options` has another name
-SWITCHES = ("overwrite",)  # flags without a value
+OPTIONS = {
+    "input": "inputs",
+    "no-browser": "no_browser",
+}  # flags whose field in `modes.Options` has another name
+SWITCHES = ("overwrite", "no-browser")  # flags without a value
 
 
 class Command(NamedTuple):
@@ -133,14 +142,18 @@ def _command(words: list[str]) -> Command | None:
     mode, *words = words
     _known(mode)
     described = modes.described(mode)
-    parser = _parser(f"vosjax {mode}", described.doc, described.flags)
+    first = described.first or "config"
+    parser = _parser(f"vosjax {mode}", described.doc, described.flags, first=first)
     if {"-h", "--help"} & set(words):
         say(*parser.format_help().splitlines(), *_fields(described.fields))
         return None
     overrides, words = _overrides(words)
     flags, rest = parser.parse_known_args(words)
-    if flags.config is None and rest and not rest[0].startswith("-"):
-        flags.config = rest.pop(0)
+    if rest and not rest[0].startswith("-"):
+        if described.first and getattr(flags, described.first) is None:
+            setattr(flags, described.first, rest.pop(0))
+        elif not described.first and flags.config is None:
+            flags.config = rest.pop(0)
     _nothing_left(rest, [*described.flags, "config"])
     return Command(mode, flags.config or "base", overrides, _options(flags))
 
@@ -183,10 +196,12 @@ def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(overrides), rest
 
 
-def _parser(program: str, doc: str | None, flags: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(
+    program: str, doc: str | None, flags: Sequence[str], *, first: str = "config"
+) -> argparse.ArgumentParser:
     parser = Parser(
         prog=program,
-        usage=f"{program} [CONFIG] [FLAGS] [--config.FIELD=VALUE ...]"
+        usage=f"{program} [{first.upper()}] [FLAGS] [--config.FIELD=VALUE ...]"
         if program.startswith("vosjax")
         else None,
         description=doc,
@@ -222,8 +237,10 @@ def _nothing_left(rest: list[str], flags: Sequence[str]) -> None:
 
 
 def _options(flags: argparse.Namespace) -> modes.Options:
+    fields = {name: name.replace("-", "_") for name in FLAGS}  # as argparse calls them
     values: dict[str, Any] = {
-        name: getattr(flags, name, False if name in SWITCHES else None) for name in FLAGS
+        fields[name]: getattr(flags, fields[name], False if name in SWITCHES else None)
+        for name in FLAGS
     }
     for name, value in [*values.items(), ("config", flags.config)]:
         if value == "" or isinstance(value, list) and "" in value:

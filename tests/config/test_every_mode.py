@@ -33,6 +33,8 @@ WORK = {  # where a mode begins to compute
     "render": ("vosjax.eval.rendered_set", "write"),
     "report": ("vosjax.eval.report", "load"),
     "segment": ("vosjax.modes.segment", "carry_out"),
+    "serve": ("vosjax.server.run", "serve"),
+    "studio": ("vosjax.modes.studio", "Project"),
     "summary": ("vosjax.modes.summary", "shapes"),
     "train": ("vosjax.train.beforehand", "check"),
     "unpack": ("vosjax.datasets.unpack", "unpack"),
@@ -107,6 +109,7 @@ def options(tmp_path_factory):
         data=str(data),
         format="coco",
         inputs=(str(run(data, root / "run")),),
+        port="0",
     )
 
 
@@ -129,7 +132,7 @@ def expected(mode, made) -> bool:
         return network if made.refine.zoom else bool(made.refine.boundary)
     if mode == "fuse":  # which has masks already: a network is for the crops of small objects
         return network or not made.refine.zoom
-    if mode in ("segment", "eval", "export-step", "quickstart"):
+    if mode in ("segment", "eval", "export-step", "quickstart", "serve", "studio"):
         return network
     return True
 

@@ -17,6 +17,7 @@ PROGRAMS = {
     "vosjax.bench.directions": ["nowhere"],
     "vosjax.bench.engine": ["--weights", "nowhere", "--frames", "2"],
     "vosjax.bench.refinement": ["--data", "nowhere", "--set", "refine.zoom=mask"],
+    "vosjax.bench.studio": ["--data", "nowhere"],
     "vosjax.bench.scoring": ["--truth", "nowhere", "--prediction", "nowhere"],
     "vosjax.eval.absence": ["nowhere"],
     "vosjax.eval.rendered_set": ["--output", "/dev/null/nowhere", "--clips", "1", "--frames", "2"],

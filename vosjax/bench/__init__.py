@@ -11,5 +11,7 @@ engine      the offline engine: what each of its parts gains
 marking     what boxes and clicks give, beside methods without a network
 refinement  what every stage of refinement is worth: J, F and the time of a frame
 scoring     the scoring of label maps
+serving     sessions of a server, batched beside one by one
+studio      J after corrections in the studio, beside segmenting anew
 training    input pipeline and training step side by side
 """

@@ -1,4 +1,4 @@
-"""Settings of the modes bench, plan, summary, export-step and prepare, and of rendered sets."""
+"""Settings of single modes: bench, plan, studio, summary, export-step, prepare, render."""
 
 import dataclasses
 
@@ -47,6 +47,14 @@ class PlanConfig(Checked):
     utilisation: float = setting(
         0.4, "share of the roofline's speed that is counted on", above=0, most=1
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class StudioConfig(Checked):
+    """Settings of `--mode studio`."""
+
+    cache: int = setting(512, "megabytes of frames that are kept in memory", least=1)
+    upload: int = setting(8192, "megabytes of the largest video that is taken", least=1)
 
 
 @dataclasses.dataclass(frozen=True)

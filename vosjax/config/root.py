@@ -13,6 +13,7 @@ from vosjax.config.modes import (
     PlanConfig,
     RenderConfig,
     SourceConfig,
+    StudioConfig,
     SummaryConfig,
 )
 from vosjax.data.config import ClipsConfig
@@ -22,6 +23,7 @@ from vosjax.refine.config import RefineConfig
 from vosjax.schema import ChangesOf, Checked, FieldError, plain, setting
 from vosjax.schema.kinds import class_of, hints
 from vosjax.schema.spans import check_span
+from vosjax.server.config import ServeConfig
 from vosjax.tracking.config import DIRECTIONS
 from vosjax.train.config import MarksConfig, PatchesConfig, TrainConfig
 
@@ -75,6 +77,8 @@ class Config(NetworkConfig):
     summary: SummaryConfig = setting(SummaryConfig(), "settings of --mode summary")
     bench: BenchConfig = setting(BenchConfig(), "settings of --mode bench")
     plan: PlanConfig = setting(PlanConfig(), "settings of --mode plan")
+    studio: StudioConfig = setting(StudioConfig(), "settings of --mode studio")
+    serve: ServeConfig = setting(ServeConfig(), "limits of --mode serve")
     export_step: ExportStepConfig = setting(ExportStepConfig(), "settings of --mode export-step")
     render: RenderConfig = setting(RenderConfig(), "settings of rendered datasets")
     datasets: tuple[SourceConfig, ...] = setting((), "prepare: the downloaded datasets")

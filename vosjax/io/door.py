@@ -28,6 +28,9 @@ EXTRAS = {  # packages that a plain installation lacks, and the extra that insta
     "tensorboardX": "train",
     "tensorflow_datasets": "data",
     "array_record": "data",
+    "fastapi": "web",
+    "uvicorn": "web",
+    "websockets": "web",
 }
 MOST = 10**6  # the largest number that `count` accepts
 

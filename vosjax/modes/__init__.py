@@ -1,10 +1,11 @@
 """The modes of the command line: one file for each.
 
 A mode's file has `run(config, options) -> int`, which gets a `vosjax.config.Config` and `Options`
-and returns the exit code; `FLAGS`, the names of the `Options` that it takes; `FIELDS`, the names of
-the config fields that its help lists; and possibly `ALSO`, the names of other config fields that
-it reads. Files whose names begin with '_' are not modes. A hyphen in a mode's name is '_' in its
-file's name (`module`).
+and returns the exit code; `FLAGS`, the names of the flags that it takes; `FIELDS`, the names of the
+config fields that its help lists; and possibly `ALSO`, the names of other config fields that it
+reads, and `FIRST`, the flag that a word without a flag is taken for in place of the config. Files
+whose names begin with '_' are not modes. A hyphen in a mode's name is '_' in its file's name
+(`module`).
 """
 
 import ast
@@ -28,8 +29,14 @@ class Options:
     inputs     what is converted, exported, fused or reported
     format     the format that masks are exported to
     output     where to write the results
+    host       the address that a server listens on
+    port       the port that it listens on, as a text
+    token      what its clients have to know
+    keep       a folder in which its sessions are kept when it ends
     shard      'i/n' or 'auto': the share of the videos, or of a training's batches
     overwrite  begin anew if an earlier run left its files
+    project    the folder of a studio's project
+    no_browser whether not to open the browser
     """
 
     video: str | None = None
@@ -41,8 +48,14 @@ class Options:
     inputs: tuple[str, ...] = ()
     format: str | None = None
     output: str | None = None
+    host: str | None = None
+    port: str | None = None
+    token: str | None = None
+    keep: str | None = None
     shard: str | None = None
     overwrite: bool = False
+    project: str | None = None
+    no_browser: bool = False
 
     @property
     def input(self) -> str | None:
@@ -57,6 +70,7 @@ class Mode(NamedTuple):
     flags: tuple[str, ...]
     fields: tuple[str, ...]
     also: tuple[str, ...] = ()
+    first: str | None = None
 
     @property
     def reads(self) -> set[str]:
@@ -93,10 +107,10 @@ def described(name: str) -> Mode:
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("FLAGS", "FIELDS", "ALSO")
+        and node.targets[0].id in ("FLAGS", "FIELDS", "ALSO", "FIRST")
     }
     doc = ast.get_docstring(tree) or ""
-    return Mode(doc, lists["FLAGS"], lists["FIELDS"], lists.get("ALSO", ()))
+    return Mode(doc, lists["FLAGS"], lists["FIELDS"], lists.get("ALSO", ()), lists.get("FIRST"))
 
 
 def idle(mode: str, flags: Iterable[str], fields: Iterable[str]) -> list[str]:

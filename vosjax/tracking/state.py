@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,14 @@ import numpy as np
 from vosjax.compose.groups import enlarge, groups
 from vosjax.errors import Note
 from vosjax.refine.refiner import Refiner
-from vosjax.tracking.frame import FrameProgram, frame_program, network_size, nothing_marked
+from vosjax.tracking.frame import (
+    FrameOutput,
+    FrameProgram,
+    frame_program,
+    network_size,
+    nothing_marked,
+    to_scores,
+)
 from vosjax.tracking.slots import HostArray, MemoryCounters, ObjectSlots, release
 from vosjax.tracking.step import MemoryClock
 from vosjax.types import Prompt, Spec, Vos
@@ -188,3 +195,24 @@ class NetworkState:
                 from_count=from_groups,
                 to_count=self.objects.groups,
             )
+
+
+class FrameCall(NamedTuple):
+    """A frame that waits for its network: everything on the host has been done (`Tracker.prepare`).
+
+    state     the network's state, whose `arrays` become those after the frame
+    frame     uint8 [H, W, 3] RGB
+    prompt    what the user marked in it
+    clock     decides whether it is remembered
+    followed  {id: slot} of the objects that are followed
+    """
+
+    state: NetworkState
+    frame: HostArray
+    prompt: Prompt
+    clock: MemoryClock
+    followed: dict[int, int]
+
+    def output(self, labels: HostArray, object_stats: HostArray) -> FrameOutput:
+        """Returns the frame's result, of labels uint8 [H, W] of ids and object stats [N, 3]."""
+        return FrameOutput(labels, to_scores(object_stats, self.followed))

@@ -27,7 +27,6 @@ from vosjax.tracking.frame import (
     checked_frame,
     lost_objects,
     nothing_marked,
-    to_scores,
 )
 from vosjax.tracking.slots import (
     HostArray,
@@ -36,7 +35,7 @@ from vosjax.tracking.slots import (
     checked_labels,
     to_slots,
 )
-from vosjax.tracking.state import NetworkState
+from vosjax.tracking.state import FrameCall, NetworkState
 from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt, Spec
 
@@ -166,6 +165,36 @@ class Tracker:
         Raises:
             ValueError: as for `step`.
         """
+        call = self.prepare(frame, labels)
+        size = self._state.frame_size
+        assert size is not None
+        if call is None:
+            return lambda: FrameOutput(np.zeros(size, np.uint8), {})
+        output_labels, object_stats, counts = self._state.run(call.frame, call.prompt, call.clock)
+        waiting = [counts]
+
+        def result() -> FrameOutput:
+            while waiting:  # counted once, however often the result is asked for
+                self.refined = added(self.refined, waiting.pop())
+            return call.output(np.asarray(output_labels), np.asarray(object_stats))
+
+        return result
+
+    def prepare(self, frame: HostArray, labels: HostArray | None = None) -> FrameCall | None:
+        """Does what `submit` does on the host; the network's part is left to the caller.
+
+            call = tracker.prepare(frame)       # to be run in a batch with frames of other trackers
+
+        The caller has to run the call before anything else is done with the tracker. Without
+        objects there is nothing to be run, and the result is None.
+
+        Args:
+            frame: as for `step`.
+            labels: as for `step`.
+
+        Raises:
+            ValueError: as for `step`.
+        """
         state = self._state
         frame = checked_frame(frame, state.frame_size, self.time)
         size = state.frame_size = frame.shape[:2]
@@ -178,7 +207,7 @@ class Tracker:
         time, self.time = self.time, self.time + 1
         followed, last = state.objects.followed, state.memory.last
         if not followed:
-            return lambda: FrameOutput(np.zeros(size, np.uint8), {})
+            return None
         prompt = nothing_marked(size, state.objects.count)
         if labels is not None:
             prompt = Prompt(*to_slots(labels, state.objects.ids))
@@ -186,17 +215,7 @@ class Tracker:
         if remembers(bool(slots), time, last, self.mem_every):
             state.remember(time, slots, self.max_mem_frames)
         clock = MemoryClock(np.int32(time), np.int32(last), np.int32(self.mem_every))
-        output_labels, object_stats, counts = state.run(frame, prompt, clock)
-        waiting = [counts]
-
-        def result() -> FrameOutput:
-            while waiting:  # counted once, however often the result is asked for
-                self.refined = added(self.refined, waiting.pop())
-            return FrameOutput(
-                np.asarray(output_labels), to_scores(np.asarray(object_stats), followed)
-            )
-
-        return result
+        return FrameCall(state, frame, prompt, clock, followed)
 
     def add(self, labels: HostArray) -> None:
         """Marks objects in the next frame, like the `labels` of `step`.

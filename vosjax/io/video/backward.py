@@ -50,14 +50,14 @@ def read_backward(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
 
 def _one_by_one(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
     for index in range(start, -1, -1):
-        for frame in _decoded(video, index, index + 1):
+        for frame in decoded(video, index, index + 1):
             yield index, frame
 
 
 def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
     height, width = video.size
     length = max(BLOCK // (height * width * 3), LEAST)
-    signs = _Signs()
+    signs = Signs()
     block: collections.deque[Frame] = collections.deque(maxlen=length)
     with contextlib.closing(video.stream(0)) as frames:
         for frame in itertools.islice(frames, start + 1):
@@ -71,21 +71,37 @@ def _in_blocks(video: Video, start: int) -> Iterator[tuple[int, Frame]]:
         if not end:
             return
         first = max(end - length, 0)
-        sought = _sought(video, signs, first, end) if tries else None
+        frames_of_block = sought(video, signs, first, end) if tries else None
         if tries:
-            tries += 1 if sought else -1
-        block.extend(sought or _decoded(video, first, end))
+            tries += 1 if frames_of_block else -1
+        block.extend(frames_of_block or decoded(video, first, end))
         if len(block) < end - first:
             raise InputError(f"{video.name} has become shorter while it was read: start anew")
 
 
-def _decoded(video: Video, first: int, end: int) -> list[Frame]:
+def decoded(video: Video, first: int, end: int) -> list[Frame]:
+    """Reads the frames first..end-1 as `video.stream` gives them; fewer if the video ends before.
+
+    frames = decoded(video, 100, 116)
+    """
     with contextlib.closing(video.stream(first)) as frames:
         return list(itertools.islice(frames, end - first))
 
 
-def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] | None:
-    """Seeks the frames first..end-1; returns None if they cannot be had that way."""
+def sought(video: Video, signs: "Signs", first: int, end: int) -> list[Frame] | None:
+    """Seeks the frames first..end-1, each exactly as `video.stream` gives it.
+
+        frames = sought(video, signs, 100, 116) or decoded(video, 100, 116)
+
+    Args:
+        video: a video that can be sought (`Video.seek`).
+        signs: the signs of all frames up to `end`, from a first reading.
+        first: index of the first frame.
+        end: index behind the last frame.
+
+    Returns:
+        The frames, or None if they cannot be had that way.
+    """
     # A lost frame shows the image of the one before it.
     shown = [signs.shown(index) for index in range(first, end)]
     for run_up in RUN_UPS:
@@ -104,7 +120,7 @@ def _sought(video: Video, signs: "_Signs", first: int, end: int) -> list[Frame] 
 
 
 def _images(
-    video: Video, signs: "_Signs", shown: list[int], begin: int
+    video: Video, signs: "Signs", shown: list[int], begin: int
 ) -> dict[int, np.ndarray] | None:
     """Seeks frames from `begin` on, as {index: image}; None unless all have their checksums."""
     assert video.seek is not None
@@ -114,25 +130,39 @@ def _images(
         index = by_time.get(frame.time)
         if index is None:
             continue
-        if _checksum(frame) != signs.sums[index]:
+        if checksum(frame) != signs.sums[index]:
             return None
         images[index] = frame.image
     return images if set(shown) <= images.keys() else None
 
 
-def _checksum(frame: Frame) -> int:
+def checksum(frame: Frame) -> int:
+    """Returns the checksum of a frame's pixels, CRC-32.
+
+    checksum(next(video.stream(0)))
+    """
     return zlib.crc32(np.ascontiguousarray(frame.image).data)
 
 
-class _Signs:
-    """The signs by which frames are recognised: times and checksums, and which frames are lost."""
+class Signs:
+    """The signs by which frames are recognised, from a first reading of a video.
+
+        signs = Signs()
+        for frame in video.stream(0):
+            signs.add(frame)
+
+    times    time of each frame in seconds
+    sums     checksum of each frame's pixels
+    missing  1 for each frame that the recording lost, else 0
+    """
 
     def __init__(self) -> None:
         self.times, self.sums, self.missing = array.array("d"), array.array("Q"), bytearray()
 
     def add(self, frame: Frame) -> None:
+        """Adds the signs of the next frame."""
         self.times.append(frame.time)
-        self.sums.append(_checksum(frame))
+        self.sums.append(checksum(frame))
         self.missing.append(frame.missing)
 
     def shown(self, index: int) -> int:

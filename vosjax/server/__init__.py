@@ -1,0 +1,1 @@
+"""The server: videos segmented for other programs over HTTP and WebSocket (docs/serve.md)."""

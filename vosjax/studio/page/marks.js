@@ -1,0 +1,67 @@
+// Where on the timeline a person should look: low scores, objects that come or go, pins.
+
+/** Frames of an object with a score, in order. */
+export const scoredFrames = (scores) => Object.keys(scores ?? {}).map(Number).sort((a, b) => a - b);
+
+/** Runs of frames in a row below the threshold: [{from, to, worst, score}]; pinned ones are right. */
+export function lowRuns(scores, pins, threshold) {
+  const runs = [];
+  let run = null;
+  for (const frame of scoredFrames(scores)) {
+    const [score, , absent] = scores[frame];
+    if (absent || score >= threshold || pins[frame]) {
+      run = null;
+    } else if (run && frame === run.to + 1) {
+      run.to = frame;
+      if (score < run.score) Object.assign(run, { score, worst: frame });
+    } else {
+      run = { from: frame, to: frame, worst: frame, score };
+      runs.push(run);
+    }
+  }
+  return runs;
+}
+
+/** Frames where the object is gone though the frame before had it, or is back: [{frame, absent}]. */
+export function changes(scores) {
+  const found = [];
+  for (const frame of scoredFrames(scores)) {
+    const before = scores[frame - 1];
+    const absent = Boolean(scores[frame][2]);
+    if (before && Boolean(before[2]) !== absent) found.push({ frame, absent });
+  }
+  return found;
+}
+
+export const pinnedFrames = (video) => Object.keys(video.pins).map(Number).sort((a, b) => a - b);
+
+/** The stop after `frame` (direction 1) or before it (-1); undefined if there is none. */
+export function nextOf(stops, frame, direction) {
+  const sorted = [...stops].sort((a, b) => a.frame - b.frame);
+  return direction > 0
+    ? sorted.find((stop) => stop.frame > frame)
+    : sorted.findLast((stop) => stop.frame < frame);
+}
+
+const shown = (video) => video.objects.filter((object) => !object.hidden);
+
+export function lowStops(video, threshold) {
+  return shown(video).flatMap(({ id, name }) =>
+    lowRuns(video.scores[id], video.pins, threshold).map(({ worst, score }) => ({
+      frame: worst,
+      line: `${name} has a score of ${score.toFixed(2)}`,
+    })),
+  );
+}
+
+export function changeStops(video) {
+  return shown(video).flatMap(({ id, name }) =>
+    changes(video.scores[id]).map(({ frame, absent }) => ({
+      frame,
+      line: absent ? `${name} is gone` : `${name} is back`,
+    })),
+  );
+}
+
+export const pinStops = (video) =>
+  pinnedFrames(video).map((frame) => ({ frame, line: "a marked frame" }));
