@@ -70,14 +70,23 @@ class Client(httpx.Client):
 
 
 @contextlib.contextmanager
-def served(folder, *, model=None, largest=1 << 24, host="127.0.0.1", token=None, cache=1 << 22):
+def served(
+    folder,
+    *,
+    model=None,
+    largest=1 << 24,
+    host="127.0.0.1",
+    token=None,
+    cache=1 << 22,
+    sessions=None,
+):
     project = Project(folder, cache=cache)
     studio = Studio.of(
         project, model or MODEL, marker(), largest=largest, local=host == "127.0.0.1"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        app = guard(make_app(studio), host=host, port=port, token=token)
+        app = guard(make_app(studio, sessions=sessions), host=host, port=port, token=token)
         config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -4,23 +4,30 @@
 
 VIDEO is a video file, a folder of images, or the folder of a project. The server listens on this
 machine alone unless --host says otherwise; then a token is needed, which is given by --token or
-$VOSJAX_TOKEN, or made and printed. Ctrl-C ends it; everything is on the disk at any moment.
+$VOSJAX_TOKEN, or made and printed. Ctrl-C ends it; everything is on the disk at any moment. Other
+programs find the API of `--mode serve` below /v1.
 """
 
 import os
 import pathlib
-import re
 import threading
 import webbrowser
 
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.interactive.marker import load_marker
-from vosjax.io.names import printable
 from vosjax.io.terminal import say
 from vosjax.loading.ensembles import composed_network
 from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
+from vosjax.modes._serving import (
+    HOST,
+    check_packages,
+    message_bytes,
+    own_token,
+    port_of,
+    sessions_of,
+)
 from vosjax.server.guard import Limits, is_loopback, token_for
 from vosjax.studio.project import Project, is_project
 from vosjax.studio.studio import Studio
@@ -34,10 +41,11 @@ FIELDS = (
     "top_k",
     "dtype",
     "studio",
+    "serve",
 )
 ALSO = ("family", "model", "members", "only", "tta", "feedback", "fuse", "keypoints")
 FIRST = "video"
-HOST, PORT = "127.0.0.1", 8765
+PORT = 8765
 FOLDER = "output/studio"
 CONNECTIONS = 256
 
@@ -58,15 +66,13 @@ def run(config: Config, options: Options) -> int:
         InputError: a package is missing; or the project, the video, the address, the port or the
             token cannot be used.
     """
-    try:
-        from vosjax.server.run import listening, serve, server_of
-        from vosjax.studio.app import make_app
-    except ImportError as error:
-        raise InputError(
-            f'the studio needs packages that are missing ({error.name}): pip install "vosjax[web]"'
-        ) from error
-    host, port = options.host or HOST, _port(options.port)
-    token = token_for(host, options.token or os.environ.get("VOSJAX_TOKEN"))
+    check_packages()
+    from vosjax.server.routes import limits_of
+    from vosjax.server.run import listening, serve, server_of
+    from vosjax.studio.app import make_app
+
+    host, port = options.host or HOST, port_of(options, PORT)
+    token = token_for(host, own_token(options))
     video, folder = _places(options)
     compile_cache()
     model = composed_network(config)
@@ -93,25 +99,20 @@ def run(config: Config, options: Options) -> int:
             if not options.no_browser:
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
+        sessions = sessions_of(config, model)
+        uploads = (("/api/videos", largest), ("/api/videos/*/import", largest))
         server = server_of(
-            make_app(studio, ending=lambda: server.should_exit),
+            make_app(studio, sessions=sessions, ending=lambda: server.should_exit),
             bound,
             host=host,
             token=token,
-            limits=Limits(larger=(("/api/videos", largest), ("/api/videos/*/import", largest))),
+            limits=Limits(larger=uploads + limits_of(sessions).larger),
             connections=CONNECTIONS,
+            message_bytes=message_bytes(config),
             began=began,
         )
         serve(server, bound)
     return 0
-
-
-def _port(text: str | None) -> int:
-    if text is None:
-        return PORT
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
-        raise InputError(f"--port is {printable(text)}; a number from 0 (any) to 65535 is expected")
-    return int(text)
 
 
 def _places(options: Options) -> tuple[pathlib.Path | None, pathlib.Path]:

@@ -14,6 +14,8 @@ from starlette.requests import ClientDisconnect
 
 from vosjax.errors import DiskFull, InputError
 from vosjax.io.names import printable
+from vosjax.server.app import create_app, running
+from vosjax.server.sessions import Sessions
 from vosjax.studio.clip import Clip, Conflict, Missing, Stale
 from vosjax.studio.routes import router
 from vosjax.studio.studio import NotAllowed, Studio
@@ -31,21 +33,30 @@ STATUS: dict[type[InputError], int] = {
 }
 
 
-def make_app(studio: Studio, *, ending: Callable[[], bool] = lambda: False) -> FastAPI:
+def make_app(
+    studio: Studio,
+    *,
+    sessions: Sessions | None = None,
+    ending: Callable[[], bool] = lambda: False,
+) -> FastAPI:
     """Makes the app of a studio, which is closed with the app.
 
         app = make_app(Studio.of(project, load(), load_marker(), largest=4 << 30, local=True))
 
     Args:
         studio: the studio.
+        sessions: those of other programs, below /v1 (`server.routes`); None serves the page alone.
         ending: tells whether the server is about to end, so that it need not wait for the pages
             that listen.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        studio.close()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(studio.close)
+            if sessions is not None:
+                await stack.enter_async_context(running(sessions))
+            yield
 
     app = FastAPI(
         title="vosjax studio",
@@ -62,6 +73,8 @@ def make_app(studio: Studio, *, ending: Callable[[], bool] = lambda: False) -> F
         return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/page", StaticFiles(directory=PAGE, check_dir=False), name="page")
+    if sessions is not None:  # after all other routes, as it takes every address
+        app.mount("/", create_app(sessions), name="programs")
     _put_errors_in_one_line(app)
     return app
 
