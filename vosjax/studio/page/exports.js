@@ -10,10 +10,10 @@ const FORMATS = [
   ["coco", "COCO", "JSON with run lengths, frame by frame"],
   ["youtube-vis", "YouTube-VIS", "JSON with run lengths, object by object"],
   ["youtube-vis-results", "YouTube-VIS results", "JSON as the public evaluation takes it"],
-  ["davis", "DAVIS folder", "frames and label maps, for training"],
+  ["davis", "DAVIS folder", "Frames and label maps, for training"],
   ["cutout-png", "Cut-out, pictures", "PNG with transparency"],
   ["cutout-webm", "Cut-out, video", "WebM with transparency"],
-  ["overlay", "Overlay", "mp4 of the video with its masks over it"],
+  ["overlay", "Overlay", "mp4 with the masks in colour"],
 ];
 
 export async function openExport({ store, status }) {

@@ -33,7 +33,7 @@ export function shortcutsOf(app) {
   tool("p", "polygon", "Polygon; a double-click closes it");
   tool("d", "brush", "Brush; right button: eraser");
   tool("x", "eraser", "Eraser");
-  tool("v", "pan", "Move the picture; also the middle button");
+  tool("v", "pan", "Move the picture");
   add("Tools", "i", "Inside or outside", () => store.set({ inside: !values.inside }));
   add("Tools", ["[", "]"], "Size of brush and eraser", (key) => radius(key === "]" ? 1.25 : 0.8)());
   add("Tools", "Enter", "Close the polygon", () => tools.polygon.close());

@@ -205,6 +205,10 @@ press("zoom-in", () => stage.zoom(1.25));
 press("zoom-out", () => stage.zoom(0.8));
 press("zoom-fit", () => stage.fit());
 
+addEventListener("beforeunload", (event) => {
+  if (values.pending) event.preventDefault(); // the browser asks whether to leave unsaved changes
+});
+
 // After a click of the mouse the keys are the page's again, so that Space plays and does not press.
 addEventListener("click", (event) => {
   const pressed = event.pointerType && event.target.closest("button, input[type=checkbox]");
