@@ -1,5 +1,6 @@
 """The command `vosjax`: a sub-parser for each mode, what it prints, and how it ends."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -110,7 +111,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, said, refused):
         ),
         (
             ["--input", "a", "b"],
-            "--input belongs to --mode absence, convert, export, export-masks, fuse, patches, refine, report",
+            "--input belongs to --mode absence, convert, export, export-masks, fuse, patches, "
+            "refine, report",
         ),
         (
             ["--set", "fuse_weights=1,2"],
@@ -219,3 +221,17 @@ def test_loading_a_model_brings_in_no_training_and_no_datasets():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout == "\n"
+
+
+def test_a_word_without_a_flag_is_the_studio_s_video(monkeypatch):
+    given = []
+    studio = importlib.import_module("vosjax.modes.studio")
+    monkeypatch.setattr(studio, "run", lambda config, options: given.append(options))
+    assert cli.main(["studio", "dog.mp4", "--no-browser", "--port", "0"]) == 0
+    assert cli.main(["studio", "--video", "dog.mp4", "--config", "base"]) == 0
+    assert [(options.video, options.no_browser, options.port) for options in given] == [
+        ("dog.mp4", True, "0"),
+        ("dog.mp4", False, None),
+    ]
+    assert cli.main(["studio", "dog.mp4", "cat.mp4"]) == 2
+    assert len(given) == 2

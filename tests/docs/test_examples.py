@@ -5,8 +5,9 @@ import pathlib
 import pytest
 from support.command import LABELS, workdir  # noqa: F401
 from support.documents import ROOT, stand_ins
+from support.served import TOKEN, alone, clip, png, running
 
-from examples import come_and_go, ensemble, live_camera, own_network
+from examples import come_and_go, ensemble, live_camera, own_network, serve_client
 from vosjax.io.palette import read_label_png
 
 PROGRAMS = sorted(path.stem for path in (ROOT / "examples").glob("[!_]*.py"))
@@ -54,6 +55,23 @@ def test_a_network_of_ones_own_follows_objects(tmp_path, capsys):
         for part in [part.split(",")[0]]
     ]
     assert all(120 < area < 500 for area in areas)  # squares of 256 pixels
+
+
+def test_a_client_has_a_server_segment_a_folder(tmp_path, capsys):
+    video, (frames, out) = clip(), (tmp_path / "frames", tmp_path / "out")
+    frames.mkdir()
+    for index, (frame, _) in enumerate(video):
+        (frames / f"{index:05d}.png").write_bytes(png(frame))
+    (tmp_path / "mask.png").write_bytes(png(video[0][1]))
+    with running(token=TOKEN) as client:
+        flags = ["--output", str(out), "--server", client.running.address, "--token", TOKEN]
+        serve_client.main([str(frames), str(tmp_path / "mask.png"), *flags])
+        assert len(client.running.sessions) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(video)
+    for path, labels in zip(sorted(out.iterdir()), alone(video), strict=True):
+        assert (read_label_png(path) == labels).all()
+    text = pathlib.Path(serve_client.__file__).read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if line.strip()]) <= 34
 
 
 def test_a_network_of_ones_own_takes_60_lines():

@@ -89,6 +89,28 @@ def test_a_folder_of_masks_needs_a_video(named, tmp_path, capsys):
     assert Folder(str(tmp_path / "davis"), split="train").header(0).annotated == tuple(range(10))
 
 
+def test_two_masks_of_one_frame_are_refused(tmp_path, capsys):
+    video = write_frames(tmp_path / "frames", FRAMES)
+    for name in ("1", "00001"):
+        write_label_png(tmp_path / "masks" / f"{name}.png", LABELS[1])
+    place = tmp_path / "a.json"
+    words = ("--input", tmp_path / "masks", "--video", video, "--format", "coco")
+    assert export(*words, "--output", place) == 2 and not place.exists()
+    assert "are both of frame 00001: leave one of them" in capsys.readouterr().err
+
+
+def test_annotations_of_another_program_become_a_dataset(tmp_path, capsys):
+    """CVAT's XML to DAVIS' layout, with the names in the notes."""
+    video = write_frames(tmp_path / "frames", FRAMES)
+    shape = '<box label="dog" xtl="2" ytl="3" xbr="8" ybr="9"/>'
+    image = f'<image id="4" name="frame_000004.png" width="64" height="48">{shape}</image>'
+    (tmp_path / "a.xml").write_text(f"<annotations>{image}</annotations>")
+    words = ("--input", tmp_path / "a.xml", "--video", video, "--format", "davis")
+    assert export(*words, "--output", tmp_path / "made") == 0
+    assert "id 1 is dog" in capsys.readouterr().out
+    assert Folder(str(tmp_path / "made"), split="train").header(0).annotated == (4,)
+
+
 def test_void_and_binary_masks_are_understood(tmp_path):
     """255 beside an id is void, 255 alone is the one object, as in DAVIS."""
     video = write_frames(tmp_path / "frames", FRAMES[:2])

@@ -160,6 +160,16 @@ def test_groups_and_track_attributes_are_one_object(mark):
     np.testing.assert_array_equal(labels[1], far())
 
 
+def test_tracks_of_one_group_are_one_object():
+    """CVAT for video has a track of one frame for each shape that is of no track."""
+    first = track(BOX.format('frame="0"'), BOX.format('frame="1" outside="1"'))
+    second = track(FAR.format("", 'frame="2"'), id=1)
+    grouped = cvat(*(text.replace("<track", '<track group_id="3"') for text in (first, second)))
+    labels = read_marks(grouped, frames=3, size=SIZE).labels
+    assert set(labels) == {0, 2} and labels[2].max() == 1
+    assert read_marks(cvat(first, second), frames=3, size=SIZE).labels[2].max() == 2
+
+
 def test_two_alike_in_several_images_need_a_track():
     alike = BOX.format(""), FAR.format("dog", "")
     with pytest.raises(InputError, match="two objects dog, .* tracks .CVAT."):

@@ -105,6 +105,13 @@ def test_a_folder_is_matched_by_name_then_by_number(mask, tmp_path):
     assert list(read_masks(tmp_path, count=9).labels) == [1, 3]
 
 
+def test_frames_without_names_are_found_by_numbers_behind_the_word_frame(mask, tmp_path):
+    """As annotation tools and ffmpeg name them."""
+    for name in ("frame_000001.png", "Frame 3.png"):
+        mask(name)
+    assert set(read_masks(tmp_path, count=5).labels) == {1, 3}
+
+
 def test_a_mask_that_matches_no_frame_is_refused(mask, tmp_path):
     mask("00002.png"), mask("00009.png")
     with pytest.raises(InputError, match="00009.png matches no frame.*from 00001 to 00005"):

@@ -7,7 +7,7 @@ import pytest
 
 from vosjax.errors import DiskFull, InputError
 from vosjax.io import scores as table_module
-from vosjax.io.scores import ObjectScore, ScoreWriter
+from vosjax.io.scores import ObjectScore, ScoreWriter, mean_scores
 
 
 def rows(path):
@@ -136,3 +136,11 @@ def test_a_table_that_cannot_be_written_says_why(tmp_path, monkeypatch, code):
     monkeypatch.setattr(table_module, "open", refuse, raising=False)
     with pytest.raises(InputError, match="scores.csv (cannot|may not) be written"):
         ScoreWriter(tmp_path / "scores.csv")
+
+
+def test_the_mean_score_of_an_object_is_over_the_frames_in_which_it_is_seen(tmp_path):
+    with ScoreWriter(tmp_path / "scores.csv") as table:
+        table.write(0, "a", [ObjectScore(3, 0.9, 0, 5, False), ObjectScore(7, 0, 0, 0, True)])
+        table.write(1, "b", [ObjectScore(3, 0.5, 0, 5, False), ObjectScore(7, 0, 0, 0, True)])
+        table.write(2, 'c,"d"', [ObjectScore(3, 0.0, 0, 0, True), ObjectScore(7, 0, 0, 0, True)])
+    assert mean_scores(tmp_path / "scores.csv") == {3: pytest.approx(0.7)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support import toy
 
+import vosjax
 from vosjax.bench import serving
 from vosjax.server.batch import divided
 from vosjax.server.device import Device, DeviceFailed
@@ -197,6 +198,33 @@ def test_nothing_of_a_session_is_kept(device):
         together(device, range(4))
     gc.collect()
     assert len(jax.live_arrays()) <= before
+
+
+@pytest.mark.slow
+def test_the_labels_of_the_embedded_network_are_the_same_in_a_batch():
+    model, videos = vosjax.load(), [list(clip(seed, 12, (96, 144))) for seed in range(3)]
+    trackers = [[Tracker(model) for _ in videos] for _ in range(2)]
+    device = Device(batch=4, gather=1)
+    for index in range(12):
+        frames = [(v[index][0], v[0][1] if index == 0 else None) for v in videos]
+        expected = [tracker.step(*given) for tracker, given in zip(trackers[0], frames)]
+        futures = [device.step(tracker, *given) for tracker, given in zip(trackers[1], frames)]
+        assert equal([future.result(600) for future in futures], expected)
+        while device.compiling:
+            time.sleep(0.1)
+    device.close()
+    assert device.calls[4] >= 8
+
+
+def test_a_state_that_cannot_grow_is_a_failure_of_the_device(device, monkeypatch):
+    def full(*arguments, **options):
+        raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    tracker = Tracker(MODEL, capacity=1)
+    monkeypatch.setattr("vosjax.tracking.state.enlarge", full)
+    with pytest.raises(DeviceFailed, match="out of memory"):
+        for frame, mask in clip(0):
+            device.step(tracker, frame, mask).result(120)
 
 
 def test_a_closed_device_takes_nothing_more():

@@ -3,8 +3,8 @@
     python -m vosjax.bench.serving --sessions 1,4,16 --size 240x432
 
 Every session follows one object through frames of its own. In each round all sessions have a few
-frames, once with `server.device.Device(batch=1)` and once with the largest batch; the two take turns,
-so that what else the machine does meets both. Nothing is decoded, encoded or sent.
+frames, once with `server.device.Device(batch=1)` and once with the largest batch. The two take
+turns, so that what else the machine does meets both. Nothing is decoded, encoded or sent.
 """
 
 import re

@@ -6,6 +6,7 @@ under way are answered; with --keep FOLDER, sessions go on when it is started ag
 """
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import re
@@ -34,6 +35,7 @@ FIELDS = (
     "serve",
 )
 ALSO = ("family", "model", "members", "only", "feedback", "fuse", "keypoints")
+PACKAGES = ("fastapi", "uvicorn", "websockets")
 HOST, PORT = "127.0.0.1", 8764
 BATCH = 16  # sessions in one call of an accelerator
 
@@ -45,17 +47,20 @@ def run(config: Config, options: Options) -> int:
         InputError: a package is missing; the address, the port or the token cannot be used; or the
             config has no network.
     """
-    try:
-        from vosjax.server.app import create_app
-        from vosjax.server.routes import limits_of
-        from vosjax.server.run import listening, serve, server_of
-        from vosjax.server.sessions import Sessions
-    except ImportError as error:
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
         raise InputError(
-            f'a server needs packages that are missing ({error.name}): pip install "vosjax[web]"'
-        ) from error
+            f"a server needs packages that are missing ({', '.join(missing)}): "
+            'pip install "vosjax[web]"'
+        )
+    from vosjax.server.app import create_app
+    from vosjax.server.routes import limits_of
+    from vosjax.server.run import listening, serve, server_of
+    from vosjax.server.sessions import Sessions
+
     host, port = options.host or HOST, _port(options.port)
-    token = token_for(host, options.token or os.environ.get("VOSJAX_TOKEN"))
+    own = options.token or os.environ.get("VOSJAX_TOKEN") or None
+    token = token_for(host, own)
     keep = None if options.keep is None else pathlib.Path(options.keep)
     compile_cache()
     network = composed_network(config)
@@ -73,7 +78,7 @@ def run(config: Config, options: Options) -> int:
 
         def began() -> None:
             say(f"serving at {address} (the API: {address}/docs); Ctrl-C ends it")
-            if token is not None and options.token is None:
+            if token is not None and own is None:
                 say(f"clients send the header 'Authorization: Bearer {token}'")
             if not is_loopback(host):
                 say("others may read what is sent: put TLS before it (docs/serve.md)")
@@ -95,7 +100,8 @@ def run(config: Config, options: Options) -> int:
 def default_batch() -> int:
     """Returns how many sessions share a call of the device, if the config leaves it open.
 
-    On CPUs one: there, a frame alone uses all cores, and a batch costs more than it saves.
+    On CPUs one: there, a frame alone uses all cores, and batches were measured to gain nothing
+    (docs/serve.md).
     """
     return 1 if jax.local_devices()[0].platform == "cpu" else BATCH
 

@@ -165,8 +165,10 @@ class Device:
                     task.future.set_result(task.work())
                 else:
                     self._prepare(task)
-            except Exception as error:
+            except ValueError as error:  # the user's mistake
                 task.future.set_exception(error)
+            except Exception as error:  # as when a state grows and there is no memory for it
+                task.future.set_exception(error if isinstance(task, _Job) else _failed(error))
         return True
 
     def _prepare(self, task: _Frame) -> None:

@@ -61,7 +61,7 @@ class FrameForm(Prompt):
     image: Base64Bytes = Field(description="the frame, a JPEG or PNG in base64")
 
 
-class Score(Form):
+class ObjectResult(Form):
     """How sure the network is of an object in a frame."""
 
     object: int
@@ -75,7 +75,7 @@ class Result(Form):
     """The result of a frame."""
 
     frame: int = Field(description="index of the frame in its session, from 0")
-    scores: list[Score]
+    scores: list[ObjectResult]
     labels: str = Field(
         description="an 8-bit grey PNG of object ids in base64, of the frame's size"
     )
@@ -118,6 +118,6 @@ class Error(Form):
     error: str
 
 
-def scores_of(scores: dict[int, ObjectScore]) -> list[Score]:
+def scores_of(scores: dict[int, ObjectScore]) -> list[ObjectResult]:
     """Returns a tracker's scores as forms: `scores_of(output.scores)`."""
-    return [Score(**score._asdict()) for score in scores.values()]
+    return [ObjectResult(**score._asdict()) for score in scores.values()]

@@ -128,9 +128,10 @@ def routes(sessions: Sessions) -> APIRouter:
         The result is JSON, or with `Accept: image/png` the labels alone.
         """
         session = sessions.get(id)
-        data, prompt = await _frame(sessions, request)
-        image = await sessions.decoded(data)
-        taken = await sessions.step(session, image, prompt, request.is_disconnected)
+        with session.queued():
+            data, prompt = await _frame(sessions, request)
+            image = await sessions.decoded(data)
+            taken = await sessions.step(session, image, prompt, request.is_disconnected)
         if request.headers.get("accept", "").startswith("image/png"):
             return Response(
                 taken.png, media_type="image/png", headers={"X-Frame": str(taken.frame)}

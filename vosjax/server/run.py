@@ -106,6 +106,7 @@ def server_of(
         guarded,
         access_log=False,  # its lines would hold the tokens of addresses
         log_level="warning",
+        log_config=None,  # uvicorn's would close the handlers of others
         server_header=False,
         proxy_headers=False,
         lifespan="on",

@@ -57,10 +57,33 @@ class Session:
         """Makes a session that is not in use."""
         self.id, self.tracker, self.size = id, tracker, size
         self.prompt = Prompt()
-        self._turn, self._users = asyncio.Lock(), 0
+        self._turn, self._users, self._queued = asyncio.Lock(), 0, 0
         self._used = time.monotonic()
         self._streams: set[asyncio.Task[Any]] = set()
         self._closed = ""
+
+    @contextlib.contextmanager
+    def queued(self) -> Any:
+        """Counts a request that will want a turn, before its body is read.
+
+            with session.queued():
+                ...
+
+        Raises:
+            Refused: too many wait already.
+        """
+        if self._queued > WAITING:
+            raise Refused(
+                429,
+                f"{WAITING} frames of this session wait already: send the next one when a result "
+                "has come",
+                Retry_After="1",
+            )
+        self._queued += 1
+        try:
+            yield
+        finally:
+            self._queued -= 1
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -70,15 +93,8 @@ class Session:
                 ...
 
         Raises:
-            Refused: too many wait already, or the session is removed meanwhile.
+            Refused: the session is removed meanwhile.
         """
-        if self._users > WAITING:
-            raise Refused(
-                429,
-                f"{WAITING} frames of this session wait already: send the next one when a result "
-                "has come",
-                Retry_After="1",
-            )
         self._users += 1
         try:
             async with self._turn:
@@ -115,7 +131,7 @@ class Session:
 
     def idle(self) -> float:
         """Returns for how many seconds nobody has used it; 0 while a frame is under way."""
-        return 0.0 if self._users else time.monotonic() - self._used
+        return 0.0 if self._users or self._queued else time.monotonic() - self._used
 
     def close(self, why: str) -> None:
         """Ends the session: whoever waits for a turn is told why, and streams are cancelled."""
@@ -293,8 +309,7 @@ class Sessions:
         Raises:
             InputError: the frame or prompt does not fit the session, or asks for too much. The
                 session stays as it was.
-            Refused: too many frames wait, the session is removed, or the device failed, upon which
-                the session is removed.
+            Refused: the session is removed, or the device failed, upon which it is removed.
         """
         async with session.turn():
             if vanished is not None and await vanished():

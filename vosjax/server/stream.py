@@ -49,8 +49,7 @@ def add_stream(api: APIRouter, sessions: Sessions) -> None:
         except Refused as refused:
             await _end(socket, POLICY, refused.line)
             return
-        with session.streaming():
-            await _served(socket, sessions, session)
+        await _served(socket, sessions, session)
 
 
 async def _served(socket: WebSocket, sessions: Sessions, session: Session) -> None:
@@ -63,7 +62,8 @@ async def _served(socket: WebSocket, sessions: Sessions, session: Session) -> No
         asyncio.create_task(_answer(socket, sessions, session, decoded)),
     }
     try:
-        done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+        with session.streaming():  # not what follows: the end of a stream is not cut short
+            done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
         for task in done:
             task.result()
     except (WebSocketDisconnect, RuntimeError):  # the client has gone

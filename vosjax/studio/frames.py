@@ -22,7 +22,8 @@ from vosjax.io.video.random_access import (
 )
 
 QUALITY = 90  # of the JPEG images
-AHEAD = 16  # frames that are decoded together where one is asked for
+AHEAD = 16  # most frames that are decoded together where one is asked for
+BLOCK = 32 << 20  # most bytes of them, but for a single frame
 SHOWN = 720  # largest height in which frames are kept while a video is first read
 
 Image = npt.NDArray[np.uint8]  # [H, W, 3] RGB
@@ -184,7 +185,9 @@ class Frames:
         """Returns a frame of the latest block, or of a new block that begins with it."""
         first, block = self._latest
         if not first <= index < first + len(block):
-            length = 1 if self.access.video.direct else AHEAD
+            height, width = self.size
+            fitting = max(min(BLOCK // (3 * height * width), AHEAD), 1)
+            length = 1 if self.access.video.direct else fitting
             end = min(index + length, self.count)
             first, block = index, [frame.image for frame in self.access.read(index, end)]
             self._latest = first, block

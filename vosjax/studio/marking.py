@@ -15,7 +15,7 @@ from vosjax.studio.painting import brush, polygon, sampled
 from vosjax.studio.worker import Worker
 
 MARKERS = 4  # frames whose features are kept
-ANSWERS = 16  # latest answers, from which a further click goes on
+ANSWERS = 64 << 20  # bytes of the latest answers, from which a further click goes on
 PER_STROKE = 8  # most clicks that a stroke of a scribble becomes
 MOST = 100  # most clicks of one object in one frame
 
@@ -104,7 +104,8 @@ class Marking:
             values = _given(clip, frame, object_id, labels, probability_of(mask, probability))
             key = (clip.id, frame, object_id, values["labelled"][frame])
             self._answers[key] = _Answer(base, box, tuple(points), probability)
-            while len(self._answers) > ANSWERS:
+            most = max(ANSWERS // probability.nbytes, 1)
+            while len(self._answers) > most:
                 self._answers.popitem(last=False)
             return values
 

@@ -7,10 +7,10 @@
 | `polyline`, `points`, `cuboid`, `skeleton` | refused, as they mark no area |
 | `tag` | passed over, as it is of a whole image |
 
-A track is one object, and so are shapes of one label and `group_id`, or of one `track_id` among
-their attributes. Shapes of a higher `z_order` lie in front, and of one order the later ones. Shapes
-that are `outside` are not in the picture. An image's name tells its frame, or else its `id`, which
-counts from 0.
+A track is one object, and so are shapes or tracks of one label and `group_id` (CVAT exports single
+shapes as tracks of one frame), or shapes of one `track_id` among their attributes. Shapes of a
+higher `z_order` lie in front, and of one order the later ones. Shapes that are `outside` are not in
+the picture. An image's name tells its frame, or else its `id`, which counts from 0.
 """
 
 import functools
@@ -135,7 +135,7 @@ def _of_tracks(root: Element, name: str) -> Iterator[Shape]:
         for key in ("height", "width")
     }
     for place, track in enumerate(root.findall("track")):
-        group = f"track {track.get('id', place)}"
+        group = _group(track) or f"track {track.get('id', place)}"
         for element in track:
             if not _is_shape(element) or element.get("outside") == "1":
                 continue
