@@ -6,7 +6,7 @@ import { changeSettings } from "./settings.js";
 const TOOLS = [
   ["click", "Click", "C", "Click on the object; outside of it with Alt or the right button."],
   ["box", "Box", "B", "Draw a box around the object."],
-  ["scribble", "Scribble", "S", "Draw a line through the object; Alt or the right button: outside."],
+  ["scribble", "Scribble", "S", "Draw a line through the object; Alt or right button: outside."],
   ["polygon", "Polygon", "P", "Set the corners; a double-click or Enter closes it. Alt cuts out."],
   ["brush", "Brush", "D", "Paint exact pixels; the right button erases."],
   ["eraser", "Eraser", "X", "Erase exact pixels."],
