@@ -203,7 +203,7 @@ def test_a_frame_under_way_is_answered_when_the_server_ends(tmp_path):
         client.running.sessions.device.call(gate.wait)
         sending = threading.Thread(target=lambda: told.append(client.send(id, frame, mask)))
         sending.start()
-        while not client.running.sessions.get(id)._users:
+        while not client.running.sessions.get(id).users:
             pass
         client.running.server.should_exit = True
         gate.set()

@@ -501,14 +501,14 @@ def test_a_client_that_vanishes_before_its_turn_takes_no_frame(client):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         first = pool.submit(client.send, id, FRAME)
         session = client.running.sessions.get(id)
-        until(lambda: session._users == 1)
+        until(lambda: session.users == 1)
         hasty = httpx.Client(base_url=client.running.address, timeout=0.3)
         with pytest.raises(httpx.ReadTimeout):
             hasty.post(f"/v1/sessions/{id}/frames", content=png(FRAME))
         hasty.close()
         gate.set()
         assert first.result().status_code == 200
-    until(lambda: session._users == 0)
+    until(lambda: session.users == 0)
     assert client.state(id)["frames"] == 2  # not three
     client.http.delete(f"/v1/sessions/{id}")
 
@@ -535,12 +535,12 @@ def test_a_client_that_vanishes_in_mid_stream_frees_its_share(client):
         client.running.sessions.device.call(gate.wait)
         for _ in range(8):
             stream.send(png(FRAME))
-        until(lambda: session._users == 1)
+        until(lambda: session.users == 1)
         stream.socket.shutdown(socket.SHUT_RDWR)  # without a word
-        until(lambda: session._users == 0)  # though the device has not come to its frame
+        until(lambda: session.users == 0)  # though the device has not come to its frame
         gate.set()
     client.running.sessions.device.call(lambda: None).result(30)
-    assert client.state(id)["frames"] == 1 and not session._streams
+    assert client.state(id)["frames"] == 1 and not session.streams
     with client.stream(id) as stream:  # and it may come back
         stream.send(png(FRAME))
         assert answer(stream)[0]["frame"] == 1
@@ -557,7 +557,7 @@ def test_a_client_that_vanishes_in_the_midst_of_a_video(client, tmp_path):
         lines = streamed.iter_lines()
         next(lines)
     session = client.running.sessions.get(id)
-    until(lambda: session._users == 0 and not session._streams)
+    until(lambda: session.users == 0 and not session.streams)
     assert client.state(id)["frames"] < 200
     client.http.delete(f"/v1/sessions/{id}")
 

@@ -51,15 +51,17 @@ class Session:
     tracker  the tracker
     size     (H, W) of its frames; None while it is not known
     prompt   what waits for the next frame
+    users    how many requests have their turn or wait for it
+    streams  the tasks of its WebSockets and videos
     """
 
     def __init__(self, id: str, tracker: Tracker, size: tuple[int, int] | None = None) -> None:
         """Makes a session that is not in use."""
         self.id, self.tracker, self.size = id, tracker, size
         self.prompt = Prompt()
-        self._turn, self._users, self._queued = asyncio.Lock(), 0, 0
+        self._turn, self.users, self._queued = asyncio.Lock(), 0, 0
         self._used = time.monotonic()
-        self._streams: set[asyncio.Task[Any]] = set()
+        self.streams: set[asyncio.Task[Any]] = set()
         self._closed = ""
 
     @contextlib.contextmanager
@@ -95,14 +97,14 @@ class Session:
         Raises:
             Refused: the session is removed meanwhile.
         """
-        self._users += 1
+        self.users += 1
         try:
             async with self._turn:
                 if self._closed:
                     raise Refused(410, self._closed)
                 yield
         finally:
-            self._users -= 1
+            self.users -= 1
             self._used = time.monotonic()
 
     @contextlib.contextmanager
@@ -114,11 +116,11 @@ class Session:
         """
         task = asyncio.current_task()
         assert task is not None
-        self._streams.add(task)
+        self.streams.add(task)
         try:
             yield
         finally:
-            self._streams.discard(task)
+            self.streams.discard(task)
 
     def check_size(self, frame: HostArray) -> None:
         """Raises InputError if a frame has another size than those before."""
@@ -131,12 +133,12 @@ class Session:
 
     def idle(self) -> float:
         """Returns for how many seconds nobody has used it; 0 while a frame is under way."""
-        return 0.0 if self._users or self._queued else time.monotonic() - self._used
+        return 0.0 if self.users or self._queued else time.monotonic() - self._used
 
     def close(self, why: str) -> None:
         """Ends the session: whoever waits for a turn is told why, and streams are cancelled."""
         self._closed = why
-        for task in self._streams:
+        for task in self.streams:
             task.cancel()
 
 
