@@ -168,9 +168,16 @@ def _launched(words: list[str]) -> Command | None:
     overrides, words = _overrides(words)
     flags, rest = parser.parse_known_args(words)
     _nothing_left(rest, [*FLAGS, "config", "mode"])
+    if flags.config is None and _takes_a_word(flags.mode):
+        flags.config = "base"
     if flags.config is None:
         raise InputError("no --config was given; name one, as in --config configs/quickstart.py")
     return Command(flags.mode, flags.config, overrides, _options(flags))
+
+
+def _takes_a_word(mode: str | None) -> bool:
+    """Returns whether a mode's own word, such as a video, stands where others take a config."""
+    return mode in modes.names() and modes.described(mode).first is not None
 
 
 def _overrides(words: list[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -235,3 +235,5 @@ def test_a_word_without_a_flag_is_the_studio_s_video(monkeypatch):
     ]
     assert cli.main(["studio", "dog.mp4", "cat.mp4"]) == 2
     assert len(given) == 2
+    assert cli.launch(["launch.py", "--mode", "studio"]) == 0
+    assert given[2] == modes.Options()

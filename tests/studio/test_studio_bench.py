@@ -1,9 +1,9 @@
 """The measurement of corrections, on a drawn clip with the toy network."""
 
 import pytest
-from studio_parts import MODEL
 from support.clips import clip
 from support.command import write_frames
+from support.studio import MODEL
 
 from vosjax.bench.studio import corrected, measure
 from vosjax.errors import InputError

@@ -10,9 +10,9 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
-from conftest import served
-from studio_parts import encoded, write_frames
+from support.studio import encoded, served, write_frames
 
+from vosjax.errors import InputError
 from vosjax.exports import FORMATS
 from vosjax.io.masks import read_marks
 from vosjax.io.palette import write_label_png
@@ -228,6 +228,20 @@ def test_names_that_lead_out_of_the_project_are_refused(client, video):
         assert "import" not in answer.text
     assert client.delete("/api/videos/..").status_code in (400, 404, 405)
     assert client.post("/api/videos/..%2fx/restore").status_code in (400, 404)
+
+
+@pytest.mark.parametrize("path", ["", "nowhere", "a\0b", "~nobody/x", "/dev/null", "x" * 5000])
+def test_a_path_without_a_video_is_refused(client, path):
+    answer = client.post("/api/videos/open", json={"path": path})
+    assert answer.status_code == 400 and "\n" not in answer.json()["error"]
+    assert client.get("/api/project").json()["videos"] == [] and not remaining(client)
+
+
+def test_a_video_that_was_removed_takes_nothing_more(client, video):
+    clip = client.studio.project.clip(video.rsplit("/", 1)[1])
+    client.delete(video)
+    with pytest.raises(InputError, match="was removed"):
+        clip.edit("anything", lambda: {"pins": {1: [1]}})
 
 
 def test_a_removed_video_comes_back_until_the_server_ends(tmp_path, clip):

@@ -7,8 +7,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from conftest import served
-from studio_parts import encoded
+from support.studio import encoded, served
 
 from vosjax.io.video import open_video
 from vosjax.io.video.random_access import RandomAccess, runs, scan, signs_from_bytes, signs_to_bytes

@@ -5,8 +5,7 @@ import base64
 import cv2
 import numpy as np
 import pytest
-from conftest import served
-from studio_parts import MODEL
+from support.studio import MODEL, served
 
 import vosjax
 from vosjax.server.config import ServeConfig

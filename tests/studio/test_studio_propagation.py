@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from studio_parts import MODEL, encoded, write_frames
 from support import clips
+from support.studio import MODEL, encoded, write_frames
 
 import vosjax
 from vosjax.errors import InputError

@@ -132,7 +132,14 @@ class Clip:
             return self.state()
 
     def check_revision(self, expected: int | None) -> None:
-        """Raises Stale unless the state has the expected revision; None takes any."""
+        """Checks that a request still fits; every change begins with it.
+
+        Raises:
+            Missing: the video was removed meanwhile.
+            Stale: the state has not the expected revision; None takes any.
+        """
+        if self._closed:
+            raise Missing(f"the video {self.name} was removed")
         if expected is not None and expected != self.history.revision:
             raise Stale(
                 f"the state is at revision {self.history.revision}, not at {expected}: something "

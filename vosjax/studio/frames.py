@@ -4,8 +4,7 @@ import collections
 import os
 import pathlib
 import threading
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Hashable
 
 import cv2
 import numpy as np
@@ -95,7 +94,6 @@ class Frames:
         cache: ByteCache,
         *,
         signs: pathlib.Path | None = None,
-        progress: Callable[[int], Any] | None = None,
     ) -> "Frames":
         """Opens a video; the first time it is read to its end, which fills the cache.
 
@@ -104,7 +102,6 @@ class Frames:
             key: a name of the video that no other has.
             cache: where JPEG images are kept.
             signs: a file that keeps what the first reading found out; it is written if missing.
-            progress: progress(index) is called with every frame of the first reading.
 
         Raises:
             InputError: it is no video, or one that can be read once only.
@@ -120,8 +117,6 @@ class Frames:
         def visit(index: int, frame: Frame) -> None:
             height = min(SHOWN, frame.image.shape[0])
             cache.put((key, index, height), _encoded(frame.image, height))
-            if progress is not None:
-                progress(index)
 
         access = scan(video, visit=None if video.direct else visit)
         if access.signs is not None and signs is not None:

@@ -14,6 +14,7 @@ from vosjax.studio.worker import Worker
 
 OFTEN = 0.1  # seconds from one word about the progress to the next
 SOON = 0.02  # seconds that the worker waits for a compilation before it looks for calls
+LONGEST = 300  # characters of an unexpected error
 WINDOW = 20  # frames of which the speed is taken
 
 
@@ -103,7 +104,8 @@ class Job:
         except InputError as error:
             self._fail(str(error))
         except Exception as error:
-            self._fail(f"unexpected error: {type(error).__name__}: {error}")
+            text = " ".join(str(error).split())[:LONGEST]
+            self._fail(f"unexpected error: {type(error).__name__}: {text}")
         else:
             with self._clip.lock:
                 if self.running:

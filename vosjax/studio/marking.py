@@ -1,6 +1,7 @@
 """Marks of one object in one frame: box, clicks, scribble, brush, polygon; clearing and pinning."""
 
 import collections
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ class Marking:
         self._model, self._worker = model, worker
         self._markers: collections.OrderedDict[tuple[str, int], Marker] = collections.OrderedDict()
         self._answers: collections.OrderedDict[Any, _Answer] = collections.OrderedDict()
+        self._lock = threading.Lock()
 
     def mark(
         self,
@@ -103,10 +105,10 @@ class Marking:
             labels = _with_mask(base, object_id, mask, clip.blank())
             values = _given(clip, frame, object_id, labels, probability_of(mask, probability))
             key = (clip.id, frame, object_id, values["labelled"][frame])
-            self._answers[key] = _Answer(base, box, tuple(points), probability)
-            most = max(ANSWERS // probability.nbytes, 1)
-            while len(self._answers) > most:
-                self._answers.popitem(last=False)
+            with self._lock:
+                self._answers[key] = _Answer(base, box, tuple(points), probability)
+                while len(self._answers) > max(ANSWERS // probability.nbytes, 1):
+                    self._answers.popitem(last=False)
             return values
 
         what = name or ("click" if points else "box")
@@ -151,16 +153,18 @@ class Marking:
 
     def forget(self, clip: Clip) -> None:
         """Forgets the frames and answers of a video."""
-        for kept in (self._markers, self._answers):
-            for key in [key for key in kept if key[0] == clip.id]:
-                del kept[key]
+        with self._lock:
+            for kept in (self._markers, self._answers):
+                for key in [key for key in kept if key[0] == clip.id]:
+                    del kept[key]
 
     def _marker(self, clip: Clip, frame: int, image: Any) -> Marker:
-        marker = self._markers.pop((clip.id, frame), None) or Marker(image, model=self._model)
-        self._markers[clip.id, frame] = marker
-        while len(self._markers) > MARKERS:
-            self._markers.popitem(last=False)
-        return marker
+        with self._lock:
+            marker = self._markers.pop((clip.id, frame), None) or Marker(image, model=self._model)
+            self._markers[clip.id, frame] = marker
+            while len(self._markers) > MARKERS:
+                self._markers.popitem(last=False)
+            return marker
 
 
 def paint(

@@ -152,9 +152,14 @@ class Project:
         Raises:
             InputError: it is no video, or one that can be read once only.
         """
-        path = pathlib.Path(path).expanduser().absolute()
-        if not path.exists():
-            raise InputError(f"there is no video at {printable(path)}: check the path")
+        try:
+            path = pathlib.Path(path).expanduser().absolute()
+            there = path.exists()
+        except (OSError, RuntimeError, ValueError):  # a name that no file can have
+            there = False
+        if not there:
+            raise InputError(f"there is no video at {printable(path)[:200]}: check the path")
+        assert isinstance(path, pathlib.Path)
         for id in self.ids:
             if self._video_facts(id)["path"] == str(path):
                 return self.clip(id)

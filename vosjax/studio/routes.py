@@ -31,7 +31,7 @@ def _studio(request: Request) -> Studio:
 
 
 def _clip(video: str, request: Request) -> Clip:
-    return _studio(request).clip(video)
+    return _studio(request).project.clip(video)
 
 
 def _expected(if_match: Annotated[str | None, Header()] = None) -> int | None:
@@ -88,8 +88,9 @@ def restore_video(video: str, studio: StudioOf) -> State:
 
 
 @video_router.get("")
-def video_state(clip: ClipOf) -> State:
-    """Returns the state of a video."""
+def video_state(studio: StudioOf, clip: ClipOf) -> State:
+    """Returns the state of a video, for which everything is compiled from then on."""
+    studio.jobs.prepare(clip)
     return clip.state()
 
 

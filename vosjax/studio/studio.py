@@ -61,17 +61,6 @@ class Studio:
         """Returns the project as the page gets it."""
         return self.project.state()
 
-    def clip(self, id: str) -> Clip:
-        """Returns a video, for which everything is compiled in the meantime.
-
-        Raises:
-            Missing: there is no such video.
-            InputError: its frames are no longer where they were.
-        """
-        clip = self.project.clip(id)
-        self.jobs.prepare(clip)
-        return clip
-
     def open_path(self, path: str | os.PathLike[str]) -> Clip:
         """Adds a video of this machine's disk.
 

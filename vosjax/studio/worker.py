@@ -70,6 +70,11 @@ class Worker:
             call()
         for job in self._jobs:
             _closed(job)
+        with contextlib.suppress(queue.Empty):  # those who came in the meantime wait for an answer
+            while True:
+                rest = self._calls.get(block=False)
+                if rest is not None:
+                    rest()
 
     def _step(self) -> None:
         job = self._jobs.pop(0)

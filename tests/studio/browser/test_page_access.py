@@ -116,6 +116,30 @@ def test_a_telephone_marks_with_a_finger(chromium, studio, film):
     context.close()
 
 
+def test_two_fingers_zoom_and_mark_nothing(chromium, studio, film):
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True
+    )
+    person = Person(context.new_page(), studio.address)
+    person.choose_file(film)
+    stage = person.page.locator("#stage")
+    person.page.wait_for_timeout(500)
+    revision, before = person.state["revision"], stage.screenshot()
+    x, y = person.spot(108, 60)
+    touch = context.new_cdp_session(person.page)
+    for kind, gaps in (("touchStart", [0, 20]), ("touchMove", [40, 60, 80]), ("touchEnd", [])):
+        for gap in gaps or [None]:
+            fingers = [] if gap is None else [{"x": x - gap, "y": y, "id": 0}]
+            if gap:
+                fingers.append({"x": x + gap, "y": y, "id": 1})
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    person.page.wait_for_timeout(300)
+    assert stage.screenshot() != before
+    assert person.state["revision"] == revision
+    assert person.objects == []
+    context.close()
+
+
 def test_scores_and_masks_do_not_depend_on_the_zoom(person, film):
     person.choose_file(film)
     person.press("d")

@@ -71,7 +71,8 @@ export class Actions {
 
   /**
    * Asks the server for a change, after all changes before it; true if it was made.
-   * `body` is called when its turn comes, so that it sees the state it changes; null: nothing to do.
+   * `body` is called when its turn comes, so that it sees the state it changes; it gives null if
+   * there is nothing to do.
    */
   change(path, body = () => undefined, { method = "POST", guarded = true, done } = {}) {
     this.store.set({ pending: this.values.pending + 1 });

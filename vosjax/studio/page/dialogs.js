@@ -1,14 +1,27 @@
-// Dialogues: confirm, merge, settings, keyboard. Each is made when it opens and goes when it closes.
+// Dialogues: confirm, merge, settings, keyboard. Each is made as it opens, and goes as it closes.
 
 import { h, icon } from "./dom.js";
 import { changeSettings } from "./settings.js";
+
+const HEIGHTS = [
+  [360, "360 lines"],
+  [480, "480 lines"],
+  [720, "720 lines"],
+  [1080, "1080 lines"],
+  [8192, "As the video"],
+];
 
 /** Opens a modal dialogue with `parts`; resolves to the value of the button that closed it. */
 export function openDialog({ title, parts, actions = [], wide = false }) {
   return new Promise((resolve) => {
     const close = h(
       "button",
-      { class: "icon-button", type: "button", "aria-label": "Close", onclick: () => dialog.close("") },
+      {
+        class: "icon-button",
+        type: "button",
+        "aria-label": "Close",
+        onclick: () => dialog.close(""),
+      },
       icon("close"),
     );
     const dialog = h(
@@ -22,7 +35,11 @@ export function openDialog({ title, parts, actions = [], wide = false }) {
             { class: "dialog-actions" },
             h("button", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
             ...actions.map(({ text, value, kind }) =>
-              h("button", { class: kind ?? "primary", type: "button", onclick: () => dialog.close(value) }, text),
+              h(
+                "button",
+                { class: kind ?? "primary", type: "button", onclick: () => dialog.close(value) },
+                text,
+              ),
             ),
           )
         : null,
@@ -85,7 +102,9 @@ export function openSettings(store) {
     h(
       "select",
       { onchange: (event) => changeSettings(store, { [key]: read(event.target.value) }) },
-      ...choices.map(([value, text]) => h("option", { value, selected: value === settings[key] }, text)),
+      ...choices.map(([value, text]) =>
+        h("option", { value, selected: value === settings[key] }, text),
+      ),
     );
   return openDialog({
     title: "Settings",
@@ -103,7 +122,7 @@ export function openSettings(store) {
       field(
         "Frames at most",
         "Smaller pictures scrub faster; masks are always exact.",
-        select("frameHeight", [[360, "360 lines"], [480, "480 lines"], [720, "720 lines"], [1080, "1080 lines"], [8192, "As the video"]], Number),
+        select("frameHeight", HEIGHTS, Number),
       ),
       field(
         "Low score",

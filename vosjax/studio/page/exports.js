@@ -10,10 +10,10 @@ const FORMATS = [
   ["coco", "COCO", "JSON with run lengths, frame by frame"],
   ["youtube-vis", "YouTube-VIS", "JSON with run lengths, object by object"],
   ["youtube-vis-results", "YouTube-VIS results", "JSON as the public evaluation takes it"],
-  ["davis", "DAVIS folder", "frames and label maps, for training"],
+  ["davis", "DAVIS folder", "Frames and label maps, for training"],
   ["cutout-png", "Cut-out, pictures", "PNG with transparency"],
   ["cutout-webm", "Cut-out, video", "WebM with transparency"],
-  ["overlay", "Overlay", "mp4 of the video with its masks over it"],
+  ["overlay", "Overlay", "mp4 with the masks in colour"],
 ];
 
 export async function openExport({ store, status }) {
@@ -22,7 +22,13 @@ export async function openExport({ store, status }) {
     h(
       "label",
       { class: "choice" },
-      h("input", { type: "radio", name: "format", value: key, checked: at === 0, autofocus: at === 0 }),
+      h("input", {
+        type: "radio",
+        name: "format",
+        value: key,
+        checked: at === 0,
+        autofocus: at === 0,
+      }),
       h("span", {}, h("strong", {}, title), h("small", {}, note)),
     );
   const objects = video.objects.map(({ id, name, colour, hidden }) => {
@@ -40,7 +46,9 @@ export async function openExport({ store, status }) {
     "div",
     {},
     h("fieldset", { class: "choices" }, h("legend", {}, "Format"), ...FORMATS.map(choice)),
-    objects.length ? h("fieldset", { class: "checks" }, h("legend", {}, "Objects"), ...objects) : null,
+    objects.length
+      ? h("fieldset", { class: "checks" }, h("legend", {}, "Objects"), ...objects)
+      : null,
   );
   const answer = await openDialog({
     title: `Export ${video.name}`,
@@ -59,7 +67,8 @@ export async function openExport({ store, status }) {
   if (chosen.length < video.objects.length) query.set("objects", chosen.join(","));
   status.say("Exporting …");
   try {
-    const { blob, name } = await download(`/api/videos/${video.id}/export?${query}`, `${video.name}-${format}`);
+    const path = `/api/videos/${video.id}/export?${query}`;
+    const { blob, name } = await download(path, `${video.name}-${format}`);
     save(blob, name);
     status.say(`${name} is ready.`);
   } catch (error) {

@@ -25,7 +25,9 @@ export function shortcutsOf(app) {
   };
   const tool = (key, name, what) => add("Tools", key, what, () => store.set({ tool: name }));
   const radius = (factor) => () => app.setRadius(values.radius * factor);
-  const selected = () => values.object;
+  const onSelected = (run) => {
+    if (values.object !== null) run(values.object);
+  };
 
   tool("c", "click", "Click; Alt or right button: outside");
   tool("b", "box", "Box");
@@ -33,7 +35,7 @@ export function shortcutsOf(app) {
   tool("p", "polygon", "Polygon; a double-click closes it");
   tool("d", "brush", "Brush; right button: eraser");
   tool("x", "eraser", "Eraser");
-  tool("v", "pan", "Move the picture; also the middle button");
+  tool("v", "pan", "Move the picture");
   add("Tools", "i", "Inside or outside", () => store.set({ inside: !values.inside }));
   add("Tools", ["[", "]"], "Size of brush and eraser", (key) => radius(key === "]" ? 1.25 : 0.8)());
   add("Tools", "Enter", "Close the polygon", () => tools.polygon.close());
@@ -41,12 +43,12 @@ export function shortcutsOf(app) {
 
   add("Objects", digits(), "Choose an object", (key) => chooseNth(app, key), ["1", "…", "0"]);
   add("Objects", "n", "New object", () => actions.addObject());
-  add("Objects", "F2", "Rename", () => objects.rename(selected()));
+  add("Objects", "F2", "Rename", () => onSelected((id) => objects.rename(id)));
   add("Objects", "h", "Hide or show", () => app.toggleHidden());
-  add("Objects", "j", "Merge into another", () => selected() !== null && openMerge(app, selected()));
+  add("Objects", "j", "Merge into another", () => onSelected((id) => openMerge(app, id)));
   add("Objects", "Delete", "Clear it in this frame", () => actions.clear());
   add("Objects", "Ctrl+Delete", "Clear the whole frame", () => actions.clear(true));
-  add("Objects", "Shift+Delete", "Remove it", () => selected() !== null && actions.removeObject(selected()));
+  add("Objects", "Shift+Delete", "Remove it", () => onSelected((id) => actions.removeObject(id)));
 
   add("Track", "t", "Forward", () => actions.propagate("forward"));
   add("Track", "Shift+t", "Backward", () => actions.propagate("backward"));
@@ -57,10 +59,13 @@ export function shortcutsOf(app) {
 
   add("Time", " ", "Play or pause", () => transport.toggle());
   const step = (by) => actions.seek(values.frame + by);
-  add("Time", ["ArrowLeft", "ArrowRight"], "One frame", (key) => step(key === "ArrowLeft" ? -1 : 1));
+  const side = (key) => (key.endsWith("Left") ? -1 : 1);
+  add("Time", ["ArrowLeft", "ArrowRight"], "One frame", (key) => step(side(key)));
   add("Time", [",", "."], "One frame", (key) => step(key === "," ? -1 : 1));
-  add("Time", ["Shift+ArrowLeft", "Shift+ArrowRight"], "Ten frames", (key) => step(key.endsWith("Left") ? -10 : 10));
-  add("Time", ["Home", "End"], "First, last frame", (key) => actions.seek(key === "Home" ? 0 : lastFrame(values)));
+  const tens = ["Shift+ArrowLeft", "Shift+ArrowRight"];
+  add("Time", tens, "Ten frames", (key) => step(10 * side(key)));
+  const end = (key) => actions.seek(key === "Home" ? 0 : lastFrame(values));
+  add("Time", ["Home", "End"], "First, last frame", end);
   const jump = (key, kind, what) =>
     add("Time", [key, `Shift+${key}`], what, (name) => actions.jump(kind, name === key ? 1 : -1));
   jump("k", "pin", "Next, previous mark");
@@ -87,11 +92,9 @@ function chooseNth({ store, actions }, key) {
 }
 
 function look(key) {
-  return key
-    .split("+")
-    .map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part.replace("Arrow", "")))
-    .map((part) => ({ Left: "←", Right: "→" })[part] ?? part)
-    .join("+") || "+";
+  if (key === "+") return key;
+  const sign = (part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part);
+  return key.split("+").map(sign).join("+");
 }
 
 /** "Ctrl+Shift+z", "Shift+ArrowLeft", "?": signs that need Shift are named by themselves. */
@@ -107,7 +110,7 @@ export function nameOf(event) {
 }
 
 const ANYWHERE = new Set(["?", "q", "Escape"]); // without a video, too
-const TYPING = "input:not([type=range]):not([type=checkbox]):not([type=radio]):not([type=color]), textarea";
+const TYPING = "input:is([type=text], [type=number]), textarea";
 
 export function followKeys(app, table) {
   const runs = new Map(table.flatMap(({ keys, run }) => keys.map((key) => [key, run])));

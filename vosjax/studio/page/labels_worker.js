@@ -5,7 +5,7 @@ import { decodeLabels } from "./png.js";
 self.onmessage = async ({ data: { key, url } }) => {
   try {
     const response = await fetch(url, { credentials: "same-origin" });
-    if (!response.ok) throw new Error(`label map: ${response.status} ${response.statusText}`);
+    if (!response.ok) throw new Error(`label map: the server answers ${response.status}`);
     const { width, height, labels } = await decodeLabels(await response.arrayBuffer());
     self.postMessage({ key, width, height, labels }, [labels.buffer]);
   } catch (error) {

@@ -44,7 +44,8 @@ export function createLibrary({ store, status, open }) {
 
   const card = (video) => {
     const { id, name, frames, width, height, fps, thumbnail } = video;
-    const seconds = frames / (fps || 25);
+    const seconds = (frames / (fps || 25)).toFixed(1);
+    const facts = `${frames} frames · ${width} × ${height} · ${seconds} s`;
     return h(
       "li",
       { class: "card" },
@@ -53,11 +54,17 @@ export function createLibrary({ store, status, open }) {
         { class: "open", type: "button", onclick: () => open(id) },
         h("img", { src: thumbnail, alt: "", loading: "lazy" }),
         h("span", { class: "label" }, name),
-        h("span", { class: "faint" }, `${frames} frames · ${width} × ${height} · ${seconds.toFixed(1)} s`),
+        h("span", { class: "faint" }, facts),
       ),
       h(
         "button",
-        { class: "icon-button remove", type: "button", "aria-label": `Remove ${name}`, title: "Remove", onclick: () => remove(video) },
+        {
+          class: "icon-button remove",
+          type: "button",
+          "aria-label": `Remove ${name}`,
+          title: "Remove",
+          onclick: () => remove(video),
+        },
         icon("remove"),
       ),
     );
@@ -75,12 +82,13 @@ export function createLibrary({ store, status, open }) {
     $("upload").hidden = false;
     const show = (part) => {
       $("upload-progress").value = part;
-      $("upload-text").textContent =
-        part < 1 ? `${file.name}: ${Math.round(100 * part)} %` : `${file.name}: reading the video …`;
+      const what = part < 1 ? `${Math.round(100 * part)} %` : "reading the video …";
+      $("upload-text").textContent = `${file.name}: ${what}`;
     };
     show(0);
     try {
-      const state = await upload(`/api/videos?name=${encodeURIComponent(file.name)}`, file, { progress: show });
+      const path = `/api/videos?name=${encodeURIComponent(file.name)}`;
+      const state = await upload(path, file, { progress: show });
       await refresh();
       await open(state.id);
     } catch (error) {

@@ -84,8 +84,13 @@ async function openVideo(id, frame = 0) {
   try {
     const state = await inOrder(() => ask("GET", `/api/videos/${id}`));
     pictures.clear();
-    store.set({ video: state, job: state.job, frame: Math.min(frame, state.frames - 1), playing: false });
-    store.set({ object: state.objects[0]?.id ?? null });
+    store.set({
+      video: state,
+      job: state.job,
+      frame: Math.min(frame, state.frames - 1),
+      object: state.objects[0]?.id ?? null,
+      playing: false,
+    });
     document.body.dataset.view = "editor";
     document.title = `${state.name} – vosjax studio`;
     stage.fit();
@@ -114,7 +119,7 @@ async function openLibrary() {
 const library = createLibrary({ store, status, open: openVideo });
 acceptDrops({ store, status, library, importMasks: createImport({ store, actions, status }) });
 
-/** The address names the video and the frame, so that a page that is loaded again is where it was. */
+/** The address names the video and the frame, so that a page loaded again is where it was. */
 let remembering = 0;
 function rememberPlace() {
   clearTimeout(remembering);
@@ -144,7 +149,8 @@ store.on(["video"], ({ video }) => {
     const what = video?.[step];
     const name = step === "undo" ? "Undo" : "Redo";
     $(step).disabled = !what;
-    $(step).title = `${what ? `${name}: ${what}` : `Nothing to ${step}`} (Ctrl+${step === "undo" ? "Z" : "Shift+Z"})`;
+    const keys = step === "undo" ? "Ctrl+Z" : "Ctrl+Shift+Z";
+    $(step).title = `${what ? `${name}: ${what}` : `Nothing to ${step}`} (${keys})`;
   }
 });
 store.on(["video", "job", "maps"], ({ video, job }) => {
@@ -204,6 +210,10 @@ press("open-help", () => openHelp(shortcuts));
 press("zoom-in", () => stage.zoom(1.25));
 press("zoom-out", () => stage.zoom(0.8));
 press("zoom-fit", () => stage.fit());
+
+addEventListener("beforeunload", (event) => {
+  if (values.pending) event.preventDefault(); // the browser asks whether to leave unsaved changes
+});
 
 // After a click of the mouse the keys are the page's again, so that Space plays and does not press.
 addEventListener("click", (event) => {

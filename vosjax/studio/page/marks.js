@@ -3,7 +3,7 @@
 /** Frames of an object with a score, in order. */
 export const scoredFrames = (scores) => Object.keys(scores ?? {}).map(Number).sort((a, b) => a - b);
 
-/** Runs of frames in a row below the threshold: [{from, to, worst, score}]; pinned ones are right. */
+/** Runs of frames below the threshold: [{from, to, worst, score}]; pinned ones are right. */
 export function lowRuns(scores, pins, threshold) {
   const runs = [];
   let run = null;
@@ -22,7 +22,7 @@ export function lowRuns(scores, pins, threshold) {
   return runs;
 }
 
-/** Frames where the object is gone though the frame before had it, or is back: [{frame, absent}]. */
+/** Frames where the object is gone, or back, after the frame before: [{frame, absent}]. */
 export function changes(scores) {
   const found = [];
   for (const frame of scoredFrames(scores)) {

@@ -7,10 +7,14 @@ const percentile = (values, part) => {
 
 /**
  * Loads `frames` frames from the first on, then shows another one with every paint, there and back,
- * `paints` times. Returns {frames, paints, fps, draw: {median, p95}, missed, cacheBytes}; `draw` is in
- * milliseconds of the page's own work, `missed` counts paints whose frame was not in the cache.
+ * `paints` times. Returns {frames, paints, fps, draw: {median, p95}, missed, cacheBytes, canvas};
+ * `draw` is in milliseconds of the page's own work, `missed` counts paints whose frame was not in
+ * the cache.
  */
-export async function measureScrubbing({ store, stage, pictures }, { frames = 100, paints = 300 } = {}) {
+export async function measureScrubbing(
+  { store, stage, pictures },
+  { frames = 100, paints = 300 } = {},
+) {
   const { video } = store.values;
   const count = Math.min(frames, video.frames, pictures.room);
   store.set({ frame: 0, playing: false });

@@ -55,7 +55,14 @@ export function createObjects({ store, actions }) {
     const button = (glyph, text, keys, run, disabled = false) =>
       h(
         "button",
-        { class: "quiet small", type: "button", title: `${text} (${keys})`, "aria-label": `${text}: ${name}`, onclick: run, disabled },
+        {
+          class: "quiet small",
+          type: "button",
+          title: `${text} (${keys})`,
+          "aria-label": `${text}: ${name}`,
+          onclick: run,
+          disabled,
+        },
         icon(glyph),
         text.split(" ")[0],
       );
@@ -85,6 +92,7 @@ export function createObjects({ store, actions }) {
     };
     const input = h("input", {
       class: "name",
+      type: "text",
       value: object.name,
       maxLength: 60,
       "aria-label": "Name of the object",
@@ -111,7 +119,8 @@ export function createObjects({ store, actions }) {
     };
     list.replaceChildren(...video.objects.map(row));
     if (!video.objects.length) {
-      list.append(h("li", { class: "empty" }, "Click an object in the picture, or draw a box around it."));
+      const text = "Click an object in the picture, or draw a box around it.";
+      list.append(h("li", { class: "empty" }, text));
     }
     if (kept?.object) {
       const item = list.querySelector(`li[data-object="${kept.object}"]`);

@@ -11,7 +11,7 @@ function packed([red, green, blue], alpha) {
     : ((red << 24) | (green << 16) | (blue << 8) | a) >>> 0;
 }
 
-/** Colours of the inside and of the contour of each object id; hidden and unknown ones are clear. */
+/** Colours of the inside and the contour of each object id; hidden and unknown ones are clear. */
 export function colourTables(objects, alpha, contours) {
   const fill = new Uint32Array(256);
   const edge = new Uint32Array(256);

@@ -46,7 +46,7 @@ export class Pictures {
     return this.cache.get(this.#frameKey(index))?.image;
   }
 
-  /** {hash, width, height, labels} of a frame; null where nothing is labelled, undefined if not there yet. */
+  /** {hash, width, height, labels} of a frame; null: nothing labelled, undefined: not here yet. */
   labels(index) {
     const hash = this.store.values.video.labelled[index];
     return hash ? this.cache.get(this.#labelsKey(hash)) : null;
@@ -104,7 +104,8 @@ export class Pictures {
       const labels = this.#labelsKey(hash);
       if (!this.cache.has(labels)) wanted.push([labels, () => this.#fetchLabels(labels, hash)]);
     }
-    for (const index of plan.reverse()) { // the nearest are forgotten last
+    // What lies nearest is forgotten last.
+    for (const index of plan.reverse()) {
       this.cache.get(this.#frameKey(index));
       this.cache.get(this.#labelsKey(video.labelled[index]));
     }
@@ -125,7 +126,7 @@ export class Pictures {
     try {
       const url = `/api/videos/${video.id}/frames/${index}.jpg?height=${this.height}`;
       const response = await fetch(url, { signal: abort.signal, credentials: "same-origin" });
-      if (!response.ok) throw new Error(`frame ${index}: ${response.status} ${response.statusText}`);
+      if (!response.ok) throw new Error(`frame ${index}: the server answers ${response.status}`);
       const image = await createImageBitmap(await response.blob());
       this.cache.set(key, { image }, image.width * image.height * 4);
       this.#came(key, "frame");

@@ -1,5 +1,5 @@
 // Boxes and clicks that led to a mask, so that the next click adds to them. They are kept with the
-// hash of the label map that they made: undo, which brings back an earlier map, brings them back too.
+// hash of the label map that they made, so undo, which brings back an earlier map, brings them too.
 
 const KEY = "vosjax.prompts";
 const MOST = 300; // label maps
@@ -29,7 +29,7 @@ export class Prompts {
     return { box, points: [...points] };
   }
 
-  /** After an action on `object` that led from one state to the next; `prompt` null: it was painted. */
+  /** After an action on `object` led from one state to the next; `prompt` null: it was painted. */
   follow(before, after, frame, object, prompt) {
     const all = { ...this.all(before, frame) };
     if (prompt) all[object] = prompt;

@@ -1,4 +1,4 @@
-// Before the first paint: dark or light as it was set, so that the page does not flash. Not a module.
+// Dark or light as it was set, before the first paint, so that nothing flashes. Not a module.
 try {
   const kept = JSON.parse(localStorage.getItem("vosjax.settings") ?? "{}");
   document.documentElement.dataset.theme = kept.theme ?? "auto";

@@ -4,7 +4,10 @@ import { $, fitCanvas, onNextPaint, styleColour } from "./dom.js";
 import { drawRuler, drawTracks, FONT, TRACK } from "./timeline_drawing.js";
 import { lastFrame } from "./store.js";
 
-const COLOURS = ["panel", "sunken", "line", "text", "muted", "accent", "playhead", "warn", "warn-soft", "pin", "on-accent"];
+const COLOURS = [
+  ...["panel", "sunken", "line", "text", "muted", "accent", "on-accent"],
+  ...["playhead", "warn", "warn-soft", "pin"],
+];
 
 export class Timeline {
   constructor({ store, actions }) {

@@ -135,7 +135,8 @@ function drawTrack(context, object, { video, timeline, colours, width, settings 
   for (const { worst } of low) if (inSight(worst)) flag(context, timeline.x(worst), colours);
   context.fillStyle = colours.text;
   for (const { frame } of changes(scores)) {
-    if (inSight(frame)) context.fillRect(Math.round(timeline.x(frame) - pixels / 2), 3, 1.5, TRACK - 7);
+    if (!inSight(frame)) continue;
+    context.fillRect(Math.round(timeline.x(frame) - pixels / 2), 3, 1.5, TRACK - 7);
   }
   context.restore();
   if (!gutter) {

@@ -6,8 +6,8 @@ import { changeSettings } from "./settings.js";
 const TOOLS = [
   ["click", "Click", "C", "Click on the object; outside of it with Alt or the right button."],
   ["box", "Box", "B", "Draw a box around the object."],
-  ["scribble", "Scribble", "S", "Draw a line through the object; outside of it with Alt or the right button."],
-  ["polygon", "Polygon", "P", "Set the corners; a double-click or Enter closes it. Begin with Alt to cut out."],
+  ["scribble", "Scribble", "S", "Draw a line through the object; Alt or right button: outside."],
+  ["polygon", "Polygon", "P", "Set the corners; a double-click or Enter closes it. Alt cuts out."],
   ["brush", "Brush", "D", "Paint exact pixels; the right button erases."],
   ["eraser", "Eraser", "X", "Erase exact pixels."],
   ["pan", "Move", "V", "Drag the picture; the wheel zooms."],
@@ -101,7 +101,8 @@ export function createToolbar({ store }) {
       const { alpha, contours } = values.settings;
       const shown = alpha > 0 || contours;
       if (shown) before = { alpha, contours };
-      changeSettings(store, shown ? { alpha: 0, contours: false } : { alpha: 0.5, contours: true, ...before });
+      const back = { alpha: 0.5, contours: true, ...before };
+      changeSettings(store, shown ? { alpha: 0, contours: false } : back);
     },
   };
 }

@@ -13,8 +13,8 @@ function thin(points, step) {
 }
 
 /**
- * All tools by name. `begin(point, inside)`, `move(point)`, `end()`, `cancel()`, `draw(context, view)`;
- * `inside` is false for the right button or Alt.
+ * All tools by name, with `begin(point, inside)`, `move(point)`, `end()`, `cancel()` and
+ * `draw(context, view)`; `inside` is false for the right button or Alt.
  */
 export function createTools({ store, stage, actions, status }) {
   const frame = () => store.values.frame;

@@ -8,7 +8,13 @@ export function createTransport({ store, actions, pictures, timeline }) {
   const button = (name, label, keys, run) =>
     h(
       "button",
-      { class: "icon-button", type: "button", "aria-label": label, title: `${label} (${keys})`, onclick: run },
+      {
+        class: "icon-button",
+        type: "button",
+        "aria-label": label,
+        title: `${label} (${keys})`,
+        onclick: run,
+      },
       icon(name),
     );
   const play = button("play", "Play", "Space", () => toggle());
@@ -27,7 +33,9 @@ export function createTransport({ store, actions, pictures, timeline }) {
         event.target.blur();
         restart();
       } },
-    ...[0.25, 0.5, 1, 2, 4].map((rate) => h("option", { value: rate, selected: rate === 1 }, `${rate}×`)),
+    ...[0.25, 0.5, 1, 2, 4].map((rate) =>
+      h("option", { value: rate, selected: rate === 1 }, `${rate}×`),
+    ),
   );
   const jumpPair = (name, what, kind, keys) =>
     h(
@@ -79,7 +87,8 @@ export function createTransport({ store, actions, pictures, timeline }) {
     if (!playing || !video) return;
     start ??= { time: now, frame };
     const rate = (video.fps || 25) * Number(speed.value);
-    const next = Math.min(start.frame + Math.floor(((now - start.time) / 1000) * rate), lastFrame(values));
+    const passed = Math.floor(((now - start.time) / 1000) * rate);
+    const next = Math.min(start.frame + passed, lastFrame(values));
     if (next !== frame) {
       if (pictures.has(next)) store.set({ frame: next });
       else if (pictures.has(frame + 1)) {
