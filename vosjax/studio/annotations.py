@@ -90,16 +90,16 @@ class InMemory:
             labels: uint8 [H, W] of ids.
             ids: the objects that are given; None for all. Others keep their pixels.
         """
-        given = self.objects if ids is None else frozenset(ids)
-        own = np.where(np.isin(labels, sorted(given)), labels, 0).astype(np.uint8)
+        chosen = self.objects if ids is None else frozenset(ids)
+        own = np.where(np.isin(labels, sorted(chosen)), labels, 0).astype(np.uint8)
         before = self.maps.get(frame)
         if before is not None:
-            rest = np.where(np.isin(before, sorted(given)), 0, before)
+            rest = np.where(np.isin(before, sorted(chosen)), 0, before)
             own = np.where(own > 0, own, rest).astype(np.uint8)
         areas = np.bincount(own.ravel(), minlength=IDS)
         self.maps[frame] = own
-        self.pinned[frame] = self.pinned.get(frame, frozenset()) | given
-        fresh: dict[int, Score] = {id: (1.0, int(areas[id]), not areas[id]) for id in given}
+        self.pinned[frame] = self.pinned.get(frame, frozenset()) | chosen
+        fresh: dict[int, Score] = {id: (1.0, int(areas[id]), not areas[id]) for id in chosen}
         self.rows[frame] = self.rows.get(frame, {}) | fresh
 
     def take(self, made: MadeFrame | None) -> None:

@@ -91,8 +91,8 @@ def sampled(points: Sequence[Sequence[float]], most: int) -> list[tuple[float, f
     count = int(min(most, max(1, way[-1] // 8 + 1)))
     at = np.linspace(0, way[-1], count) if count > 1 else np.array([way[-1] / 2])
     return [
-        (float(np.interp(place, way, stroke[:, 0])), float(np.interp(place, way, stroke[:, 1])))
-        for place in at
+        (float(np.interp(length, way, stroke[:, 0])), float(np.interp(length, way, stroke[:, 1])))
+        for length in at
     ]
 
 

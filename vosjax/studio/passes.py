@@ -91,8 +91,8 @@ def plan(
                 end = min(end, pinned - step, key=lambda index: index * step)
             limits.setdefault((frame, step), {})[id] = end
     passes = [Pass(start, step, ends) for (start, step), ends in limits.items()]
-    own = [each for each in passes if each.start == frame]
-    return [each for each in (*own, *(p for p in passes if p.start != frame)) if each.frames]
+    passes.sort(key=lambda way: way.start != frame)  # its own passes come first
+    return [way for way in passes if way.frames]
 
 
 def _end(frame: int, step: int, count: int, to: int | None) -> int:

@@ -163,22 +163,22 @@ class Project:
         for id in self.ids:
             if self._video_facts(id)["path"] == str(path):
                 return self.clip(id)
-        with self.incoming() as place:
-            return self._added(place, path, name=path.name)
+        with self.incoming() as staged:
+            return self._added(staged, path, name=path.name)
 
     def incoming(self) -> contextlib.AbstractContextManager[pathlib.Path]:
         """Yields a folder for something that is sent; it is removed unless `take` moves it."""
         return staging(self.folder / INCOMING / secrets.token_hex(8))
 
-    def take(self, place: pathlib.Path, name: str, *, most: int) -> Clip:
+    def take(self, staged: pathlib.Path, name: str, *, most: int) -> Clip:
         """Adds the file of a folder of `incoming`.
 
-            with project.incoming() as place:
-                ...  # the file is written to place / safe_name(name)
-                clip = project.take(place, name, most=1 << 30)
+            with project.incoming() as staged:
+                ...  # the file is written to staged / safe_name(name)
+                clip = project.take(staged, name, most=1 << 30)
 
         Args:
-            place: the folder.
+            staged: the folder.
             name: what the file is called by its sender.
             most: largest number of bytes that a zip may become.
 
@@ -186,8 +186,8 @@ class Project:
             InputError: it is no video.
         """
         check_ending(name)
-        file = place / safe_name(name)
-        media = place / MEDIA
+        file = staged / safe_name(name)
+        media = staged / MEDIA
         if file.suffix == ".zip":
             source = unpacked(file, media, most=most)
             file.unlink()
@@ -196,7 +196,7 @@ class Project:
             source = media / file.name
             os.replace(file, source)
         shown = printable(pathlib.PurePath(name.replace("\\", "/")).name)[:120]
-        return self._added(place, source, name=shown)
+        return self._added(staged, source, name=shown)
 
     def remove(self, id: str) -> None:
         """Moves a video to the trash.
@@ -248,28 +248,28 @@ class Project:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def _added(self, place: pathlib.Path, source: pathlib.Path, *, name: str) -> Clip:
+    def _added(self, staged: pathlib.Path, source: pathlib.Path, *, name: str) -> Clip:
         """Reads a video once, and moves its folder to its place."""
         stem = safe_name(source.name if source.name != "frames" else name).partition(".")[0]
         stem = "".join(letter if letter.isascii() else "_" for letter in stem)[:40].strip("_")
         id = f"{stem or 'video'}-{secrets.token_hex(3)}".lower()
-        frames = Frames.of(source, id, self.cache, signs=place / SIGNS)
+        frames = Frames.of(source, id, self.cache, signs=staged / SIGNS)
         if not frames.count:
             raise InputError(f"{printable(name)} has no frame that can be read")
-        inside = place in source.parents
+        inside = staged in source.parents
         facts = {
             "name": name,
             "path": None if inside else str(source),
-            "media": str(source.relative_to(place)) if inside else None,
+            "media": str(source.relative_to(staged)) if inside else None,
             "frames": frames.count,
             "width": frames.size[1],
             "height": frames.size[0],
             "fps": round(frames.access.video.fps, 4),
         }
-        write_json(place / VIDEO, facts)
+        write_json(staged / VIDEO, facts)
         with self._lock, writing(self.folder / VIDEOS):
             (self.folder / VIDEOS).mkdir(exist_ok=True)
-            os.replace(place, self.folder / VIDEOS / id)
+            os.replace(staged, self.folder / VIDEOS / id)
             self._facts["videos"].append(id)
             self._save()
         return self.clip(id)

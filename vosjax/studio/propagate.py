@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 from collections.abc import Generator, Iterable, Sequence
 
+import jax
 import numpy as np
 
 from vosjax.errors import InputError
@@ -202,7 +203,11 @@ def _outputs(
         if labels is not None and _only(labels, there).any():
             masks[time] = _only(labels, there)
     pictures = _marked_pictures(frames, order, masks)
-    with contextlib.closing(run_tracker(tracker, pictures, masks)) as results:
+    # On a CPU a frame that is computed ahead would only keep a click waiting for longer.
+    on_cpu = jax.default_backend() == "cpu"
+    with contextlib.closing(
+        run_tracker(tracker, pictures, masks, pause=lambda time: on_cpu)
+    ) as results:
         for time, _, output in results:
             if time > len(shown):
                 yield output

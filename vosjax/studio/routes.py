@@ -62,9 +62,9 @@ def project_state(studio: StudioOf) -> State:
 async def upload_video(request: Request, studio: StudioOf, name: str) -> State:
     """Takes a video file, or a zip of frames, that is the request's body."""
     check_ending(name)
-    with studio.project.incoming() as place:
-        await received(request.stream(), place / safe_name(name), most=studio.largest)
-        clip = await run_in_threadpool(studio.project.take, place, name, most=studio.largest)
+    with studio.project.incoming() as staged:
+        await received(request.stream(), staged / safe_name(name), most=studio.largest)
+        clip = await run_in_threadpool(studio.project.take, staged, name, most=studio.largest)
     return await run_in_threadpool(clip.state)
 
 
@@ -234,20 +234,20 @@ async def export_masks(
     clip = await run_in_threadpool(_clip, video, request)
     ids = None if objects is None else _ids(objects)
     abandoned = threading.Event()
-    staged = contextlib.ExitStack()
-    place = staged.enter_context(studio.project.incoming())
+    stack = contextlib.ExitStack()
+    staged = stack.enter_context(studio.project.incoming())
     watch = asyncio.create_task(_watch(request, abandoned))
     try:
         path = await run_in_threadpool(
-            exchange.export, clip, format, place, ids=ids, abandoned=abandoned
+            exchange.export, clip, format, staged, ids=ids, abandoned=abandoned
         )
     except BaseException:
         abandoned.set()
-        staged.close()
+        stack.close()
         raise
     finally:
         watch.cancel()
-    return _Passing(path, staged)
+    return _Passing(path, stack)
 
 
 @video_router.post("/import")
@@ -258,14 +258,13 @@ async def import_masks(
     expected: Expected,
     format: Literal["auto"] = "auto",
     frame: int = 0,
-    name: str | None = None,
 ) -> State:
     """Takes masks of a file that is the request's body, of any kind that is read."""
     clip = await run_in_threadpool(_clip, video, request)
     most = min(studio.largest, MASKS)
-    with studio.project.incoming() as place:
-        await received(request.stream(), place / "masks", most=most)
-        data = await run_in_threadpool((place / "masks").read_bytes)
+    with studio.project.incoming() as staged:
+        await received(request.stream(), staged / "masks", most=most)
+        data = await run_in_threadpool((staged / "masks").read_bytes)
     return await run_in_threadpool(
         exchange.import_masks, clip, data, frame=frame, expected=expected
     )

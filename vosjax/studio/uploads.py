@@ -163,7 +163,7 @@ def _copied(source: Any, copy: Any, left: int, most: int) -> int:
 def staging(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a folder for something that is sent; unless it is moved away, it is removed again.
 
-    with staging(project / "incoming" / "a1b2") as place:
+    with staging(project / "incoming" / "a1b2") as folder:
         ...
     """
     with writing(folder):
