@@ -8,8 +8,8 @@ import numpy as np
 from vosjax.errors import InputError
 from vosjax.exports.protocol import Export, Tell
 from vosjax.exports.segmentation import Segmentation
-from vosjax.io.encode import Refused
 from vosjax.io.encode_alpha import AlphaEncoder
+from vosjax.io.encode_av import Refused
 from vosjax.io.names import printable
 from vosjax.io.refusals import check_space
 
