@@ -11,6 +11,7 @@ import numpy as np
 
 SMPTE_170M = 6  # the colour matrix (and primaries, and transfer) of standard definition
 SCALER_170M = 5  # what the scaler calls it
+FINEST = 90_000  # largest denominator of a rate in frames per second
 LIMITED = 1  # the range of levels that every player expects
 
 
@@ -83,7 +84,7 @@ class AvEncoder:
                 container_options=dict(container_options),
             )
         try:
-            rate = Fraction(fps).limit_denominator(ticks) or Fraction(1, ticks)
+            rate = Fraction(fps).limit_denominator(FINEST) or Fraction(1, FINEST)
             stream: Any = self._container.add_stream(name, rate=rate)
             stream.options = dict(options.get(name, {}))
             stream.metadata.update(metadata)
