@@ -44,7 +44,7 @@ def test_frames_are_found_in_any_order(film):
             block = frames.read(first, first + 3)
             assert [number_of(frame.image) for frame in block] == [first, first + 1, first + 2]
         order = [7, 1500, 1501, 1502, 900, 899, 898, 897, 3]
-        assert [number_of(frame.image) for frame in frames.walk(order)] == order
+        assert [number_of(frame.image) for frame in frames.in_order(order)] == order
         assert [number_of(frame.image) for frame in frames.stream(COUNT - 4)] == [
             *range(COUNT - 4, COUNT)
         ]

@@ -15,8 +15,8 @@ from vosjax.errors import InputError
 from vosjax.io.video import open_video
 from vosjax.io.video.random_access import scan
 from vosjax.studio.annotations import InMemory
+from vosjax.studio.following import Trackers, follow, plan_from
 from vosjax.studio.passes import BACKWARD, FORWARD, Pass, plan
-from vosjax.studio.propagate import Trackers, plan_from, propagate
 
 COUNT = 12
 
@@ -76,8 +76,8 @@ def run(known, access, frame, direction, **options):
     trackers = Trackers(MODEL, count=access.count)
     passes = plan_from(known, frame, direction, count=access.count, **options)
     made = []
-    for step in propagate(known, access, passes, trackers):
-        result = step.lay(known)
+    for step in follow(known, access, passes, trackers):
+        result = step.combined(known)
         known.take(result)
         made.append(result.frame)
     return made
@@ -114,8 +114,8 @@ def test_the_embedded_default_gives_what_segment_gives(tmp_path):
     known = InMemory([1, 2])
     known.pin(1, labels[1])
     passes = plan_from(known, 1, "both", count=access.count)
-    for step in propagate(known, access, passes, Trackers(model, count=access.count)):
-        known.take(step.lay(known))
+    for step in follow(known, access, passes, Trackers(model, count=access.count)):
+        known.take(step.combined(known))
     for result in vosjax.segment(frames, {1: labels[1]}, model=model):
         assert (known.maps[result.index] == result.labels).all()
 
@@ -175,8 +175,8 @@ def test_objects_may_be_removed_and_frames_pinned_while_it_runs(access, clip):
     known.pin(0, clip.labels[0])
     passes = plan_from(known, 0, "forward", count=access.count)
     made = []
-    for step in propagate(known, access, passes, Trackers(MODEL, count=access.count)):
-        result = step.lay(known)
+    for step in follow(known, access, passes, Trackers(MODEL, count=access.count)):
+        result = step.combined(known)
         if result is None:
             continue
         known.take(result)
@@ -277,8 +277,8 @@ class Gate:
     def __getattr__(self, name):
         return getattr(self.access, name)
 
-    def walk(self, indices):
-        for frame in self.access.walk(indices):
+    def in_order(self, indices):
+        for frame in self.access.in_order(indices):
             self.open.acquire()
             yield frame
 

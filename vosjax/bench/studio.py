@@ -29,7 +29,7 @@ from vosjax.io.video import open_video
 from vosjax.io.video.random_access import scan
 from vosjax.loading.pretrained import Loaded, load
 from vosjax.studio.annotations import InMemory
-from vosjax.studio.propagate import Trackers, plan_from, propagate
+from vosjax.studio.following import Trackers, follow, plan_from
 from vosjax.tracking.video import segment
 
 VOID = 255
@@ -89,8 +89,8 @@ def corrected(
         begin = time.perf_counter()
         made = 0
         passes = plan_from(known, worst, "both" if number else "forward", count=access.count)
-        for step in propagate(known, access, passes, trackers):
-            known.take(step.lay(known))
+        for step in follow(known, access, passes, trackers):
+            known.take(step.combined(known))
             made += 1
         between = time.perf_counter()
         scratch = {result.index: result.labels for result in segment(frames, masks, model=model)}

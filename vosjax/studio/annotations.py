@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Labels = npt.NDArray[np.uint8]  # [H, W] of object ids, 0 the background
-Score = tuple[float, int, bool]  # mean probability, area in pixels, absent
+MaskScore = tuple[float, int, bool]  # mean probability, area in pixels, absent
 IDS = 256  # ids are 1 to 255
 
 
@@ -21,7 +21,7 @@ class MadeFrame(NamedTuple):
 
     frame: int
     labels: Labels
-    scores: dict[int, Score]
+    scores: dict[int, MaskScore]
 
 
 class Annotations(Protocol):
@@ -35,7 +35,7 @@ class Annotations(Protocol):
         """Returns the pinned frames, with the ids of the objects that were given there."""
         ...
 
-    def scores(self, frame: int) -> dict[int, Score]:
+    def scores(self, frame: int) -> dict[int, MaskScore]:
         """Returns the scores of the objects of a frame."""
         ...
 
@@ -49,8 +49,8 @@ class InMemory:
 
         known = InMemory(ids=[1, 2])
         known.pin(0, labels)
-        for step in propagate(known, frames, plan_from(known, 0, "forward", count=100), trackers):
-            known.take(step.lay(known))
+        for step in follow(known, frames, plan_from(known, 0, "forward", count=100), trackers):
+            known.take(step.combined(known))
 
     Attributes:
         objects: ids of all objects.
@@ -63,7 +63,7 @@ class InMemory:
         """Takes the ids of the objects."""
         self.objects = frozenset(ids)
         self.maps: dict[int, Labels] = {}
-        self.rows: dict[int, dict[int, Score]] = {}
+        self.rows: dict[int, dict[int, MaskScore]] = {}
         self.pinned: dict[int, frozenset[int]] = {}
 
     def labels(self, frame: int) -> Labels | None:
@@ -74,7 +74,7 @@ class InMemory:
         """As `Annotations.pins`."""
         return dict(self.pinned)
 
-    def scores(self, frame: int) -> dict[int, Score]:
+    def scores(self, frame: int) -> dict[int, MaskScore]:
         """As `Annotations.scores`."""
         return self.rows.get(frame, {})
 
@@ -99,7 +99,7 @@ class InMemory:
         areas = np.bincount(own.ravel(), minlength=IDS)
         self.maps[frame] = own
         self.pinned[frame] = self.pinned.get(frame, frozenset()) | chosen
-        fresh: dict[int, Score] = {id: (1.0, int(areas[id]), not areas[id]) for id in chosen}
+        fresh: dict[int, MaskScore] = {id: (1.0, int(areas[id]), not areas[id]) for id in chosen}
         self.rows[frame] = self.rows.get(frame, {}) | fresh
 
     def take(self, made: MadeFrame | None) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vosjax.errors import InputError
 from vosjax.studio import tables
-from vosjax.studio.annotations import Score
+from vosjax.studio.annotations import MaskScore
 from vosjax.studio.events import Events
 from vosjax.studio.frames import Frames
 from vosjax.studio.history import History
@@ -63,7 +63,7 @@ class Clip:
         self._closed = False
         self._mend()
 
-    # What is known, as `propagate.Annotations`.
+    # What is known, as `annotations.Annotations`.
 
     def labels(self, frame: int) -> Labels | None:
         """Returns the label map of a frame, or None if there is none."""
@@ -77,7 +77,7 @@ class Clip:
             pins = self.history.tables["pins"]
             return {int(frame): frozenset(ids) for frame, ids in pins.items()}
 
-    def scores(self, frame: int) -> dict[int, Score]:
+    def scores(self, frame: int) -> dict[int, MaskScore]:
         """Returns the scores of the objects of a frame."""
         with self.lock:
             scores = self.history.tables["scores"].get(str(frame), {})

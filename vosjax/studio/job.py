@@ -9,7 +9,7 @@ from vosjax.errors import InputError
 from vosjax.studio import tables
 from vosjax.studio.annotations import MadeFrame
 from vosjax.studio.clip import Clip, Conflict, Values, score_row
-from vosjax.studio.propagate import FrameStep, Trackers, plan_from, propagate
+from vosjax.studio.following import FrameStep, Trackers, follow, plan_from
 from vosjax.studio.worker import Worker
 
 OFTEN = 0.1  # seconds from one word about the progress to the next
@@ -95,7 +95,7 @@ class Job:
                 yield
                 if not self.running:
                     return
-            steps = propagate(self._clip, self._clip.frames.access, self._passes, self._trackers)
+            steps = follow(self._clip, self._clip.frames.access, self._passes, self._trackers)
             for step in steps:
                 if not self._take(step):
                     steps.close()
@@ -121,7 +121,7 @@ class Job:
         with clip.lock:
             if not self.running:
                 return False
-            made = step.lay(clip)
+            made = step.combined(clip)
             if made is None:
                 return True
             first, revision = not self.state["done"], clip.history.revision

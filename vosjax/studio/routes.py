@@ -199,7 +199,7 @@ def pin(clip: ClipOf, expected: Expected, body: bodies.PinBody) -> State:
 
 
 @video_router.post("/propagate")
-def propagate(
+def start_propagation(
     studio: StudioOf, clip: ClipOf, expected: Expected, body: bodies.PropagateBody
 ) -> State:
     """Starts a propagation."""

@@ -87,10 +87,10 @@ class RandomAccess:
         if index < self.count:
             raise _shorter(self.video)
 
-    def walk(self, indices: Sequence[int]) -> Generator[Frame]:
+    def in_order(self, indices: Sequence[int]) -> Generator[Frame]:
         """Yields frames in any order; runs that rise or fall by one are read in one go.
 
-            for frame in frames.walk([40, 60, 61, 62]):
+            for frame in frames.in_order([40, 60, 61, 62]):
                 show(frame.image)
 
         Args:

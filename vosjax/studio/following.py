@@ -15,7 +15,7 @@ from vosjax.errors import InputError
 from vosjax.io.video import Frame
 from vosjax.io.video.random_access import RandomAccess
 from vosjax.loading.pretrained import Loaded
-from vosjax.studio.annotations import Annotations, Labels, MadeFrame, Score
+from vosjax.studio.annotations import Annotations, Labels, MadeFrame, MaskScore
 from vosjax.studio.passes import Pass, plan
 from vosjax.tracking.frame import FrameOutput
 from vosjax.tracking.run import run_tracker
@@ -29,7 +29,7 @@ MEMORY = 4  # other pinned frames that a tracker is shown before it sets out
 class FrameStep:
     """What a tracker says of one frame, not yet laid into what is known of it.
 
-        made = step.lay(known)
+        made = step.combined(known)
 
     frame    index of the frame
     output   of the tracker
@@ -46,7 +46,7 @@ class FrameStep:
     present: frozenset[int]
     pinned: frozenset[int]
 
-    def lay(self, known: "Annotations") -> MadeFrame | None:
+    def combined(self, known: "Annotations") -> MadeFrame | None:
         """Returns the masks of the frame; None if no object's way leads here any more.
 
         The way of an object ends where it was removed, or pinned since the pass began.
@@ -137,14 +137,14 @@ def plan_from(
     return plan(frame, direction, count=count, ids=sorted(ids), pins=pins, made=made, to=to)
 
 
-def propagate(
+def follow(
     known: Annotations, frames: RandomAccess, passes: Iterable[Pass], trackers: Trackers
 ) -> Generator[FrameStep]:
     """Carries out passes, frame by frame.
 
         passes = plan_from(known, 0, "forward", count=100)
-        for step in propagate(known, frames, passes, trackers):
-            made = step.lay(known)
+        for step in follow(known, frames, passes, trackers):
+            made = step.combined(known)
 
     Before a tracker sets out it is shown other pinned frames, the farthest first, and then the
     frame where the pass begins. Objects that are not followed keep their pixels; where nothing was
@@ -153,7 +153,7 @@ def propagate(
     either.
 
     Args:
-        known: what is known of the video; the caller writes there what `FrameStep.lay` returns.
+        known: what is known of the video; the caller writes what `FrameStep.combined` returns.
         frames: the frames of the video.
         passes: from `plan_from`.
         trackers: makes the trackers.
@@ -229,7 +229,7 @@ def _marked_pictures(
     frames: RandomAccess, order: Sequence[int], masks: dict[int, Labels]
 ) -> Generator[Frame]:
     """Yields the frames of a pass; one with masks counts as there even if it was lost."""
-    with contextlib.closing(frames.walk(order)) as pictures:
+    with contextlib.closing(frames.in_order(order)) as pictures:
         for time, frame in enumerate(pictures):
             yield frame._replace(missing=False) if time in masks else frame
 
@@ -253,7 +253,7 @@ def _combined(
         kept = _only(before, pinned)
         labels = np.where(kept > 0, kept, labels)
     areas = np.bincount(labels.ravel(), minlength=256)
-    scores: dict[int, Score] = {}
+    scores: dict[int, MaskScore] = {}
     for id in sorted(fresh):
         area = int(areas[id])
         score = output.scores.get(id)
