@@ -7,6 +7,10 @@ DATA is that of configs/train_default.py. Rates, decays, losses, the average and
 are those of train_seed; the network is AOT-T with LSTT block V2, frames have 193 pixels, batches 4
 clips of 3 frames, and the stages a hundredth of the steps. The new layers begin at the scales of
 train_default, without which so short a training does not begin to learn.
+
+Expected: a step takes about a second on two cores that do nothing else, so half an hour for each of
+the two stages, and weights in runs/seed_small/weights. No run has gone through all of it yet; in
+its first 300 steps the mean J of training clips rises from 0.02 to 0.22.
 """
 
 from vosjax.config import named, training

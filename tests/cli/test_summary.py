@@ -230,6 +230,7 @@ def test_every_family_has_costs(tmp_path, capsys, family):
     assert summary["cost"]["frame"]["unbounded"] == 0
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_described_by_its_members(tmp_path, capsys):
     small = [f"--config.summary.{value}" for value in ("height=48", "width=64", "memory=1")]
     code, printed, summary = run(tmp_path, capsys, "ensemble_2022", *small)

@@ -47,6 +47,7 @@ def first_frames():
     return decoded, jax.jit(decodes)(before, frames[1])
 
 
+@pytest.mark.slow
 def test_layers_below_the_depth_do_not_know_of_it(first_frames):
     seen, _ = first_frames
     for depth in (1, 2):

@@ -85,7 +85,7 @@ def build(name):
     return goldens.arrays(f"stcn/{name}.npz"), objects, model, params
 
 
-@pytest.mark.parametrize("name", ["train_mo", "train_so"])
+@pytest.mark.parametrize("name", [pytest.param("train_mo", marks=pytest.mark.slow), "train_so"])
 def test_four_steps_of_training(name):
     golden, objects, model, params = build(name)
     clips, pixels = (

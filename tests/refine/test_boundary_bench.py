@@ -1,6 +1,7 @@
 """The time that boundary refinement adds to a frame, with the toy network and small weights."""
 
 import numpy as np
+import pytest
 from support import toy
 
 from vosjax.bench import boundary as bench
@@ -15,6 +16,7 @@ def test_ellipses_are_apart_and_all_there():
     assert not labels[0].any() and not labels[:, 0].any()
 
 
+@pytest.mark.slow
 def test_both_are_timed_in_every_round(boundary):
     refiner = load_refiner(RefineConfig(boundary=boundary))
     model = toy.model(slots=2)

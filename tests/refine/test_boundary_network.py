@@ -96,6 +96,7 @@ def test_in_training_a_batch_is_normalised_by_itself(tiny):
     assert {path for path in flatten(params) if built.param_group(path) == "frozen"} == paths
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_trained_weight(tiny):
     built, params = tiny
     images, masks = patches()

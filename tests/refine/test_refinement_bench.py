@@ -40,6 +40,7 @@ def test_every_stage_is_a_way_and_only_what_is_asked_for(config):
     assert list(refinement.ways(zoom, MODEL)) == ["none", "zoom"]
 
 
+@pytest.mark.slow
 def test_ways_are_scored_in_folders_that_are_continued(config, data, tmp_path):
     ways = refinement.ways(config, MODEL)
     table = refinement.scores(data, ways, config, MODEL, tmp_path / "out")

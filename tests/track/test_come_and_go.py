@@ -130,6 +130,7 @@ def test_a_network_that_forgets_nothing_takes_a_new_group():
     assert story.sizes[-1][2].objects == 9  # of eight objects in all
 
 
+@pytest.mark.slow
 def test_the_embedded_default_takes_two_hundred_rounds_too():
     """Its objects share one memory of few identities: those of removed ones come back."""
     tracker = Tracker(load(), mem_every=2, capacity=8, max_mem_frames=8)

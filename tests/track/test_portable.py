@@ -59,6 +59,7 @@ def test_labels_and_scores_are_those_of_the_tracker(marks, slots):
             assert scores[id - 1, 2] == score.area
 
 
+@pytest.mark.slow
 def test_the_embedded_default_as_one_program_for_all_platforms():
     model = vosjax.load(mem_every=2, max_mem_frames=4)
     portable = portable_step(model, SIZE, objects=3, capacity=4)

@@ -74,6 +74,7 @@ def test_products_of_both_passes_are_bfloat16(traced):
     assert traced.products["bfloat16"] >= 0.9 * sum(traced.products.values()), traced.products
 
 
+@pytest.mark.slow
 def test_float32_is_the_default():
     assert TrainConfig().dtype == "float32"
     assert set(Traced("aot", "float32").products) == {"float32"}

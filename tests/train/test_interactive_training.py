@@ -258,6 +258,7 @@ def test_the_trunk_is_that_of_the_embedded_default(stills):
         np.testing.assert_array_equal(weight, trunk[path].astype(np.float32))
 
 
+@pytest.mark.slow
 def test_an_encoder_that_the_weights_lack_is_named(stills):
     config = small(stills, "train.init=encoder=default")
     network = networks.build(config.family, **config.settings)

@@ -1,4 +1,8 @@
-"""One browser and one studio for all tests, one tab for each test."""
+"""One studio for all tests, one browser for those of a file, one tab for each test.
+
+Playwright's loop runs in the thread of the tests for as long as its browser is there, and no other
+test of the process may begin a loop of its own meanwhile: a file's browser ends with the file.
+"""
 
 import pytest
 from support.films import write_film
@@ -10,14 +14,14 @@ from vosjax.data.synthetic.sample import sample_clip
 FRAMES = 16
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     with browser() as chromium:
         yield chromium
 
 
 @pytest.fixture(scope="session")
-def studio(chromium, tmp_path_factory):
+def studio(tmp_path_factory):
     process = StudioProcess(tmp_path_factory.mktemp("studio") / "project").start()
     yield process
     process.stop()
