@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support import results_folder
 from support.command import LABELS, masks_of
+from support.damage import cut, flipped
 from support.processes import made
 
 from data_prep import shards
@@ -20,17 +21,6 @@ from vosjax.errors import InputError, Note
 from vosjax.io.palette import write_label_png
 from vosjax.io.scores import ObjectScore, ScoreWriter
 from vosjax.tracking import backward
-
-
-def flipped(data, rng):
-    changed = bytearray(data)
-    for _ in range(rng.randint(1, 3)):
-        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
-    return bytes(changed)
-
-
-def cut(data, rng):
-    return data[: rng.randrange(len(data))]
 
 
 def emptied(data, rng):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.clips import clip
+from support.damage import cut, flipped
 from support.documents import ROOT
 
 from vosjax.errors import InputError
@@ -71,17 +72,6 @@ def archive():
         file.writestr("masks/00000.png", picture.getvalue())
         file.writestr("masks/00001.png", picture.getvalue())
     return data.getvalue()
-
-
-def flipped(data, rng):
-    changed = bytearray(data)
-    for _ in range(rng.randint(1, 3)):
-        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
-    return bytes(changed)
-
-
-def cut(data, rng):
-    return data[: rng.randrange(len(data))]
 
 
 def digits(data, rng):

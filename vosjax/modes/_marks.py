@@ -18,6 +18,7 @@ import numpy as np
 
 from vosjax.errors import InputError, shown
 from vosjax.interactive.marker import Marker, load_marker
+from vosjax.interactive.several import marked_labels
 from vosjax.io.masks import Masks
 from vosjax.io.masks.frames import Frames
 from vosjax.io.masks.raw import TargetVideo
@@ -174,7 +175,8 @@ def with_marks(
                 + ("" if video.length is None else f": it has {video.length}, counted from 0")
             )
         looking = Marker(picture.image, model=marker)
-        own = _labels(looking, frame, objects)
+        said = {object_id: (mark.box, mark.points) for object_id, mark in objects.items()}
+        own = marked_labels(looking, said, where=f" in frame {frame}")
         before = labels.get(frame)
         if before is not None:
             own = np.where(own > 0, own, before).astype(before.dtype)
@@ -191,19 +193,3 @@ def with_marks(
         doubts=(*masks.doubts, *doubts),
         names=names,
     )
-
-
-def _labels(marker: Marker, frame: int, objects: dict[int, Mark]) -> np.ndarray:
-    """Returns the labels of the marked objects of a frame, uint8 [H, W]."""
-    maps = []
-    for object_id, mark in objects.items():
-        probability = marker.probability(box=mark.box, points=mark.points)
-        if not (probability > 0.5).any():
-            raise InputError(
-                f"no object is seen where object {object_id} is marked in frame {frame}: draw the "
-                "box closer, add points on the object, or give a mask"
-            )
-        maps.append(probability)
-    stacked = np.stack(maps)
-    ids = np.array(list(objects), np.uint8)
-    return np.where(stacked.max(0) > 0.5, ids[stacked.argmax(0)], 0).astype(np.uint8)

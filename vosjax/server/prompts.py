@@ -4,6 +4,7 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.interactive.marker import Marker
+from vosjax.interactive.several import marked_labels
 from vosjax.server.config import ServeConfig
 from vosjax.server.forms import Prompt
 from vosjax.tracking.slots import IDS, HostArray
@@ -110,16 +111,9 @@ def marked(marker: Marker, prompt: Prompt, under: HostArray | None) -> HostArray
     Raises:
         InputError: a mark lies outside of the frame, or no object is seen where one is.
     """
-    maps, ids = [], sorted({*prompt.boxes, *prompt.points})
-    for id in ids:
-        seen = marker.probability(box=prompt.boxes.get(id), points=prompt.points.get(id, ()))
-        if not (seen > 0.5).any():
-            raise InputError(
-                f"no object is seen where object {id} is marked: draw the box closer, add points "
-                "on the object, or give a mask"
-            )
-        maps.append(seen)
-    stacked = np.stack(maps)
-    names = np.array(ids, np.uint8)
-    labels: HostArray = np.where(stacked.max(0) > 0.5, names[stacked.argmax(0)], 0)
+    marks = {
+        id: (prompt.boxes.get(id), prompt.points.get(id, ()))
+        for id in sorted({*prompt.boxes, *prompt.points})
+    }
+    labels: HostArray = marked_labels(marker, marks)
     return labels if under is None else np.where(labels > 0, labels, under)
