@@ -1,8 +1,13 @@
-"""The zoom's box tracker with a real network: the embedded model's features."""
+"""The zoom's box trackers with real networks: the embedded model's features, and DiMP."""
 
+import jax
 import numpy as np
+import pytest
 
 import vosjax
+from vosjax.boxes import dimp
+from vosjax.boxes.protocol import FLAGS
+from vosjax.checkpoints.weights import save_weights
 from vosjax.refine.config import RefineConfig
 from vosjax.refine.zoom.choose import Clip
 from vosjax.refine.zoom.files import of_labels
@@ -44,3 +49,15 @@ def test_where_the_mask_vanishes_the_box_is_that_of_the_target_model_on_features
         np.testing.assert_allclose(centre_of(places[time].box), middle, atol=4)
         np.testing.assert_allclose(centre_of(places[time].box), centre_of(tracked[time].box))
     assert [box.confidence for box in find_places(video, Clip(1, 0, 6)).places[LOST:]] == [0] * 3
+
+
+@pytest.mark.slow
+def test_a_folder_of_dimp_is_loaded_and_follows_small_objects(tmp_path):
+    params = jax.jit(dimp.build().init_params)(jax.random.PRNGKey(0))
+    card = {"family": dimp.FAMILY, "config": {}, "source": "a test", "licence": "none"}
+    save_weights(tmp_path / "dimp", params, card=card)
+    zoomer = load_zoomer(RefineConfig(zoom=str(tmp_path / "dimp")), vosjax.load())
+    seen = survey(film(3), zoomer.tracking).tracked[1]
+    assert seen[0] is None
+    for one in seen[1:]:
+        assert np.isfinite(one.box).all() and np.isfinite(one.score) and one.flag < len(FLAGS)
