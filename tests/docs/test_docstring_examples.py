@@ -105,9 +105,13 @@ def two_batches():
     """A stage that takes two batches and leaves the probabilities as they are."""
     return FrameStage(
         begin=lambda params, frame, probs, given: (probs, jnp.int32(0)),
-        pending=lambda work: work < 2,
-        advance=lambda params, fixed, work: work + 1,
+        left=lambda work: 2 - work,
+        empty=lambda: (),
+        cut=lambda fixed, work, batch, at: batch,
+        answer=lambda params, batch: (),
+        paste=lambda fixed, work, batch, answers, at: work + 1,
         end=lambda fixed, work: (fixed, {"batches": work}),
+        size=1,
         counted=(("batches", "batches"),),
     )
 

@@ -175,17 +175,17 @@ def test_refining_goes_on_behind_the_last_whole_frame(film, tmp_path, monkeypatc
     assert film.run(*again, "--output", tmp_path / "whole", *film.on) == 0
     from vosjax.modes import _refine_video
 
-    real, frames = _refine_video.refine_labels, []
+    real = _refine_video.refine_label_maps
 
     def failing(*arguments, **settings):
-        frames.append(1)
-        if len(frames) == 4:
-            raise KeyboardInterrupt
-        return real(*arguments, **settings)
+        for number, frame in enumerate(real(*arguments, **settings)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield frame
 
-    monkeypatch.setattr(_refine_video, "refine_labels", failing)
+    monkeypatch.setattr(_refine_video, "refine_label_maps", failing)
     assert film.run(*again, "--output", tmp_path / "killed", *film.on) != 0
-    monkeypatch.setattr(_refine_video, "refine_labels", real)
+    monkeypatch.setattr(_refine_video, "refine_label_maps", real)
     assert film.run(*again, "--output", tmp_path / "killed", *film.on) == 0
     assert np.array_equal(masks_of(tmp_path / "killed"), masks_of(tmp_path / "whole"))
     records = [record_of(tmp_path / name) for name in ("killed", "whole")]

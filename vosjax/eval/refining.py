@@ -12,7 +12,7 @@ from vosjax.eval import audit
 from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, frame_size, read_frame
 from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.refine.labels import refine_labels
+from vosjax.refine.labels import refine_label_maps
 from vosjax.refine.offline import Stages, refine_labels_of
 from vosjax.refine.refiner import Counts, added
 from vosjax.refine.zoom.files import of_labels
@@ -149,14 +149,12 @@ def _refined(
             yield indices[frame.index], frame.labels, frame.counts
         return
     assert stages.refiner is not None
-    for number, index in enumerate(indices):
-        labels, counts = refine_labels(
-            stages.refiner,
-            read_frame(video, index),
-            labels_of(number),
-            given=index in video.given,
-            slots=len(video.starts),
-        )
+    maps = (
+        (index, read_frame(video, index), labels_of(number), index in video.given)
+        for number, index in enumerate(indices)
+    )
+    slots = len(video.starts)
+    for index, labels, counts in refine_label_maps(stages.refiner, maps, slots=slots):
         yield index, labels, added({}, counts)
 
 
