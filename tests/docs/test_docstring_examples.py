@@ -98,6 +98,8 @@ def network_values():
         clock=MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(5)),
         live=jnp.asarray(given),
         stage=two_batches(),
+        fixed=None,
+        work=jnp.int32(0),
     )
 
 
