@@ -175,32 +175,69 @@ class FrameStage(NamedTuple):
     """A refinement of single frames as pure functions, which work under jit.
 
     A frame holds any number of patches, and programs have fixed shapes, so that patches go through
-    the stage's network in batches of one size. These functions do it:
+    the stage's network in batches of one size. The shape of a batch depends on nothing else: not on
+    the frame's size, nor on its number of objects. These functions do it:
 
     begin(params, frame, probs, given) -> (fixed, work)
         frame [H, W, 3] uint8 RGB, probs [N+1, H, W] float32 at the same size, channel 0 the
         background, sums to one; given [N] bool, the slots whose objects the user marked in this
         frame, which is then left as it is. Both results are pytrees of arrays of fixed shape.
-    pending(work) -> bool []
-        Whether any batch is left.
-    advance(params, fixed, work) -> work
-        Takes one batch through the network.
+    left(work) -> int32 []
+        The number of patches that have not been through the network.
+    empty() -> batch
+        A batch of no patches.
+    cut(fixed, work, batch, at) -> batch
+        The first `at` patches of the batch, followed by the frame's next ones, as many as the batch
+        has room for.
+    answer(params, batch) -> answers
+        Takes a batch through the network, each patch for itself.
+    paste(fixed, work, batch, answers, at) -> work
+        Takes over the answers for the patches that `cut` laid from `at` on.
     end(fixed, work) -> (probs, counts)
         The refined probabilities, like those that were given to `begin`, and int32 scalars {name:
         how many} under the names of `counted`. Pixels without a patch keep their bits.
 
+    size
+        The number of patches of a batch.
     counted
         Pairs (name, what is counted, in words), in the order in which a run tells of them.
 
-    `refine` runs them as one program. The CPU runs the body of a loop on one thread, so that
-    `refine.program` has the loop on the host there.
+    `refine` runs them as one program. `refine.pool` fills batches with the patches of several
+    frames.
     """
 
     begin: Callable[..., tuple[Any, Any]]
-    pending: Callable[[Any], jax.Array]
-    advance: Callable[..., Any]
+    left: Callable[[Any], jax.Array]
+    empty: Callable[[], Any]
+    cut: Callable[..., Any]
+    answer: Callable[[Any, Any], Any]
+    paste: Callable[..., Any]
     end: Callable[[Any, Any], tuple[jax.Array, dict[str, jax.Array]]]
+    size: int
     counted: tuple[tuple[str, str], ...]
+
+    def pending(self, work: Any) -> jax.Array:
+        """Whether a frame has patches left that have not been through the network, bool [].
+
+        stage.pending(work)
+        """
+        return self.left(work) > 0
+
+    def advance(self, params: Any, fixed: Any, work: Any) -> Any:
+        """Takes the next patches of a frame through the network, in a batch of their own.
+
+            work = stage.advance(params, fixed, work)
+
+        Args:
+            params: the weights of the stage's network.
+            fixed: of `begin`.
+            work: what is done so far.
+
+        Returns:
+            What is done then.
+        """
+        batch = self.cut(fixed, work, self.empty(), 0)
+        return self.paste(fixed, work, batch, self.answer(params, batch), 0)
 
     def refine(
         self, params: Any, frame: Array, probs: jax.Array, given: Array

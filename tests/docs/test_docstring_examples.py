@@ -98,6 +98,8 @@ def network_values():
         clock=MemoryClock(jnp.int32(0), jnp.int32(0), jnp.int32(5)),
         live=jnp.asarray(given),
         stage=two_batches(),
+        fixed=None,
+        work=jnp.int32(0),
     )
 
 
@@ -105,9 +107,13 @@ def two_batches():
     """A stage that takes two batches and leaves the probabilities as they are."""
     return FrameStage(
         begin=lambda params, frame, probs, given: (probs, jnp.int32(0)),
-        pending=lambda work: work < 2,
-        advance=lambda params, fixed, work: work + 1,
+        left=lambda work: 2 - work,
+        empty=lambda: (),
+        cut=lambda fixed, work, batch, at: batch,
+        answer=lambda params, batch: (),
+        paste=lambda fixed, work, batch, answers, at: work + 1,
         end=lambda fixed, work: (fixed, {"batches": work}),
+        size=1,
         counted=(("batches", "batches"),),
     )
 

@@ -169,23 +169,45 @@ def test_masks_of_any_program_are_refined_with_their_names_and_colours(film, tmp
     assert (colours[0, -1] == background).all()
 
 
+def test_masks_that_cannot_be_refined_stay_and_are_counted_in_the_record(film, tmp_path):
+    """No boundary, a mask that fills the frame, one that is tiny, and frames below a patch."""
+    whole, tiny = np.ones_like(LABELS[0]), np.zeros_like(LABELS[0])
+    tiny[40:43, 50:53] = 1
+    small = write_frames(tmp_path / "small", FRAMES[:2, :60, :60])
+    cases = {
+        "theirs": (film.frames, [np.zeros_like(tiny), whole, tiny]),
+        "below": (small, [LABELS[0, :60, :60]] * 2),
+    }
+    counted = []
+    for name, (frames, masks) in cases.items():
+        for index, labels in enumerate(masks):
+            write_label_png(tmp_path / name / f"{index:05d}.png", labels)
+        flags = ("--mode", "refine", "--config", "configs/base.py", "--video", frames)
+        out = tmp_path / f"{name}_refined"
+        assert film.run(*flags, "--input", tmp_path / name, "--output", out, *film.on) == 0
+        np.testing.assert_array_equal(masks_of(out), masks)
+        refined = record_of(out)["refined"]
+        counted.append({key: count for key, count in refined.items() if count})
+    assert counted == [{"whole_frames": 1, "small_objects": 1}, {"small_frames": 2}]
+
+
 def test_refining_goes_on_behind_the_last_whole_frame(film, tmp_path, monkeypatch):
     assert film(tmp_path / "run") == 0
     again = ("--mode", "refine", "--config", "configs/base.py", "--input", tmp_path / "run")
     assert film.run(*again, "--output", tmp_path / "whole", *film.on) == 0
     from vosjax.modes import _refine_video
 
-    real, frames = _refine_video.refine_labels, []
+    real = _refine_video.refine_label_maps
 
     def failing(*arguments, **settings):
-        frames.append(1)
-        if len(frames) == 4:
-            raise KeyboardInterrupt
-        return real(*arguments, **settings)
+        for number, frame in enumerate(real(*arguments, **settings)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield frame
 
-    monkeypatch.setattr(_refine_video, "refine_labels", failing)
+    monkeypatch.setattr(_refine_video, "refine_label_maps", failing)
     assert film.run(*again, "--output", tmp_path / "killed", *film.on) != 0
-    monkeypatch.setattr(_refine_video, "refine_labels", real)
+    monkeypatch.setattr(_refine_video, "refine_label_maps", real)
     assert film.run(*again, "--output", tmp_path / "killed", *film.on) == 0
     assert np.array_equal(masks_of(tmp_path / "killed"), masks_of(tmp_path / "whole"))
     records = [record_of(tmp_path / name) for name in ("killed", "whole")]

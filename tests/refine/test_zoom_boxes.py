@@ -126,9 +126,10 @@ def test_of_two_that_disagree_the_one_nearer_to_the_motion_counts():
     np.testing.assert_array_equal(decided(far_mask, Seen(BOX, 0.9, NORMAL)).box, BOX)
 
 
-def test_a_crop_that_is_too_small_for_both_holds_the_nearer_one():
-    agreed = decided(MASK, Seen(FAR, 0.9, NORMAL), side=40)
-    np.testing.assert_array_equal(agreed.hold, MASK.box)
+def test_both_are_held_within_two_sides_of_the_crop_and_the_nearer_one_beyond():
+    both = agreement.union(MASK.box, FAR)
+    for side, held in ((53, both), (27, both), (26, MASK.box)):
+        np.testing.assert_array_equal(decided(MASK, Seen(FAR, 0.9, NORMAL), side=side).hold, held)
 
 
 @pytest.mark.parametrize("tracker", [None, Seen(FAR, 0.0, NOT_FOUND)])

@@ -83,6 +83,28 @@ def test_crops_stay_inside_the_frame():
     assert path.inside.all()
 
 
+def test_crops_grow_up_to_twofold_for_boxes_that_disagree_in_many_frames():
+    own = boxes(line(30, step=(0, 0)))
+    held = own.copy()
+    held[10:14] = own[10:14] + [-60, -60, 150, 150]
+    path = crop_path(own, held, np.ones(30), SIZE)
+    assert crop_side(own, SIZE) == 120 and path.side == 180
+    assert (path.origins[10:14] <= held[10:14, :2]).all()
+    assert (path.origins[10:14] + path.side >= held[10:14, :2] + held[10:14, 2:]).all()
+    held[10:14, 2:] += 100
+    assert crop_path(own, held, np.ones(30), SIZE).side == 240
+
+
+def test_boxes_that_disagree_in_one_frame_move_no_side_and_the_object_stays_inside():
+    own = boxes(line(30, step=(0, 0)))
+    held = own.copy()
+    held[10] = own[10] + [-200, 0, 200, 0]
+    path = crop_path(own, held, np.ones(30), SIZE)
+    assert path.side == 120
+    assert (path.origins <= own[:, :2]).all()
+    assert (path.origins + path.side >= own[:, :2] + own[:, 2:]).all()
+
+
 def test_an_object_outside_the_frame_is_told():
     own = boxes([(400, 200)] * 5 + [(-3, 200)] * 5)
     assert crop_path(own, own, np.ones(10), SIZE).inside.tolist() == [True] * 5 + [False] * 5

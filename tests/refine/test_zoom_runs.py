@@ -73,20 +73,29 @@ def test_the_overlay_shows_the_crops_if_asked(film, tmp_path):
     assert (np.abs(plain - shown).max((1, 2, 3)) > 40).all()
 
 
-def test_a_zoom_that_is_stopped_begins_again(film, tmp_path, monkeypatch):
+def leave(folder):
+    """Leaves in a folder what a killed process leaves: whole masks and a half one."""
+    write_label_png(folder / "2.png", TRUTH[2])
+    (folder / ".3.png.0123abcd.tmp.png").write_bytes(b"half of a mask")
+    (folder / "7.png").write_bytes(b"no mask")
+
+
+def test_a_zoom_that_is_stopped_or_killed_begins_again(film, tmp_path, monkeypatch):
     assert film(tmp_path / "whole", ON) == 0
-    frames = Zoom.__iter__
+    frames, waiting = Zoom.__iter__, tmp_path / "out" / "zoomed"
 
     def with_signal(self):
         for frame in frames(self):
             if frame.index == 4:
+                assert (waiting / "3.png").is_file()
                 os.kill(os.getpid(), signal.SIGINT)
             yield frame
 
     monkeypatch.setattr(Zoom, "__iter__", with_signal)
     assert film(tmp_path / "out", ON) == 130
-    assert record_of(tmp_path / "out")["status"] == "interrupted"
+    assert record_of(tmp_path / "out")["status"] == "interrupted" and not waiting.exists()
     monkeypatch.setattr(Zoom, "__iter__", frames)
+    leave(waiting)
     assert film(tmp_path / "out", ON) == 0
     np.testing.assert_array_equal(masks_of(tmp_path / "out"), masks_of(tmp_path / "whole"))
     names = ("masks", "overlay.mp4", "run.json", "scores.csv")

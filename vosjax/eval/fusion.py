@@ -1,7 +1,7 @@
 """Fuses runs that kept their probabilities, reading one frame of every run at a time."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +17,8 @@ from vosjax.eval.videos import EvalVideo, frame_size, read_frame, read_given
 from vosjax.io.palette import write_label_png
 from vosjax.loading import ensembles
 from vosjax.prompt import apply_prompt
-from vosjax.refine.refiner import Counts, Refiner, added, refine_program
+from vosjax.refine.pool import refine_frames
+from vosjax.refine.refiner import Counts, Refiner, added
 from vosjax.runs import digests
 from vosjax.tracking.slots import to_ids, to_slots
 from vosjax.types import Prompt, Spec, When
@@ -68,33 +69,16 @@ def fuse_sequence(
     if video.damage:
         raise InputError(video.damage)
     run_folder.forget(folder, video)
-    fusion = _fusion(config)
-    fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
-    first, indices = min(video.starts.values()), sorted(run_folder.frames_to_write(video))
-    state: Any = None
+    first, indices = min(video.starts.values()), run_folder.frames_to_write(video)
+    for index in sorted(index for index in indices if index < first):
+        nothing = np.zeros(frame_size(video, index), np.uint8)
+        write_label_png(run_folder.mask_file(folder, video, index), nothing)
     refined: Counts = {}
-    for time, index in enumerate(indices):
+    frames = _fused(runs, video, config, year=year, with_images=refiner is not None)
+    for index, ids, probs, counts in _refined(frames, refiner):
+        refined = added(refined, counts)
+        slots = np.asarray(probs.argmax(0))
         path = run_folder.mask_file(folder, video, index)
-        if index < first:
-            write_label_png(path, np.zeros(frame_size(video, index), np.uint8))
-            continue
-        probs, ids = _read(runs, video, index)
-        image = read_frame(video, index) if config.name == "keypoints" or refiner else None
-        frame = image if config.name == "keypoints" else None
-        if state is None:
-            _, _, height, width = probs.shape
-            state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
-        features = fusion.encode(None if frame is None else jnp.asarray(frame, jnp.float32) / 255)
-        fused, aux = fuse(state, features, probs)
-        final, starting = _prompted(fused, ids, video, index, year)
-        when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
-        state = commit(state, aux, final, starting, when)
-        if refiner is not None:
-            assert image is not None
-            refine = refine_program(refiner.stage)
-            final, counts = refine(refiner.params, image, final, starting)
-            refined = added(refined, counts)
-        slots = np.asarray(final.argmax(0))
         write_label_png(path, to_ids(slots, np.array([0, *ids], np.uint8)))
     facts: dict[str, Any] = {
         "name": video.name,
@@ -107,6 +91,69 @@ def fuse_sequence(
     made_of = inputs(runs, video, config, year=year, refined=zoomed or refiner is not None)
     run_folder.finish(folder, video, facts | {"inputs": made_of})
     return facts
+
+
+class _FusedFrame(NamedTuple):
+    """The fused probabilities of a frame.
+
+    index  of the frame
+    ids    of the objects
+    image  uint8 [H, W, 3] RGB; None unless it was asked for
+    probs  [N+1, H, W]
+    given  bool [N], the objects that start in this frame
+    """
+
+    index: int  # type: ignore[assignment]  # hides `tuple.index`
+    ids: tuple[int, ...]
+    image: npt.NDArray[np.uint8] | None
+    probs: jax.Array
+    given: npt.NDArray[np.bool_]
+
+
+def _fused(
+    runs: Sequence[pathlib.Path],
+    video: EvalVideo,
+    config: FusionConfig,
+    *,
+    year: int,
+    with_images: bool,
+) -> Iterator[_FusedFrame]:
+    """Fuses all frames that are written, from the first one on that gives objects."""
+    fusion = _fusion(config)
+    fuse, commit = jax.jit(fusion.fuse), jax.jit(fusion.commit)
+    with_points = config.name == "keypoints"
+    first, state = min(video.starts.values()), None
+    for time, index in enumerate(sorted(run_folder.frames_to_write(video))):
+        if index < first:
+            continue
+        probs, ids = _read(runs, video, index)
+        image = read_frame(video, index) if with_points or with_images else None
+        if state is None:
+            _, _, height, width = probs.shape
+            state = fusion.init(Spec(height, width, len(ids), len(video.given)), len(runs))
+        features = fusion.encode(jnp.asarray(image, jnp.float32) / 255 if with_points else None)
+        fused, aux = fuse(state, features, probs)
+        final, starting = _prompted(fused, ids, video, index, year)
+        when = When(jnp.asarray(index in video.given), jnp.asarray(True), jnp.int32(time))
+        state = commit(state, aux, final, starting, when)
+        yield _FusedFrame(index, ids, image, final, starting)
+
+
+def _refined(
+    frames: Iterator[_FusedFrame], refiner: Refiner | None
+) -> Iterator[tuple[int, tuple[int, ...], jax.Array, Mapping[str, Any]]]:
+    """Yields the index, ids, probabilities and counts of each frame, refined if asked for."""
+    if refiner is None:
+        for frame in frames:
+            yield frame.index, frame.ids, frame.probs, {}
+        return
+    rows = (
+        ((frame.index, frame.ids), frame.image, frame.probs, frame.given)
+        for frame in frames
+        if frame.image is not None
+    )
+    for (index, ids), probs, counts in refine_frames(refiner, rows):
+        yield index, ids, probs, counts
 
 
 def inputs(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from vosjax.errors import InputError
 from vosjax.io.files import fitted
-from vosjax.runs import clear, profile, record
+from vosjax.runs import clear, profile, record, waiting
 
 Folder = str | os.PathLike[str]
 
@@ -27,6 +27,7 @@ def made_by(folder: Folder, names: Collection[str]) -> list[pathlib.Path]:
     for name in sorted({*names, *_earlier(folder)}):
         paths += clear.matching(folder / "masks" / name, r"[^.].*\.png")
         paths += clear.matching(folder / "probabilities" / name, r"[^.].*\.npz")
+        paths += waiting.waiting_files(folder, name)
         paths += [
             folder / kind / fitted(name, ending)
             for kind, ending in (("scores", ".csv"), ("videos", ".json"), ("failed", ".json"))

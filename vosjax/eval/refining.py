@@ -1,7 +1,6 @@
 """Refines the masks of a dataset run, or of any other program, video by video."""
 
 import pathlib
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +11,12 @@ from vosjax.eval import audit
 from vosjax.eval import folder as run_folder
 from vosjax.eval.videos import EvalVideo, frame_size, read_frame
 from vosjax.io.palette import read_label_png, write_label_png
-from vosjax.refine.labels import refine_labels
+from vosjax.refine.labels import refine_label_maps
 from vosjax.refine.offline import Stages, refine_labels_of
 from vosjax.refine.refiner import Counts, added
 from vosjax.refine.zoom.files import of_labels
 from vosjax.runs import digests
+from vosjax.runs.waiting import waiting_masks
 
 
 def masks_folder(source: pathlib.Path) -> pathlib.Path:
@@ -75,11 +75,11 @@ def refine_in_place(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> N
 
         refine_in_place(pathlib.Path("runs/a"), video, stages)
 
-    The refined masks wait in a temporary folder until all of them exist. The video's record is
-    removed before they replace the unrefined ones, and is written again afterwards, with the counts
-    of the refinement; so a run that is stopped here leaves the video either as it was, or to be run
-    again. The table of scores stays that of the network's own masks. The caller holds the video's
-    lock.
+    The refined masks wait in a folder of the run until all of them exist; what a killed process
+    left there is removed first. The video's record is removed before they replace the unrefined
+    ones, and is written again afterwards, with the counts of the refinement; so a run that is
+    stopped here leaves the video either as it was, or to be run again. The table of scores stays
+    that of the network's own masks. The caller holds the video's lock.
 
     Args:
         folder: the folder of the run.
@@ -94,13 +94,13 @@ def refine_in_place(folder: pathlib.Path, video: EvalVideo, stages: Stages) -> N
         return
     kept = {name: fact for name, fact in facts.items() if name not in ("files", "made")}
     refined: Counts = {}
-    with tempfile.TemporaryDirectory(prefix="vosjax-") as waiting:
+    with waiting_masks(folder, video.name) as waiting:
         for index, labels, counts in _refined(folder / "masks", video, stages):
             refined = added(refined, counts)
-            write_label_png(pathlib.Path(waiting) / f"{index}.png", labels)
+            write_label_png(waiting / f"{index}.png", labels)
         run_folder.forget(folder, video)
         for index in sorted(run_folder.frames_to_write(video)):
-            labels = read_label_png(pathlib.Path(waiting) / f"{index}.png")
+            labels = read_label_png(waiting / f"{index}.png")
             write_label_png(run_folder.mask_file(folder, video, index), labels)
     run_folder.finish(
         folder, video, kept | {"refined": refined, "zoomed": True}, kinds=facts["files"]
@@ -149,14 +149,12 @@ def _refined(
             yield indices[frame.index], frame.labels, frame.counts
         return
     assert stages.refiner is not None
-    for number, index in enumerate(indices):
-        labels, counts = refine_labels(
-            stages.refiner,
-            read_frame(video, index),
-            labels_of(number),
-            given=index in video.given,
-            slots=len(video.starts),
-        )
+    maps = (
+        (index, read_frame(video, index), labels_of(number), index in video.given)
+        for number, index in enumerate(indices)
+    )
+    slots = len(video.starts)
+    for index, labels, counts in refine_label_maps(stages.refiner, maps, slots=slots):
         yield index, labels, added({}, counts)
 
 

@@ -26,7 +26,7 @@ from vosjax.io.video import Video, open_video
 from vosjax.io.video.network import without_password
 from vosjax.io.writer import OverlayWriter
 from vosjax.modes._mask_files import mask_files, palette_of
-from vosjax.refine.labels import refine_labels
+from vosjax.refine.labels import refine_label_maps
 from vosjax.refine.offline import RefinedLabels, Stages, refine_labels_of
 from vosjax.refine.refiner import Counts, added
 from vosjax.refine.zoom.files import of_labels
@@ -212,14 +212,14 @@ def _refined(
             yield from _zoomed(video, files, given, stages)
         return
     assert stages.refiner is not None
-    slots = 0
-    for index, image in _frames(video, left):
-        labels = read_label_png(files[index])
-        check_size(labels, image.shape[:2], files[index])
-        slots = max(slots, len(np.unique(labels)))
-        labels, counts = refine_labels(
-            stages.refiner, image, labels, given=index in given, slots=slots
-        )
+
+    def maps() -> Iterator[tuple[tuple[int, np.ndarray], np.ndarray, np.ndarray, bool]]:
+        for index, image in _frames(video, left):
+            labels = read_label_png(files[index])
+            check_size(labels, image.shape[:2], files[index])
+            yield (index, image), image, labels, index in given
+
+    for (index, image), labels, counts in refine_label_maps(stages.refiner, maps()):
         yield RefinedLabels(index, image, labels, added({}, counts), {})
 
 

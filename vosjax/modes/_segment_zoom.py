@@ -2,9 +2,7 @@
 
 import contextlib
 import itertools
-import pathlib
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,6 +19,7 @@ from vosjax.refine.offline import refine_video
 from vosjax.refine.zoom.files import of_labels
 from vosjax.runs import digests
 from vosjax.runs.frame_files import mask_file
+from vosjax.runs.waiting import waiting_masks
 from vosjax.tracking.directions import given_frames
 
 
@@ -31,9 +30,9 @@ def zoom_run(job: Job, count: int, counts: dict[str, int], stop: Sequence[int]) 
 
         masks = zoom_run(job, tracker.time, counts, stop)
 
-    The refined masks wait in a temporary folder until all are there, so that a run that is stopped
-    keeps its own: the same command then begins the zoom again. One that is killed while masks are
-    replaced is found out by its books, and made again.
+    The refined masks wait in a folder of the run until all are there, so that a run that is stopped
+    keeps its own: the same command then begins the zoom again, and removes what a killed one left.
+    One that is killed while masks are replaced is found out by its books, and made again.
 
     Args:
         job: whose frames are all segmented.
@@ -53,7 +52,7 @@ def zoom_run(job: Job, count: int, counts: dict[str, int], stop: Sequence[int]) 
         given=given_frames(job.masks.labels),
     )
     with contextlib.ExitStack() as stack:
-        waiting = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vosjax-")))
+        waiting = stack.enter_context(waiting_masks(job.folder))
         film = stack.enter_context(_film(job)) if job.settings["overlay"] else None
         ids = np.array([0, *video.ids], np.uint8)
         bar = stack.enter_context(

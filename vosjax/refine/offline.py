@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.refine import refiner as frame_stage
-from vosjax.refine.refiner import Refiner, added, refine_program
+from vosjax.refine.pool import refine_frames
+from vosjax.refine.refiner import Refiner, added
 from vosjax.refine.zoom.segmenter import CropSegmenter
 from vosjax.refine.zoom.source import SegmentedVideo, Tracking
 from vosjax.refine.zoom.stage import Zoom
@@ -86,23 +87,37 @@ def refine_video(
     Yields:
         A `RefinedFrame` for every frame, in order.
     """
-    zoomer, refiner = stages
-    frames = video.frames(0, video.length)
+    zoomed = _zoomed(video, stages.zoomer)
+    if stages.refiner is None or not video.ids:
+        for frame, zoom_counts in zoomed:
+            counts.update(zoom_counts)
+            yield frame
+        return
+    rows = (((frame, own), frame.image, frame.probs, _given(video, frame)) for frame, own in zoomed)
+    patches: dict[str, int] = {}
+    for (frame, zoom_counts), probs, own in refine_frames(stages.refiner, rows):
+        patches = added(patches, own)
+        counts.update(zoom_counts | patches)
+        yield frame._replace(probs=np.asarray(probs))
+
+
+def _zoomed(
+    video: SegmentedVideo, zoomer: Zoomer | None
+) -> Iterator[tuple[RefinedFrame, dict[str, int]]]:
+    """All frames with their small objects zoomed, and what was counted up to each of them."""
     zoom = None if zoomer is None else Zoom(video, zoomer.segmenter, zoomer.tracking)
     zoomed = iter(()) if zoom is None else iter(zoom)
-    patches: dict[str, int] = {}
-    for index, image in zip(range(video.length), frames):
+    for index, image in zip(range(video.length), video.frames(0, video.length)):
         frame = next(zoomed, None)
-        probs = video.probs(index) if frame is None else frame.probs
-        if refiner is not None and video.ids:
-            given = np.array([index in video.given[id] for id in video.ids])
-            refine = refine_program(refiner.stage)
-            refined, own = refine(refiner.params, image, probs, given)
-            probs, patches = np.asarray(refined), added(patches, own)
-        if zoom is not None:
-            counts.update({f"zoom_{name}": count for name, count in zoom.counts.items()})
-        counts.update(patches)
-        yield RefinedFrame(index, image, probs, {} if frame is None else frame.boxes)
+        counts = {} if zoom is None else {f"zoom_{name}": n for name, n in zoom.counts.items()}
+        if frame is None:
+            yield RefinedFrame(index, image, video.probs(index), {}), counts
+        else:
+            yield RefinedFrame(index, image, frame.probs, frame.boxes), counts
+
+
+def _given(video: SegmentedVideo, frame: RefinedFrame) -> npt.NDArray[np.bool_]:
+    return np.array([frame.index in video.given[id] for id in video.ids])
 
 
 class RefinedLabels(NamedTuple):

@@ -67,6 +67,39 @@ def _stage(model: str, settings: BoundarySettings) -> FrameStage:
     return boundary_stage(build(**json.loads(model)), settings, batch=8 if _on_cpu() else 64)
 
 
+class StagePrograms(NamedTuple):
+    """The functions of a `FrameStage`, compiled: `begin`, `cut`, `paste` and `end` once for each
+    size of frames and number of objects, `answer`, which holds the network, once for all of them.
+
+    `paste` takes the memory of the work that it is given.
+    """
+
+    begin: Callable[..., tuple[Any, Any]]
+    cut: Callable[..., Any]
+    answer: Callable[[Any, Any], Any]
+    paste: Callable[..., Any]
+    end: Callable[[Any, Any], tuple[jax.Array, dict[str, jax.Array]]]
+
+
+@functools.lru_cache(maxsize=16)
+def stage_programs(stage: FrameStage) -> StagePrograms:
+    """Compiles the functions of a stage.
+
+        begin, cut, answer, paste, end = stage_programs(stage)
+
+    Args:
+        stage: the stage.
+    """
+    named = jax.named_scope("refine")
+    return StagePrograms(
+        jax.jit(named(stage.begin)),
+        jax.jit(named(stage.cut)),
+        jax.jit(named(stage.answer)),
+        jax.jit(named(stage.paste), donate_argnums=1),
+        jax.jit(named(stage.end)),
+    )
+
+
 @functools.lru_cache(maxsize=16)
 def refine_program(stage: FrameStage) -> Program:
     """Compiles a stage for frames of any size, once for each.
@@ -75,25 +108,24 @@ def refine_program(stage: FrameStage) -> Program:
 
     The arguments and results are those of `FrameStage.refine`. On accelerators this is one program.
     On the CPU, where a loop inside a program uses one thread, batches are counted on the host, so
-    that the call returns when all but the last step are done.
+    that the call waits for the number of patches.
 
     Args:
         stage: the stage.
     """
-    named = jax.named_scope("refine")
     if not _on_cpu():
-        return jax.jit(named(stage.refine))
-    begin, end = jax.jit(named(stage.begin)), jax.jit(named(stage.end))
-    advance = jax.jit(named(stage.advance), donate_argnums=2)
+        return jax.jit(jax.named_scope("refine")(stage.refine))
+    begin, cut, answer, paste, end = stage_programs(stage)
+    nothing = stage.empty()
 
     def refine(
         params: Any, frame: Array, probs: Array, given: Array
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         fixed, work = begin(params, frame, probs, given)
-        while stage.pending(work):
-            work = advance(params, fixed, work)
-        refined: tuple[jax.Array, dict[str, jax.Array]] = end(fixed, work)
-        return refined
+        for _ in range(0, int(stage.left(work)), stage.size):
+            batch = cut(fixed, work, nothing, 0)
+            work = paste(fixed, work, batch, answer(params, batch), 0)
+        return end(fixed, work)
 
     return refine
 

@@ -14,7 +14,7 @@ from vosjax.io.refusals import disk_full, writing
 from vosjax.io.scores import ObjectScore, ScoreWriter
 from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
-from vosjax.runs import books, clear, profile
+from vosjax.runs import books, clear, profile, waiting
 
 AHEAD = 8  # frames whose files may wait to be written
 STATE = pathlib.Path("state") / "tracker.npz"
@@ -37,7 +37,8 @@ def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """
     named = [folder / name for name in ("scores.csv", "overlay.mp4")]
     masks = clear.matching(folder / "masks", r"\d{5,}\.png")
-    return named + masks + state_files(folder) + profile.files(folder)
+    left = waiting.waiting_files(folder)
+    return named + masks + left + state_files(folder) + profile.files(folder)
 
 
 def state_files(folder: pathlib.Path) -> list[pathlib.Path]:

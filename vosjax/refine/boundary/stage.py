@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from vosjax.layers.resize import resize
+from vosjax.refine.boundary import crops
 from vosjax.refine.boundary.boxes import PATCH
-from vosjax.refine.boundary.crops import cut, network_input
+from vosjax.refine.boundary.crops import network_input
 from vosjax.refine.boundary.network import RefineNetwork
 from vosjax.refine.boundary.paste import fused, refusals, window
 from vosjax.refine.boundary.traced_boxes import Patches, find_patches
@@ -91,6 +92,17 @@ class Work(NamedTuple):
     counts: dict[str, jax.Array]
 
 
+class Batch(NamedTuple):
+    """Patches that go through the network together, of one frame or of several.
+
+    images  [B, P, P, 3] uint8
+    masks   [B, P, P] bool, each of the object that the patch is for
+    """
+
+    images: jax.Array
+    masks: jax.Array
+
+
 def boundary_stage(
     network: RefineNetwork, settings: BoundarySettings, *, batch: int, places: int = PLACES
 ) -> FrameStage:
@@ -149,33 +161,54 @@ def boundary_stage(
         fixed = Fixed(frame, probs, labels, patches._replace(total=count))
         return fixed, Work(count, sums, counts)
 
-    def advance(params: Any, fixed: Fixed, work: Work) -> Work:
+    def empty() -> Batch:
+        images = jnp.zeros((batch, PATCH, PATCH, 3), jnp.uint8)
+        return Batch(images, jnp.zeros((batch, PATCH, PATCH), bool))
+
+    def following(fixed: Fixed, work: Work, at: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Corners and objects of the patches that the places of a batch get, and which get one."""
+        number = fixed.patches.total - work.left + jnp.arange(batch) - at
+        used = (jnp.arange(batch) >= at) & (number < fixed.patches.total)
+        number = jnp.clip(number, 0, places - 1)
+        return fixed.patches.corner[number], fixed.patches.object[number], used
+
+    def cut(fixed: Fixed, work: Work, before: Batch, at: Any) -> Batch:
+        if min(fixed.labels.shape) < PATCH:
+            return before
+        corner, number, used = following(fixed, work, at)
+        masks = crops.cut(fixed.labels, corner, PATCH) == number[:, None, None] + 1
+        new = Batch(crops.cut(jnp.asarray(fixed.frame), corner, PATCH), masks)
+        return jax.tree.map(
+            lambda new, old: jnp.where(used.reshape(-1, *[1] * (new.ndim - 1)), new, old),
+            new,
+            before,
+        )
+
+    def answer(params: Any, patches: Batch) -> jax.Array:
+        logits = network.apply(params, *network_input(*patches, network.patch))
+        return jax.nn.softmax(resize(logits, PATCH, PATCH))[..., 1]
+
+    def paste(fixed: Fixed, work: Work, patches: Batch, refined: jax.Array, at: Any) -> Work:
         if min(fixed.labels.shape) < PATCH:
             return work
-        start = fixed.patches.total - work.left
-        corner = jax.lax.dynamic_slice_in_dim(fixed.patches.corner, start, batch)
-        number = jax.lax.dynamic_slice_in_dim(fixed.patches.object, start, batch)
-        real = start + jnp.arange(batch) < fixed.patches.total
-        coarse = cut(fixed.labels, corner, PATCH) == number[:, None, None] + 1
-        images = cut(jnp.asarray(fixed.frame), corner, PATCH)
-        logits = network.apply(params, *network_input(images, coarse, network.patch))
-        refined = jax.nn.softmax(resize(logits, PATCH, PATCH))[..., 1]
+        corner, number, used = following(fixed, work, at)
         counts = dict(work.counts)
-        taken = real
+        taken = used
         if settings.guards:
-            for name, refused in refusals(coarse, refined > 0.5).items():
-                counts[name] += (real & refused).sum().astype(jnp.int32)
+            for name, refused in refusals(patches.masks, refined > 0.5).items():
+                counts[name] += (used & refused).sum().astype(jnp.int32)
                 taken = taken & ~refused
         shares = weight * taken[:, None, None]
         pieces = jnp.stack([refined * shares, shares], 1)
 
         def add(i: jax.Array, sums: jax.Array) -> jax.Array:
-            at = (0, number[i], corner[i, 0], corner[i, 1])
-            piece = jax.lax.dynamic_slice(sums, at, (2, 1, PATCH, PATCH)) + pieces[i][:, None]
-            return jax.lax.dynamic_update_slice(sums, piece, at)
+            where = (0, number[i], corner[i, 0], corner[i, 1])
+            piece = jax.lax.dynamic_slice(sums, where, (2, 1, PATCH, PATCH)) + pieces[i][:, None]
+            return jax.lax.dynamic_update_slice(sums, piece, where)
 
-        sums = jax.lax.fori_loop(0, batch, add, work.sums)
-        return Work(jnp.maximum(work.left - batch, 0), sums, counts)
+        count = used.sum().astype(jnp.int32)
+        sums = jax.lax.fori_loop(at, at + count, add, work.sums)
+        return Work(work.left - count, sums, counts)
 
     def end(fixed: Fixed, work: Work) -> tuple[jax.Array, dict[str, jax.Array]]:
         channels = fixed.probs.shape[0]
@@ -193,4 +226,4 @@ def boundary_stage(
 
         return jax.lax.fori_loop(0, fixed.patches.total, lay, fixed.probs), work.counts
 
-    return FrameStage(begin, lambda work: work.left > 0, advance, end, COUNTED)
+    return FrameStage(begin, lambda work: work.left, empty, cut, answer, paste, end, batch, COUNTED)

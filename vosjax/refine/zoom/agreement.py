@@ -10,6 +10,7 @@ from vosjax.refine.zoom.moments import Box, MaskBox, centre_of, from_centre, ove
 
 AGREEING = 0.3  # least overlap of boxes that are one
 GROWTH = 1.05  # by which a box grows in each frame in which nothing was seen
+CROPS = 2  # sides of the crop within which two boxes that disagree are both held
 BOTH, MASK, TRACKER, EITHER, NEITHER = 1.0, 0.7, 0.6, 0.3, 0.0  # confidences
 RELIABLE = MASK  # confidence of frames that may be remembered
 
@@ -71,9 +72,8 @@ def agree(
         motion: the prediction for this frame.
         reliable: (w, h), the sides where the object was last seen reliably.
         missed: frames since the object was seen, this one left out.
-        side: of the crop in pixels, which holds both boxes that disagree if they fit into it. No
-            crop is enlarged for them: all crops of a clip have one side, and a larger one would
-            show the object smaller in all the frames in which nothing disagrees.
+        side: of the crop in pixels. Two boxes that disagree are to be held both if they are within
+            two sides. Whether the crop grows for them, `path.crop_path` decides for the whole clip.
     """
     tracked = tracker is not None and is_found(tracker)
     if mask is not None and tracked:
@@ -84,7 +84,7 @@ def agree(
             return Place(box, BOTH, box, True)
         nearer = min((mask.box, tracker.box), key=lambda box: distance(motion, box))
         both = union(mask.box, tracker.box)
-        return Place(nearer, EITHER, both if max(both[2:]) <= side else nearer, True)
+        return Place(nearer, EITHER, both if max(both[2:]) <= CROPS * side else nearer, True)
     if mask is not None:
         expected = tracker is not None or same_place(mask.box, expected_box(motion))
         return Place(mask.box, MASK if expected else EITHER, mask.box, True)

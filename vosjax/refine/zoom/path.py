@@ -12,6 +12,7 @@ MARGIN = 4  # sides of the object in a side of the crop
 PERCENTILE = 95  # of the object's sizes in the clip, of which the crop is a multiple
 SMALLEST = 96  # pixels of the crop's side, at a short side of 480 pixels
 HELD = 1.5  # by which the box is enlarged that every crop has to hold
+WIDENED = 2  # by which the side may grow for two boxes that disagree
 VARIES = 2  # a clip is split where the object's size has changed by this factor
 MEDIAN = 5  # frames of the median filter
 SIGMA = 2  # frames of the Gaussian filter
@@ -37,17 +38,20 @@ def crop_path(boxes: Any, held: Any, confidence: Any, size: tuple[int, int]) -> 
 
         path = crop_path(boxes, boxes, confidence=np.ones(len(boxes)), size=(480, 854))
 
-    The centres are smoothed by `smooth`; where a crop then does not hold its box, enlarged 1.5
-    times, it is moved to the nearest place that does.
+    The side is that of `crop_side`, or up to twice that where more than 5 % of the frames have
+    larger boxes to hold. The centres are smoothed by `smooth`; where a crop then does not hold its
+    box, enlarged 1.5 times, it is moved to the nearest place that does. A box to hold that is
+    larger than the crop gives way to the object's.
 
     Args:
         boxes: [T, 4] (x, y, w, h), the object in every frame.
-        held: [T, 4], what each crop has to hold.
+        held: [T, 4], what each crop has to hold; the object's box, or a larger one around it.
         confidence: [T], 0..1.
         size: (H, W) of the frame.
     """
     boxes, held = np.asarray(boxes, np.float64), np.asarray(held, np.float64)
-    side = crop_side(boxes, size)
+    side = _side_for_all(boxes, held, size)
+    held = np.where(held[:, 2:].max(1, keepdims=True) <= side, held, boxes)
     middle = smooth(centre_of(boxes), confidence)
     room = np.maximum(side - HELD * held[:, 2:], 0) / 2
     middle = np.clip(middle, centre_of(held) - room, centre_of(held) + room)
@@ -72,6 +76,13 @@ def crop_side(boxes: Any, size: tuple[int, int]) -> int:
     """
     longer = np.percentile(np.asarray(boxes, np.float64)[:, 2:].max(1), PERCENTILE)
     return int(np.clip(np.ceil(MARGIN * longer), np.ceil(SMALLEST * scale(size)), min(size)))
+
+
+def _side_for_all(boxes: Floats, held: Floats, size: tuple[int, int]) -> int:
+    """The side of crops that hold more than the object in some frames, see `crop_path`."""
+    side = crop_side(boxes, size)
+    wanted = np.ceil(np.percentile(held[:, 2:].max(1), PERCENTILE))
+    return int(np.clip(wanted, side, min(WIDENED * side, *size)))
 
 
 def smooth(centres: Any, confidence: Any) -> Floats:
