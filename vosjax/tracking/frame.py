@@ -137,11 +137,12 @@ def prompt_to_network(prompt: Prompt, spec: Spec, marked: Scalar) -> Prompt:
     )
 
     def with_lost(lost: jax.Array) -> jax.Array:
-        pixels = (prompt.labels == slots) & lost[:, None, None]
-        touched = jnp.zeros((spec.objects, spec.height, spec.width), bool)
-        touched = touched.at[:, rows[:, None], columns].max(pixels)
-        first = touched.argmax(0).astype(labels.dtype) + 1
-        return jnp.where(touched.any(0), first, labels)
+        pixels = ((prompt.labels == slots) & lost[:, None, None]).any(0)
+        beyond = spec.objects + 1
+        first = jnp.full((spec.height, spec.width), beyond, labels.dtype)
+        touching = jnp.where(pixels, prompt.labels, beyond)
+        first = first.at[rows[:, None], columns].min(touching)
+        return jnp.where(first < beyond, first, labels)
 
     def complete() -> jax.Array:
         lost = jnp.asarray(prompt.given) & ~(labels == slots).any((1, 2))

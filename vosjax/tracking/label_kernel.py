@@ -153,7 +153,7 @@ def _kernel(
         maps = _product(maps, columns[...])
     probs = [maps[slot * ROWS : (slot + 1) * ROWS] for slot in range(slots)]
     if marked:
-        probs = _with_prompt(probs, marks[0][...], given[0])
+        probs = with_prompt(probs, marks[0][...], given[0])
 
     best, second = probs[0], jnp.zeros_like(probs[0])
     winner = jnp.zeros(best.shape, jnp.int32)
@@ -176,8 +176,16 @@ def _kernel(
             sums[place, slot : slot + 1] += jnp.broadcast_to(total, (1, LANES))
 
 
-def _with_prompt(probs: list[jax.Array], marks: jax.Array, given: Any) -> list[jax.Array]:
-    """Lays the prompt over the maps of all slots, as `prompt.apply_prompt` does."""
+def with_prompt(probs: list[jax.Array], marks: jax.Array, given: Any) -> list[jax.Array]:
+    """Lays a prompt over the maps of all slots, as `prompt.apply_prompt` does, inside of a kernel.
+
+        probs = with_prompt(probs, marks, given)
+
+    Args:
+        probs: the maps of all slots.
+        marks: labels of the same size.
+        given: int32 [N+1] among the kernel's scalars: whether anything is given, and which slots.
+    """
     unmarked = (marks == 0).astype(jnp.float32)
     marked = [probs[0] * unmarked]
     for slot in range(1, len(probs)):
