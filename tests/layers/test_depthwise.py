@@ -1,4 +1,4 @@
-"""Depthwise convolutions: shifted sums for CPUs and TPUs, and their derivatives, equal the convolution."""
+"""Depthwise convolutions: the sums of shifts of CPUs and TPUs equal it, with derivatives."""
 
 import jax
 import jax.numpy as jnp
