@@ -13,7 +13,7 @@ from vosjax.layers.resize import bilinear_matrix
 LANES = 128
 SUBLANES = 8
 ROWS = 16  # rows of the user's frame in a band
-ON_CHIP = 15 * 2**20  # most bytes that a step may take, of 16 MB
+ON_CHIP = 13 * 2**20  # most bytes that a step may take by this count, of 16 MB
 MAPS = 4  # arrays of all slots of a band that are there at a time
 
 
