@@ -164,7 +164,7 @@ def _rows(
         elif each.opcode in ("call", "async-start"):
             for name in each.called("to_apply", "calls"):
                 yield from _rows(program, program.computations[name], times, loop, unbounded)
-        elif (name := _NAMED.search(each.attributes)) and name[1] in _UNMOVED:
+        elif (call := _NAMED.search(each.attributes)) and call[1] in _UNMOVED:
             continue
         elif each.opcode not in FREE and not each.opcode.endswith(("-done", "-update")):
             yield _row(program, inside, each, times, loop)

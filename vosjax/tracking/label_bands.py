@@ -34,8 +34,8 @@ class Bands(NamedTuple):
     @property
     def refetched(self) -> float:
         """How often a row of the probabilities is fetched for a tile, on average."""
-        changes = 1 + np.count_nonzero(np.diff(self.first))
-        return 2 * changes / (self.first[-1] + 2)
+        changes = 1 + int(np.count_nonzero(np.diff(self.first)))
+        return 2 * changes / (int(self.first[-1]) + 2)
 
 
 def fits(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
