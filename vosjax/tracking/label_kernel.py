@@ -52,7 +52,7 @@ def label_kernel(
     if prompt is not None:
         given = jnp.asarray(prompt.given).astype(jnp.int32)
         scalars.append(jnp.concatenate([given.max(keepdims=True), given]))
-        marks.append(prompt.labels.astype(jnp.int32))
+        marks.append(jnp.asarray(prompt.labels).astype(jnp.int32))
     around = (slots, bands.rows, probs.shape[2])
 
     def block(step: int) -> pl.BlockSpec:

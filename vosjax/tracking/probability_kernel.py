@@ -58,7 +58,7 @@ def probability_kernel(
         ),
         interpret=interpret,
         name="probabilities",
-    )(given, classes, logits, prompt.labels.astype(jnp.int32))
+    )(given, classes, logits, jnp.asarray(prompt.labels).astype(jnp.int32))
     return predicted, probs
 
 
