@@ -7,9 +7,9 @@ import pytest
 
 from vosjax.memory import read as reading
 from vosjax.memory import softmax
-from vosjax.memory.affinity import Kernel
+from vosjax.memory.affinity import EMPTY_LOGIT, Kernel
 from vosjax.memory.read import dense, gather, read
-from vosjax.memory.top_k import BLOCK, top_columns
+from vosjax.memory.top_k import BLOCK, in_blocks, top_columns
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DEPTH = 3, 3, 5, 8, 6
 PLACES = HEIGHT * WIDTH
@@ -149,15 +149,17 @@ def test_top_columns_are_those_of_top_k(k):
         np.testing.assert_array_equal(got, expected)
 
 
-def test_both_read_outs_agree():
+def test_both_read_outs_agree_also_among_equal_logits():
     rng = np.random.default_rng(3)
-    weights = jnp.asarray(rng.random((9, 4), np.float32))
-    columns = jnp.asarray(rng.integers(0, 20, (9, 4)))
+    scores = jnp.asarray(rng.integers(0, 6, (9, 20)), jnp.float32).at[0].set(EMPTY_LOGIT)
     value = jnp.asarray(rng.standard_normal((20, 3, DEPTH)), jnp.float32)
+    logits = in_blocks(scores, 1, fill=EMPTY_LOGIT)
+    largest, columns = top_columns(logits.reshape(9, BLOCK, -1), 4)
+    weights = jax.nn.softmax(largest, -1).at[0].set(0)
     for head in range(3):
-        expected = np.einsum("qk,qkd->qd", weights, value[columns, head])
+        expected = np.einsum("qk,qkd->qd", weights, value[np.minimum(columns, 19), head])
         for form in (gather, dense):
-            got = form(weights, columns, value.reshape(-1, DEPTH), head, heads=3)
+            got = form(logits, largest, columns, value.reshape(-1, DEPTH), head, heads=3)
             np.testing.assert_allclose(got, expected, atol=1e-6)
 
 

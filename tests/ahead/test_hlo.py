@@ -54,6 +54,23 @@ def loop(begin=0, end=7, step=1):
     return hlo.parsed(text)
 
 
+KERNEL = """HloModule jit_f, is_scheduled=true
+
+ENTRY %main (x: f32[8,128], y: f32[8,128]) -> f32[8,128] {
+  %x = f32[8,128]{1,0:T(8,128)} parameter(0)
+  %y = f32[8,128]{1,0:T(8,128)S(1)} parameter(1)
+  %both = f32[16,128]{1,0:T(8,128)} custom-call(%x, %y), custom_call_target="ConcatBitcast"
+  ROOT %read = f32[8,128]{1,0:T(8,128)S(1)} custom-call(%x, %both), custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/read"}, backend_config={"custom_call_config":{"body":"TUzv","cost_estimate":{"flops":"4096","transcendentals":"7","bytes_accessed":"8192","remote_bytes_transferred":"0"}}}
+}
+"""  # noqa: E501  # as a compiler writes it
+
+
+def test_a_kernel_counts_with_what_its_author_states():
+    (row,) = traffic.counted(hlo.parsed(KERNEL)).rows  # slices side by side are no copy
+    assert (row.scope, row.products, row.bytes) == ("read", 4096, 8192)
+    assert row.main == 8192 * 3 / 4  # by the sizes of what lies in the main memory
+
+
 def compiled(function, *arguments):
     return traffic.counted(hlo.parsed(jax.jit(function).lower(*arguments).compile().as_text()))
 

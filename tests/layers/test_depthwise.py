@@ -1,4 +1,4 @@
-"""Depthwise convolutions: shifted sums for CPUs, and their derivative, equal the convolution."""
+"""Depthwise convolutions: the sums of shifts of CPUs and TPUs equal it, with derivatives."""
 
 import jax
 import jax.numpy as jnp
@@ -27,5 +27,7 @@ def test_value_and_gradients(monkeypatch, height, width, size, stride, dilation)
                 (0, 1),
             )(x, kernel)
 
-    for one, other in zip(jax.tree.leaves(both("cpu")), jax.tree.leaves(both("default"))):
-        np.testing.assert_allclose(one, other, atol=2e-5)
+    expected = jax.tree.leaves(both("default"))
+    for form in ("cpu", "tpu"):
+        for one, other in zip(jax.tree.leaves(both(form)), expected):
+            np.testing.assert_allclose(one, other, atol=2e-5)

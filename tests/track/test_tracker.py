@@ -13,7 +13,7 @@ from support.clips import clip
 
 from vosjax.errors import InputError
 from vosjax.schema import NEVER
-from vosjax.tracking.frame import to_labels
+from vosjax.tracking.labels import to_labels
 from vosjax.tracking.slots import ObjectSlots
 from vosjax.tracking.tracker import Tracker
 

@@ -2,7 +2,8 @@
 
 An instruction (mostly a fusion) reads its operands from memory and writes its result there; what is
 inside of a fusion stays in registers. A slice of an operand is read as a slice, and what is updated
-in place is written as far as it changes.
+in place is written as far as it changes. A kernel counts with what its author states, which is also
+what the compiler takes; slices that the compiler puts side by side are one array without a copy.
 """
 
 import re
@@ -30,6 +31,10 @@ COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "coll
 PRODUCTS = ("convolution", "dot")
 UPDATES = ("dynamic-update-slice", "scatter")
 SLICES = ("dynamic-slice", "slice", "gather")
+
+_NAMED = re.compile(r'custom_call_target="(\w+)"')
+_STATED = re.compile(r'"cost_estimate":\{"flops":"(\d+)".*?"bytes_accessed":"(\d+)"')
+_UNMOVED = ("ConcatBitcast", "AssumeGatherIndicesInBound")  # custom calls that only rename
 
 
 class Row(NamedTuple):
@@ -159,12 +164,18 @@ def _rows(
         elif each.opcode in ("call", "async-start"):
             for name in each.called("to_apply", "calls"):
                 yield from _rows(program, program.computations[name], times, loop, unbounded)
+        elif (call := _NAMED.search(each.attributes)) and call[1] in _UNMOVED:
+            continue
         elif each.opcode not in FREE and not each.opcode.endswith(("-done", "-update")):
             yield _row(program, inside, each, times, loop)
 
 
 def _row(program: Program, inside: Computation, each: Instruction, times: int, loop: str) -> Row:
     moved = list(_moved(program, inside, each))
+    stated = _STATED.search(each.attributes) if each.opcode == "custom-call" else None
+    if stated:
+        share = int(stated[2]) / max(sum(size for size, _ in moved), 1)
+        moved = [(size * share, space) for size, space in moved]
     everything = sum(size for size, _ in moved)
     main = sum(size for size, space in moved if space == MAIN)
     products, others = _operations(program, inside, each)
@@ -271,6 +282,8 @@ def _operations(program: Program, inside: Computation, each: Instruction) -> tup
     if each.opcode in PRODUCTS:
         left, right = (inside.instructions[name].arrays[0] for name in each.operands[:2])
         return convolution.operations(each, left, right), 0.0
+    if each.opcode == "custom-call" and (stated := _STATED.search(each.attributes)):
+        return float(stated[1]), 0.0
     if each.opcode in FREE or each.opcode in MOVING or not each.arrays:
         return 0.0, 0.0
     sizes = [array.elements for array in each.arrays[:1]]

@@ -56,16 +56,34 @@ def pointwise(
     return nn.Dense(features, use_bias=bias, name=name)(x[:, ::stride, ::stride])
 
 
-def relu_of_sum(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Computes max(a + b, 0) in a form whose result XLA's CPU backend keeps in memory.
+def relu_of_sum(a: jax.Array, b: jax.Array, *, rows: bool = False) -> jax.Array:
+    """Computes max(a + b, 0) in a form whose result XLA keeps in memory.
 
         x = relu_of_sum(x, shortcut)
 
     XLA recomputes an expression of one large operand wherever it is used. Every block of a stage
     would then read the products of all blocks before it, and all of these would have to stay in
-    memory. A sum is kept if a convolution or a matrix product uses it directly, without a reshape.
+    memory. On CPUs a sum is kept if a convolution or a matrix product uses it directly, without a
+    reshape; on TPUs behind a barrier.
+
+    Args:
+        a: [..., C].
+        b: of the same shape.
+        rows: whether what uses it is a matrix product, which takes rows [*, C].
     """
-    return jnp.where(a <= -b, -b, a) + b
+
+    def in_this_form(a: jax.Array, b: jax.Array) -> jax.Array:
+        if rows:
+            a, b = a.reshape(-1, shape[-1]), b.reshape(-1, shape[-1])
+        return (jnp.where(a <= -b, -b, a) + b).reshape(shape)
+
+    def behind_a_barrier(a: jax.Array, b: jax.Array) -> jax.Array:
+        kept: jax.Array = jax.lax.optimization_barrier(nn.relu(a + b))
+        return kept
+
+    shape = a.shape
+    total: jax.Array = jax.lax.platform_dependent(a, b, tpu=behind_a_barrier, default=in_this_form)
+    return total
 
 
 class Bottleneck(nn.Module):
@@ -91,8 +109,7 @@ class Bottleneck(nn.Module):
         y = pointwise(y, features, bias=self.bias, name="conv3")
         y = FrozenBatchNorm(trains=self.norms_train, name="bn3")(y)
         shortcut = _shortcut(x, features, self.stride, self.bias, self.norms_train)
-        flat = (-1, features)  # what the next block's matrix product takes, see `relu_of_sum`
-        return relu_of_sum(y.reshape(flat), shortcut.reshape(flat)).reshape(y.shape)
+        return relu_of_sum(y, shortcut, rows=True)
 
 
 class BasicBlock(nn.Module):

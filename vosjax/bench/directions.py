@@ -40,10 +40,9 @@ from vosjax.tracking.frame import (
     follow_frame,
     network_size,
     nothing_marked,
-    to_labels,
     to_network,
-    to_scores,
 )
+from vosjax.tracking.labels import to_labels, to_scores
 from vosjax.tracking.slots import to_slots
 from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt, Spec

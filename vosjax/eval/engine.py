@@ -48,7 +48,7 @@ class EngineOutput(NamedTuple):
 
     index         index of the frame
     labels        uint8 [H, W] of ids
-    object_stats  [N, 3], see `tracking.frame.to_labels`
+    object_stats  [N, 3], see `tracking.labels.to_labels`
     packed        uint8 or uint16 [N, h, w] probabilities of the objects, None if they are not kept
     counts        {name: int32}, what the refinement counted; {} without one
     """

@@ -33,7 +33,7 @@ from vosjax.io.refusals import reading, writing
 from vosjax.io.scores import ScoreWriter
 from vosjax.refine.refiner import Counts, added
 from vosjax.runs import books
-from vosjax.tracking.frame import to_scores
+from vosjax.tracking.labels import to_scores
 
 WRITERS = 2  # threads that compress masks and probabilities
 WAITING = 64  # files that may wait for them

@@ -17,7 +17,8 @@ from vosjax.eval.plan import Plan
 from vosjax.layers.resize import resize_maps
 from vosjax.loading.ensembles import Part
 from vosjax.prompt import apply_prompt
-from vosjax.tracking.frame import follow_frame, network_size, to_labels, to_network
+from vosjax.tracking.frame import follow_frame, network_size, to_network
+from vosjax.tracking.labels import to_labels
 from vosjax.tracking.step import MemoryClock
 from vosjax.types import Prompt, Spec
 

@@ -55,6 +55,14 @@ def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
     return matrix
 
 
+def bilinear_matrix(old: int, new: int, *, align_corners: bool = False) -> np.ndarray:
+    """Returns the weights of `resize` along one axis as a matrix, float32 [new, old].
+
+    resized = bilinear_matrix(24, 48) @ rows      # [24, W] -> [48, W]
+    """
+    return _matrix(old, new, "bilinear", align_corners)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def _resize(x: jax.Array, height: int, width: int, kind: str, align_corners: bool) -> jax.Array:
     def form(function: Callable[..., jax.Array]) -> Callable[[jax.Array], jax.Array]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.extend import core
 from jax.interpreters import batching, mlir
 
-Form = Callable[..., jax.Array]
+Form = Callable[..., Any]
 
 
 def on_one_tpu(kernel: Form, plain: Form, *arrays: jax.Array, **others: Form) -> Any:
@@ -25,8 +25,8 @@ def on_one_tpu(kernel: Form, plain: Form, *arrays: jax.Array, **others: Form) ->
     Neither form may be differentiated through; the caller defines the derivative.
 
     Args:
-        kernel: returns one array.
-        plain: returns an array of the same shape and dtype.
+        kernel: returns one array, or a pytree of arrays.
+        plain: returns arrays of the same shapes and dtypes.
         *arrays: the arguments of both.
         **others: forms for platforms that have one of their own, as for `lax.platform_dependent`.
     """
@@ -36,47 +36,52 @@ def on_one_tpu(kernel: Form, plain: Form, *arrays: jax.Array, **others: Form) ->
 
 
 def _bind(kernel: Form, plain: Form, *arrays: jax.Array) -> Any:
-    result = jax.eval_shape(plain, *arrays)
-    return _kernel_p.bind(
-        *arrays, kernel=kernel, plain=plain, shape=result.shape, dtype=result.dtype
-    )
+    results, tree = jax.tree.flatten(jax.eval_shape(plain, *arrays))
+    shapes = tuple((result.shape, result.dtype) for result in results)
+    leaves = _kernel_p.bind(*arrays, kernel=_flat(kernel), plain=_flat(plain), shapes=shapes)
+    return jax.tree.unflatten(tree, leaves)
 
 
-def _result(*avals: Any, shape: Any, dtype: Any, **forms: Form) -> Any:
-    return jax.core.ShapedArray(shape, dtype)
+def _flat(form: Form) -> Form:
+    return lambda *arrays: jax.tree.leaves(form(*arrays))
 
 
-def _lowered(context: Any, *values: Any, kernel: Form, plain: Form, **result: Any) -> Any:
+def _results(*avals: Any, shapes: Any, **forms: Form) -> Any:
+    return [jax.core.ShapedArray(shape, dtype) for shape, dtype in shapes]
+
+
+def _lowered(context: Any, *values: Any, kernel: Form, plain: Form, **results: Any) -> Any:
     """Lowers the one or the other form, by the number of the program's devices."""
     devices = getattr(context.module_context.axis_context, "num_devices", None)
     form = kernel if devices == 1 else plain
-    return mlir.lower_fun(form, multiple_results=False)(context, *values)
+    return mlir.lower_fun(form, multiple_results=True)(context, *values)
 
 
 def _elsewhere(context: Any, *values: Any, plain: Form, **others: Any) -> Any:
     """Lowers the plain form: a program for several platforms holds all branches for all of them."""
-    return mlir.lower_fun(plain, multiple_results=False)(context, *values)
+    return mlir.lower_fun(plain, multiple_results=True)(context, *values)
 
 
-def _batched(arrays: Any, axes: Any, *, kernel: Form, plain: Form, **result: Any) -> Any:
+def _batched(arrays: Any, axes: Any, *, kernel: Form, plain: Form, **results: Any) -> Any:
     """Runs the kernel for one item after the other; the plain form takes them as a batch."""
     moved = [x if axis is None else jnp.moveaxis(x, axis, 0) for x, axis in zip(arrays, axes)]
     in_axes = tuple(None if axis is None else 0 for axis in axes)
 
-    def one_by_one(*arrays: jax.Array) -> jax.Array:
-        def one(own: list[jax.Array]) -> jax.Array:
+    def one_by_one(*arrays: jax.Array) -> Any:
+        def one(own: list[jax.Array]) -> Any:
             items = iter(own)
             return kernel(*(x if axis is None else next(items) for x, axis in zip(arrays, axes)))
 
         rows = [x for x, axis in zip(arrays, axes) if axis is not None]
-        results: jax.Array = jax.lax.map(one, rows)
-        return results
+        return jax.lax.map(one, rows)
 
-    return _bind(one_by_one, jax.vmap(plain, in_axes), *moved), 0
+    leaves = _bind(one_by_one, jax.vmap(plain, in_axes), *moved)
+    return leaves, [0] * len(leaves)
 
 
 _kernel_p = core.Primitive("tpu_kernel")
-_kernel_p.def_abstract_eval(_result)
+_kernel_p.multiple_results = True
+_kernel_p.def_abstract_eval(_results)
 mlir.register_lowering(_kernel_p, _elsewhere)
 mlir.register_lowering(_kernel_p, _lowered, platform="tpu")
 batching.primitive_batchers[_kernel_p] = _batched

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from vosjax.memory.affinity import EMPTY_LOGIT, Kernel, affinity, best_queries, log_kernel
 from vosjax.memory.softmax import softmax_read
-from vosjax.memory.top_k import BLOCK, in_blocks, top_columns
+from vosjax.memory.top_k import BLOCK, block_columns, in_blocks, top_columns
 
 CHUNK = 2**23  # most logits in memory at a time during the top-k search
 
@@ -149,9 +149,7 @@ def _read_top(
         """Reads a head's values with these logits: [length, D]."""
         logits = jnp.where(filled[head], logits, EMPTY_LOGIT)
         largest, column = top_columns(logits.reshape(length, BLOCK, -1), k)
-        weights = jnp.where(largest > EMPTY_LOGIT / 2, jnp.exp(largest - largest[:, :1]), 0)
-        weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
-        return read_out(weights, jnp.minimum(column, columns - 1), rows, head, heads=softmaxes)
+        return read_out(logits, largest, column, rows, head, heads=softmaxes)
 
     if max(query.shape[1], key.shape[2]) == 1:
         keys = keys_of(0)
@@ -178,18 +176,26 @@ def _read_top(
 
 
 def read_out(
-    weights: jax.Array, columns: jax.Array, rows: jax.Array, head: ArrayLike = 0, *, heads: int = 1
+    logits: jax.Array,
+    largest: jax.Array,
+    columns: jax.Array,
+    rows: jax.Array,
+    head: ArrayLike = 0,
+    *,
+    heads: int = 1,
 ) -> jax.Array:
-    """Computes weighted sums of rows of the memory.
+    """Computes the means of the rows that the largest logits choose, weighted by their softmax.
 
-        readout = read_out(weights, columns, value.reshape(-1, D))      # [Q, k], [Q, k] -> [Q, D]
+        largest, columns = top_columns(logits.reshape(len(logits), BLOCK, -1), k)
+        readout = read_out(logits, largest, columns, value.reshape(-1, D))      # [Q, D]
 
-    It gathers k rows per query, one after the other (`gather`). On TPUs, where gathers are slow,
-    the weights are scattered into a matrix over all rows instead (`dense`).
+    It gathers k rows per query, one after the other (`gather`). On TPUs, where gathers are slow, it
+    is one matrix product with the weights of all rows, most of them zero (`dense`).
 
     Args:
-        weights: [Q, k].
-        columns: [Q, k] int32, the memory elements.
+        logits: [Q, S'], in the order of `in_blocks`; EMPTY_LOGIT where there is nothing.
+        largest: [Q, k], the largest first.
+        columns: [Q, k] int32, the memory elements that have them.
         rows: [S * heads, D]; element s of a head is in row s * heads + head.
         head: the head whose rows are summed.
         heads: number of heads.
@@ -198,7 +204,8 @@ def read_out(
         [Q, D] float32.
     """
     sums: jax.Array = jax.lax.platform_dependent(
-        weights,
+        logits,
+        largest,
         columns,
         rows,
         jnp.asarray(head),
@@ -209,9 +216,18 @@ def read_out(
 
 
 def gather(
-    weights: jax.Array, columns: jax.Array, rows: jax.Array, head: jax.Array, *, heads: int
+    logits: jax.Array,
+    largest: jax.Array,
+    columns: jax.Array,
+    rows: jax.Array,
+    head: jax.Array,
+    *,
+    heads: int,
 ) -> jax.Array:
     """Computes `read_out` row by row, with the same arguments and result."""
+    weights = jnp.where(largest > EMPTY_LOGIT / 2, jnp.exp(largest - largest[:, :1]), 0)
+    weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
+    columns = jnp.minimum(columns, len(rows) // heads - 1)
 
     def add(j: jax.Array, total: jax.Array) -> jax.Array:
         row = rows.at[columns[:, j] * heads + head].get(mode="promise_in_bounds")
@@ -223,14 +239,31 @@ def gather(
 
 
 def dense(
-    weights: jax.Array, columns: jax.Array, rows: jax.Array, head: jax.Array, *, heads: int
+    logits: jax.Array,
+    largest: jax.Array,
+    columns: jax.Array,
+    rows: jax.Array,
+    head: jax.Array,
+    *,
+    heads: int,
 ) -> jax.Array:
-    """Computes `read_out` as a matrix product, with the same arguments and result."""
-    rows = rows.reshape(-1, heads, rows.shape[1])
-    rows = jax.lax.dynamic_index_in_dim(rows, head, 1, keepdims=False)
-    queries = jnp.arange(weights.shape[0])[:, None]
-    spread = jnp.zeros((weights.shape[0], rows.shape[0]), weights.dtype)
-    spread = spread.at[queries, columns].add(weights)
+    """Computes `read_out` as a matrix product, with the same arguments and result.
+
+    A row is chosen if its logit is larger than the least of the k, or equal to it and not later
+    than the last of those that `top_columns` has kept. So the choice is exact among equal logits.
+    """
+    least = largest[:, -1:]
+    last = jnp.where(largest == least, columns, -1).max(-1, keepdims=True)
+    column = block_columns(logits.shape[1])
+    chosen = (logits > least) | ((logits == least) & (column <= last))
+    chosen &= logits > EMPTY_LOGIT / 2
+    exponentials = jnp.where(largest > EMPTY_LOGIT / 2, jnp.exp(largest - largest[:, :1]), 0)
+    total = jnp.maximum(exponentials.sum(-1, keepdims=True), 1e-30)
+    weights = jnp.where(chosen, jnp.exp(logits - largest[:, :1]), 0) / total
+    depth = rows.shape[1]
+    # Of all heads, as this does not depend on the head or the queries: it is moved out of loops.
+    stored = in_blocks(rows.reshape(-1, heads * depth), 0)
+    own = jax.lax.dynamic_slice_in_dim(stored, head * depth, depth, 1)
     return jnp.einsum(
-        "qs,sd->qd", spread.astype(rows.dtype), rows, preferred_element_type=jnp.float32
+        "qs,sd->qd", weights.astype(rows.dtype), own, preferred_element_type=jnp.float32
     )

@@ -74,3 +74,14 @@ def in_blocks(x: jax.Array, axis: int, fill: float = 0) -> jax.Array:
     shape = x.shape
     x = x.reshape(*shape[:axis], blocks, BLOCK, *shape[axis + 1 :])
     return jnp.swapaxes(x, axis, axis + 1).reshape(shape)
+
+
+def block_columns(count: int) -> jax.Array:
+    """Returns the number of the column at each place of the order of `in_blocks`: int32 [count].
+
+        block_columns(64)[:4]      # [0, 16, 32, 48]
+
+    Args:
+        count: number of columns, a multiple of BLOCK.
+    """
+    return jnp.arange(count, dtype=jnp.int32).reshape(-1, BLOCK).T.reshape(-1)

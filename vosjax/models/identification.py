@@ -23,7 +23,7 @@ from vosjax.layers.precision import compute_dtype
 from vosjax.layers.resize import resize_maps
 from vosjax.models.aot import fresh as initial
 from vosjax.models.aot.decoder import Decoder
-from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, one_hot
+from vosjax.models.aot.identity import CHANNELS, STRIDE, IdentityBank, slots_of
 from vosjax.models.aot.size import network_size
 from vosjax.names import Names
 from vosjax.types import UNUSED_LOGIT, Model, Release, Size, Spec, Vos, When
@@ -222,9 +222,10 @@ def build(
         when: When,
         rng: jax.Array | None = None,
     ) -> IdentificationState:
-        identities = one_hot(probs).astype(compute_dtype(params))
         with jax.named_scope("identity"):
-            identity = bank.apply({"params": params["identity"]}, identities)
+            identity: Any = bank.apply(
+                {"params": params["identity"]}, slots_of(probs), method="of_slots"
+            )
 
         def reference(kept: Any) -> Any:
             grid = grid_of(aux.features.size, aligned)

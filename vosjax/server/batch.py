@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vosjax.tracking.frame import FrameOutput, follow_frame, to_labels, to_network
+from vosjax.tracking.frame import FrameOutput, step_frame, to_network
+from vosjax.tracking.labels import labels_at
 from vosjax.tracking.state import FrameCall
 from vosjax.tracking.step import MemoryClock
 from vosjax.types import Prompt, Spec, Vos
@@ -90,7 +91,7 @@ def compiled_batch(kind: Kind, params: Any, count: int) -> Any:
         def one(state: Any, frame: jax.Array, ids: jax.Array, clock: MemoryClock) -> Any:
             with jax.named_scope("encode"):
                 features = vos.encode(params, to_network(frame, spec), None)
-            followed = follow_frame(
+            output = step_frame(
                 vos,
                 params,
                 state,
@@ -98,11 +99,10 @@ def compiled_batch(kind: Kind, params: Any, count: int) -> Any:
                 nothing,
                 clock,
                 spec=spec,
-                size=size,
                 allowed=ids[1:] > 0,
                 annotated=np.bool_(False),  # known while tracing, so that no branch is left
             )
-            return followed.state, *to_labels(followed.probs, ids)
+            return output.state, *labels_at(output.predicted, None, ids, size)
 
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
         after, labels, object_stats = jax.vmap(one)(stacked, frames, ids, clocks)

@@ -18,8 +18,9 @@ from vosjax.io.scores import ObjectScore
 from vosjax.layers.resize import resize, resize_maps, resize_nearest
 from vosjax.prompt import apply_prompt
 from vosjax.refine.refiner import refine_program
-from vosjax.tracking.slots import HostArray, to_ids
-from vosjax.tracking.step import MemoryClock, advance
+from vosjax.tracking.labels import labels_at, to_labels
+from vosjax.tracking.slots import HostArray
+from vosjax.tracking.step import MemoryClock, StepOutput, advance
 from vosjax.types import Array, FrameStage, Prompt, Scalar, Spec, Vos
 
 
@@ -136,11 +137,12 @@ def prompt_to_network(prompt: Prompt, spec: Spec, marked: Scalar) -> Prompt:
     )
 
     def with_lost(lost: jax.Array) -> jax.Array:
-        pixels = (prompt.labels == slots) & lost[:, None, None]
-        touched = jnp.zeros((spec.objects, spec.height, spec.width), bool)
-        touched = touched.at[:, rows[:, None], columns].max(pixels)
-        first = touched.argmax(0).astype(labels.dtype) + 1
-        return jnp.where(touched.any(0), first, labels)
+        pixels = ((prompt.labels == slots) & lost[:, None, None]).any(0)
+        beyond = spec.objects + 1
+        first = jnp.full((spec.height, spec.width), beyond, labels.dtype)
+        touching = jnp.where(pixels, prompt.labels, beyond)
+        first = first.at[rows[:, None], columns].min(touching)
+        return jnp.where(first < beyond, first, labels)
 
     def complete() -> jax.Array:
         lost = jnp.asarray(prompt.given) & ~(labels == slots).any((1, 2))
@@ -181,6 +183,32 @@ def nothing_marked(size: tuple[int, int], slots: int) -> Prompt:
     return Prompt(jnp.zeros(size, jnp.int32), np.zeros(slots, bool))
 
 
+def step_frame(
+    vos: Vos,
+    params: Any,
+    state: Any,
+    features: Any,
+    prompt: Prompt,
+    clock: MemoryClock,
+    *,
+    spec: Spec,
+    allowed: Array | None = None,
+    annotated: Scalar | None = None,
+) -> StepOutput:
+    """Does the step of a frame, with a prompt at the user's size and results at the network's.
+
+        output = step_frame(vos, params, state, features, prompt, clock, spec=spec)
+        labels, object_stats = labels_at(output.predicted, prompt, ids, size)
+
+    Args:
+        vos, params, state, features, prompt, clock, spec, allowed, annotated: as for
+            `follow_frame`.
+    """
+    marked = jnp.any(prompt.given) if annotated is None else annotated
+    small = prompt_to_network(prompt, spec, marked)
+    return advance(vos, params, state, features, small, clock, allowed=allowed, annotated=annotated)
+
+
 def follow_frame(
     vos: Vos,
     params: Any,
@@ -212,56 +240,18 @@ def follow_frame(
         allowed: as for `advance`.
         annotated: as for `advance`.
     """
-    marked = jnp.any(prompt.given) if annotated is None else annotated
-    small = prompt_to_network(prompt, spec, marked)
-    output = advance(
-        vos, params, state, features, small, clock, allowed=allowed, annotated=annotated
+    output = step_frame(
+        vos,
+        params,
+        state,
+        features,
+        prompt,
+        clock,
+        spec=spec,
+        allowed=allowed,
+        annotated=annotated,
     )
     return FollowedFrame(output.state, resize_maps(output.predicted, *size))
-
-
-@jax.named_scope("to_labels")
-def to_labels(probs: jax.Array, ids: Array) -> tuple[jax.Array, jax.Array]:
-    """Converts probabilities to labels of ids and statistics of every slot.
-
-        labels, object_stats = to_labels(probs, jnp.array([0, 7, 200], jnp.uint8))
-
-    Args:
-        probs: [N+1, H, W].
-        ids: uint8 [N+1], the id in each slot, 0 for the background.
-
-    Returns:
-        Labels uint8 [H, W] of ids; and object stats float32 [N, 3]: the mean probability in the
-        slot's mask, the mean margin over the second-best object there, and the mask's pixels.
-    """
-    channels = jnp.arange(probs.shape[0], dtype=jnp.int32)[:, None, None]
-    winner = jnp.argmax(probs, 0).astype(jnp.int32)
-    best = probs.max(0)
-    second = jnp.where(channels == winner, 0, probs).max(0)
-    inside = channels[1:] == winner
-    area = inside.sum((1, 2)).astype(jnp.float32)
-    sums = [jnp.where(inside, value, 0).sum((1, 2)) for value in (best, best - second)]
-    means = [total / jnp.maximum(area, 1) for total in sums]
-    return to_ids(winner, ids), jnp.stack([*means, area], 1)
-
-
-def to_scores(object_stats: HostArray, followed: dict[int, int]) -> dict[int, ObjectScore]:
-    """Converts the object stats of `to_labels` to scores.
-
-        scores = to_scores(np.asarray(object_stats), {7: 1, 200: 2})
-
-    Args:
-        object_stats: [N, 3].
-        followed: {id: slot} of the objects to be scored.
-
-    Returns:
-        {id: `ObjectScore`} in the order of ids.
-    """
-    scores = {}
-    for id, slot in sorted(followed.items()):
-        probability, margin, area = (float(value) for value in object_stats[slot - 1])
-        scores[id] = ObjectScore(id, probability, margin, int(area), area == 0)
-    return scores
 
 
 @functools.lru_cache(maxsize=64)
@@ -285,26 +275,29 @@ def frame_program(
     """
     traces = [0]
 
-    def follow(
+    def stepped(
         params: Any,
         state: Any,
         frame: jax.Array,
         prompt: Prompt,
         ids: jax.Array,
         clock: MemoryClock,
-    ) -> tuple[Any, jax.Array]:
+    ) -> StepOutput:
         traces[0] += 1
         small = to_network(frame, spec)
         with jax.named_scope("encode"):
             features = vos.encode(params, small, None)
-        followed = follow_frame(
-            vos, params, state, features, prompt, clock, spec=spec, size=size, allowed=ids[1:] > 0
+        return step_frame(
+            vos, params, state, features, prompt, clock, spec=spec, allowed=ids[1:] > 0
         )
-        return followed.state, apply_prompt(followed.probs, prompt)
+
+    def follow(*arguments: Any) -> tuple[Any, jax.Array]:
+        output, prompt = stepped(*arguments), arguments[3]
+        return output.state, apply_prompt(resize_maps(output.predicted, *size), prompt)
 
     def whole(*arguments: Any) -> tuple[Any, jax.Array, jax.Array, dict[str, jax.Array]]:
-        state, probs = follow(*arguments)
-        return state, *to_labels(probs, arguments[4]), {}
+        output, prompt, ids = stepped(*arguments), arguments[3], arguments[4]
+        return output.state, *labels_at(output.predicted, prompt, ids, size), {}
 
     if stage is None:
         compiled = jax.jit(whole, donate_argnums=1)

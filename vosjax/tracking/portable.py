@@ -19,8 +19,8 @@ from jax import export
 from vosjax.compose.groups import groups
 from vosjax.errors import InputError
 from vosjax.loading.pretrained import Loaded
-from vosjax.prompt import apply_prompt
-from vosjax.tracking.frame import follow_frame, network_size, to_labels, to_network
+from vosjax.tracking.frame import network_size, step_frame, to_network
+from vosjax.tracking.labels import labels_at
 from vosjax.tracking.step import MemoryClock, remembers
 from vosjax.types import Prompt, Spec
 
@@ -118,7 +118,7 @@ def portable_step(
         # Before the first object there is nothing to remember.
         last = jnp.where(known.any(), last, time)
         clock = MemoryClock(time, last, jnp.int32(mem_every))
-        followed = follow_frame(
+        output = step_frame(
             vos,
             weights,
             jax.tree.unflatten(state_tree, network),
@@ -126,14 +126,13 @@ def portable_step(
             prompt,
             clock,
             spec=spec,
-            size=size,
             allowed=known,
         )
         ids = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.where(known, numbers, 0)])
-        labels, stats = to_labels(apply_prompt(followed.probs, prompt), ids)
+        labels, stats = labels_at(output.predicted, prompt, ids, size)
         last = jnp.where(remembers(given.any(), time, last, mem_every), time, last)
         return (
-            [known, time + 1, last, *jax.tree.leaves(followed.state)],
+            [known, time + 1, last, *jax.tree.leaves(output.state)],
             labels.astype(jnp.uint8),
             stats,
         )

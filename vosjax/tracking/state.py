@@ -18,8 +18,8 @@ from vosjax.tracking.frame import (
     frame_program,
     network_size,
     nothing_marked,
-    to_scores,
 )
+from vosjax.tracking.labels import to_scores
 from vosjax.tracking.slots import HostArray, MemoryCounters, ObjectSlots, release
 from vosjax.tracking.step import MemoryClock
 from vosjax.types import Prompt, Spec, Vos

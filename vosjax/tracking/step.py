@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vosjax.prompt import apply_prompt
-from vosjax.types import UNUSED_LOGIT, Array, Prompt, Scalar, Vos, When
+from vosjax.tracking.probabilities import probabilities
+from vosjax.types import Array, Prompt, Scalar, Vos, When
 
 
 class MemoryClock(NamedTuple):
@@ -151,12 +151,8 @@ def advance(
     keys = (None, None) if rng is None else jax.random.split(rng)
     with jax.named_scope("predict"):
         logits, aux = vos.predict(params, state, features, keys[0])
-    if allowed is not None:
-        classes = jnp.concatenate([jnp.ones(1, bool), allowed])
-        logits = jnp.where(classes[:, None, None], logits, UNUSED_LOGIT)
-    predicted = jax.nn.softmax(logits, 0)
     with jax.named_scope("prompt"):
-        probs = apply_prompt(predicted, prompt)
+        predicted, probs = probabilities(logits, prompt, allowed)
     marked = jnp.any(prompt.given) if annotated is None else annotated
     remember = remembers(marked, clock.time, clock.last, clock.mem_every)
     when = When(marked, remember, clock.time)
