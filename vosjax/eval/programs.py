@@ -89,8 +89,53 @@ def compile_plan(
         packing: how probabilities are returned, or None.
         refined: whether fused probabilities are refined before labels are made of them.
     """
+    lowered = lower_plan(
+        plan,
+        batch,
+        parts,
+        devices,
+        fuse=fuse,
+        chunk=chunk,
+        max_short_side=max_short_side,
+        packing=packing,
+        refined=refined,
+    )
+    programs: Programs = jax.tree.map(lambda program: program.compile(), lowered)
+    return programs
+
+
+def lower_plan(
+    plan: Plan,
+    batch: int,
+    parts: Sequence[Part],
+    devices: Sequence[Any],
+    *,
+    fuse: Callable[[jax.Array], jax.Array],
+    chunk: int,
+    max_short_side: int | None,
+    packing: Packing | None,
+    refined: bool = False,
+) -> Programs:
+    """Lowers all programs of a plan: traced for their devices, and not compiled yet.
+
+        lower_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...).parts[0].encode.compile()
+
+    Args:
+        plan: as for `compile_plan`, like all others.
+        batch: likewise.
+        parts: likewise; of their weights, shapes suffice.
+        devices: likewise; they may be those of a machine that is not there (`ahead.compiler`).
+        fuse: likewise.
+        chunk: likewise.
+        max_short_side: likewise.
+        packing: likewise.
+        refined: likewise.
+
+    Returns:
+        `Programs` of `jax.stages.Lowered`.
+    """
     programs = [
-        _compile_part(part, plan, batch, chunk, max_short_side, device)
+        _lower_part(part, plan, batch, chunk, max_short_side, device)
         for part, device in zip(parts, devices)
     ]
     slots, first = plan.slots * plan.groups, jax.sharding.SingleDeviceSharding(devices[0])
@@ -100,15 +145,15 @@ def compile_plan(
     members, marks, labels = tuple(part.member for part in parts), _prompt_shapes(plan, batch), None
     if refined:
         fused = jax.jit(functools.partial(fuse_parts, members, fuse))
-        outputs = [fused.lower(probs, *prompt).compile() for prompt in ((), (marks,))]
-        labels = jax.jit(functools.partial(_labels, packing)).lower(probs[0], ids).compile()
+        outputs = [fused.lower(probs, *prompt) for prompt in ((), (marks,))]
+        labels = jax.jit(functools.partial(_labels, packing)).lower(probs[0], ids)
     else:
         whole = jax.jit(functools.partial(to_outputs, members, fuse, packing))
-        outputs = [whole.lower(probs, ids, *prompt).compile() for prompt in ((), (marks,))]
+        outputs = [whole.lower(probs, ids, *prompt) for prompt in ((), (marks,))]
     return Programs(programs, outputs[0], outputs[1], labels)
 
 
-def _compile_part(
+def _lower_part(
     part: Part, plan: Plan, batch: int, chunk: int, max_short_side: int | None, device: Any
 ) -> PartPrograms:
     vos = groups(part.vos._replace(slots=plan.slots), plan.groups)
@@ -159,8 +204,8 @@ def _compile_part(
 
     params = placed(part.params)
     frames = placed(jax.ShapeDtypeStruct((batch, chunk, *plan.size, 3), jnp.uint8))
-    started = jax.jit(start).lower(params).compile()
-    encoded = jax.jit(encode).lower(params, frames).compile()
+    started = jax.jit(start).lower(params)
+    encoded = jax.jit(encode).lower(params, frames)
     state = placed(jax.eval_shape(start, params))
     features = placed(jax.eval_shape(encode, params, frames))
     number: Any = jax.ShapeDtypeStruct((), jnp.int32)
@@ -169,8 +214,8 @@ def _compile_part(
     return PartPrograms(
         started,
         encoded,
-        followed.lower(*common).compile(),
-        followed.lower(*common, _prompt_shapes(plan, batch)).compile(),
+        followed.lower(*common),
+        followed.lower(*common, _prompt_shapes(plan, batch)),
     )
 
 
