@@ -5,6 +5,7 @@ that were under way, and those that had not begun. The process that runs a video
 several processes can share a folder.
 """
 
+import concurrent.futures
 import contextlib
 import functools
 import pathlib
@@ -31,6 +32,7 @@ from vosjax.runs import machine
 from vosjax.runs.profile import Profile
 
 Planned = tuple[plans.Plan, EvalVideo]
+Finish = Callable[[], None]
 
 
 class Memory(NamedTuple):
@@ -165,16 +167,23 @@ def run(
     busy: dict[str, str] = {}
 
     def work(engine: Engine) -> None:
-        while not stop and not errors:
+        finishing: concurrent.futures.Future[None] | None = None
+        with concurrent.futures.ThreadPoolExecutor(1, "finish") as finisher:
             try:
-                batch = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                with contextlib.ExitStack() as stack:
-                    batch = _claimed(stack, batch, config.folder, busy, progress)
-                    if batch:
-                        _try_batch(engine, batch, config, stop, progress)
+                while not stop and not errors:
+                    try:
+                        batch = waiting.get_nowait()
+                    except queue.Empty:
+                        break
+                    with contextlib.ExitStack() as locks:
+                        batch = _claimed(locks, batch, config.folder, busy, progress)
+                        done = _try_batch(engine, batch, config, stop, progress) if batch else []
+                        before = finishing
+                        finishing = finisher.submit(_finish, done, locks.pop_all())
+                        if before is not None:
+                            before.result()
+                if finishing is not None:
+                    finishing.result()
             except BaseException as error:
                 errors.append(error)
 
@@ -244,10 +253,10 @@ def _try_batch(
     config: RunConfig,
     stop: Sequence[Any],
     progress: Callable[[int], Any],
-) -> None:
-    """Runs a batch; if that fails, runs its videos one by one."""
+) -> list[Finish]:
+    """Runs a batch; if that fails, runs its videos one by one. Returns what finishes them."""
     try:
-        _run_batch(engine, batch, config, stop, progress)
+        return _run_batch(engine, batch, config, stop, progress)
     except DiskFull:
         raise
     except (InputError, jax.errors.JaxRuntimeError) as error:
@@ -255,9 +264,19 @@ def _try_batch(
             raise
         if len(batch) == 1:
             run_folder.fail(config.folder, batch[0][1].name, error)
-            return
-        for planned in batch:
-            _try_batch(engine, [planned], config, stop, progress)
+            return []
+        return [
+            finish
+            for planned in batch
+            for finish in _try_batch(engine, [planned], config, stop, progress)
+        ]
+
+
+def _finish(videos: list[Finish], locks: contextlib.ExitStack) -> None:
+    """Completes videos while the next ones run: waits for their files, and writes their records."""
+    with locks:
+        for finish in reversed(videos):
+            locks.callback(finish)  # called before the locks are released, and in any case
 
 
 def _run_batch(
@@ -266,17 +285,19 @@ def _run_batch(
     config: RunConfig,
     stop: Sequence[Any],
     progress: Callable[[int], Any],
-) -> None:
+) -> list[Finish]:
     plan = batch[0][0]
     frame_digests = [FrameDigests(video) for _, video in batch]
     inputs = [_input(digests, plan, config.year) for digests in frame_digests]
-    writers = [
-        run_folder.Writer(config.folder, video, source.ids)
-        for (_, video), source in zip(batch, inputs)
-    ]
     counts, before = [0] * len(batch), engine.compile_seconds
-    start = began = time.perf_counter()
-    try:
+    with contextlib.ExitStack() as stack:
+        writers = [
+            run_folder.Writer(config.folder, video, source.ids)
+            for (_, video), source in zip(batch, inputs)
+        ]
+        for writer in writers:
+            stack.callback(writer.close)
+        start = began = time.perf_counter()
         for writer in writers:
             writer.empty(plan.size)
         longest = max(len(video.frames) for _, video in batch)
@@ -292,22 +313,44 @@ def _run_batch(
                     counts[i] += 1
             progress(sum(output is not None for output in outputs))
             if stop:
-                return
+                return []
         end = time.perf_counter()
-        progress(sum(len(video.frames) for _, video in batch) - sum(counts))
-        compiled = engine.compile_seconds - before
-        for writer, digests, count in zip(writers, frame_digests, counts):
-            made_of = audit.inputs(digests.video, year=config.year, seen=digests)
-            seconds = {
-                "seconds": round((end - began - compiled) / len(batch), 4),
-                "seconds_after_first": round((end - start) / len(batch), 4),
-                "compile_seconds": round(compiled / len(batch), 3),
-            }
-            facts = _facts(digests.video, plan, count, len(batch))
-            writer.finish(facts | seconds | {"inputs": made_of})
+        stack.pop_all()
+    progress(sum(len(video.frames) for _, video in batch) - sum(counts))
+    compiled = engine.compile_seconds - before
+    seconds = {
+        "seconds": round((end - began - compiled) / len(batch), 4),
+        "seconds_after_first": round((end - start) / len(batch), 4),
+        "compile_seconds": round(compiled / len(batch), 3),
+    }
+    return [
+        functools.partial(
+            _complete,
+            config,
+            digests,
+            writer,
+            _facts(digests.video, plan, count, len(batch)) | seconds,
+        )
+        for writer, digests, count in zip(writers, frame_digests, counts)
+    ]
+
+
+def _complete(
+    config: RunConfig,
+    digests: FrameDigests,
+    writer: run_folder.Writer,
+    facts: run_folder.Record,
+) -> None:
+    """Waits for a video's files and writes its record; one that cannot be read back has failed."""
+    try:
+        made_of = audit.inputs(digests.video, year=config.year, seen=digests)
+        writer.finish(facts | {"inputs": made_of})
+    except DiskFull:
+        raise
+    except InputError as error:
+        run_folder.fail(config.folder, digests.video.name, error)
     finally:
-        for writer in writers:
-            writer.close()
+        writer.close()
 
 
 def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> run_folder.Record:

@@ -21,6 +21,7 @@ import numpy as np
 
 from vosjax.ahead import compiler
 from vosjax.bench import compiled
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config, opened
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
@@ -150,7 +151,7 @@ def _elsewhere(config: Config, options: Options) -> int:
     """Compiles the rows for a chip that is not there."""
     wished, target = config.bench, compiled.chip(config.bench.target)
     jax.config.update("jax_platforms", "cpu")  # whatever is there is not what is compiled for
-    pretrained.compile_cache()
+    compile_cache()
     table = [
         compiled.row(
             target,
