@@ -30,7 +30,7 @@ class Packing(NamedTuple):
 
 
 class PartPrograms(NamedTuple):
-    """The programs of one part, for a batch of B videos; states are donated.
+    """The programs of one part, compiled or lowered, for a batch of B videos; states are donated.
 
     start          (params) -> state
     encode         (params, frames uint8 [B, T, H, W, 3]) -> features, every leaf [T, B, ...]
@@ -39,10 +39,10 @@ class PartPrograms(NamedTuple):
     follow_marked  the same with one more argument, a `Prompt` of labels [B, H, W] and given [B, N]
     """
 
-    start: Callable[..., Any]
-    encode: Callable[..., Any]
-    follow: Callable[..., Any]
-    follow_marked: Callable[..., Any]
+    start: Any
+    encode: Any
+    follow: Any
+    follow_marked: Any
 
 
 class Programs(NamedTuple):
@@ -57,9 +57,9 @@ class Programs(NamedTuple):
     """
 
     parts: list[PartPrograms]
-    outputs: Callable[..., Any]
-    outputs_marked: Callable[..., Any]
-    labels: Callable[..., Any] | None = None
+    outputs: Any
+    outputs_marked: Any
+    labels: Any = None
 
 
 def compile_plan(
