@@ -15,7 +15,7 @@ from vosjax.io.terminal import say
 HERE = pathlib.Path(__file__).parent
 PICTURE = HERE / "pictures" / "rooms.svg"
 KINDS = {  # what a room deals with, its colour, and the rooms
-    "words": ("#e8e6df", ("errors", "types", "names", "prompt", "schema")),
+    "words": ("#e8e6df", ("errors", "types", "names", "prompt", "schema", "compile_cache")),
     "networks": (
         "#d8e8f7",
         (

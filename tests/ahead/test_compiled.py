@@ -73,6 +73,20 @@ def test_the_command_prints_and_writes_its_rows(workdir, stand_in, capsys):
     assert facts["target"] == "v5e" and facts["objects"] == 3 and len(facts["largest"]) == 5
 
 
+def test_a_row_of_the_offline_engine_is_one_frame_of_one_video(workdir, stand_in):
+    one, four = (row(workdir, chunk=2, batch=batch) for batch in (1, 4))
+    assert (four["chunk"], four["batch"]) == (2, 4)
+    assert four["products"] == pytest.approx(one["products"], rel=0.05)
+    assert four["state_bytes"] == 4 * one["state_bytes"] > 0
+    assert 0 < four["frames_per_second"] and four["bound"] in ("products", "bytes")
+    assert any("4 videos and 2 frames at once" in line for line in compiled.lines([four]))
+
+
+def test_chunks_and_batches_are_those_of_a_target(workdir, capsys):
+    answer = workdir.run("--config", workdir.config, "--mode", "bench", "--config.bench.batch=(4,)")
+    assert answer == 2 and "python -m vosjax.bench.engine measures" in capsys.readouterr().err
+
+
 def test_the_command_refuses_what_it_cannot_compile_for(workdir, capsys):
     answer = workdir.run(
         "--config", workdir.config, "--mode", "bench", "--config.bench.target=h100"

@@ -100,21 +100,36 @@ def measured(program: Any, *arguments: Any) -> Measured:
     Raises:
         DoesNotFit: the compiler says that the program needs more memory than a device has.
     """
+    return measured_lowering(program.lower(*arguments))
+
+
+def measured_lowering(lowered: jax.stages.Lowered) -> Measured:
+    """Compiles a function that was lowered for a device, and measures the program.
+
+        measured_lowering(jax.jit(f).lower(*on(device, shapes))).traffic.bytes
+
+    Args:
+        lowered: the function, lowered with arguments that lie on the devices.
+
+    Raises:
+        DoesNotFit: as for `measured`.
+    """
     begin = time.monotonic()
     try:
-        compiled = program.lower(*arguments).compile()
+        compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise DoesNotFit(_used(str(error))) from error
         raise
-    sizes = compiled.memory_analysis()
+    sizes: Any = compiled.memory_analysis()
+    text: Any = compiled.as_text()
     return Measured(
         sizes.argument_size_in_bytes,
         sizes.output_size_in_bytes,
         sizes.alias_size_in_bytes,
         sizes.temp_size_in_bytes,
         sizes.generated_code_size_in_bytes,
-        traffic.counted(hlo.parsed(compiled.as_text())),
+        traffic.counted(hlo.parsed(text)),
         time.monotonic() - begin,
     )
 

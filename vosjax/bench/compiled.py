@@ -15,6 +15,7 @@ import numpy as np
 from vosjax import models
 from vosjax.ahead import compiler, roofline, targets, traffic
 from vosjax.ahead.targets import Target
+from vosjax.bench.compiled_offline import offline_frame
 from vosjax.config import opened
 from vosjax.errors import InputError
 from vosjax.layers.precision import cast
@@ -32,6 +33,8 @@ HEADS = (
     "objects",
     "memory",
     "top-k",
+    "chunk",
+    "batch",
     "Gop",
     "GB",
     "GB in memory",
@@ -133,6 +136,8 @@ def row(
     objects: int,
     memory: int,
     top_k: int | None = None,
+    chunk: int | None = None,
+    batch: int | None = None,
     largest: int = 5,
 ) -> dict:
     """Compiles a frame for a chip, and returns what it needs as plain data.
@@ -147,21 +152,21 @@ def row(
         objects: likewise.
         memory: likewise.
         top_k: as for `shapes`.
+        chunk: number of frames that the offline engine encodes at once; None, as `batch`, compiles
+            the frame of a tracker.
+        batch: number of videos that the offline engine runs side by side.
         largest: number of fusions or loops to list.
 
     Returns:
-        dict: model, target, dtype, size, objects, memory, top_k; operations, products, bytes, main
-        (those to and from the main memory), unbounded (loops of unknown length, which count once),
-        temporary_bytes, state_bytes, frames_per_second and bound of the roofline, compile_seconds;
-        largest, a list of dicts with scope, kind, times, bytes, main and products.
+        dict: model, target, dtype, size, objects, memory, top_k, chunk, batch; operations,
+        products, bytes, main (those to and from the main memory), unbounded (loops of unknown
+        length, which count once), temporary_bytes, state_bytes, frames_per_second and bound of the
+        roofline, compile_seconds; largest, a list of dicts with scope, kind, times, bytes, main and
+        products. With a batch, operations and bytes are those of one frame of one video, and
+        temporaries, state and the largest those of all.
     """
     model, params = shapes(name, dtype, top_k)
-    program, arguments = frame(model, params, size, objects, memory)
-    device = compiler.devices(target)[0]
-    measured = compiler.measured(program, *compiler.on(device, arguments))
-    counted = measured.traffic
-    bounds = roofline.bounds(target.chip, products=counted.products, moved=counted.main)
-    return {
+    asked = {
         "model": name,
         "target": target.kind,
         "dtype": dtype,
@@ -169,6 +174,42 @@ def row(
         "objects": objects,
         "memory": memory,
         "top_k": top_k,
+        "chunk": chunk,
+        "batch": batch,
+    }
+    if chunk is not None or batch is not None:
+        chunk, batch = chunk or 1, batch or 1
+        offline = offline_frame(
+            target,
+            model,
+            params,
+            size=size,
+            objects=objects,
+            memory=memory,
+            chunk=chunk,
+            batch=batch,
+        )
+        return asked | {
+            "chunk": chunk,
+            "batch": batch,
+            "operations": offline.operations,
+            "products": offline.products,
+            "bytes": offline.bytes,
+            "main": offline.main,
+            "unbounded": offline.unbounded,
+            "temporary_bytes": offline.temporaries,
+            "state_bytes": offline.state,
+            "frames_per_second": 1 / offline.seconds,
+            "bound": offline.bound,
+            "compile_seconds": offline.compiling,
+            "largest": _largest(offline.rows, largest),
+        }
+    program, arguments = frame(model, params, size, objects, memory)
+    device = compiler.devices(target)[0]
+    measured = compiler.measured(program, *compiler.on(device, arguments))
+    counted = measured.traffic
+    bounds = roofline.bounds(target.chip, products=counted.products, moved=counted.main)
+    return asked | {
         "operations": counted.operations,
         "products": counted.products,
         "bytes": counted.bytes,
@@ -181,18 +222,22 @@ def row(
         "frames_per_second": 1 / bounds.seconds,
         "bound": bounds.bound,
         "compile_seconds": measured.seconds,
-        "largest": [
-            {
-                "scope": one.scope,
-                "kind": "loop" if one.opcode == "while" else one.opcode,
-                "times": one.times,
-                "bytes": one.bytes,
-                "main": one.main,
-                "products": one.products,
-            }
-            for one in traffic.largest(counted.rows, largest)
-        ],
+        "largest": _largest(counted.rows, largest),
     }
+
+
+def _largest(rows: list[traffic.Row], count: int) -> list[dict]:
+    return [
+        {
+            "scope": one.scope,
+            "kind": "loop" if one.opcode == "while" else one.opcode,
+            "times": one.times,
+            "bytes": one.bytes,
+            "main": one.main,
+            "products": one.products,
+        }
+        for one in traffic.largest(rows, count)
+    ]
 
 
 def lines(table: list[dict]) -> list[str]:
@@ -207,6 +252,8 @@ def lines(table: list[dict]) -> list[str]:
             str(facts["objects"]),
             str(facts["memory"]),
             "own" if facts["top_k"] is None else str(facts["top_k"] or "all"),
+            str(facts["chunk"] or "-"),
+            str(facts["batch"] or "-"),
             f"{facts['operations'] / 1e9:.1f}",
             f"{facts['bytes'] / 1e9:.2f}",
             f"{facts['main'] / 1e9:.2f}",
@@ -222,6 +269,8 @@ def lines(table: list[dict]) -> list[str]:
     text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells]
     for facts in table:
         title = f"{facts['model']}, {facts['objects']} objects, memory {facts['memory']}"
+        if facts["batch"]:
+            title += f", {facts['batch']} videos and {facts['chunk']} frames at once"
         if facts["unbounded"]:
             title += f"; {facts['unbounded']} loops of unknown length count once"
         text += ["", f"{title}: the most bytes"]

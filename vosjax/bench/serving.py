@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vosjax.compile_cache import compile_cache
 from vosjax.errors import InputError
 from vosjax.io.door import Parser, count, guarded
 from vosjax.io.terminal import say
-from vosjax.loading.pretrained import Loaded, compile_cache, load
+from vosjax.loading.pretrained import Loaded, load
 from vosjax.server.batch import SIZES
 from vosjax.server.device import Device
 from vosjax.tracking.tracker import Tracker

@@ -29,6 +29,22 @@ class BenchConfig(Checked):
         "a chip that is not there (v4, v5e, v5p, v6e), for which every row is compiled; '': time "
         "the rows here",
     )
+    chunk: tuple[int, ...] = setting(
+        (),
+        "with target: numbers of frames that the offline engine encodes at once; (), with batch: a "
+        "tracker's frame",
+        least=1,
+    )
+    batch: tuple[int, ...] = setting(
+        (), "with target: numbers of videos that the offline engine runs side by side", least=1
+    )
+    wait: float = setting(
+        0.0,
+        "milliseconds of a frame on a device that only waits, beside which the host's share of "
+        "segment and eval is measured; 0: no such device",
+        least=0,
+    )
+    clip: int = setting(120, "with wait: number of frames of the clip", least=2)
     largest: int = setting(
         5, "with target: fusions or loops that are listed for each row, by bytes", least=0
     )

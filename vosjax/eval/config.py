@@ -31,10 +31,10 @@ class EvalConfig(Checked):
     processes: int = setting(1, "processes that score, or threads that fuse", least=1)
     zip: bool = setting(True, "write the zip file that the server takes")
     chunk: int | None = setting(
-        None, "frames that are encoded at once; None: 8, or 1 on CPUs", least=1
+        None, "frames that are encoded at once; None: 8 on GPUs, else 1", least=1
     )
     batch: int | None = setting(
-        None, "most videos that run side by side; None: 4, or 1 on CPUs", least=1
+        None, "most videos that run side by side; None: 4 on GPUs, else 1", least=1
     )
     spread: bool = setting(False, "distribute views and members over the devices")
     probabilities: int = setting(

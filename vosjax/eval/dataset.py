@@ -5,50 +5,23 @@ that were under way, and those that had not begun. The process that runs a video
 several processes can share a folder.
 """
 
+import concurrent.futures
 import contextlib
-import functools
 import pathlib
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-
-from vosjax.datasets.decode import Picture
-from vosjax.errors import DiskFull, InputError
-from vosjax.eval import audit
+from vosjax.errors import InputError
 from vosjax.eval import folder as run_folder
 from vosjax.eval import plan as plans
-from vosjax.eval.audit import FrameDigests
-from vosjax.eval.engine import Engine, VideoInput
-from vosjax.eval.videos import EvalVideo, decode_frame, read_frame, read_given
+from vosjax.eval.batches import Memory, Planned, RunConfig, finish, run_batch
+from vosjax.eval.engine import Engine
+from vosjax.eval.videos import EvalVideo, read_frame
 from vosjax.io import lock
 from vosjax.loading.pretrained import Loaded
 from vosjax.refine.offline import Stages
-from vosjax.runs import machine
-from vosjax.runs.profile import Profile
-
-Planned = tuple[plans.Plan, EvalVideo]
-
-
-class Memory(NamedTuple):
-    """Which frames are remembered.
-
-    mem_every       frames from one remembered frame to the next
-    max_mem_frames  most remembered frames
-    balance         number of memory frames for which each video's own interval is chosen; None
-                    takes `mem_every` for all
-    balance_low     smallest such interval
-    balance_high    largest such interval
-    """
-
-    mem_every: int
-    max_mem_frames: int
-    balance: int | None = None
-    balance_low: int = 1
-    balance_high: int = 20
 
 
 def memory_of(config: Any, network: Loaded) -> Memory:
@@ -101,23 +74,6 @@ def settings_of(
     }
 
 
-class RunConfig(NamedTuple):
-    """How a dataset is run.
-
-    folder   the output folder
-    memory   which frames are remembered
-    batch    most videos that run side by side
-    year     year of DAVIS, see `videos.read_given`
-    profile  profiles chosen frames of the first video that has them
-    """
-
-    folder: pathlib.Path
-    memory: Memory
-    batch: int
-    year: int
-    profile: Profile = Profile()
-
-
 def run(
     videos: Sequence[EvalVideo],
     engines: Sequence[Engine],
@@ -165,16 +121,23 @@ def run(
     busy: dict[str, str] = {}
 
     def work(engine: Engine) -> None:
-        while not stop and not errors:
+        finishing: concurrent.futures.Future[None] | None = None
+        with concurrent.futures.ThreadPoolExecutor(1, "finish") as finisher:
             try:
-                batch = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                with contextlib.ExitStack() as stack:
-                    batch = _claimed(stack, batch, config.folder, busy, progress)
-                    if batch:
-                        _try_batch(engine, batch, config, stop, progress)
+                while not stop and not errors:
+                    try:
+                        batch = waiting.get_nowait()
+                    except queue.Empty:
+                        break
+                    with contextlib.ExitStack() as locks:
+                        batch = _claimed(locks, batch, config.folder, busy, progress)
+                        done = run_batch(engine, batch, config, stop, progress) if batch else []
+                        before = finishing
+                        finishing = finisher.submit(finish, done, locks.pop_all())
+                        if before is not None:
+                            before.result()
+                if finishing is not None:
+                    finishing.result()
             except BaseException as error:
                 errors.append(error)
 
@@ -236,128 +199,3 @@ def _plan(video: EvalVideo, memory: Memory, slots: int | None) -> plans.Plan:
         mem_every=mem_every,
         max_mem_frames=memory.max_mem_frames,
     )
-
-
-def _try_batch(
-    engine: Engine,
-    batch: list[Planned],
-    config: RunConfig,
-    stop: Sequence[Any],
-    progress: Callable[[int], Any],
-) -> None:
-    """Runs a batch; if that fails, runs its videos one by one."""
-    try:
-        _run_batch(engine, batch, config, stop, progress)
-    except DiskFull:
-        raise
-    except (InputError, jax.errors.JaxRuntimeError) as error:
-        if len(batch) == 1 and not isinstance(error, InputError):
-            raise
-        if len(batch) == 1:
-            run_folder.fail(config.folder, batch[0][1].name, error)
-            return
-        for planned in batch:
-            _try_batch(engine, [planned], config, stop, progress)
-
-
-def _run_batch(
-    engine: Engine,
-    batch: list[Planned],
-    config: RunConfig,
-    stop: Sequence[Any],
-    progress: Callable[[int], Any],
-) -> None:
-    plan = batch[0][0]
-    frame_digests = [FrameDigests(video) for _, video in batch]
-    inputs = [_input(digests, plan, config.year) for digests in frame_digests]
-    writers = [
-        run_folder.Writer(config.folder, video, source.ids)
-        for (_, video), source in zip(batch, inputs)
-    ]
-    counts, before = [0] * len(batch), engine.compile_seconds
-    start = began = time.perf_counter()
-    try:
-        for writer in writers:
-            writer.empty(plan.size)
-        longest = max(len(video.frames) for _, video in batch)
-        frames = config.profile.over(
-            engine.follow(plan, inputs), start=min(plan.annotated), end=longest
-        )
-        for number, outputs in enumerate(frames):
-            if number == 0:
-                start = time.perf_counter()
-            for i, output in enumerate(outputs):
-                if output is not None:
-                    writers[i].write(output)
-                    counts[i] += 1
-            progress(sum(output is not None for output in outputs))
-            if stop:
-                return
-        end = time.perf_counter()
-        progress(sum(len(video.frames) for _, video in batch) - sum(counts))
-        compiled = engine.compile_seconds - before
-        for writer, digests, count in zip(writers, frame_digests, counts):
-            made_of = audit.inputs(digests.video, year=config.year, seen=digests)
-            seconds = {
-                "seconds": round((end - began - compiled) / len(batch), 4),
-                "seconds_after_first": round((end - start) / len(batch), 4),
-                "compile_seconds": round(compiled / len(batch), 3),
-            }
-            facts = _facts(digests.video, plan, count, len(batch))
-            writer.finish(facts | seconds | {"inputs": made_of})
-    finally:
-        for writer in writers:
-            writer.close()
-
-
-def _facts(video: EvalVideo, plan: plans.Plan, count: int, together: int) -> run_folder.Record:
-    return {
-        "name": video.name,
-        "frames": len(video.frames),
-        "computed": count,
-        "objects": len(video.starts),
-        "gap": plan.mem_every,
-        "capacity": plan.capacity,
-        "together": together,
-        "size": list(plan.size),
-        "peak_memory_bytes": machine.peak_memory(),
-    }
-
-
-def _input(seen: FrameDigests, plan: plans.Plan, year: int) -> VideoInput:
-    """Returns readers of a video's frames, which take their digests, and its given masks.
-
-    Raises:
-        InputError: a mask cannot be read, or is not of its frame's size.
-    """
-    video = seen.video
-    ids = tuple(sorted(video.starts, key=lambda key: (video.starts[key], key)))
-    prompts = {index: read_given(video, index, year=year) for index in plan.annotated}
-    for index, labels in prompts.items():
-        if labels.shape != plan.size:
-            raise InputError(
-                "{} is {} x {}, its frames are {} x {} (width x height): unpack the dataset "
-                "again".format(
-                    video.source.locate(video.number, index).mask,
-                    *labels.shape[::-1],
-                    *plan.size[::-1],
-                )
-            )
-    frames = [functools.partial(_read, seen, i, plan.size) for i in range(len(video.frames))]
-    return VideoInput(frames, prompts, ids)
-
-
-def _read(seen: FrameDigests, index: int, size: tuple[int, int]) -> Picture:
-    video = seen.video
-    image = decode_frame(video, index, seen.read(index).image)
-    if image.shape[:2] != size:
-        raise InputError(
-            "frame {} ({}) is {} x {}, the first is {} x {} (width x height): all frames of a "
-            "video have one size".format(
-                index,
-                video.source.locate(video.number, index).image,
-                *image.shape[1::-1],
-                *size[::-1],
-            )
-        )
-    return image

@@ -176,6 +176,9 @@ class Engine:
                             ids,
                             marks[0].given if marks else np.zeros_like(ids[:, 1:], bool),
                         )
+                    for array in result[:3]:
+                        if array is not None:
+                            array.copy_to_host_async()
                     waiting.append((index, result))
                     if len(waiting) > AHEAD:
                         yield _to_outputs(videos, *waiting.popleft())

@@ -31,7 +31,7 @@ class Packing(NamedTuple):
 
 
 class PartPrograms(NamedTuple):
-    """The programs of one part, for a batch of B videos; states are donated.
+    """The programs of one part, compiled or lowered, for a batch of B videos; states are donated.
 
     start          (params) -> state
     encode         (params, frames uint8 [B, T, H, W, 3]) -> features, every leaf [T, B, ...]
@@ -40,10 +40,10 @@ class PartPrograms(NamedTuple):
     follow_marked  the same with one more argument, a `Prompt` of labels [B, H, W] and given [B, N]
     """
 
-    start: Callable[..., Any]
-    encode: Callable[..., Any]
-    follow: Callable[..., Any]
-    follow_marked: Callable[..., Any]
+    start: Any
+    encode: Any
+    follow: Any
+    follow_marked: Any
 
 
 class Programs(NamedTuple):
@@ -58,9 +58,9 @@ class Programs(NamedTuple):
     """
 
     parts: list[PartPrograms]
-    outputs: Callable[..., Any]
-    outputs_marked: Callable[..., Any]
-    labels: Callable[..., Any] | None = None
+    outputs: Any
+    outputs_marked: Any
+    labels: Any = None
 
 
 def compile_plan(
@@ -90,8 +90,53 @@ def compile_plan(
         packing: how probabilities are returned, or None.
         refined: whether fused probabilities are refined before labels are made of them.
     """
+    lowered = lower_plan(
+        plan,
+        batch,
+        parts,
+        devices,
+        fuse=fuse,
+        chunk=chunk,
+        max_short_side=max_short_side,
+        packing=packing,
+        refined=refined,
+    )
+    programs: Programs = jax.tree.map(lambda program: program.compile(), lowered)
+    return programs
+
+
+def lower_plan(
+    plan: Plan,
+    batch: int,
+    parts: Sequence[Part],
+    devices: Sequence[Any],
+    *,
+    fuse: Callable[[jax.Array], jax.Array],
+    chunk: int,
+    max_short_side: int | None,
+    packing: Packing | None,
+    refined: bool = False,
+) -> Programs:
+    """Lowers all programs of a plan: traced for their devices, and not compiled yet.
+
+        lower_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...).parts[0].encode.compile()
+
+    Args:
+        plan: as for `compile_plan`, like all others.
+        batch: likewise.
+        parts: likewise; of their weights, shapes suffice.
+        devices: likewise; they may be those of a machine that is not there (`ahead.compiler`).
+        fuse: likewise.
+        chunk: likewise.
+        max_short_side: likewise.
+        packing: likewise.
+        refined: likewise.
+
+    Returns:
+        `Programs` of `jax.stages.Lowered`.
+    """
     programs = [
-        _compile_part(part, plan, batch, chunk, max_short_side, device)
+        _lower_part(part, plan, batch, chunk, max_short_side, device)
         for part, device in zip(parts, devices)
     ]
     slots, first = plan.slots * plan.groups, jax.sharding.SingleDeviceSharding(devices[0])
@@ -101,15 +146,15 @@ def compile_plan(
     members, marks, labels = tuple(part.member for part in parts), _prompt_shapes(plan, batch), None
     if refined:
         fused = jax.jit(functools.partial(fuse_parts, members, fuse))
-        outputs = [fused.lower(probs, *prompt).compile() for prompt in ((), (marks,))]
-        labels = jax.jit(functools.partial(_labels, packing)).lower(probs[0], ids).compile()
+        outputs = [fused.lower(probs, *prompt) for prompt in ((), (marks,))]
+        labels = jax.jit(functools.partial(_labels, packing)).lower(probs[0], ids)
     else:
         whole = jax.jit(functools.partial(to_outputs, members, fuse, packing))
-        outputs = [whole.lower(probs, ids, *prompt).compile() for prompt in ((), (marks,))]
+        outputs = [whole.lower(probs, ids, *prompt) for prompt in ((), (marks,))]
     return Programs(programs, outputs[0], outputs[1], labels)
 
 
-def _compile_part(
+def _lower_part(
     part: Part, plan: Plan, batch: int, chunk: int, max_short_side: int | None, device: Any
 ) -> PartPrograms:
     vos = groups(part.vos._replace(slots=plan.slots), plan.groups)
@@ -160,8 +205,8 @@ def _compile_part(
 
     params = placed(part.params)
     frames = placed(jax.ShapeDtypeStruct((batch, chunk, *plan.size, 3), jnp.uint8))
-    started = jax.jit(start).lower(params).compile()
-    encoded = jax.jit(encode).lower(params, frames).compile()
+    started = jax.jit(start).lower(params)
+    encoded = jax.jit(encode).lower(params, frames)
     state = placed(jax.eval_shape(start, params))
     features = placed(jax.eval_shape(encode, params, frames))
     number: Any = jax.ShapeDtypeStruct((), jnp.int32)
@@ -170,8 +215,8 @@ def _compile_part(
     return PartPrograms(
         started,
         encoded,
-        followed.lower(*common).compile(),
-        followed.lower(*common, _prompt_shapes(plan, batch)).compile(),
+        followed.lower(*common),
+        followed.lower(*common, _prompt_shapes(plan, batch)),
     )
 
 

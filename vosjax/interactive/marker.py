@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vosjax.boxes.given import checked_box
+from vosjax.compile_cache import compile_cache
 from vosjax.errors import InputError, shown
 from vosjax.interactive import window
 from vosjax.interactive.clues import Clicks, clue_maps
@@ -66,6 +67,7 @@ def compiled(network: InteractiveNetwork, params: Any) -> MarkModel:
         network: the network.
         params: its weights.
     """
+    compile_cache()
 
     @jax.jit
     def encode(params: Any, image: jax.Array) -> Any:

@@ -32,13 +32,29 @@ def overlay(
         raise ValueError(
             f"overlay: frame {list(frame.shape)} and labels {list(labels.shape)} differ in size"
         )
-    colours = np.asarray(palette, np.uint8)[labels.astype(np.intp) % len(palette)]
-    object_ = labels > 0
-    tinted = cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0)
-    result = np.where(object_[..., None], tinted, frame)
-    outline = object_ & _outlines(labels, width=1 + max(frame.shape[:2]) // 720)
-    result[outline] = colours[outline]
+    result = np.array(frame, order="C")  # as OpenCV wants what it writes to
+    width = 1 + max(frame.shape[:2]) // 720
+    # Whatever is tinted lies in this box, and nothing but the background is beyond it.
+    x, y, w, h = cv2.boundingRect((labels > 0).view(np.uint8))
+    rows = slice(max(y - width, 0), y + h + width)
+    columns = slice(max(x - width, 0), x + w + width)
+    if w:
+        _tint(result[rows, columns], labels[rows, columns], alpha, np.asarray(palette), width)
     return result
+
+
+def _tint(
+    frame: np.ndarray, labels: np.ndarray, alpha: float, palette: np.ndarray, width: int
+) -> None:
+    """Tints and outlines the objects of a frame uint8 [H, W, 3], in place."""
+    palette = palette.astype(np.uint8)
+    if labels.dtype == np.uint8:
+        colours = cv2.LUT(cv2.merge([labels] * 3), palette[None, np.arange(256) % len(palette)])
+    else:
+        colours = palette[labels.astype(np.intp) % len(palette)]
+    inside = (labels > 0).view(np.uint8)
+    cv2.copyTo(cv2.addWeighted(frame, 1 - alpha, colours, alpha, 0), inside, frame)
+    cv2.copyTo(colours, inside & _outlines(labels, width=width).view(np.uint8), frame)
 
 
 def draw_boxes(
@@ -72,7 +88,8 @@ def draw_boxes(
 def _outlines(labels: np.ndarray, *, width: int) -> np.ndarray:
     """Returns bool [H, W]: the pixels that have another label at most `width` pixels away."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    labels = labels.astype(np.uint16)  # a type that OpenCV's morphology accepts
+    if labels.dtype != np.uint8:
+        labels = labels.astype(np.uint16)  # a type that OpenCV's morphology accepts
     lowest = cv2.erode(labels, cross, iterations=width)
     highest = cv2.dilate(labels, cross, iterations=width)
     return lowest != highest

@@ -1,6 +1,7 @@
 """The DAVIS palette, and label maps in palette PNG files."""
 
 import os
+import zlib
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,9 @@ def write_label_png(
     image = Image.fromarray(labels)
     image.putpalette(np.asarray(palette, np.uint8).tobytes())
     with atomic(path, durable=False) as temp:
-        image.save(temp, format="PNG")
+        # Label maps are runs of equal bytes: to look for nothing else takes a third of the time,
+        # and files of DAVIS's masks get 5 % larger.
+        image.save(temp, format="PNG", compress_type=zlib.Z_RLE)
 
 
 def read_label_png(source: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from vosjax.checkpoints.checks import check_params, narrowed
 from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.paths import flatten, nest
 from vosjax.checkpoints.weights import CARD, load_weights
+from vosjax.compile_cache import compile_cache
 from vosjax.errors import InputError
 from vosjax.layers.dtypes import DTYPES
 from vosjax.layers.precision import cast
@@ -231,23 +232,3 @@ def fresh(config: dict, *, seed: int = 0) -> Loaded:
     config = OUTSIDE | config
     card = {"source": "random weights", "sha256": ""}
     return Loaded(model, cast(params, config["dtype"]), card, config)
-
-
-def compile_cache() -> None:
-    """Keeps compiled programs on disk between runs, unless a cache folder is already set.
-
-        compile_cache()      # before the first program
-
-    The folder is $VOSJAX_CACHE, or else vosjax in $XDG_CACHE_HOME or ~/.cache; VOSJAX_CACHE=off
-    keeps nothing. JAX's own JAX_COMPILATION_CACHE_DIR takes precedence.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    folder = os.environ.get("VOSJAX_CACHE") or pathlib.Path(home) / "vosjax"
-    if folder == "off" or jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
-        return
-    try:
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError:  # without a writable folder, programs are only compiled again
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -29,7 +29,7 @@ def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None
         InputError: the views cannot be divided among the devices.
     """
     devices, evaluation = jax.local_devices(), config.eval
-    chunk = evaluation.chunk or (8 if _accelerated() else 1)
+    chunk = evaluation.chunk or (8 if _on_gpu() else 1)
     packing = (
         Packing(evaluation.probabilities, evaluation.scale) if evaluation.probabilities else None
     )
@@ -44,15 +44,17 @@ def make_engines(config: Config, network: Loaded, refiner: Refiner | None = None
 
 
 def batch_of(evaluation: EvalConfig) -> int:
-    """Returns how many videos may run side by side; by default 4 on an accelerator, else 1.
+    """Returns how many videos may run side by side; by default 4 on a GPU, else 1.
 
         batch_of(EvalConfig(batch=8))       # 8
 
     Args:
         evaluation: the config's `eval`.
     """
-    return evaluation.batch or (4 if _accelerated() else 1)
+    return evaluation.batch or (4 if _on_gpu() else 1)
 
 
-def _accelerated() -> bool:
-    return jax.local_devices()[0].platform != "cpu"
+def _on_gpu() -> bool:
+    # A TPU keeps the maps of one frame in its own memory, and those of many pass through the main
+    # memory (docs/accelerators.md); on CPUs batches gain nothing.
+    return jax.local_devices()[0].platform == "gpu"

@@ -2,7 +2,8 @@
 
 With a training config it measures whether the input keeps the training step fed
 (`vosjax/bench/training.py`). With `config.bench.target` it compiles the frames for a chip that is
-not there (`vosjax/bench/compiled.py`).
+not there (`vosjax/bench/compiled.py`). With `config.bench.wait` it measures the host's share beside
+a device that only waits (`vosjax/bench/host.py`).
 
 Frames and weights are random. The first frames compile and fill the memory. Then the rows take
 turns, `repeats` times, so that other load on the machine falls on all of them alike. A turn times
@@ -20,12 +21,13 @@ import numpy as np
 
 from vosjax.ahead import compiler
 from vosjax.bench import compiled
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config, opened
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.io.terminal import say
 from vosjax.loading import pretrained
-from vosjax.modes import Options
+from vosjax.modes import Options, _bench_host
 from vosjax.runs import machine
 from vosjax.schema import NEVER
 from vosjax.tracking.tracker import Tracker
@@ -76,8 +78,15 @@ def run(config: Config, options: Options) -> int:
     if config.train is not None:
         return _input(config, options)
     wished = config.bench
+    if wished.wait:
+        return _host(config, options)
     if wished.target:
         return _elsewhere(config, options)
+    if wished.chunk or wished.batch:
+        raise InputError(
+            "config.bench.chunk and batch are rows of a config.bench.target; on this machine, "
+            "python -m vosjax.bench.engine measures chunks and batches"
+        )
     # A program from the disk would say nothing about the time of compiling.
     jax.config.update("jax_enable_compilation_cache", False)
     rows = []
@@ -128,11 +137,21 @@ def _input(config: Config, options: Options) -> int:
     return 0
 
 
+def _host(config: Config, options: Options) -> int:
+    """Measures what the host adds to a device's time."""
+    figures, text = _bench_host.measure(config)
+    say(*text)
+    file = pathlib.Path(options.output or FOLDER) / "bench.json"
+    write_json(file, {"versions": machine.versions(), "host": figures})
+    say(f"{file}: the same as json")
+    return 0
+
+
 def _elsewhere(config: Config, options: Options) -> int:
     """Compiles the rows for a chip that is not there."""
     wished, target = config.bench, compiled.chip(config.bench.target)
     jax.config.update("jax_platforms", "cpu")  # whatever is there is not what is compiled for
-    pretrained.compile_cache()
+    compile_cache()
     table = [
         compiled.row(
             target,
@@ -142,10 +161,18 @@ def _elsewhere(config: Config, options: Options) -> int:
             objects=objects,
             memory=memory,
             top_k=top_k,
+            chunk=chunk,
+            batch=batch,
             largest=wished.largest,
         )
-        for name, size, objects, memory, top_k in itertools.product(
-            wished.models, wished.sizes, wished.objects, wished.memory, wished.top_k or (None,)
+        for name, size, objects, memory, top_k, chunk, batch in itertools.product(
+            wished.models,
+            wished.sizes,
+            wished.objects,
+            wished.memory,
+            wished.top_k or (None,),
+            wished.chunk or (None,),
+            wished.batch or (None,),
         )
     ]
     chip = target.chip

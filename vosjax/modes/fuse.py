@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config
 from vosjax.errors import DiskFull, InputError
 from vosjax.eval import folder as run_folder
@@ -57,6 +58,7 @@ def run(config: Config, options: Options) -> int:
     Raises:
         InputError: something that was given cannot be used.
     """
+    compile_cache()
     runs = [pathlib.Path(run) for run in options.inputs]
     way = fusion.FusionConfig(config.fuse, config.fuse_weights, config.keypoints)
     fusion.check(runs, way)

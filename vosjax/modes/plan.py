@@ -12,11 +12,11 @@ import jax
 from vosjax.ahead import targets
 from vosjax.bench import plan
 from vosjax.bench.plan import gigabytes
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.io.files import write_json
 from vosjax.io.terminal import say
-from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
 
 FLAGS = ("output",)

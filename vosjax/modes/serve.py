@@ -8,11 +8,11 @@ under way are answered; with --keep FOLDER, sessions go on when it is started ag
 import contextlib
 import pathlib
 
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config
 from vosjax.io.lock import NAME, locked
 from vosjax.io.terminal import say
 from vosjax.loading.ensembles import composed_network
-from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
 from vosjax.modes._serving import (
     HOST,

@@ -13,12 +13,12 @@ import pathlib
 import threading
 import webbrowser
 
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.interactive.marker import load_marker
 from vosjax.io.terminal import say
 from vosjax.loading.ensembles import composed_network
-from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
 from vosjax.modes._serving import (
     HOST,

@@ -5,10 +5,10 @@ import pathlib
 
 import jax
 
+from vosjax.compile_cache import compile_cache
 from vosjax.config import Config
 from vosjax.errors import InputError
 from vosjax.io.terminal import say
-from vosjax.loading.pretrained import compile_cache
 from vosjax.modes import Options
 from vosjax.runs import cluster
 from vosjax.train import device, export, loop, processes

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from vosjax.compile_cache import compile_cache
 from vosjax.refine.boundary.network import build, load_network
 from vosjax.refine.boundary.stage import BoundarySettings, as_reference, boundary_stage
 from vosjax.refine.config import RefineConfig
@@ -43,6 +44,7 @@ def load_refiner(config: RefineConfig) -> Refiner | None:
     """
     if not config.boundary:
         return None
+    compile_cache()
     _, params, card = load_network(config.boundary)
     settings = BoundarySettings(
         config.boundary_threshold, config.boundary_strength, config.boundary_min_area

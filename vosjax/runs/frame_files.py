@@ -1,9 +1,10 @@
-"""The files of a segmentation: where they are in its folder, and the thread that writes them."""
+"""The files of a segmentation: where they are in its folder, and the threads that write them."""
 
 import collections
 import concurrent.futures
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from vosjax.io.video import Frame
 from vosjax.io.writer import OverlayWriter
 from vosjax.runs import books, clear, profile, waiting
 
+Future = concurrent.futures.Future[Any]
+
 AHEAD = 8  # frames whose files may wait to be written
+TOGETHER = 16  # masks that are brought to the disk at once, while others are written
 STATE = pathlib.Path("state") / "tracker.npz"
 BOOKS = STATE.with_name("books.jsonl")
 BACKWARD = STATE.with_name("backward")  # outputs of the backward pass, beside that pass's state
@@ -71,7 +75,10 @@ def made(folder: pathlib.Path, masks: dict[int, str]) -> dict[str, str]:
 
 
 class FrameFiles:
-    """Writes the files of frames in a thread, in order."""
+    """Writes the files of frames in threads: masks and tables in order, the film beside them.
+
+    A third thread brings masks to the disk meanwhile, so that `settle` has little to wait for.
+    """
 
     def __init__(
         self,
@@ -87,8 +94,12 @@ class FrameFiles:
         self.failed = False  # whether files of a frame are missing, so that no state may be saved
         self._books = books.FrameBooks(folder / BOOKS, resume=resume)
         self._unsettled: list[pathlib.Path] = []
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, "files")
-        self._waiting: collections.deque = collections.deque()
+        self._threads = {
+            name: concurrent.futures.ThreadPoolExecutor(1, name)
+            for name in ("files", "film", "disk")
+        }
+        self._waiting: collections.deque[list[Future]] = collections.deque()
+        self._settling: list[Future] = []
 
     def put(
         self,
@@ -99,9 +110,12 @@ class FrameFiles:
         scores: Mapping[int, ObjectScore],
     ) -> None:
         """Queues a frame's files for writing; raises the error of an earlier frame, if any."""
-        while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
+        while len(self._waiting) >= AHEAD or (self._waiting and _done(self._waiting[0])):
             self._take()
-        self._waiting.append(self._thread.submit(self._write, index, name, frame, labels, scores))
+        jobs = [self._threads["files"].submit(self._write, index, name, labels, scores)]
+        if self._film is not None:
+            jobs.append(self._threads["film"].submit(self._draw, index, self._film, frame, labels))
+        self._waiting.append(jobs)
 
     def flush(self) -> None:
         """Waits until everything is written."""
@@ -112,6 +126,8 @@ class FrameFiles:
         """Waits until everything is written and on the disk."""
         self.flush()
         with writing(self._folder):
+            while self._settling:
+                self._settling.pop().result()
             sync([*self._unsettled, self._scores.path, self._books.path])
         self._unsettled.clear()
 
@@ -123,31 +139,37 @@ class FrameFiles:
     def _take(self) -> None:
         """Waits for the oldest queued frame, and raises its error, if there was one."""
         try:
-            self._waiting.popleft().result()
+            for job in self._waiting.popleft():
+                job.result()
         except BaseException:
             self.failed = True
             raise
+        if len(self._unsettled) >= TOGETHER:
+            # The thread that writes masks only appends to this list.
+            masks, self._unsettled[:TOGETHER] = self._unsettled[:TOGETHER], []
+            self._settling.append(self._threads["disk"].submit(sync, masks))
 
     def close(self) -> None:
-        """Ends the thread; frames whose writing has not begun are dropped."""
-        self._thread.shutdown(cancel_futures=True)
+        """Ends the threads; frames whose writing has not begun are dropped."""
+        for thread in self._threads.values():
+            thread.shutdown(cancel_futures=True)
         self._books.close()
 
     def _write(
-        self,
-        index: int,
-        name: str,
-        frame: Frame,
-        labels: np.ndarray,
-        scores: Mapping[int, ObjectScore],
+        self, index: int, name: str, labels: np.ndarray, scores: Mapping[int, ObjectScore]
     ) -> None:
-        # Scores are written first, so that a frame with a mask has all its files.
+        # Scores are written first, so that a frame with a mask has all its rows.
         with disk_full(self._folder, frame=index - 1):
             rows = self._scores.write(index, name, scores.values())
-            if self._film is not None:
-                shown = overlay(frame.image, labels, palette=self._palette)
-                self._film.write(shown, frame.time)
             mask = mask_file(self._folder, index)
             write_label_png(mask, labels, self._palette)
             self._books.note(index, mask=mask, rows=rows)
             self._unsettled.append(mask)
+
+    def _draw(self, index: int, film: OverlayWriter, frame: Frame, labels: np.ndarray) -> None:
+        with disk_full(self._folder, frame=index - 1):
+            film.write(overlay(frame.image, labels, palette=self._palette), frame.time)
+
+
+def _done(jobs: list[Future]) -> bool:
+    return all(job.done() for job in jobs)

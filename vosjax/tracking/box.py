@@ -11,9 +11,10 @@ import numpy as np
 from vosjax.boxes import appearance, dimp_tracker
 from vosjax.boxes.given import checked_box
 from vosjax.boxes.protocol import BoxOutput, BoxTracker
+from vosjax.compile_cache import compile_cache
 from vosjax.errors import InputError, Note
 from vosjax.io.video import Video, open_video, prefetch
-from vosjax.loading.pretrained import Loaded, compile_cache, load
+from vosjax.loading.pretrained import Loaded, load
 
 
 class BoxResult(NamedTuple):

@@ -171,6 +171,8 @@ class Tracker:
         if call is None:
             return lambda: FrameOutput(np.zeros(size, np.uint8), {})
         output_labels, object_stats, counts = self._state.run(call.frame, call.prompt, call.clock)
+        for array in (output_labels, object_stats):
+            array.copy_to_host_async()
         waiting = [counts]
 
         def result() -> FrameOutput:
