@@ -97,7 +97,7 @@ def test_seeking_and_marking_in_a_long_video(film, tmp_path):
             shown = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
             assert number_of(shown) == index
         assert sorted(waits)[2] < 2, waits
-        assert client.get(f"{video}/frames/2000.jpg").status_code == 400
+        assert client.get(f"{video}/frames/2000.jpg").status_code == 422
         client.done(f"{video}/mark", frame=1800, object=1, box=[8, 8, 12, 12])
         client.done(f"{video}/propagate", frame=1800, direction="both", to=1900)
         state = client.done(f"{video}/stop")
