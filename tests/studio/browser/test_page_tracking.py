@@ -114,3 +114,44 @@ def test_a_page_that_is_loaded_again_is_where_it_was(person, film, clip):
     assert person.objects == ["Object 1"]
     assert person.state == before
     person.no_errors()
+
+
+def test_looks_go_where_it_pays_and_tracking_to_the_next_mark(person, film, clip):
+    last = len(clip[1]) - 1
+    person.choose_file(film)
+    mark(person, clip[1])
+    person.press("m")
+    person.reads("There is no marked frame ahead.")
+    person.track()
+    seek(person, 6)
+    person.change("y")  # the frame is right
+    seek(person, 10)
+    person.change("Delete")
+    person.press("d")
+    person.drag((10, 10), (40, 10))
+    for _ in range(2):
+        person.press("x")
+        person.drag((10, 10), (40, 10))  # nowhere to be seen, and pinned so
+    person.track()
+    absent = {frame for frame, row in person.state["scores"]["1"].items() if row[2]}
+    assert absent == {str(frame) for frame in range(10, last + 1)}
+    person.press("Home", "g")
+    assert person.frame == 10
+    person.press("Shift+g")
+    person.reads("There is no change of absence behind.")
+    seek(person, 6)
+    before = person.labels(9)
+    person.track("m")
+    assert person.state["job"]["to"] <= 10 and person.labels(9) is not None
+    np.testing.assert_array_equal(person.labels(9), before)
+    person.page.get_by_role("button", name="Settings").click()
+    person.page.get_by_label("Low score").fill("1")
+    person.press("Escape")
+    person.press("Home", "l")
+    assert 1 <= person.frame < 10 and "score" in " ".join(person.status)
+    person.no_errors()
+
+
+def seek(person, frame):
+    person.page.locator("#frame-number").fill(str(frame))
+    person.press("Enter", "Escape")

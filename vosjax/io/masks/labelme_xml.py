@@ -42,13 +42,9 @@ def read_labelme_xml(root: Element, name: str, video: TargetVideo) -> list[Page]
         )
     if not objects:
         raise InputError(f"{name} holds no object: at least one is expected")
-    sides = {"height": "imagesize/nrows", "width": "imagesize/ncols"}
-    size = image_size(
-        {side: number(_text(root, path)) for side, path in sides.items()},
-        *sides,
-        name,
-        video,
-    )
+    header = {"nrows": number(_text(root, "imagesize/nrows"))}
+    header["ncols"] = number(_text(root, "imagesize/ncols"))
+    size = image_size(header, "nrows", "ncols", name, video)
     whole = {
         part.strip(): _text(item, "id")
         for item in objects
