@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tracemalloc
 
 import av
@@ -18,6 +19,7 @@ from vosjax.datasets import decode
 from vosjax.datasets.folders import Folder, annotated
 from vosjax.errors import InputError
 from vosjax.exports import FORMATS, Object, write
+from vosjax.exports.places import new_folder
 from vosjax.io.masks import read_masks
 from vosjax.io.video import open_video
 
@@ -416,3 +418,42 @@ def test_ffmpeg_reads_the_film_where_it_is_installed(tmp_path):
     except FileNotFoundError:
         pytest.skip("ffprobe is not installed")
     assert answer.returncode == 0 and not answer.stderr
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from vosjax.exports.places import new_folder
+
+with new_folder(pathlib.Path(sys.argv[1])) as temp:
+    (temp / "00000.png").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
+    path, other = tmp_path / "masks", tmp_path / ".masks2.0123abcd.tmp"
+    other.mkdir()  # of another folder, whose process may be alive
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    left = [item.name for item in tmp_path.iterdir() if item.name.startswith(".masks.")]
+    assert not path.exists() and any(name.endswith(".tmp") for name in left), left
+    write("palette", path, FRAMES, MASKS)
+    assert {item.name for item in tmp_path.iterdir()} == {"masks", other.name}
+
+
+def test_two_exports_to_one_folder_do_not_meet(tmp_path):
+    path = tmp_path / "masks"
+    with new_folder(path) as temp:
+        with pytest.raises(InputError, match="masks"):
+            write("palette", path, FRAMES, MASKS)
+        assert temp.is_dir(), "the folder of an export that is under way stays"
+        (temp / "whole").touch()
+    assert [item.name for item in tmp_path.iterdir()] == ["masks"] and (path / "whole").exists()
+
+
+def test_an_earlier_export_that_was_put_aside_comes_back(tmp_path):
+    aside = tmp_path / ".masks.0123abcd.old.tmp"
+    aside.mkdir()
+    (aside / "00000.png").touch()
+    with pytest.raises(InputError, match="id"):
+        write("palette", tmp_path / "masks", FRAMES, {0: LABELS[0].astype(int) * 300})
+    assert [item.name for item in (tmp_path / "masks").iterdir()] == ["00000.png"]

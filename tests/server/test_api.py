@@ -86,7 +86,7 @@ def test_boxes_and_points_mark_objects():
         pointed = client.labels(id, frame, points={"7": [[64, 48], [10, 10, False]]})
         assert pointed[48, 64] == 7 and pointed[10, 10] == 0
         told = client.send(id, frame, boxes={"7": [500, 500, 20, 20]})
-        assert told.status_code == 400 and "outside" in told.json()["error"]
+        assert told.status_code == 422 and "outside" in told.json()["error"]
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_videos_and_snapshots_have_limits_of_their_own():
 )
 def test_malformed_frames_are_refused(client, data):
     id = client.session()
-    assert refused(client.http.post(f"/v1/sessions/{id}/frames", content=data), 400)
+    assert refused(client.http.post(f"/v1/sessions/{id}/frames", content=data), 422)
     assert client.state(id)["frames"] == 0
     assert (client.labels(id, FRAME, MASK) == MASK).all()  # the session is as it was
     client.http.delete(f"/v1/sessions/{id}")
@@ -205,9 +205,9 @@ def test_a_bomb_is_refused_by_its_header(client):
     start = time.monotonic()
     for side, words in ((60000, "far more pixels"), (12000, "12000x12000"), (4000, "4000x4000")):
         told = client.http.post(f"/v1/sessions/{id}/frames", content=huge(side, side))
-        assert refused(told, 400) and words in told.json()["error"]
+        assert refused(told, 422) and words in told.json()["error"]
         told = client.form(id, FRAME, mask=text(huge(side, side)))
-        assert refused(told, 400) and words in told.json()["error"]
+        assert refused(told, 422) and words in told.json()["error"]
     assert time.monotonic() - start < 5
 
 
@@ -281,8 +281,8 @@ def test_a_prompt_that_does_not_fit_leaves_the_session_as_it_was(client):
         {"mask": text(png(MASK)), "remove": [7]},
         {"remove": [1, 1]},
     ):
-        assert refused(client.form(id, FRAME, **prompt), 400)
-    assert refused(client.send(id, FRAME[:16]), 400)
+        assert refused(client.form(id, FRAME, **prompt), 422)
+    assert refused(client.send(id, FRAME[:16]), 422)
     state = client.state(id)
     assert (state["frames"], state["objects"], state["waiting"]) == (1, [1], False)
     client.http.delete(f"/v1/sessions/{id}")
@@ -292,9 +292,9 @@ def test_prompts_in_frame_after_frame_do_not_fill_the_memory():
     with running(max_mem_frames=4) as client:
         id = client.session(max_mem_frames=4)
         told = [client.send(id, FRAME, MASK) for _ in range(12)]
-        assert {t.status_code for t in told[:4]} == {200} and refused(told[-1], 400)
+        assert {t.status_code for t in told[:4]} == {200} and refused(told[-1], 422)
         bytes_then = client.state(id)["state_bytes"]
-        assert refused(client.send(id, FRAME, MASK), 400)
+        assert refused(client.send(id, FRAME, MASK), 422)
         assert client.send(id, FRAME).status_code == 200
         assert client.state(id)["state_bytes"] == bytes_then
 
@@ -314,7 +314,7 @@ def test_prompts_in_frame_after_frame_do_not_fill_the_memory():
 )
 def test_what_is_no_video_is_refused(client, data):
     id = client.session()
-    assert refused(client.http.post(f"/v1/sessions/{id}/video", content=data), 400)
+    assert refused(client.http.post(f"/v1/sessions/{id}/video", content=data), 422)
     client.http.delete(f"/v1/sessions/{id}")
 
 
@@ -323,11 +323,11 @@ def test_a_video_of_another_size_or_of_too_many_pixels_is_refused(tmp_path):
     with running(max_pixels=64 * 95) as client:
         path = f"/v1/sessions/{client.session()}/video"
         told = client.http.post(path, content=film.read_bytes())
-        assert refused(told, 400) and "96x64" in told.json()["error"]
+        assert refused(told, 422) and "96x64" in told.json()["error"]
     with running() as client:
         path = f"/v1/sessions/{client.session(width=48, height=32)}/video"
         told = client.http.post(path, content=film.read_bytes())
-        assert refused(told, 400) and "48x32" in told.json()["error"]
+        assert refused(told, 422) and "48x32" in told.json()["error"]
         assert str(tmp_path) not in told.text and "/tmp" not in told.text
 
 
@@ -365,7 +365,7 @@ def test_a_snapshot_of_the_net_runs_nothing(client, tmp_path):
     np.savez(file, head=np.array([Trap(trap)], object))
     id = client.session()
     for data in (file.getvalue(), pickle.dumps(Trap(trap)), b"", b"PK\x03\x04", b"x" * 100):
-        assert refused(client.http.put(f"/v1/sessions/{id}/snapshot", content=data), 400)
+        assert refused(client.http.put(f"/v1/sessions/{id}/snapshot", content=data), 422)
     assert not trap.exists() and works(client)
     client.http.delete(f"/v1/sessions/{id}")
 
@@ -395,7 +395,7 @@ def test_a_snapshot_that_lies_is_refused(client, tmp_path, change):
     id = client.session()
     client.labels(id, FRAME, MASK)
     told = client.http.put(f"/v1/sessions/{id}/snapshot", content=snapshot_of(tmp_path, change))
-    assert refused(told, 400) and "/tmp" not in told.text
+    assert refused(told, 422) and "/tmp" not in told.text
     assert client.state(id)["frames"] == 1
     assert client.send(id, FRAME).status_code == 200
     client.http.delete(f"/v1/sessions/{id}")
@@ -405,7 +405,7 @@ def test_a_snapshot_is_taken_as_it_was_given_and_not_compressed(client, tmp_path
     path = f"/v1/sessions/{client.session()}/snapshot"
     assert client.http.put(path, content=snapshot_of(tmp_path)).status_code == 200
     packed = snapshot_of(tmp_path, compression=zipfile.ZIP_DEFLATED)
-    assert refused(client.http.put(path, content=packed), 400)
+    assert refused(client.http.put(path, content=packed), 422)
 
 
 # Too many, too fast, too idle

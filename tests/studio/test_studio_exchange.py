@@ -110,7 +110,7 @@ def test_what_is_exported_is_read_back(client, video, clip, done):
 )
 def test_an_export_that_cannot_be_is_said_in_one_line(client, video, done, query, line):
     answer = client.get(f"{video}/export?{query}")
-    assert answer.status_code == 400 and line in answer.json()["error"]
+    assert answer.status_code == 422 and line in answer.json()["error"]
     assert not remaining(client)
 
 
@@ -122,7 +122,7 @@ def test_an_export_that_cannot_be_is_said_in_one_line(client, video, done, query
 def test_a_file_without_masks_changes_nothing(client, video, data):
     before = client.get(video).json()
     answer = client.post(f"{video}/import", content=data)
-    assert answer.status_code == 400 and "\n" not in answer.json()["error"]
+    assert answer.status_code == 422 and "\n" not in answer.json()["error"]
     assert client.get(video).json() == before and not remaining(client)
 
 
@@ -159,24 +159,24 @@ def bomb():
 
 
 BROKEN = {
-    "empty": ("a.mp4", b"", 400),
-    "noise": ("a.mp4", b"\x93noise" * 500, 400),
-    "text": ("a.txt", b"hello", 400),
-    "no ending": ("video", b"hello", 400),
-    "no zip": ("a.zip", b"hello", 400),
-    "empty zip": ("a.zip", zipped({}), 400),
-    "zip without images": ("a.zip", zipped({"a.txt": b"x"}), 400),
-    "zip of two folders": ("a.zip", zipped({"a/1.png": b"x", "b/2.png": b"x"}), 400),
-    "zip of damaged images": ("a.zip", zipped({"1.png": b"x", "2.png": b"x"}), 400),
+    "empty": ("a.mp4", b"", 422),
+    "noise": ("a.mp4", b"\x93noise" * 500, 422),
+    "text": ("a.txt", b"hello", 422),
+    "no ending": ("video", b"hello", 422),
+    "no zip": ("a.zip", b"hello", 422),
+    "empty zip": ("a.zip", zipped({}), 422),
+    "zip without images": ("a.zip", zipped({"a.txt": b"x"}), 422),
+    "zip of two folders": ("a.zip", zipped({"a/1.png": b"x", "b/2.png": b"x"}), 422),
+    "zip of damaged images": ("a.zip", zipped({"1.png": b"x", "2.png": b"x"}), 422),
     "zip of two images of one name": (
         "a.zip",
         zipped({"a.png": png(np.zeros((8, 8), np.uint8)), "a..png": b"x"}),
-        400,
+        422,
     ),
     "zip that becomes too large": ("a.zip", bomb(), 413),
     "too large": ("a.mp4", b"x" * ((1 << 24) + 1), 413),
-    "name of nothing": ("../.mp4", b"x", 400),
-    "name with a zero byte": ("a\0b.txt", b"x", 400),
+    "name of nothing": ("../.mp4", b"x", 422),
+    "name with a zero byte": ("a\0b.txt", b"x", 422),
 }
 
 
@@ -195,7 +195,7 @@ def test_a_truncated_video_is_taken_as_far_as_it_goes_or_refused(client, clip, t
     data = encoded(tmp_path / "clip.mp4", clip.frames).read_bytes()
     for part in (0.2, 0.5, 0.9):
         answer = client.post("/api/videos?name=a.mp4", content=data[: int(len(data) * part)])
-        assert answer.status_code in (200, 400), answer.text
+        assert answer.status_code in (200, 422), answer.text
     assert not remaining(client)
 
 
@@ -224,16 +224,16 @@ def test_names_that_lead_out_of_the_project_are_refused(client, video):
         "/page/%2e%2e/app.py",
     ):
         answer = client.get(path)
-        assert answer.status_code in (400, 404), path
+        assert answer.status_code in (400, 422, 404), path
         assert "import" not in answer.text
-    assert client.delete("/api/videos/..").status_code in (400, 404, 405)
-    assert client.post("/api/videos/..%2fx/restore").status_code in (400, 404)
+    assert client.delete("/api/videos/..").status_code in (400, 422, 404, 405)
+    assert client.post("/api/videos/..%2fx/restore").status_code in (400, 422, 404)
 
 
 @pytest.mark.parametrize("path", ["", "nowhere", "a\0b", "~nobody/x", "/dev/null", "x" * 5000])
 def test_a_path_without_a_video_is_refused(client, path):
     answer = client.post("/api/videos/open", json={"path": path})
-    assert answer.status_code == 400 and "\n" not in answer.json()["error"]
+    assert answer.status_code == 422 and "\n" not in answer.json()["error"]
     assert client.get("/api/project").json()["videos"] == [] and not remaining(client)
 
 

@@ -97,13 +97,80 @@ def test_seeking_and_marking_in_a_long_video(film, tmp_path):
             shown = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
             assert number_of(shown) == index
         assert sorted(waits)[2] < 2, waits
-        assert client.get(f"{video}/frames/2000.jpg").status_code == 400
+        assert client.get(f"{video}/frames/2000.jpg").status_code == 422
         client.done(f"{video}/mark", frame=1800, object=1, box=[8, 8, 12, 12])
         client.done(f"{video}/propagate", frame=1800, direction="both", to=1900)
         state = client.done(f"{video}/stop")
         assert state["job"]["total"] == 100 + 1800, "`to` holds for its own side"
         client.done(f"{video}/propagate", frame=1800, direction="forward", to=1900)
         assert len(client.finished(video)["labelled"]) >= 101
+
+
+def test_other_requests_are_answered_while_objects_are_merged(film, tmp_path):
+    with served(tmp_path / "project") as client:
+        video = client.video(film)
+        for _ in range(3):
+            client.done(f"{video}/objects")
+        clip = client.studio.project.clip(video.rsplit("/", 1)[1])
+        clip.edit("marked", lambda: everywhere(clip))
+        begun, go_on, put = threading.Event(), threading.Event(), clip.maps.put
+
+        def slow(labels, **more):
+            begun.set()
+            assert go_on.wait(60)
+            return put(labels, **more)
+
+        clip.maps.put = slow
+        answers = []
+
+        def merge():
+            answers.append(httpx.post(f"{client.base_url}{video}/objects/2/merge", **MERGE))
+
+        merging = threading.Thread(target=merge)
+        merging.start()
+        try:
+            assert begun.wait(60)
+            assert client.get(f"{video}/frames/1500.jpg").status_code == 200
+            assert len(client.get(video).json()["objects"]) == 3, "it is not merged yet"
+            name = {"name": "named meanwhile"}
+            assert client.patch(f"{video}/objects/3", json=name).status_code == 200
+        finally:
+            go_on.set()
+            merging.join(120)
+        state = answers[0].json()
+        assert [(o["id"], o["name"]) for o in state["objects"]] == [
+            (1, "Object 1"),
+            (3, "named meanwhile"),
+        ]
+        assert {row[1] for row in state["scores"]["1"].values()} == {16} and "2" not in str(
+            state["pins"]
+        )
+        assert (clip.labels(1999) == everywhere_labels(1999, merged=True)).all()
+        state = client.done(f"{video}/undo")
+        assert [object["id"] for object in state["objects"]] == [1, 2, 3]
+        assert (clip.labels(1999) == everywhere_labels(1999)).all()
+
+
+MERGE = {"json": {"into": 1}, "timeout": 120}
+
+
+def everywhere_labels(frame, merged=False):
+    """Two objects of eight pixels, at a place of its own in each frame."""
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels.ravel()[frame % 700 : frame % 700 + 8] = 1
+    labels.ravel()[800 + frame % 699 : 808 + frame % 699] = 1 if merged else 2
+    return labels
+
+
+def everywhere(clip):
+    values = {"labelled": {}, "scores": {}}
+    for frame in range(COUNT):
+        entry = clip.frame_values(
+            frame, everywhere_labels(frame), sure={1: 0.9, 2: 0.8}, durable=False
+        )
+        for table, rows in entry.items():
+            values[table].update(rows)
+    return values
 
 
 def until(condition, seconds=20):

@@ -144,4 +144,4 @@ def test_bodies_that_are_no_json_are_refused(client, video):
         answer = client.post(
             f"{video}/mark", content=content, headers={"content-type": "application/json"}
         )
-        assert answer.status_code == 400 and answer.json()["error"]
+        assert answer.status_code == 422 and answer.json()["error"]

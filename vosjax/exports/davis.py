@@ -94,7 +94,8 @@ def _without_empty(*folders: pathlib.Path) -> Iterator[None]:
         for folder in folders:
             with contextlib.suppress(OSError):  # the first that is not empty
                 for empty in (folder, *folder.parents[:2]):
-                    empty.rmdir()
+                    with contextlib.suppress(FileNotFoundError):
+                        empty.rmdir()
         raise
 
 

@@ -3,15 +3,18 @@
 import contextlib
 import os
 import pathlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 
 from vosjax.errors import InputError
 from vosjax.io.files import atomic, fitted, is_temporary
+from vosjax.io.lock import locked
 from vosjax.io.names import printable, some
 from vosjax.io.refusals import reading, writing
 
+REPLACED = ".old"  # part of the name of an earlier export that is about to be removed
 REPLACE = "name another place, or replace it by --overwrite (in Python overwrite=True)"
 
 
@@ -84,17 +87,21 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
         with new_folder(pathlib.Path("made/masks")) as temp:
             (temp / "00000.png").write_bytes(b"")
 
-    It stands beside `path`. After an error it is removed, and what was there stays as it was.
+    It stands beside `path`. After an error it is removed, and what was there stays as it was. What
+    a killed process left is removed first: a lock beside `path` (`vosjax.io.lock`), which ends with
+    the process that holds it, tells that nobody writes there any more.
 
     Args:
         path: the folder; the caller has checked that it may be replaced (`check_folder`).
 
     Raises:
         DiskFull: the disk is full.
+        Held: another process exports to this folder at this moment.
         InputError: the folder cannot be made or written.
     """
-    temp, old = (path.with_name(fitted(f".{path.name}", _random())) for _ in range(2))
-    with writing(path):
+    temp, old = (_beside(path, secrets.token_hex(4) + part) for part in ("", REPLACED))
+    with locked(path.with_name(fitted(f".{path.name}", ".lock")), what=path), writing(path):
+        _sweep(path)
         try:
             temp.mkdir(parents=True)
             yield temp
@@ -113,5 +120,24 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
                 shutil.rmtree(remains, ignore_errors=True)
 
 
-def _random() -> str:
-    return f".{secrets.token_hex(4)}.tmp"
+def _beside(path: pathlib.Path, middle: str) -> pathlib.Path:
+    """Returns the place of a temporary folder: '.masks.0123abcd.tmp' beside 'masks'."""
+    room = f".{'0' * 8}{REPLACED}.tmp"  # all endings are as long for a name that is shortened
+    return path.with_name(fitted(f".{path.name}", room).removesuffix(room) + f".{middle}.tmp")
+
+
+def _sweep(path: pathlib.Path) -> None:
+    """Removes the temporary folders that killed processes left beside `path`; its lock is held.
+
+    A process that was killed after it had put an earlier export aside has that put back.
+    """
+    name = re.escape(_beside(path, "").name.removesuffix("..tmp"))
+    pattern = re.compile(rf"{name}\.[0-9a-f]{{8}}(?P<old>{re.escape(REPLACED)})?\.tmp")
+    for remains in sorted(path.parent.iterdir()):
+        match = pattern.fullmatch(remains.name)
+        if match is None or remains.is_symlink() or not remains.is_dir():
+            continue
+        if match["old"] and not os.path.lexists(path):
+            os.rename(remains, path)
+        else:
+            shutil.rmtree(remains, ignore_errors=True)

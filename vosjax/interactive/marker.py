@@ -1,15 +1,18 @@
 """`mark()` and `Marker`: the mask of one object in one frame, from a box and clicks.
 
 A `Marker` looks at one frame. It encodes a window of the frame once, and answers every further
-click in that window by the head alone.
+click in that window by the head alone. Every answer is the mean of those to the window and to its
+mirror image, and is made in two looks, of which the second sees the first one's mask, as training's
+steps do; docs/marking.md has what either is worth.
 """
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -33,7 +36,7 @@ class MarkModel(NamedTuple):
     """An interactive network with its weights, compiled on its first call.
 
     side     side of the window that it sees
-    encode   encode(image uint8 [S, S, 3]) -> features
+    encode   encode(image uint8 [S, S, 3]) -> features, which hold those of the mirror image, too
     segment  segment(features, clues float32 [S, S, 4]) -> probability float32 [S, S]
     """
 
@@ -61,6 +64,8 @@ def load_marker(source: str | os.PathLike[str] | None = None) -> MarkModel:
 def compiled(network: InteractiveNetwork, params: Any) -> MarkModel:
     """Compiles an interactive network with given weights.
 
+    Its answer is the mean, in logits, of those to the window and to its mirror image.
+
         model = compiled(network, network.init_params(jax.random.key(0)))
 
     Args:
@@ -71,16 +76,22 @@ def compiled(network: InteractiveNetwork, params: Any) -> MarkModel:
 
     @jax.jit
     def encode(params: Any, image: jax.Array) -> Any:
-        return network.encode(params, network_input(image[None]))
+        return network.encode(params, network_input(_with_mirrored(image)))
 
     @jax.jit
     def segment(params: Any, features: Any, clues: jax.Array) -> Any:
-        return jax.nn.sigmoid(network.segment(params, features, clues[None])[0])
+        straight, mirrored = network.segment(params, features, _with_mirrored(clues))
+        return jax.nn.sigmoid((straight + mirrored[:, ::-1]) / 2)
 
     params = jax.device_put(params)
     return MarkModel(
         network.side, functools.partial(encode, params), functools.partial(segment, params)
     )
+
+
+def _with_mirrored(maps: jax.Array) -> jax.Array:
+    """Returns maps [S, S, C] and their mirror images, [2, S, S, C]."""
+    return jnp.stack([maps, maps[:, ::-1]])
 
 
 class Marker:
@@ -143,15 +154,14 @@ class Marker:
                     "nothing says where the object is: give a box, or a point that lies on it"
                 )
             seen = window.whole(height, width)
-            known = self._answer(seen, None, clicks, known)
+            known = self._answer(seen, None, clicks, known, window.around)
             object_box = window.mask_box(known > 0.5)
             if object_box is None:
                 return known
             if window.around(_joined(object_box, clicks)).side > NARROWER * seen.side:
                 return known
-        wanted = _joined(object_box, clicks)
-        seen = window.around(wanted) if so_far is None else self._window(wanted)
-        return self._answer(seen, box, clicks, known)
+        place = window.around if so_far is None else self._window
+        return self._answer(place(_joined(object_box, clicks)), box, clicks, known, place)
 
     def _window(self, box: Box) -> Window:
         """Returns a window for an object: one whose features are there, if it serves."""
@@ -164,6 +174,21 @@ class Marker:
         return serving[-1] if serving else wanted
 
     def _answer(
+        self,
+        seen: Window,
+        box: Box | None,
+        clicks: Clicks,
+        known: Probability | None,
+        place: Callable[[Box], Window],
+    ) -> Probability:
+        """Looks twice; without a box, the second time in the window of what was found."""
+        first = self._look(seen, box, clicks, known)
+        found = window.mask_box(first > 0.5)
+        if box is None and found is not None:
+            seen = place(_joined(found, clicks))
+        return self._look(seen, box, clicks, first)
+
+    def _look(
         self, seen: Window, box: Box | None, clicks: Clicks, known: Probability | None
     ) -> Probability:
         side = self._model.side

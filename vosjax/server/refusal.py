@@ -1,5 +1,21 @@
-"""What a server of the project says when something cannot be done: {"error": "one line"}."""
+"""What a server of the project says when something cannot be done: {"error": "one line"}.
 
+The statuses mean the same for the page and for programs:
+
+    400  what came is no proper request of HTTP (`server.guard`)
+    401  the token is missing or wrong
+    403  it is not allowed from there
+    404  what the request names is not there
+    409  it cannot be done at this moment
+    412  the state is newer than the one that the request was made for
+    413  too much was sent
+    422  the request is understood, and what it holds cannot be processed
+    500  an error of the server, of which its log tells
+    503  there is no room for it now
+    507  the disk is full
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -7,8 +23,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from vosjax.errors import InputError
+from vosjax.errors import DiskFull, InputError
+from vosjax.io.names import printable
 
 GONE = 499  # the client went away before it was answered; nobody sees this status
 
@@ -32,15 +50,26 @@ class Refused(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def install(app: FastAPI) -> None:
+Kinds = Mapping[type[InputError], int]
+
+
+def install(
+    app: FastAPI,
+    *,
+    kinds: Kinds | None = None,
+    more: Callable[[Request, InputError], dict[str, Any]] = lambda request, error: {},
+) -> None:
     """Has an app answer every error by one line of JSON.
 
-        install(app)
+        install(app, kinds={Missing: 404})
 
     Args:
         app: the app; what its routes raise as `Refused` or `InputError` is for the client, and
             anything else is told as 'an error of the server' without its text.
+        kinds: statuses of kinds of `InputError`; all others are 422, and a full disk is 507.
+        more: more(request, error) returns what else the answer to an `InputError` holds.
     """
+    statuses: dict[type[InputError], int] = {**(kinds or {}), DiskFull: 507, InputError: 422}
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> JSONResponse:
@@ -48,7 +77,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     def mistaken(request: Request, error: InputError) -> JSONResponse:
-        return JSONResponse({"error": one_line(error)}, 400)
+        status = next(status for kind, status in statuses.items() if isinstance(error, kind))
+        return JSONResponse({"error": one_line(error), **more(request, error)}, status)
 
     @app.exception_handler(RequestValidationError)
     def misformed(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -56,7 +86,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def unknown(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+        line = f"{error.detail}: {request.method} {printable(request.url.path)[:100]}"
+        return JSONResponse({"error": line}, error.status_code, error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    def vanished(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"error": "the upload broke off"}, GONE)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:
@@ -82,4 +117,4 @@ def described(error: RequestValidationError | ValidationError) -> str:
         names = [str(name)[:40] for name in problem["loc"] if name not in ("body", "query")]
         text = " ".join(str(problem["msg"]).split())[:160]
         parts.append(f"{'.'.join(names)}: {text}" if names else text)
-    return "; ".join(parts) + f" (and {len(problems) - 3} more)" * (len(problems) > 3)
+    return printable("; ".join(parts)) + f" (and {len(problems) - 3} more)" * (len(problems) > 3)

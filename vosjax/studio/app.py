@@ -1,4 +1,4 @@
-"""The studio as an ASGI app: the page, the API, and every error as one line."""
+"""The studio as an ASGI app: the page, the API, and what its errors mean."""
 
 import contextlib
 import pathlib
@@ -6,17 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
-from vosjax.errors import DiskFull, InputError
-from vosjax.io.names import printable
+from vosjax.errors import InputError
 from vosjax.server.app import create_app, running
+from vosjax.server.refusal import install
 from vosjax.server.sessions import Sessions
-from vosjax.studio.clip import Clip, Conflict, Missing, Stale
+from vosjax.studio.clip import Conflict, Missing, Stale
 from vosjax.studio.routes import router
 from vosjax.studio.studio import NotAllowed, Studio
 from vosjax.studio.uploads import TooLarge
@@ -28,8 +25,6 @@ STATUS: dict[type[InputError], int] = {
     Conflict: 409,
     Stale: 412,
     TooLarge: 413,
-    DiskFull: 507,
-    InputError: 400,
 }
 
 
@@ -75,41 +70,15 @@ def make_app(
     app.mount("/page", StaticFiles(directory=PAGE, check_dir=False), name="page")
     if sessions is not None:  # after all other routes, as it takes every address
         app.mount("/", create_app(sessions), name="programs")
-    _put_errors_in_one_line(app)
+    install(app, kinds=STATUS, more=_newest)
     return app
 
 
-def _put_errors_in_one_line(app: FastAPI) -> None:
-    @app.exception_handler(InputError)
-    async def refused(request: Request, error: InputError) -> JSONResponse:
-        kinds = [kind for kind in STATUS if isinstance(error, kind)]
-        body: dict[str, Any] = {"error": str(error)}
-        if isinstance(error, Stale):
-            clip: Clip = studio_of(request).project.clip(request.path_params["video"])
-            body["state"] = clip.state()
-        return JSONResponse(body, STATUS[kinds[0]])
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
-        line = f"{where or 'the request'}: {first['msg']}"
-        return JSONResponse({"error": printable(line)[:300]}, 400)
-
-    @app.exception_handler(HTTPException)
-    async def failed(request: Request, error: HTTPException) -> JSONResponse:
-        line = f"{error.detail}: {request.method} {printable(request.url.path)[:100]}"
-        return JSONResponse({"error": line}, error.status_code, headers=error.headers)
-
-    @app.exception_handler(ClientDisconnect)
-    async def vanished(request: Request, error: ClientDisconnect) -> JSONResponse:
-        return JSONResponse({"error": "the upload broke off"}, 400)
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse(
-            {"error": f"unexpected error: {type(error).__name__}: {printable(error)[:200]}"}, 500
-        )
+def _newest(request: Request, error: InputError) -> dict[str, Any]:
+    """Returns the newest state for a page whose own is older."""
+    if not isinstance(error, Stale):
+        return {}
+    return {"state": studio_of(request).project.clip(request.path_params["video"]).state()}
 
 
 def studio_of(request: Request) -> Studio:

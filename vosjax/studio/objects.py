@@ -2,7 +2,7 @@
 
 import colorsys
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ COLOURS = (
 )
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 LONGEST = 80  # characters of a name
+ROUNDS = 3  # in which what changes meanwhile is caught up with, before the lock is taken
 
 
 def add_object(
@@ -116,10 +117,12 @@ def remove_object(clip: Clip, id: int, *, expected: int | None = None) -> dict[s
 
         remove_object(clip, 3)
 
+    The label maps are made while the clip's lock is free.
+
     Raises:
         Missing: there is no such object.
     """
-    return clip.edit(f"object {id} removed", lambda: _without(clip, id, None), expected=expected)
+    return _given_away(clip, id, None, f"object {id} removed", expected)
 
 
 def merge_objects(clip: Clip, id: int, into: int, *, expected: int | None = None) -> dict[str, Any]:
@@ -127,56 +130,117 @@ def merge_objects(clip: Clip, id: int, into: int, *, expected: int | None = None
 
         merge_objects(clip, 3, into=1)
 
+    The label maps are made while the clip's lock is free.
+
     Raises:
         Missing: there is no such object.
         InputError: both are the same.
     """
     if id == into:
         raise InputError(f"object {id} cannot be merged into itself")
-    return clip.edit(
-        f"object {id} merged into {into}", lambda: _without(clip, id, into), expected=expected
+    return _given_away(clip, id, into, f"object {id} merged into {into}", expected)
+
+
+class _Moved(NamedTuple):
+    """A label map in which an object's pixels are another one's: its hash, and their number."""
+
+    hash: str
+    area: int
+
+
+def _given_away(
+    clip: Clip, id: int, into: int | None, name: str, expected: int | None
+) -> dict[str, Any]:
+    """Gives the pixels of an object to another one, or to none, as one action.
+
+    A long video has thousands of maps to be made, for which nobody waits: only what changed
+    meanwhile is made with the lock held. What others do meanwhile stays, as the two do not meet.
+    """
+    moved: dict[str, _Moved] = {}
+    with clip.lock:
+        clip.check_revision(expected)
+        _check(clip, id, into)
+        hashes = _maps_with(clip, id)
+    for _ in range(ROUNDS):  # a propagation may add frames as long as this takes
+        if not hashes:
+            break
+        for hash in hashes:
+            moved[hash] = _moved(clip, hash, id, into)
+        clip.maps.sync()
+        with clip.lock:
+            hashes = [hash for hash in _maps_with(clip, id) if hash not in moved]
+    return clip.edit(name, lambda: _without(clip, id, into, moved))
+
+
+def _check(clip: Clip, id: int, into: int | None) -> None:
+    for object_id in (id,) if into is None else (id, into):
+        clip.check_object(object_id)
+
+
+def _maps_with(clip: Clip, id: int) -> list[str]:
+    """Returns the hashes of the label maps in which an object has pixels; the lock is held."""
+    known, key = clip.history.tables, str(id)
+    return list(
+        dict.fromkeys(
+            known["labelled"][frame]
+            for frame, rows in known["scores"].items()
+            if key in rows and rows[key][1] and frame in known["labelled"]
+        )
     )
 
 
-def _without(clip: Clip, id: int, into: int | None) -> Values:
-    """Returns the values after the pixels of an object went to another one, or to none."""
-    clip.check_object(id)
-    if into is not None:
-        clip.check_object(into)
-    known, key = clip.history.tables, str(id)
-    values: Values = {"objects": {id: None}, "labelled": {}, "scores": {}, "pins": {}}
+def _moved(clip: Clip, hash: str, id: int, into: int | None) -> _Moved:
     table = np.arange(IDS, dtype=np.uint8)
     table[id] = into or 0
+    labels = table[clip.maps.get(hash)]
+    area = 0 if into is None else int(np.count_nonzero(labels == into))
+    return _Moved(clip.maps.put(labels, durable=False), area)
+
+
+def _without(clip: Clip, id: int, into: int | None, moved: dict[str, _Moved]) -> Values:
+    """Returns the values after the pixels of an object went to another one, or to none.
+
+    Args:
+        clip: the video, whose lock is held.
+        id: the object.
+        into: the other one, or None.
+        moved: {hash of a label map: what it becomes}, for those that were made ahead.
+    """
+    _check(clip, id, into)
+    known, key = clip.history.tables, str(id)
+    values: Values = {"objects": {id: None}, "labelled": {}, "scores": {}, "pins": {}}
+    late = False
     for frame, rows in known["scores"].items():
         if key not in rows:
             continue
         rest = {other: row for other, row in rows.items() if other != key}
-        labels = clip.labels(int(frame))
-        if labels is not None and rows[key][1]:
-            labels = table[labels]
-            if into is not None:
-                rest[str(into)] = _joined(rows[key], rows.get(str(into)), labels, into)
+        hash = known["labelled"].get(frame) if rows[key][1] else None
+        if hash is not None and hash not in moved:
+            moved[hash], late = _moved(clip, hash, id, into), True
+        if hash is not None and into is not None:
+            rest[str(into)] = _joined(rows[key], rows.get(str(into)), moved[hash].area)
         elif into is not None and str(into) not in rest:
             rest[str(into)] = rows[key]
         values["scores"][frame] = rest or None
-        if labels is not None and rows[key][1]:
-            values["labelled"][frame] = clip.maps.put(labels, durable=False) if rest else None
+        if hash is not None:
+            values["labelled"][frame] = moved[hash].hash if rest else None
         elif not rest:
             values["labelled"][frame] = None
     for frame, ids in known["pins"].items():
         if id in ids:
             left = {*ids} - {id} | ({into} if into is not None else set())
             values["pins"][frame] = sorted(left) or None
-    clip.maps.sync()
+    if late:
+        clip.maps.sync()
     return values
 
 
-def _joined(row: list[Any], other: list[Any] | None, labels: Any, into: int) -> list[Any]:
+def _joined(row: list[Any], other: list[Any] | None, area: int) -> list[Any]:
     """Returns the row of two objects that became one: the mean is weighted by their areas."""
     parts = [part for part in (row, other) if part is not None and part[1]]
     total = sum(part[1] for part in parts)
     probability = sum(part[0] * part[1] for part in parts) / max(total, 1)
-    return score_row(probability, int(np.count_nonzero(labels == into)))
+    return score_row(probability, area)
 
 
 def checked_name(name: str) -> str:

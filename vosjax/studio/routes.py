@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from vosjax.errors import InputError
 from vosjax.studio import bodies, exchange, marking, objects
-from vosjax.studio.clip import Clip
+from vosjax.studio.clip import Clip, Missing
 from vosjax.studio.studio import Studio
 from vosjax.studio.uploads import check_ending, received, safe_name
 
@@ -105,7 +105,7 @@ def label_map(clip: ClipOf, name: str) -> Response:
     """Returns a label map, an 8-bit grey PNG of object ids."""
     path = clip.maps.path(name)
     if not path.is_file():
-        return JSONResponse({"error": f"there is no label map {name}"}, 404)
+        raise Missing(f"there is no label map {name}")
     return FileResponse(path, media_type="image/png", headers=FOR_EVER)
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vosjax.errors import InputError
-from vosjax.io.masks import shapes
+from vosjax.io.masks import labelme_xml, shapes
 from vosjax.io.masks.coco import TRACKS
 from vosjax.io.masks.frames import Frames
 from vosjax.io.masks.images import read_image_file
@@ -57,7 +57,7 @@ class Shape(NamedTuple):
 
 
 def read_xml(data: bytes, name: str, video: TargetVideo) -> list[Page]:
-    """Reads the masks of an XML file of CVAT; refuses any other.
+    """Reads the masks of an XML file of CVAT, or of LabelMe's older tool; refuses any other.
 
         pages = read_xml(data, "mask annotations.xml", TargetVideo((480, 854)))
 
@@ -67,8 +67,8 @@ def read_xml(data: bytes, name: str, video: TargetVideo) -> list[Page]:
         video: the video that the masks are for.
 
     Raises:
-        InputError: the file is damaged, is none of CVAT, or has a document type (whose entities may
-            claim any amount of memory); an image has another size; a shape marks no area.
+        InputError: the file is damaged, is none of these, or has a document type (whose entities
+            may claim any amount of memory); an image has another size; a shape marks no area.
     """
     if data.lstrip()[:4].lower() == b"<svg":
         return read_image_file(data, name, video)  # which says what to do
@@ -79,6 +79,8 @@ def read_xml(data: bytes, name: str, video: TargetVideo) -> list[Page]:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise _refused(name, str(error)) from error
+    if root.tag == labelme_xml.ROOT:
+        return labelme_xml.read_labelme_xml(root, name, video)
     if root.tag != ROOT:
         raise _refused(name, f"its root is {root.tag}, not {ROOT}")
     by_image: dict[int | str, list[Shape]] = {}
