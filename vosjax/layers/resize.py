@@ -58,7 +58,7 @@ def _matrix(old: int, new: int, kind: str, align_corners: bool) -> np.ndarray:
 def bilinear_matrix(old: int, new: int, *, align_corners: bool = False) -> np.ndarray:
     """Returns the weights of `resize` along one axis as a matrix, float32 [new, old].
 
-    resized = bilinear_matrix(24, 48) @ rows      # [24, W] -> [48, W]
+    bilinear_matrix(24, 48).shape      # (48, 24)
     """
     return _matrix(old, new, "bilinear", align_corners)
 
