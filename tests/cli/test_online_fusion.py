@@ -54,7 +54,7 @@ def masks(folder):
     return np.stack([read_label_png(path) for path in sorted(folder.glob("masks/squares/*.png"))])
 
 
-@pytest.mark.parametrize("way", ["mean", "max", "keypoints"])
+@pytest.mark.parametrize("way", ["mean", pytest.param("max", marks=pytest.mark.slow), "keypoints"])
 def test_fused_in_one_step_or_from_files(workdir, data, way):
     def evaluate(out, *more):
         assert (

@@ -247,6 +247,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(stills, tmp_path, monke
         np.testing.assert_array_equal(parts.state.trainable[path], weight)
 
 
+@pytest.mark.slow
 def test_the_trunk_is_that_of_the_embedded_default(stills):
     config = small(stills)
     network = networks.build(config.family, **config.settings)
