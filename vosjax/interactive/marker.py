@@ -3,7 +3,7 @@
 A `Marker` looks at one frame. It encodes a window of the frame once, and answers every further
 click in that window by the head alone. Every answer is the mean of those to the window and to its
 mirror image, and is made in two looks, of which the second sees the first one's mask, as training's
-steps do; docs/marking.md has what either is worth.
+steps do; docs/marking.md has what either is worth. Clicks along a stroke get one look.
 """
 
 import functools
@@ -145,6 +145,8 @@ class Marker:
             box = clipped_box(box, size)
         clicks = checked_points(points, size)
         known = None if so_far is None else checked_probability(so_far, size)
+        # After a stroke, a second look only goes on with what the first one took too much.
+        looks = 1 if box is None and known is None and len(clicks.at) > 1 else 2
         object_box = box
         if object_box is None and known is not None:
             object_box = window.mask_box(known > 0.5)
@@ -154,14 +156,14 @@ class Marker:
                     "nothing says where the object is: give a box, or a point that lies on it"
                 )
             seen = window.whole(height, width)
-            known = self._answer(seen, None, clicks, known, window.around)
+            known = self._answer(seen, None, clicks, known, window.around, looks)
             object_box = window.mask_box(known > 0.5)
             if object_box is None:
                 return known
             if window.around(_joined(object_box, clicks)).side > NARROWER * seen.side:
                 return known
         place = window.around if so_far is None else self._window
-        return self._answer(place(_joined(object_box, clicks)), box, clicks, known, place)
+        return self._answer(place(_joined(object_box, clicks)), box, clicks, known, place, looks)
 
     def _window(self, box: Box) -> Window:
         """Returns a window for an object: one whose features are there, if it serves."""
@@ -180,9 +182,12 @@ class Marker:
         clicks: Clicks,
         known: Probability | None,
         place: Callable[[Box], Window],
+        looks: int,
     ) -> Probability:
-        """Looks twice; without a box, the second time in the window of what was found."""
+        """Looks once or twice; without a box, the second time in the window of what was found."""
         first = self._look(seen, box, clicks, known)
+        if looks == 1:
+            return first
         found = window.mask_box(first > 0.5)
         if box is None and found is not None:
             seen = place(_joined(found, clicks))

@@ -55,6 +55,7 @@ class Marking:
         object_id: int,
         box: Box | None = None,
         points: Sequence[Point] = (),
+        together: bool = False,
         name: str | None = None,
         expected: int | None = None,
     ) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class Marking:
             object_id: the object.
             box: (x, y, width, height) in pixels of the frame.
             points: all clicks so far, (x, y, whether it is on the object), the oldest first.
+            together: whether the latest clicks came as one stroke, and are looked at as one.
             name: what the action is called; None for 'box' or 'click'.
             expected: as for `Clip.edit`.
 
@@ -92,7 +94,7 @@ class Marking:
 
         def answer() -> npt.NDArray[np.float32]:
             marker = self._marker(clip, frame, image)
-            return _answered(marker, object_id, base, before, box, tuple(points))
+            return _answered(marker, object_id, base, before, box, tuple(points), together)
 
         probability = self._worker.call(answer)
         mask = probability > 0.5
@@ -147,6 +149,7 @@ class Marking:
             frame=frame,
             object_id=object_id,
             points=clicks,
+            together=True,
             name="scribble",
             expected=expected,
         )
@@ -272,8 +275,12 @@ def _answered(
     before: _Answer | None,
     box: Box | None,
     points: tuple[Point, ...],
+    together: bool,
 ) -> npt.NDArray[np.float32]:
-    """Returns the probability of an object, click by click from where the answers agree."""
+    """Returns the probability of an object, click by click from where the answers agree.
+
+    Clicks that came `together`, along a stroke, are looked at together.
+    """
     known: npt.NDArray[np.float32] | None = None
     start = 0
     if before is not None and before.box == box and points[: len(before.points)] == before.points:
@@ -286,9 +293,11 @@ def _answered(
     if known is None and box is not None:
         known = marker.probability(box=box)
     if known is None:  # until one of them is on the object, clicks say nothing by themselves
-        start = next((at for at, point in enumerate(points) if point[2]), 0)
-        known, start = marker.probability(points=points[: start + 1]), start + 1
-    for end in range(start + 1, len(points) + 1):
+        first = next((at for at, point in enumerate(points) if point[2]), 0)
+        start = len(points) if together else first + 1
+        known = marker.probability(points=points[:start])
+    ends = range(start + 1, len(points) + 1)
+    for end in ends[-1:] if together else ends:
         known = marker.probability(box=box, points=points[:end], so_far=known)
     return known
 

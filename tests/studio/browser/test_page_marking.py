@@ -101,10 +101,10 @@ def test_a_polygon_is_closed_by_a_double_click(opened):
 
 
 def test_a_scribble_marks_what_it_runs_through(opened, truth):
-    x, y = middle(truth[0] == CREATURE)
+    (left, top), (right, bottom) = corners(truth[0] == BALL)
     opened.press("s")
-    opened.drag((x - 8, y), (x + 8, y))
-    assert agreement(opened.labels(0), truth[0] == CREATURE) > 0.5
+    opened.drag((left + 8, (top + bottom) / 2), (right - 8, (top + bottom) / 2))
+    assert agreement(opened.labels(0), truth[0] == BALL) > 0.5
 
 
 def test_a_mask_is_shown_in_the_colour_of_its_object(opened):
