@@ -219,15 +219,15 @@ def test_names_that_lead_out_of_the_project_are_refused(client, video):
     for path in (
         "/api/videos/..%2f..%2fetc",
         f"{video}/maps/..%2f..%2fvideo.png",
-        f"{video}/maps/{'0' * 31}g.png",
         "/page/..%2f..%2fapp.py",
         "/page/%2e%2e/app.py",
     ):
         answer = client.get(path)
-        assert answer.status_code in (400, 422, 404), path
+        assert answer.status_code in (400, 404), path
         assert "import" not in answer.text
-    assert client.delete("/api/videos/..").status_code in (400, 422, 404, 405)
-    assert client.post("/api/videos/..%2fx/restore").status_code in (400, 422, 404)
+    assert client.get(f"{video}/maps/{'0' * 31}g.png").status_code == 422
+    assert client.delete("/api/videos/..").status_code in (400, 404, 405)
+    assert client.post("/api/videos/..%2fx/restore").status_code in (400, 404)
 
 
 @pytest.mark.parametrize("path", ["", "nowhere", "a\0b", "~nobody/x", "/dev/null", "x" * 5000])
