@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.clips import COLOURS
-from support.processes import Workplace, made, stamps
+from support.processes import DIES, Workplace, made, stamps
 
 from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import write_label_png
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.slow
 MEMBER = dict(family="deaot", model=dict(encoder="mobilenet_v2", layers=1))
 SIZE, COUNTS = (96, 128), {"one": 13, "two": 11}  # frames; every second one is the server's
 
-# The process is killed when it is about to give the file DIES_AT its place, half written.
 CONFIG = '''"""The entry with small networks, and crops of 96 pixels."""
 import os
 import signal
@@ -35,15 +34,7 @@ from vosjax.config import named
 from vosjax.refine.zoom import choose
 from vosjax.tracking import crops
 
-replace = os.replace
-
-
-def dies(source, target):
-    if str(target).endswith(os.environ["DIES_AT"]):
-        os.truncate(source, os.path.getsize(source) // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-
+{dies}
 
 def get_config():
     if "DIES_AT" in os.environ:
@@ -100,7 +91,7 @@ def entry(tmp_path_factory, boundary):
     }
     save_weights(root / "random", pretrained.fresh(MEMBER).params, card=card)
     (root / "config.py").write_text(
-        CONFIG.format(member=MEMBER, weights=str(root / "random"), boundary=boundary)
+        CONFIG.format(dies=DIES, member=MEMBER, weights=str(root / "random"), boundary=boundary)
     )
     (root / "temporary").mkdir()
     environment = os.environ | {

@@ -16,8 +16,18 @@ from vosjax.checkpoints.weights import save_weights
 from vosjax.io.palette import write_label_png
 
 TOP = pathlib.Path(__file__).parents[2]
-# The config adds the toy family. Under DIES_AT the process is killed when it is about to give a
-# file of that name its place, and half of the file is on disk.
+# Lines of a config: with `dies` for `os.replace`, a process is killed when it is about to give the
+# file DIES_AT its place, and half of the file is on disk.
+DIES = """replace = os.replace
+
+
+def dies(source, target):
+    if str(target).endswith(os.environ["DIES_AT"]):
+        os.truncate(source, os.path.getsize(source) // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+"""
+# It adds the toy family.
 CONFIG = '''"""A config of the toy, for processes of their own."""
 import os
 import signal
@@ -28,15 +38,7 @@ from vosjax.config import network
 
 models.__path__.append({families!r})
 sys.path.append({tests!r})
-replace = os.replace
-
-
-def dies(source, target):
-    if str(target).endswith(os.environ["DIES_AT"]):
-        os.truncate(source, os.path.getsize(source) // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-
+{dies}
 
 def get_config():
     if "DIES_AT" in os.environ:
@@ -86,7 +88,9 @@ def workplace(root) -> Workplace:
         },
     )
     config.write_text(
-        CONFIG.format(families=str(FAMILIES), tests=str(TOP / "tests"), weights=str(weights))
+        CONFIG.format(
+            dies=DIES, families=str(FAMILIES), tests=str(TOP / "tests"), weights=str(weights)
+        )
     )
     for name, count in (("cow", 8), ("dog", 7), ("eel", 6)):
         frames, labels = clip(frames=count, height=32, width=48, objects=2)

@@ -63,44 +63,12 @@ class Programs(NamedTuple):
     labels: Any = None
 
 
-def compile_plan(
-    plan: Plan,
-    batch: int,
-    parts: Sequence[Part],
-    devices: Sequence[Any],
-    *,
-    fuse: Callable[[jax.Array], jax.Array],
-    chunk: int,
-    max_short_side: int | None,
-    packing: Packing | None,
-    refined: bool = False,
-) -> Programs:
-    """Compiles all programs of a plan.
+def compile_plan(*arguments: Any, **settings: Any) -> Programs:
+    """Lowers and compiles all programs of a plan; arguments are those of `lower_plan`.
 
-        programs = compile_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...)
-
-    Args:
-        plan: the plan of all videos.
-        batch: number B of videos that run side by side.
-        parts: the parts of the network.
-        devices: a device for each part.
-        fuse: fuses the probabilities of members, [members, N+1, H, W] -> [N+1, H, W].
-        chunk: number T of frames that are encoded in one batch.
-        max_short_side: largest short side in pixels that the network sees, or None.
-        packing: how probabilities are returned, or None.
-        refined: whether fused probabilities are refined before labels are made of them.
+    programs = compile_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...)
     """
-    lowered = lower_plan(
-        plan,
-        batch,
-        parts,
-        devices,
-        fuse=fuse,
-        chunk=chunk,
-        max_short_side=max_short_side,
-        packing=packing,
-        refined=refined,
-    )
+    lowered = lower_plan(*arguments, **settings)
     programs: Programs = jax.tree.map(lambda program: program.compile(), lowered)
     return programs
 
@@ -122,15 +90,15 @@ def lower_plan(
         lower_plan(plan, 4, parts, devices, fuse=mean, chunk=8, ...).parts[0].encode.compile()
 
     Args:
-        plan: as for `compile_plan`, like all others.
-        batch: likewise.
-        parts: likewise; of their weights, shapes suffice.
-        devices: likewise; they may be those of a machine that is not there (`ahead.compiler`).
-        fuse: likewise.
-        chunk: likewise.
-        max_short_side: likewise.
-        packing: likewise.
-        refined: likewise.
+        plan: the plan of all videos.
+        batch: number B of videos that run side by side.
+        parts: the parts of the network; of their weights, shapes suffice.
+        devices: a device for each part, also of a machine that is not there (`ahead.compiler`).
+        fuse: fuses the probabilities of members, [members, N+1, H, W] -> [N+1, H, W].
+        chunk: number T of frames that are encoded in one batch.
+        max_short_side: largest short side in pixels that the network sees, or None.
+        packing: how probabilities are returned, or None.
+        refined: whether fused probabilities are refined before labels are made of them.
 
     Returns:
         `Programs` of `jax.stages.Lowered`.
