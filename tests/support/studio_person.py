@@ -182,7 +182,8 @@ class Person:
     def no_errors(self):
         """Nothing broke in the page, and no error is shown."""
         assert not self.broken
-        assert not self.page.locator("#status-error").inner_text()
+        line = self.page.locator("#status-error").inner_text()
+        assert not line, line
 
 
 def agreement(labels, truth, object_id=1):

@@ -14,6 +14,7 @@ from vosjax.server.app import create_app, running
 from vosjax.server.refusal import install
 from vosjax.server.sessions import Sessions
 from vosjax.studio.clip import Conflict, Missing, Stale
+from vosjax.studio.maps import Closed
 from vosjax.studio.routes import router
 from vosjax.studio.studio import NotAllowed, Studio
 from vosjax.studio.uploads import TooLarge
@@ -22,6 +23,7 @@ PAGE = pathlib.Path(__file__).parent / "page"
 STATUS: dict[type[InputError], int] = {
     NotAllowed: 403,
     Missing: 404,
+    Closed: 404,
     Conflict: 409,
     Stale: 412,
     TooLarge: 413,

@@ -13,7 +13,7 @@ from vosjax.studio.annotations import MaskScore
 from vosjax.studio.events import Events
 from vosjax.studio.frames import Frames
 from vosjax.studio.history import History
-from vosjax.studio.maps import Labels, Maps
+from vosjax.studio.maps import Labels, Maps, StoredMap
 
 IDS = 256  # ids are 1 to 255, 0 is the background
 
@@ -177,18 +177,32 @@ class Clip:
                 none of them removes the pin.
             durable: whether to wait until the map is on the disk.
         """
+        stored = self.maps.store(labels, durable=durable)
+        return self.stored_values(frame, stored, sure=sure, pinned=pinned)
+
+    def stored_values(
+        self,
+        frame: int,
+        stored: StoredMap,
+        *,
+        sure: dict[int, float] | None = None,
+        pinned: Iterable[int] | None = None,
+    ) -> Values:
+        """Returns what `frame_values` does, of a label map that was stored before.
+
+        stored = clip.maps.store(labels)
+        clip.edit("imported", lambda: clip.stored_values(12, stored, pinned=[1]))
+        """
         sure = sure or {}
-        old, areas = self.scores(frame), np.bincount(labels.ravel(), minlength=IDS)
-        ids = sorted({*old, *sure, *(id for id in np.flatnonzero(areas).tolist() if id)})
+        old, areas = self.scores(frame), stored.areas
         rows = {
             str(id): score_row(
-                sure[id] if id in sure else old[id][0] if id in old else 1.0, int(areas[id])
+                sure[id] if id in sure else old[id][0] if id in old else 1.0, areas.get(id, 0)
             )
-            for id in ids
-            if id in sure or areas[id] or id in old
+            for id in sorted({*old, *sure, *areas})
         }
         values: Values = {
-            "labelled": {frame: self.maps.put(labels, durable=durable) if rows else None},
+            "labelled": {frame: stored.hash if rows else None},
             "scores": {frame: rows or None},
         }
         if pinned is not None:
@@ -245,7 +259,7 @@ class Clip:
         self.events.close()
         with self.lock:
             if not self._closed:
-                self.maps.sync()
+                self.maps.close()
                 self.history.close()
             self._closed = True
         self.frames.close()

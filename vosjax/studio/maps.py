@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import threading
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +21,21 @@ MANY = 100  # files beyond which the whole disk is waited for, which is quicker 
 HASH = re.compile(r"[0-9a-f]{32}")
 
 Labels = npt.NDArray[np.uint8]  # [H, W] of object ids, 0 the background
+
+
+class Closed(InputError):
+    """The video was removed, or the server ends: nothing more is stored."""
+
+
+class StoredMap(NamedTuple):
+    """A label map that is stored.
+
+    hash   what its file is called after
+    areas  {id: number of its pixels} of the objects that are seen
+    """
+
+    hash: str
+    areas: dict[int, int]
 
 
 class Maps:
@@ -37,6 +53,8 @@ class Maps:
         """Takes the folder, which is made when it is needed, and (H, W) of the maps."""
         self.folder, self.size = pathlib.Path(folder), size
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # held while a file is made, so that `close` is an end
+        self._closed = False
         self._held: collections.OrderedDict[str, Labels] = collections.OrderedDict()
         self._unsynced: set[str] = set()
 
@@ -52,6 +70,7 @@ class Maps:
 
         Raises:
             DiskFull: the disk is full.
+            Closed: the maps are closed.
             ValueError: the map has another type or size.
         """
         if labels.dtype != np.uint8 or labels.shape != self.size:
@@ -61,12 +80,29 @@ class Maps:
         path = self.path(name)
         if not path.exists():
             encoded = cv2.imencode(".png", labels, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1]
-            write_bytes(path, encoded.tobytes(), durable=durable)
-            if not durable:
-                with self._lock:
-                    self._unsynced.add(name)
+            with self._writing:
+                if self._closed:
+                    raise Closed("the video was removed meanwhile")
+                write_bytes(path, encoded.tobytes(), durable=durable)
+                if not durable:
+                    with self._lock:
+                        self._unsynced.add(name)
+        elif durable:
+            with self._writing, self._lock:
+                late = name in self._unsynced
+            if late:
+                sync([path])
         self._keep(name, labels)
         return name
+
+    def store(self, labels: Labels, *, durable: bool = True) -> StoredMap:
+        """Stores a label map as `put` does, and counts the pixels of its objects.
+
+        maps.store(labels).areas        # {1: 2310}
+        """
+        areas = np.bincount(labels.ravel(), minlength=1)
+        seen = {id: int(areas[id]) for id in np.flatnonzero(areas).tolist() if id}
+        return StoredMap(self.put(labels, durable=durable), seen)
 
     def get(self, name: str) -> Labels:
         """Returns the label map of a hash, which must not be written to.
@@ -100,11 +136,19 @@ class Maps:
     def sync(self) -> None:
         """Waits until every stored map is on the disk."""
         with self._lock:
-            names, self._unsynced = self._unsynced, set()
+            names = set(self._unsynced)
         if len(names) > MANY:
             sync_all()
         else:
             sync(self.path(name) for name in names)
+        with self._lock:  # not before: who syncs at the same moment has to wait for them, too
+            self._unsynced -= names
+
+    def close(self) -> None:
+        """Syncs, and stores nothing more: the folder may be moved from then on."""
+        with self._writing:
+            self._closed = True
+        self.sync()
 
     def _keep(self, name: str, labels: Labels) -> None:
         with self._lock:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from vosjax.errors import InputError
-from vosjax.studio import bodies, exchange, marking, objects
+from vosjax.studio import bodies, exporting, importing, marking, objects
 from vosjax.studio.clip import Clip, Missing
 from vosjax.studio.studio import Studio
 from vosjax.studio.uploads import check_ending, received, safe_name
@@ -239,7 +239,7 @@ async def export_masks(
     watch = asyncio.create_task(_watch(request, abandoned))
     try:
         path = await run_in_threadpool(
-            exchange.export, clip, format, staged, ids=ids, abandoned=abandoned
+            exporting.export, clip, format, staged, ids=ids, abandoned=abandoned
         )
     except BaseException:
         abandoned.set()
@@ -266,7 +266,7 @@ async def import_masks(
         await received(request.stream(), staged / "masks", most=most)
         data = await run_in_threadpool((staged / "masks").read_bytes)
     return await run_in_threadpool(
-        exchange.import_masks, clip, data, frame=frame, expected=expected
+        importing.import_masks, clip, data, frame=frame, expected=expected
     )
 
 
@@ -274,7 +274,7 @@ class _Passing(FileResponse):
     """A file that is removed once it is sent, or the client has gone."""
 
     def __init__(self, path: pathlib.Path, staged: contextlib.ExitStack) -> None:
-        kind = exchange.media_type(path)
+        kind = exporting.media_type(path)
         super().__init__(path, media_type=kind, filename=path.name, headers=FRESH)
         self._staged = staged
 

@@ -91,13 +91,13 @@ def test_the_cache_stays_below_its_limit_and_forgets_the_oldest_use(page):
     assert most <= 100
 
 
-def test_low_scores_are_found_run_by_run_and_marked_frames_are_right(page):
+def test_low_scores_are_found_run_by_run_but_where_the_object_is_marked(page):
     runs = page.evaluate(
         """async () => {
           const { lowRuns } = await import("/page/marks.js");
           const values = [0.9, 0.6, 0.5, 0.9, 0.4, 0.4, 0.3];
           const scores = Object.fromEntries(values.map((value, at) => [at, [value, 10, 0]]));
-          return lowRuns(scores, { 4: [1] }, 0.75);
+          return lowRuns({ scores: { 1: scores }, pins: { 2: [3], 4: [1, 3] } }, 1, 0.75);
         }"""
     )
     found = [(run["from"], run["to"], run["worst"]) for run in runs]

@@ -3,13 +3,17 @@
 /** Frames of an object with a score, in order. */
 export const scoredFrames = (scores) => Object.keys(scores ?? {}).map(Number).sort((a, b) => a - b);
 
-/** Runs of frames below the threshold: [{from, to, worst, score}]; pinned ones are right. */
-export function lowRuns(scores, pins, threshold) {
+/**
+ * Runs of frames where an object is below the threshold: [{from, to, worst, score}]. Where it is
+ * pinned it is right; a pin of another object says nothing of it.
+ */
+export function lowRuns(video, id, threshold) {
+  const scores = video.scores[id] ?? {};
   const runs = [];
   let run = null;
   for (const frame of scoredFrames(scores)) {
     const [score, , absent] = scores[frame];
-    if (absent || score >= threshold || pins[frame]) {
+    if (absent || score >= threshold || video.pins[frame]?.includes(id)) {
       run = null;
     } else if (run && frame === run.to + 1) {
       run.to = frame;
@@ -47,7 +51,7 @@ const shown = (video) => video.objects.filter((object) => !object.hidden);
 
 export function lowStops(video, threshold) {
   return shown(video).flatMap(({ id, name }) =>
-    lowRuns(video.scores[id], video.pins, threshold).map(({ worst, score }) => ({
+    lowRuns(video, id, threshold).map(({ worst, score }) => ({
       frame: worst,
       line: `${name} has a score of ${score.toFixed(2)}`,
     })),

@@ -114,7 +114,7 @@ function drawTrack(context, object, { video, timeline, colours, width, settings 
   context.save();
   clipToFrames(context, timeline, width, TRACK);
   context.globalAlpha = object.hidden ? 0.35 : 1;
-  const low = lowRuns(scores, video.pins, settings.lowScore);
+  const low = lowRuns(video, object.id, settings.lowScore);
   context.fillStyle = colours["warn-soft"];
   for (const { from, to } of low) {
     const room = Math.max((to - from + 1) * pixels, 2);

@@ -1,4 +1,4 @@
-"""Masks out of the studio, in the formats of `vosjax.exports`, and masks into it from files."""
+"""Masks out of the studio, in the formats of `vosjax.exports`."""
 
 import pathlib
 import re
@@ -11,10 +11,8 @@ import numpy as np
 
 from vosjax.errors import InputError
 from vosjax.exports import FORMATS, Object, write
-from vosjax.io.masks import read_marks
 from vosjax.io.names import printable
-from vosjax.studio import objects
-from vosjax.studio.clip import Clip, Conflict, Values
+from vosjax.studio.clip import Clip
 from vosjax.studio.maps import Labels, Maps
 from vosjax.studio.uploads import safe_name
 
@@ -116,102 +114,6 @@ def media_type(path: pathlib.Path) -> str:
     media_type(pathlib.Path("dog_coco.json"))       # 'application/json'
     """
     return MEDIA_TYPES.get(path.suffix, ARCHIVE)
-
-
-def import_masks(
-    clip: Clip, data: bytes, *, frame: int = 0, expected: int | None = None
-) -> dict[str, Any]:
-    """Takes masks of a file, of whatever kind `vosjax.io.masks` reads, and pins their frames.
-
-    Objects that the file names are those of the same name, or new ones; others keep the ids of the
-    file. In the frames that the file speaks of, an object gets the mask of the file.
-
-        state = import_masks(clip, pathlib.Path("first.png").read_bytes(), frame=12)
-
-    Args:
-        clip: the video.
-        data: the file's content.
-        frame: index of the frame of a single mask that does not tell its own.
-        expected: as for `Clip.edit`.
-
-    Returns:
-        The state; its "imported" says in sentences what was read, and what could be meant
-        otherwise.
-
-    Raises:
-        InputError: it is no mask, or does not fit the video.
-    """
-    clip.check_frame(frame)
-    video = clip.frames.access.video
-    marks = read_marks(
-        data,
-        frames=clip.frames.count if video.names is None else video.names,
-        size=clip.frames.size,
-        frame=frame,
-    )
-    late = [index for index in marks.labels if index >= clip.frames.count]
-    if late:
-        raise InputError(f"a mask is for frame {late[0]}, the video has {clip.frames.count}")
-    areas = sum(
-        (np.bincount(labels.ravel(), minlength=256) for labels in marks.labels.values()),
-        np.zeros(256, np.int64),
-    )
-    ids = [id for id in np.flatnonzero(areas).tolist() if id]
-    if not ids:
-        raise InputError("the file marks no object")
-
-    def make() -> Values:
-        table, added = _own_ids(clip, ids, marks.names, marks.palette)
-        values: Values = {"objects": added, "labelled": {}, "scores": {}, "pins": {}}
-        for index, labels in marks.labels.items():
-            own = table[labels]
-            present = {id for id in np.unique(own).tolist() if id}
-            before = clip.labels(index)
-            if before is not None:
-                rest = np.where(np.isin(before, sorted(present)), 0, before)
-                own = np.where(own > 0, own, rest).astype(np.uint8)
-            pinned = clip.pins().get(index, frozenset()) | present
-            entry = clip.frame_values(
-                index, own, sure=dict.fromkeys(present, 1.0), pinned=pinned, durable=False
-            )
-            for name, rows in entry.items():
-                values[name].update(rows)
-        clip.maps.sync()
-        return values
-
-    count = len(marks.labels)
-    name = f"masks of {count} frames imported" if count > 1 else f"mask imported on frame {frame}"
-    state = clip.edit(name, make, expected=expected)
-    return state | {"imported": [*marks.notes, *marks.doubts]}
-
-
-def _own_ids(
-    clip: Clip, ids: list[int], names: Mapping[int, str], palette: Any
-) -> tuple[Labels, dict[int, Any]]:
-    """Returns the studio's id of each id of a file, uint8 [256], and the objects to be added."""
-    known = {entry["name"]: int(id) for id, entry in clip.history.tables["objects"].items()}
-    table, added = np.zeros(256, np.uint8), dict[int, Any]()
-    for id in ids:
-        name = names.get(id)
-        if name is None and id in clip.ids():
-            table[id] = id
-            continue
-        if name is not None and known.get(name, 0):
-            table[id] = known[name]
-            continue
-        taken = clip.ids() | added.keys()
-        free = id if id not in taken else min(set(range(1, 256)) - taken, default=0)
-        if not free:
-            raise Conflict("there is no room for more than 255 objects: remove some first")
-        shown = None if name is None else printable(name).strip()[: objects.LONGEST] or None
-        colour = (
-            None
-            if palette is None or not palette[id].any()
-            else "#" + "".join(f"{int(part):02x}" for part in palette[id])
-        )
-        added[free] = objects.described(free, name=shown, colour=colour)
-        table[id] = free
-    return table, added
 
 
 def _object(id: int, entry: dict[str, Any], scores: dict[str, dict[str, Any]]) -> Object:
