@@ -46,8 +46,10 @@ def test_the_frame_of_every_family(family):
     program, arguments = compiled.frame(model, params, **FEW)
     frame = measured(program, *arguments)
     assert frame.traffic.unbounded == 0
-    counted = cost.count(program, *arguments)
-    assert frame.traffic.products == pytest.approx(sum(counted.products.values()), rel=0.25)
+    counted = sum(cost.count(program, *arguments).products.values())
+    kernels = sum(row.products for row in frame.traffic.rows if row.opcode == "custom-call")
+    assert frame.traffic.products > 0.75 * counted
+    assert frame.traffic.products - kernels < 1.25 * counted  # a kernel also computes its padding
 
 
 def test_a_mirrored_ensemble_of_scales():
