@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax.memory import read as reading
-from vosjax.memory import softmax
+from vosjax.memory import softmax, top_read
 from vosjax.memory.affinity import EMPTY_LOGIT, Kernel
-from vosjax.memory.read import dense, gather, read
+from vosjax.memory.read import read
 from vosjax.memory.top_k import BLOCK, in_blocks, top_columns
+from vosjax.memory.top_read import dense, gather
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DEPTH = 3, 3, 5, 8, 6
 PLACES = HEIGHT * WIDTH
@@ -137,7 +137,7 @@ def test_kernel_weighs_before_the_largest_are_chosen(metric, key_heads, top_k):
 def test_queries_in_chunks_change_nothing(monkeypatch):
     kernel = Kernel(2.0, WIDTH)
     whole = read(*draw(), SOME, top_k=5, kernel=kernel)
-    monkeypatch.setattr(reading, "CHUNK", 4 * FRAMES * BLOCK)
+    monkeypatch.setattr(top_read, "CHUNK", 4 * FRAMES * BLOCK)
     np.testing.assert_allclose(read(*draw(), SOME, top_k=5, kernel=kernel), whole, atol=1e-6)
 
 

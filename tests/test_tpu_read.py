@@ -1,11 +1,14 @@
-"""The kernel that reads the memory on TPUs, interpreted, agrees with the plain form."""
+"""The kernels that read the memory on TPUs, interpreted, agree with the plain forms."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vosjax.memory import top_kernel
+from vosjax.memory.affinity import Kernel, best_queries
 from vosjax.memory.flash import flash_read
 from vosjax.memory.softmax import plain_read
+from vosjax.memory.top_read import dense_read, sparse_read
 
 
 def draw(
@@ -89,3 +92,74 @@ def test_bfloat16_agrees_to_its_own_rounding():
     exact = plain_read(*(x.astype(jnp.float32) for x in arrays), valid)
     own = difference(plain_read(*arrays, valid), exact)
     assert difference(got, exact) <= 2 * own + 1e-3
+
+
+def both_top(arrays, valid, **settings):
+    """The k best, by the kernel and by the search."""
+    settings = dict(metric="dot", kernel=None) | settings
+    return (
+        dense_read(*arrays, jnp.asarray(valid), **settings, interpret=True),
+        sparse_read(*arrays, jnp.asarray(valid), **settings),
+    )
+
+
+def whole(arrays):
+    """Numbers that tie often, and whose products are exact."""
+    query, key, value = arrays
+    return jnp.round(query), jnp.round(key), value
+
+
+@pytest.mark.parametrize(
+    "shapes, metric", [(ATTENTION, "dot"), (ONE_HEAD, "dot"), (OBJECTS, "l2"), (OWN_KEYS, "l2")]
+)
+def test_top_k_equals_the_search(shapes, metric):
+    arrays = draw(20, 3, 30, **shapes)
+    valid = np.ones((3, shapes["heads"]), bool)
+    valid[1] = valid[0, 0] = False
+    assert difference(*both_top(arrays, valid, top_k=7, metric=metric)) < 1e-5
+
+
+def test_top_k_of_one_softmax_for_all_objects():
+    arrays = draw(20, 3, 30, **OBJECTS)
+    assert difference(*both_top(arrays, [[True], [False], [True]], top_k=7)) < 1e-5
+
+
+@pytest.mark.parametrize("top_k, metric", [(1, "dot"), (20, "l2"), (900, "dot")])
+def test_of_equal_logits_the_kernel_keeps_the_earliest(top_k, metric):
+    arrays = whole(draw(40, 2, 600, **ONE_HEAD | dict(channels=4)))
+    assert difference(*both_top(arrays, [[True], [True]], top_k=top_k, metric=metric)) < 1e-5
+
+
+def test_frames_that_are_all_the_same():
+    query, key, value = whole(draw(20, 1, 300, **ONE_HEAD))
+    still = query, jnp.repeat(key, 4, 0), jnp.concatenate([value, -value, 2 * value, value])
+    assert difference(*both_top(still, np.ones((4, 1), bool), top_k=5)) < 1e-5
+
+
+def test_top_k_with_a_gaussian_around_the_best_query():
+    arrays = draw(24, 3, 30, **OWN_KEYS)
+    best = best_queries(*arrays[:2], "l2")
+    settings = dict(top_k=5, metric="l2", kernel=Kernel(1.3, 6))
+    valid = np.array([[True] * 3, [False] * 3, [True, False, True]])
+    got, expected = (
+        form(*arrays, jnp.asarray(valid), best, **settings, **more)
+        for form, more in ((dense_read, dict(interpret=True)), (sparse_read, {}))
+    )
+    assert difference(got, expected) < 1e-5
+
+
+def test_top_k_of_blocks_of_queries_and_of_elements(monkeypatch):
+    monkeypatch.setattr(top_kernel, "ON_CHIP", 4 * 32 * 1536)
+    arrays = draw(70, 2, 600, **ONE_HEAD)
+    assert difference(*both_top(arrays, [[True], [True]], top_k=20)) < 1e-5
+
+
+def test_more_elements_than_fit_are_searched_for(monkeypatch):
+    monkeypatch.setattr(top_kernel, "ON_CHIP", 4 * 16 * 512)
+    arrays = draw(20, 2, 600, **ONE_HEAD)
+    assert not top_kernel.fits(1200)
+    np.testing.assert_array_equal(*both_top(arrays, [[True], [True]], top_k=20))
+
+
+def test_top_k_of_an_empty_memory_is_zero():
+    assert not np.any(both_top(draw(20, 2, 30, **ONE_HEAD), np.zeros((2, 1), bool), top_k=4)[0])

@@ -46,8 +46,10 @@ def test_the_frame_of_every_family(family):
     program, arguments = compiled.frame(model, params, **FEW)
     frame = measured(program, *arguments)
     assert frame.traffic.unbounded == 0
-    counted = cost.count(program, *arguments)
-    assert frame.traffic.products == pytest.approx(sum(counted.products.values()), rel=0.25)
+    counted = sum(cost.count(program, *arguments).products.values())
+    kernels = sum(row.products for row in frame.traffic.rows if row.opcode == "custom-call")
+    assert frame.traffic.products > 0.75 * counted
+    assert frame.traffic.products - kernels < 1.25 * counted  # a kernel also computes its padding
 
 
 def test_a_mirrored_ensemble_of_scales():
@@ -71,7 +73,8 @@ def test_the_refinement_of_boundaries():
     probs = jax.ShapeDtypeStruct((4, *SIZE), np.float32)
     given = jax.ShapeDtypeStruct((3,), np.bool_)
     refined = measured(jax.jit(stage.refine), params, frame, probs, given)
-    assert refined.traffic.unbounded == 1  # a frame has any number of patches
+    # A frame has any number of patches: they are found, run in batches, summed and laid over it.
+    assert refined.traffic.unbounded == 4
 
 
 def test_the_step_of_a_training_on_a_slice():

@@ -1,5 +1,6 @@
 """The kernels compile for a TPU, by the TPU's own compiler, and no logits go to memory."""
 
+import functools
 import os
 
 import jax
@@ -51,6 +52,14 @@ def test_a_read_moves_fewer_bytes_than_one_head_s_logits(chips, shapes):
     program = compiled(read, SingleDeviceSharding(chips[0]), *shapes, flags=[(FRAMES,)])
     assert "tpu_custom_call" in program.as_text()
     assert bytes_of(program) < 4 * PLACES * FRAMES * PLACES * 2  # two passes over one head's
+
+
+def test_a_read_with_top_k_moves_fewer_bytes_than_its_logits_have(chips):
+    shapes = ((PLACES, 1, 64), (FRAMES, PLACES, 1, 64), (FRAMES, PLACES, 1, 1024))
+    best = functools.partial(read, top_k=20, metric="l2")
+    program = compiled(best, SingleDeviceSharding(chips[0]), *shapes, flags=[(FRAMES,)])
+    assert "tpu_custom_call" in program.as_text()
+    assert bytes_of(program) < 4 * 4 * PLACES * FRAMES * PLACES  # four passes over them
 
 
 def test_the_window_attention_moves_fewer_bytes_than_its_logits_have(chips):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support import toy
 from support.clips import clip
 
+from vosjax.compose.views import views
 from vosjax.errors import InputError
 from vosjax.schema import NEVER
 from vosjax.tracking.tracker import Tracker
@@ -67,6 +68,16 @@ def memory(**changes):
 
 def test_a_snapshot_goes_on(path, saved):
     np.testing.assert_array_equal(Tracker.restore(path, MODEL).step(FRAMES[3]).labels, saved[1])
+
+
+def test_a_snapshot_of_several_views_goes_on(tmp_path):
+    augmented = views(MODEL.model.vos, scales=(1.0, 1.5))
+    several = MODEL._replace(model=MODEL.model._replace(vos=augmented))
+    tracker = Tracker(several, objects=2)
+    tracker.step(FRAMES[0], LABELS[0])
+    tracker.save(tmp_path / "tracker.npz")
+    restored = Tracker.restore(tmp_path / "tracker.npz", several)
+    np.testing.assert_array_equal(restored.step(FRAMES[1]).labels, tracker.step(FRAMES[1]).labels)
 
 
 @pytest.mark.parametrize(

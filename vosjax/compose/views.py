@@ -53,7 +53,7 @@ def views(
     together = ensemble(members)
 
     def same_weights(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda params, *rest: function((params,) * len(members), *rest)
+        return lambda params, *rest, **named: function((params,) * len(members), *rest, **named)
 
     return together._replace(
         init=same_weights(together.init),

@@ -142,12 +142,7 @@ def relative_attention(
     Returns:
         [h, w, heads, D].
     """
-    return _relative((query, key, value, relative, constant, offsets))
-
-
-@jax.custom_vjp
-def _relative(arrays: tuple[Any, ...]) -> jax.Array:
-    query, _, value, relative, _, offsets = arrays
+    arrays = (query, key, value, relative, constant, offsets)
     if not fits(query, value, relative.shape[-1], offsets=offsets is not None):
         return plain_relative(*arrays)
     leaves, tree = jax.tree.flatten(arrays)
@@ -163,17 +158,6 @@ def _kernel(*arrays: Any) -> jax.Array:
     from vosjax.layers.local_kernel import local_kernel  # imports Pallas, which TPUs alone need
 
     return local_kernel(*arrays)
-
-
-def _relative_forward(arrays: tuple[Any, ...]) -> tuple[jax.Array, Any]:
-    return jax.vjp(lambda arrays: plain_relative(*arrays), arrays)
-
-
-def _relative_backward(pull: Any, cotangent: jax.Array) -> Any:
-    return pull(cotangent)
-
-
-_relative.defvjp(_relative_forward, _relative_backward)
 
 
 def plain_relative(

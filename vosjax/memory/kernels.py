@@ -22,17 +22,26 @@ def on_one_tpu(kernel: Form, plain: Form, *arrays: jax.Array, **others: Form) ->
 
         far = on_one_tpu(flash_read, softmax_read, query, key, value, valid)
 
-    Neither form may be differentiated through; the caller defines the derivative.
+    The derivative is that of the plain form, everywhere.
 
     Args:
         kernel: returns one array, or a pytree of arrays.
         plain: returns arrays of the same shapes and dtypes.
-        *arrays: the arguments of both.
+        *arrays: the arguments of both, all that they depend on.
         **others: forms for platforms that have one of their own, as for `lax.platform_dependent`.
     """
-    return jax.lax.platform_dependent(
-        *arrays, tpu=functools.partial(_bind, kernel, plain), default=plain, **others
-    )
+
+    @jax.custom_vjp
+    def either(*arrays: jax.Array) -> Any:
+        return jax.lax.platform_dependent(
+            *arrays, tpu=functools.partial(_bind, kernel, plain), default=plain, **others
+        )
+
+    def backward(pull: Callable[[Any], Any], cotangents: Any) -> Any:
+        return pull(cotangents)
+
+    either.defvjp(functools.partial(jax.vjp, plain), backward)
+    return either(*arrays)
 
 
 def _bind(kernel: Form, plain: Form, *arrays: jax.Array) -> Any:

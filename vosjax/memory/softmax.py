@@ -59,7 +59,16 @@ def softmax_read(
         differentiable in query, key and value.
     """
     if kernel is None:
-        return _read(query, key, value, valid, metric, layer)
+        form: dict[str, Any] = dict(metric=metric, layer=layer)
+        read: jax.Array = on_one_tpu(
+            functools.partial(_kernel, **form),
+            functools.partial(plain_read, **form),
+            query,
+            key,
+            value,
+            valid,
+        )
+        return read
     assert best is not None
     best = jnp.broadcast_to(best.swapaxes(0, 1), (valid.shape[1], *key.shape[:2]))
     query, key, rows = _arranged(query, key, value, valid.shape[1])
@@ -67,54 +76,10 @@ def softmax_read(
     return _restored(result, value)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
-def _read(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    valid: jax.Array,
-    metric: str,
-    layer: int | None,
-) -> jax.Array:
-    """Reads without a kernel: on a TPU by `flash_read`, unless a derivative is taken."""
-    read: jax.Array = on_one_tpu(
-        functools.partial(_kernel, metric=metric, layer=layer),
-        functools.partial(plain_read, metric=metric, layer=layer),
-        query,
-        key,
-        value,
-        valid,
-    )
-    return read
-
-
 def _kernel(*arrays: jax.Array, metric: str, layer: int | None) -> jax.Array:
     from vosjax.memory.flash import flash_read  # imports Pallas, which TPUs alone need
 
     return flash_read(*arrays, metric=metric, layer=layer)
-
-
-def _read_forward(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    valid: jax.Array,
-    metric: str,
-    layer: int | None,
-) -> tuple[jax.Array, Any]:
-    def read(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-        return plain_read(query, key, value, valid, metric=metric, layer=layer)
-
-    return jax.vjp(read, query, key, value)
-
-
-def _read_backward(
-    metric: str, layer: int | None, pull: Any, cotangent: jax.Array
-) -> tuple[Any, ...]:
-    return *pull(cotangent), None
-
-
-_read.defvjp(_read_forward, _read_backward)
 
 
 def plain_read(

@@ -1,7 +1,5 @@
 """From a network's logits to the probabilities of a frame, with and without what was marked."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -37,8 +35,8 @@ def probabilities(
     fits = 4 * 3 * 3 * len(logits) * ROWS * wide <= ON_CHIP and logits.shape[1] >= SUBLANES
     if not fits or logits.dtype != jnp.float32:
         return _plain(*arrays)
-    result: tuple[jax.Array, jax.Array] = _compact(arrays)
-    return result
+    both: tuple[jax.Array, jax.Array] = on_one_tpu(_kernel, _plain, *arrays)
+    return both
 
 
 def _plain(
@@ -49,27 +47,6 @@ def _plain(
         logits = jnp.where(classes[:, None, None], logits, UNUSED_LOGIT)
     predicted = jax.nn.softmax(logits, 0)
     return predicted, apply_prompt(predicted, Prompt(labels, given))
-
-
-@jax.custom_vjp
-def _compact(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """Computes both by the kernel on a TPU, unless a derivative is taken."""
-    both: tuple[jax.Array, jax.Array] = on_one_tpu(_kernel, _plain, *arrays)
-    return both
-
-
-def _compact_forward(arrays: list[jax.Array]) -> tuple[tuple[jax.Array, jax.Array], Any]:
-    logits, *others = arrays
-    both, pull = jax.vjp(lambda logits: _plain(logits, *others), logits)
-    return both, (pull, [None] * len(others))
-
-
-def _compact_backward(residual: Any, cotangents: tuple[jax.Array, jax.Array]) -> Any:
-    pull, without = residual
-    return ([*pull(cotangents), *without],)
-
-
-_compact.defvjp(_compact_forward, _compact_backward)
 
 
 @jax.named_scope("probabilities")
