@@ -1,9 +1,11 @@
-"""What all tests share: the tests' own folder on the path, and a quiet, deterministic CPU."""
+"""What all tests share: the tests' own folder on the path, a quiet, deterministic CPU, programs."""
 
+import ctypes
 import gc
 import os
 import pathlib
 import sys
+import tempfile
 
 import hypothesis
 import pytest
@@ -13,6 +15,13 @@ pytest.register_assert_rewrite("support.clip_checks", "support.prepared_splits")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "8")  # see `vosjax.voting.fusion.spare_threads`
+
+# A program that one process of this run compiled serves all others: the workers, and the commands
+# that tests start. The first process that comes here makes the folder, and removes it at its end.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    programs = tempfile.TemporaryDirectory(prefix="programs-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs.name
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # A run of the suite tells of the change that it tests, so its examples are the same every time;
 # `--hypothesis-profile=default` looks for new ones.
@@ -29,6 +38,7 @@ def compiled_programs_do_not_pile_up():
         if "vosjax.tracking.frame" in sys.modules:  # whose programs count their traces
             sys.modules["vosjax.tracking.frame"].frame_program.cache_clear()
         gc.collect()
+        give_back_what_is_free()
 
 
 def resident_bytes() -> int:
@@ -38,3 +48,9 @@ def resident_bytes() -> int:
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def give_back_what_is_free() -> None:
+    """Else the process stays as large as it was, and all programs go after every module."""
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)

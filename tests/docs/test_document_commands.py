@@ -80,18 +80,11 @@ def nobody_works(patch):
     patch.setattr(shards, "prepare", lambda *arguments, **options: ())
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """Programs that one page compiled serve the next."""
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture
-def workdir(tmp_path, monkeypatch, compiled):
+def workdir(tmp_path, monkeypatch):
     """The folder of stand-ins as the working directory, where new families are found, too."""
     documents.stand_ins(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOSJAX_CACHE", str(compiled))
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path / "vosjax/models")])
     sample = quickstart.sample_clip()
     small = {name: sample[name][:3, ::4, ::4] for name in ("frames", "labels")}

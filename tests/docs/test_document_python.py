@@ -16,16 +16,10 @@ BLOCKS = [
 PAGES = list(dict.fromkeys(block.document for block in BLOCKS))
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.mark.parametrize("page", PAGES)
-def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, compiled):
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
     documents.stand_ins(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOSJAX_CACHE", str(compiled))
     names = dict(frame=FRAMES[0], next_frame=FRAMES[1], mask=LABELS[0], np=np)
     for block in BLOCKS:
         if block.document == page and block.mark != "parsed":

@@ -6,14 +6,14 @@ from support import clip_checks, tolerances
 
 FAST = (
     "aost_d1_97x129",
-    "aost_d1_obj3_97x129",
     "aost_d2_97x129",
-    "aost_d2_obj3_97x129",
     "aost_d3_97x129",
     "aost_d3_obj3_97x129",
     "r50_aotv2l_97x129",
 )
 SLOW = (
+    "aost_d1_obj3_97x129",
+    "aost_d2_obj3_97x129",
     "r50_aost_d1_97x129",
     "r50_aost_d1_obj3_97x129",
     "r50_aost_d2_97x129",

@@ -8,10 +8,10 @@ FAST = (
     "aott_97x129",
     "aotl_97x129",
     "aotl_topk32_gap1_97x129",
-    "r50_aotl_97x129",
     "r50_aotl_v2_97x129",
 )
 SLOW = (
+    "r50_aotl_97x129",
     "aott_129x161",
     "aotb_97x129",
     "aotb_129x161",

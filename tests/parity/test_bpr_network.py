@@ -52,19 +52,32 @@ def test_names_cover_every_weight_once(name):
     assert len({entry.key for entry in entries}) == len(entries)
 
 
-def test_logits_of_small_patches_are_the_references():
+@pytest.fixture(scope="module")
+def small_patches():
+    """(golden, our logits, maps of all branches): one program, for they share a backbone."""
     golden = goldens.arrays("bpr/net_hrnet18s_64.npz")
-    ours, theirs = logits("w18", golden["x_64"]), golden["logits_64"]
+    built, params = of("w18")
+    branches = hrnet.HRNet(hrnet.VARIANTS["w18_small"], mask=True)
+
+    @jax.jit
+    def run(params, image, mask):
+        maps = branches.apply({"params": params["backbone"]}, image, mask[..., None])
+        return built.apply(params, image, mask), maps
+
+    x = golden["x_64"].transpose(0, 2, 3, 1)
+    ours, maps = run(params, x[..., :3], x[..., 3])
+    return golden, np.asarray(ours).transpose(0, 3, 1, 2), maps
+
+
+def test_logits_of_small_patches_are_the_references(small_patches):
+    golden, ours, _ = small_patches
+    theirs = golden["logits_64"]
     assert np.abs(ours - theirs).max() <= 2 * NOISE["w18"]
     assert np.abs(ours - theirs).max() <= 1e-5 * theirs.std()
 
 
-def test_maps_of_all_branches_are_the_references():
-    golden = goldens.arrays("bpr/net_hrnet18s_64.npz")
-    _, params = of("w18")
-    module = hrnet.HRNet(hrnet.VARIANTS["w18_small"], mask=True)
-    x = golden["x_64"].transpose(0, 2, 3, 1)
-    maps = jax.jit(module.apply)({"params": params["backbone"]}, x[..., :3], x[..., 3:])
+def test_maps_of_all_branches_are_the_references(small_patches):
+    golden, _, maps = small_patches
     for branch, ours in enumerate(maps):
         theirs = golden[f"branch{branch}_64"].transpose(0, 2, 3, 1)
         assert ours.shape == theirs.shape

@@ -49,10 +49,9 @@ def check_masks(masks, expected):
     [
         "clip_100_one",
         "clip_100_top20",
-        "clip_112_top20",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("clip_112_last", "clip_112_full", "clip_100_full")
+            for name in ("clip_112_top20", "clip_112_last", "clip_112_full", "clip_100_full")
         ),
     ],
 )

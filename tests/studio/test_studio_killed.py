@@ -15,19 +15,19 @@ from support import clips
 from support.documents import ROOT
 from support.studio import write_frames
 
+from vosjax import cli
+
 
 class Server:
     """`vosjax studio` as a process of its own."""
 
-    def __init__(self, cache, *words):
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-        environment["VOSJAX_CACHE"] = str(cache)
+    def __init__(self, *words):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vosjax", "studio", *words, "--port", "0", "--no-browser"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
         )
         self.lines = []
         for line in self.process.stdout:
@@ -56,11 +56,11 @@ class Server:
 
 
 @pytest.fixture
-def start(tmp_path):
+def start():
     servers = []
 
     def started(*words):
-        servers.append(Server(tmp_path / "cache", *map(str, words)))
+        servers.append(Server(*map(str, words)))
         return servers[-1]
 
     yield started
@@ -74,7 +74,7 @@ def facts(state):
     return {key: state[key] for key in ("objects", "pins", "labelled", "scores", "undo", "redo")}
 
 
-def test_a_server_that_is_killed_while_it_propagates_loses_nothing(start, tmp_path):
+def test_a_server_that_is_killed_while_it_propagates_loses_nothing(start, tmp_path, capfd):
     frames, labels = clips.clip(frames=80, height=48, width=64, objects=2)
     write_frames(tmp_path / "clip", frames)
     project = tmp_path / "project"
@@ -110,13 +110,8 @@ def test_a_server_that_is_killed_while_it_propagates_loses_nothing(start, tmp_pa
 
     server = start(project)
     assert facts(server.get(video)) == facts(again)
-    other = subprocess.run(
-        [sys.executable, "-m", "vosjax", "studio", str(project), "--port", "0", "--no-browser"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert other.returncode == 2 and "is in use by process" in other.stderr
+    assert cli.main(["studio", str(project), "--port", "0", "--no-browser"]) == 2
+    assert "is in use by process" in capfd.readouterr().err
     server.end(signal.SIGKILL)
     json.loads((project / "project.json").read_text())
 
@@ -130,16 +125,10 @@ def test_a_server_that_is_killed_while_it_propagates_loses_nothing(start, tmp_pa
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(tmp_path, words, line):
-    answer = subprocess.run(
-        [sys.executable, "-m", "vosjax", "studio", "--project", str(tmp_path / "p"), *words],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-        timeout=120,
-    )
-    assert answer.returncode == 2 and line in answer.stderr
-    assert answer.stderr.count("\n") == 1
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, capfd, words, line):
+    assert cli.main(["studio", "--project", str(tmp_path / "p"), *words]) == 2
+    told = capfd.readouterr().err
+    assert line in told and told.count("\n") == 1
 
 
 def test_without_the_servers_packages_one_line_names_what_to_install(tmp_path):

@@ -75,7 +75,7 @@ class Workplace(NamedTuple):
 
 
 def workplace(root) -> Workplace:
-    """Writes what the commands need; programs are compiled once for all of its processes."""
+    """Writes what the commands need; programs are compiled once for all processes (conftest.py)."""
     weights, config, data = root / "weights", root / "config.py", root / "davis"
     save_weights(
         weights,
@@ -101,12 +101,7 @@ def workplace(root) -> Workplace:
         root,
         config,
         data,
-        os.environ
-        | {
-            "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(root / "cache"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        },
+        os.environ | {"JAX_PLATFORMS": "cpu"},
     )
 
 
