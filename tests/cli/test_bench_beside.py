@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from vosjax.bench import beside, originals
+from vosjax.bench.inputs import columns
 from vosjax.errors import InputError
 
 FRAMES = [np.zeros((48, 64, 3), np.uint8)]
-LABELS = beside.columns((48, 64), 3)
+LABELS = columns((48, 64), 3)
 FOUND = dict(frames=FRAMES, labels=LABELS, memory=2, dtype="float32")
 
 
@@ -58,6 +59,7 @@ def test_the_command_prints_a_line_for_each_kind_of_frame(monkeypatch, capsys):
         return lambda index, remember: asked["labels"]
 
     monkeypatch.setattr(beside, "original", stand_in)
+    monkeypatch.setattr(beside, "tracker_step", lambda name, **asked: stand_in(name, {}, **asked))
     monkeypatch.setattr(beside, "torch_version", lambda: "2.0")
     words = "--models aot:t --objects 2 --memory 1 --size 48x64 --frames 1 --rounds 1".split()
     assert beside.main(words) == 0

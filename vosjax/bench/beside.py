@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from vosjax.bench.inputs import columns, noise
 from vosjax.bench.originals import Step, original, torch_version
 from vosjax.config import opened
 from vosjax.io.door import Parser, count, guarded, size
@@ -79,15 +80,6 @@ def measure(ours: Step, other: Step, *, frames: int, rounds: int) -> dict[str, S
     return sides
 
 
-def columns(size: tuple[int, int], objects: int) -> np.ndarray:
-    """Returns labels uint8 [H, W] in which each object is a column of the frame.
-
-    columns((480, 854), 3)
-    """
-    places = np.arange(size[1]) * (objects + 1) // size[1]
-    return np.broadcast_to(places, size).astype(np.uint8)
-
-
 def tracker_step(
     name: str, *, frames: list[np.ndarray], labels: np.ndarray, memory: int, dtype: str
 ) -> Step:
@@ -143,8 +135,7 @@ def _command(words: list[str]) -> None:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     given = {"aot": options.aot, "stcn": options.stcn}
     folders = {name: folder for name, folder in given.items() if folder is not None}
-    rng = np.random.default_rng(0)
-    frames = [rng.integers(0, 256, (*options.size, 3), np.uint8) for _ in range(options.frames)]
+    frames = noise(options.size, options.frames)
     for name in options.models:
         for objects in options.objects:
             asked: dict[str, Any] = dict(

@@ -21,6 +21,7 @@ import numpy as np
 
 from vosjax.ahead import compiler
 from vosjax.bench import compiled
+from vosjax.bench.inputs import columns, noise
 from vosjax.compile_cache import compile_cache
 from vosjax.config import Config, opened
 from vosjax.errors import InputError
@@ -222,13 +223,12 @@ def _row(
     memory: int,
     frames: int,
 ) -> Row:
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
+    images = noise(size, frames)
     tracker = Tracker(model, objects=objects, mem_every=1, capacity=memory, max_mem_frames=memory)
     start = time.perf_counter()
     program = tracker.compile(*size)
     seconds = time.perf_counter() - start
-    tracker.step(images[0], _columns(size, objects))
+    tracker.step(images[0], columns(size, objects))
     for _ in range(memory):
         tracker.step(images[0])
     memory_use: Any = program.memory_analysis()
@@ -249,12 +249,6 @@ def _row(
         held - memory_use.alias_size_in_bytes,
         memory_use.temp_size_in_bytes,
     )
-
-
-def _columns(size: tuple[int, int], objects: int) -> np.ndarray:
-    """Returns labels in which each object is a column of the frame."""
-    columns = np.arange(size[1]) * (objects + 1) // size[1]
-    return np.broadcast_to(columns, size).astype(np.uint8)
 
 
 def _timed(row: Row, mem_every: int) -> float:

@@ -82,6 +82,17 @@ def test_masks_that_are_dropped_go_to_the_frame_that_is_shown(painted, clip):
     assert painted.labels(3) is None
 
 
+def test_until_it_is_answered_an_import_is_not_saved(painted, clip):
+    held = []
+    painted.page.route("**/import?*", lambda route: held.append(route))
+    with painted.page.expect_request("**/import?*"):
+        drop(painted.page, ("ball.png", png(clip[1][0])))
+    painted.until("document.getElementById('saved-text').textContent === 'Saving …'")
+    held.pop().continue_()
+    painted.until("document.getElementById('saved-text').textContent === 'Saved'")
+    painted.reads("ball.png imported")
+
+
 def test_several_masks_go_to_the_frames_in_their_names(painted, clip):
     files = [(f"{frame:05d}.png", png(clip[1][frame])) for frame in (2, 5)]
     with painted.saved():

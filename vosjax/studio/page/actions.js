@@ -75,8 +75,7 @@ export class Actions {
    * there is nothing to do.
    */
   change(path, body = () => undefined, { method = "POST", guarded = true, done } = {}) {
-    this.store.set({ pending: this.values.pending + 1 });
-    return inOrder(async () => {
+    return this.unsaved(async () => {
       try {
         const before = this.values.video;
         const json = await body(before);
@@ -95,10 +94,18 @@ export class Actions {
           this.status.complain("The video was changed elsewhere; this is its newest state.");
         } else this.failed(error);
         return false;
-      } finally {
-        this.store.set({ pending: this.values.pending - 1 });
       }
     });
+  }
+
+  /** Does what changes the video when its turn comes; until it is answered, it is not saved. */
+  async unsaved(change) {
+    this.store.set({ pending: this.values.pending + 1 });
+    try {
+      return await inOrder(change);
+    } finally {
+      this.store.set({ pending: this.values.pending - 1 });
+    }
   }
 
   // --- masks

@@ -1,6 +1,6 @@
 // Masks from files: one file goes to the frame that is shown, several to the frames in their names.
 
-import { inOrder, upload } from "./api.js";
+import { upload } from "./api.js";
 
 /** The frame a file's name speaks of: 00012.png, mask_12.png; null if none. */
 export function frameOf(name) {
@@ -22,7 +22,7 @@ export function createImport({ store, actions, status }) {
       const name = encodeURIComponent(file.name);
       const path = `/api/videos/${video.id}/import?format=auto&frame=${target}&name=${name}`;
       try {
-        const state = await inOrder(() =>
+        const state = await actions.unsaved(() =>
           upload(path, file, { revision: store.values.video.revision }),
         );
         actions.adopt(state);
