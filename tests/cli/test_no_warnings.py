@@ -28,8 +28,9 @@ def test_a_folder_and_its_film(workdir, quiet):
     frames, masks = (workdir.data / kind / "cow" for kind in ("JPEGImages", "Annotations"))
     quiet("--video", frames, "--masks", masks / "00000.png", "--output", workdir.root / "a")
     film = workdir.root / "a" / "overlay.mp4"
+    quiet("--video", film, "--masks", masks / "00000.png", "--output", workdir.root / "b")
     np.save(workdir.root / "mask.npy", np.pad(np.ones((8, 8), np.uint8), ((4, 20), (4, 36))))
-    quiet("--video", film, "--masks", workdir.root / "mask.npy", "--output", workdir.root / "b")
+    quiet("--video", frames, "--masks", workdir.root / "mask.npy", "--output", workdir.root / "c")
 
 
 def test_a_dataset_s_way(workdir, quiet):

@@ -38,6 +38,7 @@ def difference(arrays):
 @pytest.mark.parametrize(
     "height, width, radius",
     [
+        (5, 6, 1),
         (11, 20, 1),
         (1, 7, 2),
         *(pytest.param(*sides, marks=pytest.mark.slow) for sides in ((11, 20, 2), (1, 7, 3))),

@@ -126,8 +126,8 @@ def test_a_network_that_forgets_nothing_takes_a_new_group():
     tracker = Tracker(
         model._replace(model=once), objects=3, mem_every=2, capacity=8, max_mem_frames=8
     )
-    story = follow(tracker, scene(rounds=4, **TOY))
-    assert story.sizes[-1][2].objects == 6  # of five objects in all
+    story = follow(tracker, scene(rounds=6, **TOY))
+    assert story.sizes[-1][2].objects == 9  # of eight objects in all
 
 
 @pytest.mark.slow

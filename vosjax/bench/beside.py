@@ -22,7 +22,7 @@ import numpy as np
 from vosjax.bench.inputs import columns, noise
 from vosjax.bench.originals import Step, original, torch_version
 from vosjax.config import opened
-from vosjax.io.door import Parser, count, guarded, size
+from vosjax.io.door import Parser, count, counts, guarded, size
 from vosjax.io.terminal import say
 from vosjax.loading import pretrained
 from vosjax.runs import machine
@@ -113,10 +113,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded("beside", sys.argv[1:] if argv is None else argv, _command)
 
 
-def _numbers(text: str) -> list[int]:
-    return [count(part) for part in text.split(",")]
-
-
 def _command(words: list[str]) -> None:
     parser = Parser(
         prog="python -m vosjax.bench.beside", description=(__doc__ or "").splitlines()[0]
@@ -125,7 +121,7 @@ def _command(words: list[str]) -> None:
     parser.add_argument("--aot", type=pathlib.Path, help="a clone of aot-benchmark")
     parser.add_argument("--stcn", type=pathlib.Path, help="a clone of STCN")
     parser.add_argument("--size", type=size, default=(480, 854), help="height x width")
-    parser.add_argument("--objects", type=_numbers, default=[1, 3, 10])
+    parser.add_argument("--objects", type=counts, default=[1, 3, 10])
     parser.add_argument("--memory", type=count, default=5, help="remembered frames")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--frames", type=count, default=8, help="of a turn")

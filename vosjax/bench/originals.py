@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from vosjax.errors import InputError
+from vosjax.layers.norm import IMAGENET_MEAN, IMAGENET_STD
+from vosjax.schema import NEVER
 
 Labels = np.ndarray  # uint8 [H, W]
 Step = Callable[[int, bool], Labels]  # (number of a frame, whether it is remembered) -> its labels
@@ -28,8 +30,6 @@ AOT = {
         for encoder, name in (("r50", "r50"), ("swin", "swinb"))
     },
 }  # {config: name in aot-benchmark}
-NEVER = 10**9
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def original(
@@ -111,7 +111,7 @@ def _mode(torch: Any, device: Any, dtype: str) -> Iterator[None]:
 
 def _tensors(torch: Any, device: Any, frames: list[np.ndarray], size: tuple[int, int]) -> list[Any]:
     """Returns normalised frames [1, 3, h, w] on the device."""
-    mean, deviation = (torch.tensor(x).view(1, 3, 1, 1) for x in (MEAN, DEVIATION))
+    mean, deviation = (torch.tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
     ready = []
     for frame in frames:
         image = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255

@@ -83,17 +83,14 @@ def dense_read(
     keys, rows = key.reshape(columns, *key.shape[2:]), value.reshape(columns, -1)
     filled = jnp.repeat(valid, positions, axis=0)
 
-    def of_head(x: jax.Array, head: ArrayLike, axis: int) -> jax.Array:
-        return jnp.take(x, head if x.shape[axis] > 1 else 0, axis)
-
     def one(head: ArrayLike) -> jax.Array:
         weights = top_weights(
-            of_head(query, head, 1),
-            of_head(keys, head, 1),
-            of_head(filled, head, 1),
+            _of_head(query, head, 1)[:, 0],
+            _of_head(keys, head, 1)[:, 0],
+            _of_head(filled, head, 1)[:, 0],
             min(top_k, columns),
             metric=metric,
-            best=None if best is None else of_head(best, head, 1).reshape(-1),
+            best=None if best is None else _of_head(best, head, 1).reshape(-1),
             kernel=kernel,
             interpret=interpret,
         )
@@ -134,22 +131,18 @@ def sparse_read(
     chunks = chunks.reshape(count, length, *query.shape[1:])
     heads = jnp.arange(softmaxes)
 
-    def of_head(x: jax.Array, head: ArrayLike, axis: int) -> jax.Array:
-        """Returns a head's part of x, or all of x if heads share it; the axis is kept."""
-        return jax.lax.dynamic_slice_in_dim(x, head if x.shape[axis] > 1 else 0, 1, axis)
-
     def keys_of(head: ArrayLike) -> jax.Array:
         """Returns one head's keys [S, 1, C] in blocks; those of all heads might not fit."""
-        return in_blocks(of_head(key, head, 2).reshape(columns, 1, -1), 0)
+        return in_blocks(_of_head(key, head, 2).reshape(columns, 1, -1), 0)
 
     def logits_of(
         chunk: jax.Array, numbers: jax.Array, keys: jax.Array, head: ArrayLike
     ) -> jax.Array:
         """Returns the logits [length, S] of a chunk of queries and their numbers."""
-        logits = affinity(of_head(chunk, head, 1), keys, metric)[0]
+        logits = affinity(_of_head(chunk, head, 1), keys, metric)[0]
         if kernel is None or best is None:
             return logits
-        return logits + log_kernel(numbers, of_head(best, head, 0)[0], kernel)
+        return logits + log_kernel(numbers, _of_head(best, head, 0)[0], kernel)
 
     def attend(logits: jax.Array, head: jax.Array) -> jax.Array:
         """Reads a head's values with these logits: [length, D]."""
@@ -179,6 +172,11 @@ def sparse_read(
         parts = jax.lax.map(one_head, heads)
     result: jax.Array = parts.reshape(softmaxes, count * length, -1)[:, :queries]
     return result.swapaxes(0, 1).reshape(queries, *value.shape[2:]).astype(value.dtype)
+
+
+def _of_head(x: jax.Array, head: ArrayLike, axis: int) -> jax.Array:
+    """Returns a head's part of x, or all of x if heads share it; the axis is kept."""
+    return jax.lax.dynamic_slice_in_dim(x, head if x.shape[axis] > 1 else 0, 1, axis)
 
 
 def read_out(
