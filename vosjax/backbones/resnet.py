@@ -4,7 +4,7 @@ He et al. 2016 and Xie et al. 2017 in torchvision's v1.5 form, where the 3x3 con
 stride. The fourth stage is left out, as in AOT, STCN and STM, and `deep` is `f16`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -18,6 +18,7 @@ from vosjax.layers.norm import FrozenBatchNorm
 from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
 
+IMAGE = 3  # channels of an image
 STAGES = ("layer1", "layer2", "layer3")
 IGNORED = (r"(.*\.)?num_batches_tracked", r"layer4\..*", r"fc\..*")
 
@@ -156,11 +157,23 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: jax.Array, rng: jax.Array | None = None, extras: tuple[jax.Array, ...] = ()
+        self,
+        images: jax.Array | None = None,
+        rng: jax.Array | None = None,
+        extras: tuple[jax.Array, ...] = (),
+        *,
+        stem: jax.Array | None = None,
     ) -> FeatureMaps:
-        x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
-        for name, extra in zip(self.extra_stems, extras, strict=True):
-            x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
+        """Computes the maps of images, or goes on from a stem's output [B, H/2, W/2, 64].
+
+        For the latter see `stem_of_image`.
+        """
+        if stem is not None:
+            x = stem
+        else:
+            x = conv(64, 7, stride=2, bias=self.bias, name="conv1")(images)
+            for name, extra in zip(self.extra_stems, extras, strict=True):
+                x = x + conv(64, 7, stride=2, bias=self.bias, name=name)(extra)
         x = max_pool(nn.relu(FrozenBatchNorm(trains=self.norms_train, name="bn1")(x)))
         maps = []
         for stage, depth in enumerate(self.variant.depths):
@@ -182,6 +195,52 @@ class ResNet(nn.Module):
             maps.append(x)
         f4, f8, f16 = maps
         return FeatureMaps(f4, f8, f16, f16)
+
+
+def stem_of_image(params: Any, images: jax.Array) -> jax.Array:
+    """Returns what the image adds to the stem of an encoder that sees masks, too.
+
+        shared = stem_of_image(params["value_encoder"], image)
+        maps = encoder.apply({"params": params["value_encoder"]}, stem=shared + of_masks)
+
+    It is the same for all objects of a frame, so that it is computed once.
+
+    Args:
+        params: weights of a `ResNet`.
+        images: [B, H, W, 3], the first channels that `conv1` takes.
+
+    Returns:
+        [B, H/2, W/2, 64], with the bias if there is one.
+    """
+    weights = params["conv1"]
+    x = _stem(images, weights["kernel"][:, :, :IMAGE])
+    return x + weights["bias"].astype(x.dtype) if "bias" in weights else x
+
+
+def stem_of_masks(params: Any, masks: jax.Array, extra_stems: tuple[str, ...] = ()) -> jax.Array:
+    """Returns what the masks add to the stem: all that `stem_of_image` leaves out.
+
+        of_masks = stem_of_masks(params["value_encoder"], masks)
+
+    Args:
+        params: weights of a `ResNet`.
+        masks: [B, H, W, M], in the order of the channels of `conv1` after those of the image, and
+            then of the extra stems.
+        extra_stems: as in `ResNet`; their convolutions have no bias.
+    """
+    kernels = [params["conv1"]["kernel"][:, :, IMAGE:]]
+    kernels += [params[name]["kernel"] for name in extra_stems]
+    return _stem(masks, jnp.concatenate(kernels, 2))
+
+
+def _stem(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel.astype(x.dtype),
+        (2, 2),
+        ((3, 3), (3, 3)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
 
 
 def names(

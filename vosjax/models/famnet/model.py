@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import backbones
-from vosjax.backbones.resnet import VARIANTS, ResNet
+from vosjax.backbones.resnet import VARIANTS, ResNet, stem_of_image, stem_of_masks
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import map_objects, others, pad
 from vosjax.layers.precision import compute_dtype
@@ -91,11 +91,13 @@ def build(
     def memorise(
         params: Any, features: Any, masks: jax.Array, live: jax.Array, together: bool
     ) -> Any:
+        encoder, image = params["memory_encoder"], features.maps.image
+        of_image = stem_of_image(encoder, image)
+
         def pair(*masks: jax.Array) -> tuple[jax.Array, jax.Array]:
-            image = features.maps.image
-            extras = tuple(mask[None, ..., None].astype(image.dtype) for mask in masks)
-            encoder = {"params": params["memory_encoder"]}
-            maps: Any = memory_encoder.apply(encoder, image, extras=extras)
+            planes = jnp.stack(masks, -1).astype(image.dtype)[None]
+            stem = of_image + stem_of_masks(encoder, planes, STEMS)
+            maps: Any = memory_encoder.apply({"params": encoder}, stem=stem)
             keys: Any = key.apply({"params": params["memory_key"]}, maps.f16)
             values: Any = value.apply({"params": params["memory_value"]}, maps.f16)
             return keys[0], values[0]

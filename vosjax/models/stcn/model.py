@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from vosjax import backbones
-from vosjax.backbones.resnet import VARIANTS, ResNet
+from vosjax.backbones.resnet import VARIANTS, ResNet, stem_of_image, stem_of_masks
 from vosjax.layers.norm import imagenet_normalise
 from vosjax.layers.objects import map_objects, others, pad
 from vosjax.layers.precision import compute_dtype
@@ -98,11 +98,13 @@ def build(
     ) -> Any:
         maps, weights = features.maps, {"params": params["fuser"]}
         shared = fuser.apply(weights, maps.f16, method="share")
+        encoder = params["value_encoder"]
+        of_image = stem_of_image(encoder, maps.image)
 
         def value(*masks: jax.Array) -> jax.Array:
-            planes = jnp.stack(masks, -1).astype(maps.image.dtype)
-            images = jnp.concatenate([maps.image, planes[None]], -1)
-            encoded: Any = value_encoder.apply({"params": params["value_encoder"]}, images)
+            planes = jnp.stack(masks, -1).astype(maps.image.dtype)[None]
+            stem = of_image + stem_of_masks(encoder, planes)
+            encoded: Any = value_encoder.apply({"params": encoder}, stem=stem)
             values: Any = fuser.apply(weights, encoded.f16, shared)
             return values[0]
 
