@@ -8,7 +8,7 @@ from vosjax.train import export
 
 FLAGS = ("input", "output")
 FIELDS = ("train.export", "train.source", "train.licence", "train.card_mem_every")
-ALSO = ("family", "model", "top_k", "data", "patches", "stages")  # the same as in the run
+ALSO = ("family", "model", "top_k", "data", "patches", "marks", "stages")  # the same as in the run
 
 
 def run(config: Config, options: Options) -> int:
