@@ -5,8 +5,8 @@ import pytest
 
 import vosjax
 from vosjax.errors import InputError
-from vosjax.interactive.clues import BOX, INSIDE, MASK, OUTSIDE
-from vosjax.interactive.marker import Marker, MarkModel
+from vosjax.interactive.clues import BOX, INSIDE, MASK, OUTSIDE, RADIUS
+from vosjax.interactive.marker import SPREAD, Marker, MarkModel
 
 SIDE = 129
 FRAME = np.zeros((120, 200, 3), np.uint8)
@@ -59,9 +59,56 @@ def test_a_box_that_leaves_the_frame_counts_as_far_as_it_is_inside():
 def test_a_click_alone_is_looked_at_in_the_whole_frame_and_then_closer():
     obedient = Obedient()
     mask = vosjax.mark(FRAME, points=[(50, 40)], model=obedient.model)
-    assert obedient.encoded == 2
+    assert obedient.encoded > 1
     assert mask[40, 50] and not mask[100, 150]
-    assert obedient.clues[1][..., MASK].any()  # the first answer is known in the second
+    columns = np.flatnonzero(obedient.clues[-1][..., INSIDE].any(0))
+    assert columns.mean() == pytest.approx(
+        SIDE / 2, abs=2
+    )  # the click is in the middle of what it sees
+
+
+def test_a_correction_sees_the_mask_and_each_look_that_of_the_one_before():
+    obedient = Obedient()
+    marker = Marker(FRAME, model=obedient.model)
+    marker.probability(points=[(120, 50)], so_far=box_mask(40, 30, 60, 40))
+    assert len(obedient.clues) == 3 and obedient.encoded == 1
+    at_the_click = obedient.clues[0][..., INSIDE] > 0
+    before, after, later = (clues[..., MASK][at_the_click].mean() for clues in obedient.clues)
+    assert before == 0 and after > 0.8 and later > 0.8
+
+
+@pytest.mark.parametrize("size", [4, 20, 60, 110])
+def test_a_first_click_takes_three_looks_at_most_and_sees_no_mask(size):
+    obedient = Obedient()
+    found = np.zeros((SIDE, SIDE), np.float32)
+    found[:size, :size] = 1
+    model = obedient.model._replace(
+        segment=lambda features, clues: np.maximum(obedient.segment(features, clues), found)
+    )
+    vosjax.mark(FRAME, points=[(50, 40)], model=model)
+    assert 1 <= obedient.encoded == len(obedient.clues) <= 3
+    assert not any(clues[..., MASK].any() for clues in obedient.clues)
+
+
+def test_a_stroke_says_how_large_the_object_is():
+    stroke = [(80 + 4 * at, 60) for at in range(5)]
+    obedient = Obedient()
+    vosjax.mark(FRAME, points=stroke, model=obedient.model)
+    columns = np.flatnonzero(obedient.clues[0][..., INSIDE].any(0))
+    middles = SIDE / SPREAD  # from the first click to the last
+    assert columns[-1] - columns[0] == pytest.approx(middles + 2 * RADIUS - 1, abs=1)
+    assert (columns[0] + columns[-1] + 1) / 2 == pytest.approx(SIDE / 2, abs=1)
+
+    few = Obedient()
+    vosjax.mark(FRAME, points=stroke[:3], model=few.model)
+    columns = np.flatnonzero(few.clues[0][..., INSIDE].any(0))
+    assert columns[-1] - columns[0] == pytest.approx(SIDE * 8 / 200 + 2 * RADIUS - 1, abs=1)
+
+
+def test_a_stroke_across_the_frame_is_looked_at_in_the_whole_frame():
+    obedient = Obedient()
+    vosjax.mark(FRAME, points=[(20 + 40 * at, 60) for at in range(5)], model=obedient.model)
+    assert obedient.clues[0][SIDE // 2, int(20 * SIDE / 200), INSIDE]
 
 
 def test_a_correction_in_the_same_window_encodes_nothing_again():

@@ -2,13 +2,13 @@
 
 A `Marker` looks at one frame. It encodes a window of the frame once, and answers every further
 click in that window by the head alone. Every answer is the mean of those to the window and to its
-mirror image, and is made in two looks, of which the second sees the first one's mask, as training's
-steps do; docs/marking.md has what either is worth. Clicks along a stroke get one look.
+mirror image, and is made in up to three looks, of which each sees the mask of the one before, as
+training's steps do; docs/marking.md has what either is worth.
 """
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,9 +24,11 @@ from vosjax.interactive.clues import Clicks, clue_maps
 from vosjax.interactive.network import InteractiveNetwork, load_network, network_input
 from vosjax.interactive.window import Box, Window
 
+LOOKS = 3  # most looks for an answer
 KEPT = 4  # windows whose features are kept
-LOOSE = 1.6  # a window that is kept serves an object whose own window is not so much smaller
-NARROWER = 0.75  # the answer to the whole frame is made again in a window below this share of it
+LOOSE = 1.25  # a window that is kept serves an object whose own is not so much smaller or larger
+STROKE = 4  # so many clicks on the object say how large it is
+SPREAD = 3.5  # side of the window in which it is looked for then, per longer side of their box
 
 Probability = npt.NDArray[np.float32]  # [H, W], 0..1
 Mask = npt.NDArray[np.bool_]  # [H, W]
@@ -140,58 +142,44 @@ class Marker:
             InputError: neither a box nor a click on the object is given and nothing is known so
                 far; or one of them is no box or no point, or lies outside of the frame.
         """
-        height, width = size = self._frame.shape[:2]
+        size = self._frame.shape[:2]
         if box is not None:
             box = clipped_box(box, size)
         clicks = checked_points(points, size)
         known = None if so_far is None else checked_probability(so_far, size)
-        # After a stroke, a second look only goes on with what the first one took too much.
-        looks = 1 if box is None and known is None and len(clicks.at) > 1 else 2
         object_box = box
         if object_box is None and known is not None:
             object_box = window.mask_box(known > 0.5)
         if object_box is None:
-            if not clicks.inside.any():
-                raise InputError(
-                    "nothing says where the object is: give a box, or a point that lies on it"
-                )
-            seen = window.whole(height, width)
-            known = self._answer(seen, None, clicks, known, window.around, looks)
-            object_box = window.mask_box(known > 0.5)
-            if object_box is None:
-                return known
-            if window.around(_joined(object_box, clicks)).side > NARROWER * seen.side:
-                return known
-        place = window.around if so_far is None else self._window
-        return self._answer(place(_joined(object_box, clicks)), box, clicks, known, place, looks)
+            return self._searched(clicks, known)
+        kept = () if known is None else tuple(self._features)
+        seen = _serving(_joined(object_box, clicks), kept)
+        for _ in range(LOOKS):
+            known = self._look(seen, box, clicks, known)
+            found = window.mask_box(known > 0.5)
+            if box is None and found is not None:
+                seen = _serving(_joined(found, clicks), tuple(self._features))
+        assert known is not None
+        return known
 
-    def _window(self, box: Box) -> Window:
-        """Returns a window for an object: one whose features are there, if it serves."""
-        wanted = window.around(box)
-        serving = [
-            kept
-            for kept in self._features
-            if kept.inside(box) and wanted.side / LOOSE <= kept.side <= wanted.side * LOOSE
-        ]
-        return serving[-1] if serving else wanted
+    def _searched(self, clicks: Clicks, known: Probability | None) -> Probability:
+        """Looks for an object of which clicks alone tell, closer and closer and each time anew.
 
-    def _answer(
-        self,
-        seen: Window,
-        box: Box | None,
-        clicks: Clicks,
-        known: Probability | None,
-        place: Callable[[Box], Window],
-        looks: int,
-    ) -> Probability:
-        """Looks once or twice; without a box, the second time in the window of what was found."""
-        first = self._look(seen, box, clicks, known)
-        if looks == 1:
-            return first
-        found = window.mask_box(first > 0.5)
-        if box is None and found is not None:
-            seen = place(_joined(found, clicks))
-        return self._look(seen, box, clicks, first)
+        What was seen from afar would mislead the closer look.
+        """
+        if not clicks.inside.any():
+            raise InputError(
+                "nothing says where the object is: give a box, or a point that lies on it"
+            )
+        seen = _first_window(clicks, self._frame.shape[:2])
+        for _ in range(LOOKS):
+            answer = self._look(seen, None, clicks, known)
+            found = window.mask_box(answer > 0.5)
+            closer = seen if found is None else _serving(_joined(found, clicks), (seen,))
+            if closer == seen:
+                break
+            seen = closer
+        return answer
 
     def _look(
         self, seen: Window, box: Box | None, clicks: Clicks, known: Probability | None
@@ -218,6 +206,27 @@ class Marker:
         )
         answer = np.asarray(self._model.segment(self._features[seen], clues))
         return window.paste(answer, seen, *self._frame.shape[:2])
+
+
+def _first_window(clicks: Clicks, size: tuple[int, int]) -> Window:
+    """Returns the window in which an object is looked for: the whole frame, or around a stroke."""
+    whole, at = window.whole(*size), clicks.at[clicks.inside]
+    if len(at) < STROKE:
+        return whole
+    (left, top), (right, bottom) = at.min(0).tolist(), at.max(0).tolist()
+    stroke = window.around((left, top, right - left, bottom - top), margin=SPREAD)
+    return stroke if stroke.side < whole.side else whole
+
+
+def _serving(box: Box, kept: Sequence[Window]) -> Window:
+    """Returns a window for an object: the last one that is kept and serves, else its own."""
+    wanted = window.around(box)
+    serving = [
+        one
+        for one in kept
+        if one.inside(box) and wanted.side / LOOSE <= one.side <= wanted.side * LOOSE
+    ]
+    return serving[-1] if serving else wanted
 
 
 def mark(

@@ -8,6 +8,10 @@ import numpy.typing as npt
 from vosjax.errors import InputError
 from vosjax.io.masks.shapes import fill_polygon
 
+APART = (
+    4  # least distance of clicks along a stroke, in pixels: a small object's stroke has some, too
+)
+
 Mask = npt.NDArray[np.bool_]  # [H, W]
 
 
@@ -88,7 +92,7 @@ def sampled(points: Sequence[Sequence[float]], most: int) -> list[tuple[float, f
     stroke = checked_stroke(points)
     lengths = np.hypot(*np.diff(stroke, axis=0).T) if len(stroke) > 1 else np.zeros(0)
     way = np.concatenate([[0.0], np.cumsum(lengths)])
-    count = int(min(most, max(1, way[-1] // 8 + 1)))
+    count = int(min(most, max(1, way[-1] // APART + 1)))
     at = np.linspace(0, way[-1], count) if count > 1 else np.array([way[-1] / 2])
     return [
         (float(np.interp(length, way, stroke[:, 0])), float(np.interp(length, way, stroke[:, 1])))
