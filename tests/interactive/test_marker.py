@@ -90,6 +90,26 @@ def test_a_first_click_takes_three_looks_at_most_and_sees_no_mask(size):
     assert not any(clues[..., MASK].any() for clues in obedient.clues)
 
 
+def test_a_box_is_looked_at_before_the_clicks_that_correct_it():
+    obedient = Obedient()
+    marker = Marker(FRAME, model=obedient.model)
+    points = [(70, 50), (90, 60, False)]
+    at_once = marker.probability(box=(40, 30, 60, 40), points=points)
+    assert not any(clues[..., INSIDE : OUTSIDE + 1].any() for clues in obedient.clues[:3])
+    assert all(clues[..., OUTSIDE].any() for clues in obedient.clues[3:])
+    first = marker.probability(box=(40, 30, 60, 40))
+    in_turns = marker.probability(box=(40, 30, 60, 40), points=points, so_far=first)
+    np.testing.assert_array_equal(at_once, in_turns)
+
+
+def test_clicks_on_the_object_are_looked_at_before_those_beside_it():
+    obedient = Obedient()
+    marker = Marker(FRAME, model=obedient.model)
+    at_once = marker.probability(points=[(80, 52, False), (70, 50)])
+    assert not obedient.clues[0][..., OUTSIDE].any() and obedient.clues[-1][..., OUTSIDE].any()
+    assert at_once[50, 70] > 0.5 > at_once[52, 80]
+
+
 def test_a_stroke_says_how_large_the_object_is():
     stroke = [(80 + 4 * at, 60) for at in range(5)]
     obedient = Obedient()

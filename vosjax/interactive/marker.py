@@ -3,7 +3,8 @@
 A `Marker` looks at one frame. It encodes a window of the frame once, and answers every further
 click in that window by the head alone. Every answer is the mean of those to the window and to its
 mirror image, and is made in up to three looks, of which each sees the mask of the one before, as
-training's steps do; docs/marking.md has what either is worth.
+training's steps do. Of what is given at once, the box or the clicks on the object are looked at
+first, and all clicks then correct the answer. docs/marking.md has what each of these is worth.
 """
 
 import functools
@@ -20,7 +21,7 @@ from vosjax.boxes.given import checked_box
 from vosjax.compile_cache import compile_cache
 from vosjax.errors import InputError, shown
 from vosjax.interactive import window
-from vosjax.interactive.clues import Clicks, clue_maps
+from vosjax.interactive.clues import NO_CLICKS, Clicks, clue_maps
 from vosjax.interactive.network import InteractiveNetwork, load_network, network_input
 from vosjax.interactive.window import Box, Window
 
@@ -147,27 +148,42 @@ class Marker:
             box = clipped_box(box, size)
         clicks = checked_points(points, size)
         known = None if so_far is None else checked_probability(so_far, size)
-        object_box = box
-        if object_box is None and known is not None:
-            object_box = window.mask_box(known > 0.5)
-        if object_box is None:
-            return self._searched(clicks, known)
         kept = () if known is None else tuple(self._features)
-        seen = _serving(_joined(object_box, clicks), kept)
+        if box is None and (known is None or not (known > 0.5).any()):
+            known = self._searched(_on_object(clicks), known)
+            if clicks.inside.all() or not (known > 0.5).any():
+                return known
+        elif known is None:
+            known = self._improved(box, NO_CLICKS, None, kept)
+            if not len(clicks.at):
+                return known
+        return self._improved(box, clicks, known, kept)
+
+    def _improved(
+        self,
+        box: Box | None,
+        clicks: Clicks,
+        known: Probability | None,
+        kept: tuple[Window, ...],
+    ) -> Probability:
+        """Looks several times at an object whose box is given, or known from the mask so far."""
+        found = box
         for _ in range(LOOKS):
+            if box is None and known is not None:
+                found = window.mask_box(known > 0.5) or found
+            assert found is not None
+            seen = _serving(_joined(found, clicks), kept)
+            kept = (*kept, seen)
             known = self._look(seen, box, clicks, known)
-            found = window.mask_box(known > 0.5)
-            if box is None and found is not None:
-                seen = _serving(_joined(found, clicks), tuple(self._features))
         assert known is not None
         return known
 
     def _searched(self, clicks: Clicks, known: Probability | None) -> Probability:
-        """Looks for an object of which clicks alone tell, closer and closer and each time anew.
+        """Looks for an object of which clicks on it tell, closer and closer and each time anew.
 
         What was seen from afar would mislead the closer look.
         """
-        if not clicks.inside.any():
+        if not len(clicks.at):
             raise InputError(
                 "nothing says where the object is: give a box, or a point that lies on it"
             )
@@ -208,12 +224,17 @@ class Marker:
         return window.paste(answer, seen, *self._frame.shape[:2])
 
 
+def _on_object(clicks: Clicks) -> Clicks:
+    """Returns the clicks that lie on the object."""
+    return Clicks(clicks.at[clicks.inside], clicks.inside[clicks.inside])
+
+
 def _first_window(clicks: Clicks, size: tuple[int, int]) -> Window:
     """Returns the window in which an object is looked for: the whole frame, or around a stroke."""
-    whole, at = window.whole(*size), clicks.at[clicks.inside]
-    if len(at) < STROKE:
+    whole = window.whole(*size)
+    if len(clicks.at) < STROKE:
         return whole
-    (left, top), (right, bottom) = at.min(0).tolist(), at.max(0).tolist()
+    (left, top), (right, bottom) = clicks.at.min(0).tolist(), clicks.at.max(0).tolist()
     stroke = window.around((left, top, right - left, bottom - top), margin=SPREAD)
     return stroke if stroke.side < whole.side else whole
 
