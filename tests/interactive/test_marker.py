@@ -77,17 +77,29 @@ def test_a_correction_sees_the_mask_and_each_look_that_of_the_one_before():
     assert before == 0 and after > 0.8 and later > 0.8
 
 
-@pytest.mark.parametrize("size", [4, 20, 60, 110])
-def test_a_first_click_takes_three_looks_at_most_and_sees_no_mask(size):
-    obedient = Obedient()
+@pytest.mark.parametrize("size", [4, 20, 60, 110, SIDE])
+def test_a_first_click_takes_three_looks_and_a_closer_one_sees_no_mask(size):
+    obedient, seen = Obedient(), []
     found = np.zeros((SIDE, SIDE), np.float32)
     found[:size, :size] = 1
-    model = obedient.model._replace(
-        segment=lambda features, clues: np.maximum(obedient.segment(features, clues), found)
-    )
-    vosjax.mark(FRAME, points=[(50, 40)], model=model)
-    assert 1 <= obedient.encoded == len(obedient.clues) <= 3
-    assert not any(clues[..., MASK].any() for clues in obedient.clues)
+
+    def segment(features, clues):
+        seen.append(obedient.encoded)
+        return np.maximum(obedient.segment(features, clues), found)
+
+    vosjax.mark(FRAME, points=[(50, 40)], model=obedient.model._replace(segment=segment))
+    assert len(seen) == 3 and (obedient.encoded > 1) == (size < 110)
+    for look, clues in enumerate(obedient.clues):
+        same_window = look > 0 and seen[look] == seen[look - 1]
+        assert clues[..., MASK].any() == same_window
+
+
+def test_an_object_that_fills_the_frame_is_looked_at_in_the_whole_frame():
+    obedient = Obedient()
+    mask = vosjax.mark(FRAME, box=(2, 2, 196, 116), model=obedient.model)
+    inside = np.flatnonzero(obedient.clues[0][..., BOX].any(0))
+    assert inside.size == pytest.approx(SIDE * 196 / 200, abs=1)
+    assert mask.mean() > 0.9
 
 
 def test_a_box_is_looked_at_before_the_clicks_that_correct_it():

@@ -41,6 +41,20 @@ def test_no_mistake_is_no_click():
     assert marking.next_click(~truth, truth, np.zeros_like(truth)) is None
 
 
+@pytest.mark.parametrize("rows, columns", [((10, 21), (5, 56)), ((2, 39), (30, 37))])
+def test_a_stroke_lies_along_the_object_and_inside(rows, columns):
+    ends = np.array(marking.stroke(square(rows, columns)))
+    assert square(rows, columns)[tuple(ends[:, ::-1].astype(int).T)].all()
+    long = np.array([columns[1] - columns[0], rows[1] - rows[0]])
+    along, across = np.abs(ends[0] - ends[1])[np.argsort(-long)]
+    assert along > 0.6 * long.max() and across < 2
+
+
+def test_a_stroke_through_a_dot_is_a_dot():
+    (left, top), (right, bottom) = marking.stroke(square((10, 11), (20, 21)))
+    assert left == right == 20.5 and top == bottom == 10.5
+
+
 def test_iou_leaves_out_what_does_not_count():
     truth, half = square((0, 20), (0, 20)), square((0, 10), (0, 20))
     assert region_similarity(truth, half, void=~COUNTED) == 0.5

@@ -2,10 +2,10 @@
 
     python -m vosjax.bench.marking --data STILLS [--only REGEX] [--objects 100] [--weights FOLDER]
 
-Objects of a dataset with masks (photos or videos) are marked as a user would: by their true box;
-by one click in their middle; and by two more clicks, each in the middle of the largest mistake. The
-box itself and OpenCV's GrabCut from the box are the floor. J is the IoU with the truth over the
-whole picture, 255 ignored.
+Objects of a dataset with masks (photos or videos) are marked as a user would: by their true box; by
+a straight stroke through their middle; by one click there; and by two more clicks, each in the
+middle of the largest mistake. The box itself and OpenCV's GrabCut from the box are the floor. J is
+the IoU with the truth over the whole picture, 255 ignored.
 """
 
 import statistics
@@ -26,11 +26,22 @@ from vosjax.interactive.window import mask_box
 from vosjax.io.door import Parser, count, guarded
 from vosjax.io.terminal import say
 from vosjax.runs import machine
+from vosjax.studio.painting import sampled
 from vosjax.train.marked import Marked, markable
 
 CLICKS = 3
 GRABCUT_ROUNDS = 5
-WAYS = ("box itself", "GrabCut", "box", *(f"{number} clicks" for number in range(1, CLICKS + 1)))
+CLICKS_OF_A_STROKE = 8
+DIRECTIONS = 12  # of strokes that are tried
+WELL_INSIDE = 0.35  # of the object's greatest depth
+LENGTH = 0.8  # of the way that is well inside
+WAYS = (
+    "box itself",
+    "GrabCut",
+    "box",
+    "stroke",
+    *(f"{number} clicks" for number in range(1, CLICKS + 1)),
+)
 Mask = npt.NDArray[np.bool_]
 
 
@@ -87,6 +98,10 @@ def answers(image: Any, truth: Mask, counted: Mask, model: MarkModel) -> Any:
     begin = time.perf_counter()
     mask = Marker(image, model=model).probability(box=box) > 0.5
     yield "box", time.perf_counter() - begin, mask
+    along = [(x, y, True) for x, y in sampled(stroke(truth & counted), CLICKS_OF_A_STROKE)]
+    begin = time.perf_counter()
+    mask = Marker(image, model=model).probability(points=along) > 0.5
+    yield "stroke", time.perf_counter() - begin, mask
     marker, points, known = Marker(image, model=model), list[tuple[float, float, bool]](), None
     mask = np.zeros(truth.shape, bool)
     for number in range(1, CLICKS + 1):
@@ -96,6 +111,35 @@ def answers(image: Any, truth: Mask, counted: Mask, model: MarkModel) -> Any:
         known = marker.probability(points=points, so_far=known)
         mask = known > 0.5
         yield f"{number} clicks", time.perf_counter() - begin, mask
+
+
+def stroke(truth: Mask) -> list[tuple[float, float]]:
+    """Returns the ends (x, y) of a stroke such as a user draws through an object.
+
+        stroke(np.pad(np.ones((5, 21), bool), 9))
+
+    It goes through the pixel farthest from all others' in the direction in which it stays well
+    inside the object for longest, and stops before it leaves.
+    """
+    depth = _depth(truth)
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    inside = np.pad(depth > WELL_INSIDE * depth.max(), 1)
+    inside[row + 1, column + 1] = True
+    longest: tuple[float, list[tuple[float, float]]] | None = None
+    for angle in np.linspace(0, np.pi, DIRECTIONS, endpoint=False):
+        way = np.array([np.cos(angle), np.sin(angle)])
+        ends, length = [], 0.0
+        for step in (way, -way):
+            steps = np.arange(1, sum(truth.shape))[:, None] * step
+            at = np.rint(steps + (column, row)).astype(int) + 1
+            at = at.clip(0, np.array(inside.shape[::-1]) - 1)  # the border is outside
+            far = int(inside[at[:, 1], at[:, 0]].argmin())
+            ends.append(tuple(LENGTH * far * step + (column + 0.5, row + 0.5)))
+            length += far
+        if longest is None or length > longest[0]:
+            longest = length, ends
+    assert longest is not None
+    return longest[1]
 
 
 def next_click(mask: Mask, truth: Mask, counted: Mask) -> tuple[float, float, bool] | None:
@@ -108,12 +152,17 @@ def next_click(mask: Mask, truth: Mask, counted: Mask) -> tuple[float, float, bo
     """
     deepest: tuple[float, tuple[float, float, bool]] | None = None
     for wrong, on in ((truth & ~mask & counted, True), (mask & ~truth & counted, False)):
-        depth = cv2.distanceTransform(np.pad(wrong, 1).astype(np.uint8), cv2.DIST_L2, 5)
-        depth = depth[1:-1, 1:-1]
+        depth = _depth(wrong)
         if depth.max() > 0 and (deepest is None or depth.max() > deepest[0]):
             row, column = np.unravel_index(int(depth.argmax()), depth.shape)
             deepest = float(depth.max()), (float(column) + 0.5, float(row) + 0.5, on)
     return None if deepest is None else deepest[1]
+
+
+def _depth(mask: Mask) -> npt.NDArray[np.float32]:
+    """Returns the distance of each pixel of a mask from all that is not in it; 0 elsewhere."""
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(depth, np.float32)[1:-1, 1:-1]
 
 
 def grabcut(image: Any, box: Mask) -> Mask:

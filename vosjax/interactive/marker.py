@@ -172,16 +172,16 @@ class Marker:
             if box is None and known is not None:
                 found = window.mask_box(known > 0.5) or found
             assert found is not None
-            seen = _serving(_joined(found, clicks), kept)
+            seen = self._window(_joined(found, clicks), kept)
             kept = (*kept, seen)
             known = self._look(seen, box, clicks, known)
         assert known is not None
         return known
 
     def _searched(self, clicks: Clicks, known: Probability | None) -> Probability:
-        """Looks for an object of which clicks on it tell, closer and closer and each time anew.
+        """Looks for an object of which clicks on it tell, closer and closer.
 
-        What was seen from afar would mislead the closer look.
+        What was seen from afar would mislead a closer look, which begins anew.
         """
         if not len(clicks.at):
             raise InputError(
@@ -191,11 +191,20 @@ class Marker:
         for _ in range(LOOKS):
             answer = self._look(seen, None, clicks, known)
             found = window.mask_box(answer > 0.5)
-            closer = seen if found is None else _serving(_joined(found, clicks), (seen,))
-            if closer == seen:
-                break
+            closer = seen if found is None else self._window(_joined(found, clicks), (seen,))
+            known = answer if closer == seen else None
             seen = closer
         return answer
+
+    def _window(self, box: Box, kept: Sequence[Window]) -> Window:
+        """Returns a window for an object: the last one that is kept and serves, else its own."""
+        wanted = _smaller(window.around(box), window.whole(*self._frame.shape[:2]))
+        serving = [
+            one
+            for one in kept
+            if one.inside(box) and wanted.side / LOOSE <= one.side <= wanted.side * LOOSE
+        ]
+        return serving[-1] if serving else wanted
 
     def _look(
         self, seen: Window, box: Box | None, clicks: Clicks, known: Probability | None
@@ -235,19 +244,12 @@ def _first_window(clicks: Clicks, size: tuple[int, int]) -> Window:
     if len(clicks.at) < STROKE:
         return whole
     (left, top), (right, bottom) = clicks.at.min(0).tolist(), clicks.at.max(0).tolist()
-    stroke = window.around((left, top, right - left, bottom - top), margin=SPREAD)
-    return stroke if stroke.side < whole.side else whole
+    return _smaller(window.around((left, top, right - left, bottom - top), margin=SPREAD), whole)
 
 
-def _serving(box: Box, kept: Sequence[Window]) -> Window:
-    """Returns a window for an object: the last one that is kept and serves, else its own."""
-    wanted = window.around(box)
-    serving = [
-        one
-        for one in kept
-        if one.inside(box) and wanted.side / LOOSE <= one.side <= wanted.side * LOOSE
-    ]
-    return serving[-1] if serving else wanted
+def _smaller(one: Window, whole: Window) -> Window:
+    """Returns a window, or that of the whole frame if it is no larger."""
+    return one if one.side < whole.side else whole
 
 
 def mark(
