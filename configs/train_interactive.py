@@ -8,12 +8,12 @@ layout), as for configs/train_default.py; its trunk is the encoder of the embedd
 
 Expected: two hours on two cores, and weights of the family interactive in runs/interactive/weights,
 6 MB in half precision. Validation asks for objects of sources that no step sees, in a window of 257
-pixels around the object: J is 0.80 by a true box, 0.76 after one click and 0.85 after three with the
-embedded weights. These come from this file, but in four trainings, each of which began with the
-weights of the one before (`train.init`): 1,900 steps with windows of 193 pixels and these rates, 1,620
-of 3,000 steps from a rate of 5e-4, then with windows of 257 pixels 300 of 2,400 steps from 4e-4, and
-1,500 steps from 3.5e-4. In one go it has not been run. What they are worth in whole pictures stands in
-docs/marking.md.
+pixels around the object: J is 0.80 by a true box, 0.76 after one click and 0.85 after three with
+the embedded weights. These come from this file, but in four trainings, each of which began with the
+weights of the one before (`train.init`): 1,900 steps with windows of 193 pixels and these rates
+(the first 1,580 with those of a training of 2,400), 1,620 of 3,000 steps from a rate of 5e-4, and
+with windows of 257 pixels 300 of 2,400 steps from 4e-4 and 1,500 steps from 3.5e-4. It has not been
+run in one go. What they are worth in whole pictures stands in docs/marking.md.
 """
 
 from vosjax.config import mark_training
