@@ -5,15 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vosjax.backbones.resnet import VARIANTS, ResNet, stem_of_image, stem_of_masks
+from vosjax.backbones.resnet import ResNet, Variant, stem_of_image, stem_of_masks
 
 IMAGE = jax.random.normal(jax.random.key(1), (1, 32, 48, 3))
 STEMS = ("conv1_m", "conv1_o")
+SHORT = Variant(bottleneck=False, depths=(1, 1, 1))
 
 
 def drawn(encoder, *args, **kwargs):
     """Random weights, biases among them, which are zero at first."""
-    params = encoder.init(jax.random.key(0), *args, **kwargs)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), *args, **kwargs)["params"]
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     return jax.tree.unflatten(
@@ -25,11 +26,11 @@ def drawn(encoder, *args, **kwargs):
 def test_channels_of_one_kernel_are_divided(masks):
     planes = jax.random.uniform(jax.random.key(3), (1, 32, 48, masks))
     images = jnp.concatenate([IMAGE, planes], -1)
-    encoder = ResNet(VARIANTS["18"], bias=True)
+    encoder = ResNet(SHORT, bias=True)
     params = drawn(encoder, images)
-    whole = encoder.apply({"params": params}, images)
+    whole = jax.jit(encoder.apply)({"params": params}, images)
     stem = stem_of_image(params, IMAGE) + stem_of_masks(params, planes)
-    parts = encoder.apply({"params": params}, stem=stem)
+    parts = jax.jit(encoder.apply)({"params": params}, stem=stem)
     for one, other in zip(whole, parts):
         np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
 
@@ -37,10 +38,10 @@ def test_channels_of_one_kernel_are_divided(masks):
 def test_stems_of_their_own_are_one_convolution():
     planes = jax.random.uniform(jax.random.key(3), (1, 32, 48, len(STEMS)))
     extras = tuple(planes[..., index, None] for index in range(len(STEMS)))
-    encoder = ResNet(VARIANTS["18"], extra_stems=STEMS)
+    encoder = ResNet(SHORT, extra_stems=STEMS)
     params = drawn(encoder, IMAGE, extras=extras)
-    whole = encoder.apply({"params": params}, IMAGE, extras=extras)
+    whole = jax.jit(encoder.apply)({"params": params}, IMAGE, extras=extras)
     stem = stem_of_image(params, IMAGE) + stem_of_masks(params, planes, STEMS)
-    parts = encoder.apply({"params": params}, stem=stem)
+    parts = jax.jit(encoder.apply)({"params": params}, stem=stem)
     for one, other in zip(whole, parts):
         np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())

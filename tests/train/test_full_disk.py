@@ -1,5 +1,6 @@
 """A training on a disk that is full or cannot be written: one line, and it resumes afterwards."""
 
+import logging
 import os
 import pathlib
 import shutil
@@ -7,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+
+from vosjax.train import checkpoint_folder
 
 TESTS = pathlib.Path(__file__).parents[1]
 # Runs trainings of the toy on a small file system that is nearly full, then with room again.
@@ -118,6 +121,17 @@ def test_a_full_disk_loses_nothing_that_was_there_before(tmp_path, unshare):
     assert first == "saved" and last == "saved [2]" and len(full) == 3
     for line in full:
         assert "disk full while writing" in line or "cannot be written" in line, line
+
+
+def test_errors_of_other_files_are_not_told_when_they_are_collected(tmp_path, caplog):
+    """On a full disk, Orbax raises the error of one file and leaves the others to their tasks."""
+    checkpoint_folder.manager(tmp_path).close()
+    never = "Task exception was never retrieved\nfuture: <Task coro=<{}>>"
+    log = logging.getLogger("asyncio")
+    log.error(never.format("write() done, defined at /site/orbax/checkpoint/handlers.py:114"))
+    log.error(never.format("answer() done, defined at /site/server.py:20"))
+    log.error("Exception in callback orbax()")
+    assert [record.getMessage()[:9] for record in caplog.records] == ["Task exce", "Exception"]
 
 
 READ_ONLY = 'mount -t tmpfs -o ro none "$1" && exec "$2" -c "$3" "$1"'

@@ -2,9 +2,10 @@
 
 A `Marker` looks at one frame. It encodes a window of the frame once, and answers every further
 click in that window by the head alone. Every answer is the mean of those to the window and to its
-mirror image, and is made in up to three looks, of which each sees the mask of the one before, as
-training's steps do. Of what is given at once, the box or the clicks on the object are looked at
-first, and all clicks then correct the answer. docs/marking.md has what each of these is worth.
+mirror image, and takes three looks, of which each sees the mask of the one before, as training's
+steps do, but for those that move closer to a click. Of what is given at once, the box or the clicks
+on the object are looked at first, and all clicks then correct the answer. docs/marking.md has what
+each of these is worth.
 """
 
 import functools
@@ -25,7 +26,7 @@ from vosjax.interactive.clues import NO_CLICKS, Clicks, clue_maps
 from vosjax.interactive.network import InteractiveNetwork, load_network, network_input
 from vosjax.interactive.window import Box, Window
 
-LOOKS = 3  # most looks for an answer
+LOOKS = 3  # at an object that is searched for, and at one that is known
 KEPT = 4  # windows whose features are kept
 LOOSE = 1.25  # a window that is kept serves an object whose own is not so much smaller or larger
 STROKE = 4  # so many clicks on the object say how large it is

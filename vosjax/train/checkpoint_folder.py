@@ -38,6 +38,7 @@ def manager(
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs every file and setting
     if not isinstance(sys.unraisablehook, _WithoutLateCallbacks):
         sys.unraisablehook = _WithoutLateCallbacks(sys.unraisablehook)
+        logging.getLogger("asyncio").addFilter(_told_already)
     if keep is None:
         options = ocp.CheckpointManagerOptions(read_only=True)
     else:
@@ -62,6 +63,15 @@ class _WithoutLateCallbacks:
     def __call__(self, unraisable: "sys.UnraisableHookArgs") -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
             self._hook(unraisable)
+
+
+def _told_already(record: logging.LogRecord) -> bool:
+    """A filter that leaves out the errors of Orbax's other files, once it has raised that of one.
+
+    Their tasks are never asked, and Python logs them when they are collected, at any later time.
+    """
+    text = record.getMessage()
+    return not (text.startswith("Task exception was never retrieved") and "orbax" in text)
 
 
 @contextlib.contextmanager
