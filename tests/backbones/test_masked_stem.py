@@ -13,13 +13,10 @@ SHORT = Variant(bottleneck=False, depths=(1, 1, 1))
 
 
 def drawn(encoder, *args, **kwargs):
-    """Random weights, biases among them, which are zero at first."""
-    params = jax.jit(encoder.init)(jax.random.key(0), *args, **kwargs)["params"]
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    return jax.tree.unflatten(
-        tree, [x + 0.01 * jax.random.uniform(key, x.shape) for key, x in zip(keys, leaves)]
-    )
+    """Random weights, with biases that are not zero."""
+    shapes = jax.eval_shape(encoder.init, jax.random.key(0), *args, **kwargs)["params"]
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda x: rng.uniform(0.01, 0.05, x.shape).astype(x.dtype), shapes)
 
 
 @pytest.mark.parametrize("masks", [1, 2], ids=["without the other objects", "with them"])
