@@ -62,9 +62,7 @@ def test_a_click_alone_is_looked_at_in_the_whole_frame_and_then_closer():
     assert obedient.encoded > 1
     assert mask[40, 50] and not mask[100, 150]
     columns = np.flatnonzero(obedient.clues[-1][..., INSIDE].any(0))
-    assert columns.mean() == pytest.approx(
-        SIDE / 2, abs=2
-    )  # the click is in the middle of what it sees
+    assert columns.mean() == pytest.approx(SIDE / 2, abs=2), "the click is in the window's middle"
 
 
 def test_a_correction_sees_the_mask_and_each_look_that_of_the_one_before():

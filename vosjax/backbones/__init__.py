@@ -11,6 +11,8 @@ import flax.linen as nn
 from vosjax.errors import InputError
 from vosjax.names import Name, Names
 
+IMAGE = 3  # channels of an image
+
 
 class FeatureMaps(NamedTuple):
     """The feature maps [B, h, w, C] that an encoder computes from images [B, H, W, 3].

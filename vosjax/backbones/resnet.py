@@ -10,15 +10,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vosjax.backbones import Backbone, FeatureMaps
+from vosjax.backbones import IMAGE, Backbone, FeatureMaps
 from vosjax.errors import InputError
 from vosjax.layers.conv import conv, max_pool
 from vosjax.layers.grouped import GroupedConv
 from vosjax.layers.norm import FrozenBatchNorm
+from vosjax.layers.residual import convolve
 from vosjax.names import Name, frozen_norm, linear
 from vosjax.names import conv as conv_name
 
-IMAGE = 3  # channels of an image
 STAGES = ("layer1", "layer2", "layer3")
 IGNORED = (r"(.*\.)?num_batches_tracked", r"layer4\..*", r"fc\..*")
 
@@ -213,7 +213,7 @@ def stem_of_image(params: Any, images: jax.Array) -> jax.Array:
         [B, H/2, W/2, 64], with the bias if there is one.
     """
     weights = params["conv1"]
-    x = _stem(images, weights["kernel"][:, :, :IMAGE])
+    x = convolve(images, weights["kernel"][:, :, :IMAGE], stride=2)
     return x + weights["bias"].astype(x.dtype) if "bias" in weights else x
 
 
@@ -230,17 +230,7 @@ def stem_of_masks(params: Any, masks: jax.Array, extra_stems: tuple[str, ...] = 
     """
     kernels = [params["conv1"]["kernel"][:, :, IMAGE:]]
     kernels += [params[name]["kernel"] for name in extra_stems]
-    return _stem(masks, jnp.concatenate(kernels, 2))
-
-
-def _stem(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel.astype(x.dtype),
-        (2, 2),
-        ((3, 3), (3, 3)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    return convolve(masks, jnp.concatenate(kernels, 2), stride=2)
 
 
 def names(

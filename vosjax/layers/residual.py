@@ -26,7 +26,7 @@ def _uniform(fan_in: int) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
     return lambda rng, shape: jax.random.uniform(rng, shape, jnp.float32, -bound, bound)
 
 
-def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array:
+def convolve(x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1) -> jax.Array:
     """Convolves x [B, H, W, I] with a kernel [k, k, I, O], padded by dilation * (k - 1) / 2.
 
     convolve(jnp.zeros((1, 9, 9, 4)), jnp.zeros((3, 3, 4, 8))).shape      # (1, 9, 9, 8)
@@ -35,7 +35,7 @@ def convolve(x: jax.Array, kernel: jax.Array, *, dilation: int = 1) -> jax.Array
     return jax.lax.conv_general_dilated(
         x,
         kernel.astype(x.dtype),
-        (1, 1),
+        (stride, stride),
         ((pad, pad), (pad, pad)),
         rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from vosjax.errors import InputError
 from vosjax.io.masks.shapes import fill_polygon
 
-APART = (
-    4  # least distance of clicks along a stroke, in pixels: a small object's stroke has some, too
-)
+APART = 4  # pixels between clicks along a stroke, at least: a small object's has some, too
 
 Mask = npt.NDArray[np.bool_]  # [H, W]
 

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from vosjax import backbones
+from vosjax.backbones import IMAGE
 from vosjax.checkpoints import pth, weights, wrappers
 from vosjax.checkpoints.checks import check_finite, check_params, narrowed
 from vosjax.checkpoints.convert import convert
@@ -18,8 +19,6 @@ from vosjax.checkpoints.embedded import weights_folder
 from vosjax.checkpoints.npz import read_npz
 from vosjax.errors import InputError
 from vosjax.types import Model
-
-IMAGE = 3  # channels of an image
 
 
 def params(

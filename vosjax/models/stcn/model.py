@@ -130,8 +130,10 @@ def build(
             "decoder": decoder.init(keys[5], thin, thin, f8, f4, method="whole")["params"],
         }
         stem, blend = params["value_encoder"]["conv1"], params["fuser"]["block1"]
-        masks = orthogonal(keys[6], (7, 7, stem["kernel"].shape[2] - 3, stem["kernel"].shape[3]))
-        stem["kernel"] = (QUIET * stem["kernel"]).at[:, :, 3:].set(masks)
+        masks = orthogonal(
+            keys[6], (7, 7, stem["kernel"].shape[2] - backbones.IMAGE, stem["kernel"].shape[3])
+        )
+        stem["kernel"] = (QUIET * stem["kernel"]).at[:, :, backbones.IMAGE :].set(masks)
         for layer in ("conv1", "downsample"):
             blend[layer]["kernel"] = blend[layer]["kernel"].at[:, :, x.shape[3] :].multiply(QUIET)
         return params
