@@ -20,7 +20,7 @@ from vosjax.io.terminal import say
 from vosjax.modes import Options
 
 FLAGS = ("output",)
-FIELDS = ("family", "model", "train", "data", "patches", "stages", "plan")
+FIELDS = ("family", "model", "train", "data", "patches", "marks", "stages", "plan")
 ALSO = ("top_k",)
 
 
